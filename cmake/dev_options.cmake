@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+# Warnings, sanitizers and ccache: how this project builds itself. Projects that include it are left alone.
+
+if(PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+  if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+    set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
+  endif()
+
+  find_program(TG_CCACHE ccache)
+  if(TG_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    # The sloppiness is what ccache asks for before it caches users of a precompiled header.
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${TG_CCACHE})
+  endif()
+
+  # Debian's own interpreter: another python3 earlier on the PATH may lack Debian's modules.
+  find_program(TG_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)
+  find_program(TG_PYTHON python3)
+
+  if(TG_SANITIZE)
+    add_compile_options(-fsanitize=${TG_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    add_link_options(-fsanitize=${TG_SANITIZE})
+  endif()
+endif()
+
+# What every target of this project is compiled with.
+function(tg_dev_options target)
+  if(NOT PROJECT_IS_TOP_LEVEL)
+    return()
+  endif()
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+  if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    target_compile_options(${target} PRIVATE -Wthread-safety -Wthread-safety-beta)
+  endif()
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+endfunction()
+
+# Lint a library target; its own build is where the compile flags are right.
+function(tg_clang_tidy target)
+  if(PROJECT_IS_TOP_LEVEL AND TG_CLANG_TIDY)
+    find_program(TG_CLANG_TIDY_PROGRAM NAMES clang-tidy-14 clang-tidy REQUIRED)
+    set_target_properties(${target} PROPERTIES CXX_CLANG_TIDY "${TG_CLANG_TIDY_PROGRAM};--quiet")
+  endif()
+endfunction()

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+# Install, export and pkg-config: what find_package(threadgroup) and pkg-config threadgroup see.
+include(CMakePackageConfigHelpers)
+
+set(tg_cmake_dir "${CMAKE_INSTALL_LIBDIR}/cmake/threadgroup")
+
+install(TARGETS threadgroup EXPORT threadgroup-targets)
+install(EXPORT threadgroup-targets NAMESPACE threadgroup:: DESTINATION ${tg_cmake_dir})
+if(TARGET threadgroup_vault_json)
+  install(TARGETS threadgroup_vault_json EXPORT threadgroup-vault_json-targets)
+  install(EXPORT threadgroup-vault_json-targets NAMESPACE threadgroup:: DESTINATION ${tg_cmake_dir})
+  install(DIRECTORY include/ TYPE INCLUDE FILES_MATCHING PATTERN "*.hpp")
+else()
+  install(DIRECTORY include/ TYPE INCLUDE FILES_MATCHING PATTERN "*.hpp" PATTERN vault_json EXCLUDE)
+endif()
+
+configure_package_config_file(cmake/threadgroup-config.cmake.in
+  "${PROJECT_BINARY_DIR}/threadgroup-config.cmake" INSTALL_DESTINATION ${tg_cmake_dir})
+# Before 1.0 a new minor version may break users.
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/threadgroup-config-version.cmake"
+  COMPATIBILITY SameMinorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/threadgroup-config.cmake"
+              "${PROJECT_BINARY_DIR}/threadgroup-config-version.cmake" DESTINATION ${tg_cmake_dir})
+
+# A static library's own needs are its users' needs; a shared one brings them along.
+get_target_property(tg_type threadgroup TYPE)
+if(tg_type STREQUAL "STATIC_LIBRARY")
+  set(tg_pc_requires "Requires: fmt")
+else()
+  set(tg_pc_requires "Requires.private: fmt")
+endif()
+file(RELATIVE_PATH tg_pc_prefix "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
+configure_file(cmake/threadgroup.pc.in "${PROJECT_BINARY_DIR}/threadgroup.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/threadgroup.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
