@@ -14,6 +14,7 @@ else()
   install(DIRECTORY include/ TYPE INCLUDE FILES_MATCHING PATTERN "*.hpp" PATTERN vault_json EXCLUDE)
 endif()
 
+get_target_property(tg_type threadgroup TYPE)
 configure_package_config_file(cmake/threadgroup-config.cmake.in
   "${PROJECT_BINARY_DIR}/threadgroup-config.cmake" INSTALL_DESTINATION ${tg_cmake_dir})
 # Before 1.0 a new minor version may break users.
@@ -23,7 +24,6 @@ install(FILES "${PROJECT_BINARY_DIR}/threadgroup-config.cmake"
               "${PROJECT_BINARY_DIR}/threadgroup-config-version.cmake" DESTINATION ${tg_cmake_dir})
 
 # A static library's own needs are its users' needs; a shared one brings them along.
-get_target_property(tg_type threadgroup TYPE)
 if(tg_type STREQUAL "STATIC_LIBRARY")
   set(tg_pc_requires "Requires: fmt")
 else()
