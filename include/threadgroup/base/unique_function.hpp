@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// A callable of any type behind one signature: owned, move-only, small ones stored inside.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+namespace tg {
+
+template <class Signature>
+class UniqueFunction;
+
+/// Owns one callable, which need not be copyable.
+///
+///     UniqueFunction<int(int)> f = [p = std::make_unique<int>(1)](int x) { return *p + x; };
+///
+/// Requires: calling an empty one is undefined; ask `operator bool` first.
+/// Guarantees: a callable of up to three pointers that moves without throwing is stored inside, a larger one
+/// in one allocation; moving never throws. Thread safety: as its callable's; distinct objects are
+/// independent.
+template <class R, class... Args>
+class UniqueFunction<R(Args...)> {
+ public:
+  UniqueFunction() = default;
+  UniqueFunction(std::nullptr_t) {}
+
+  template <class F>
+  requires(!std::is_same_v<std::remove_cvref_t<F>, UniqueFunction> &&
+           std::is_invocable_r_v<R, std::remove_cvref_t<F>&, Args...>)
+      UniqueFunction(F&& f) {  // implicit: a lambda is passed where one is wanted
+    using Callable = std::remove_cvref_t<F>;
+    if constexpr (kFits<Callable>) {
+      ::new (static_cast<void*>(storage_)) Callable(std::forward<F>(f));
+      ops_ = &kInside<Callable>;
+    } else {
+      ::new (static_cast<void*>(storage_)) Callable*(new Callable(std::forward<F>(f)));
+      ops_ = &kOutside<Callable>;
+    }
+  }
+
+  UniqueFunction(UniqueFunction&& other) noexcept { take(other); }
+  UniqueFunction& operator=(UniqueFunction&& other) noexcept {
+    if (this != &other) {
+      reset();
+      take(other);
+    }
+    return *this;
+  }
+  ~UniqueFunction() { reset(); }
+
+  explicit operator bool() const { return ops_ != nullptr; }
+  R operator()(Args... args) { return ops_->call(storage_, std::forward<Args>(args)...); }
+
+ private:
+  static constexpr std::size_t kCapacity = 3 * sizeof(void*);
+  template <class F>
+  static constexpr bool kFits = sizeof(F) <= kCapacity &&
+                                alignof(F) <= alignof(void*) && std::is_nothrow_move_constructible_v<F>;
+
+  struct Ops {
+    R (*call)(void*, Args&&...);
+    void (*move)(void* from, void* to) noexcept;  // leaves nothing alive in `from`
+    void (*destroy)(void*);
+  };
+
+  template <class F>
+  static R invoke(F& f, Args&&... args) {
+    if constexpr (std::is_void_v<R>) {
+      std::invoke(f, std::forward<Args>(args)...);
+    } else {
+      return std::invoke(f, std::forward<Args>(args)...);
+    }
+  }
+
+  template <class F>
+  static constexpr Ops kInside{
+      [](void* s, Args&&... args) -> R { return invoke(*static_cast<F*>(s), std::forward<Args>(args)...); },
+      [](void* from, void* to) noexcept {
+        ::new (to) F(std::move(*static_cast<F*>(from)));
+        static_cast<F*>(from)->~F();
+      },
+      [](void* s) { static_cast<F*>(s)->~F(); }};
+
+  template <class F>
+  static constexpr Ops kOutside{
+      [](void* s, Args&&... args) -> R { return invoke(**static_cast<F**>(s), std::forward<Args>(args)...); },
+      [](void* from, void* to) noexcept { ::new (to) F*(*static_cast<F**>(from)); },
+      [](void* s) { delete *static_cast<F**>(s); }};
+
+  void take(UniqueFunction& other) noexcept {
+    if (other.ops_ == nullptr) return;
+    other.ops_->move(other.storage_, storage_);
+    ops_ = std::exchange(other.ops_, nullptr);
+  }
+  void reset() {
+    if (ops_ != nullptr) std::exchange(ops_, nullptr)->destroy(storage_);
+  }
+
+  alignas(void*) std::byte storage_[kCapacity];
+  const Ops* ops_ = nullptr;
+};
+
+/// Refers to a callable for the length of one call, owning nothing.
+///
+/// Lifetime: the callable must outlive the call that it is passed to.
+template <class Signature>
+class FunctionRef;
+
+template <class R, class... Args>
+class FunctionRef<R(Args...)> {
+ public:
+  template <class F>
+  requires(!std::is_same_v<std::remove_cvref_t<F>, FunctionRef> && std::is_invocable_r_v<R, F&, Args...>)
+      FunctionRef(F&& f)  // implicit: a lambda is passed where one is wanted
+      : object_(const_cast<void*>(static_cast<const void*>(std::addressof(f)))),
+        call_([](void* object, Args... args) -> R {
+          return std::invoke(*static_cast<std::remove_reference_t<F>*>(object), std::forward<Args>(args)...);
+        }) {}
+
+  R operator()(Args... args) const { return call_(object_, std::forward<Args>(args)...); }
+
+ private:
+  void* object_;
+  R (*call_)(void*, Args...);
+};
+
+}  // namespace tg
