@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// A flow: one line of execution that can be parked and unparked. Today each flow is an OS thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include <threadgroup/base/duration.hpp>
+
+namespace tg::runtime {
+
+/// One line of execution.
+///
+///     Flow& me = Flow::current();
+///     publish(&me);
+///     while (!done) me.park_until(deadline);      // the other side: done = true; flow->unpark();
+///
+/// Guarantees: `unpark` leaves a permit, so an unpark that comes before the park is not lost; several leave
+/// one. `park_until` may return early: its caller checks what it waits for in a loop. `unpark` makes a system
+/// call only if the flow is parked. Thread safety: `unpark` from any thread; the rest only by the flow
+/// itself. Memory ordering: what comes before an `unpark` happens before the return of the `park_until` that
+/// takes its permit. Lifetime: the memory of a flow is never given back, only reused for another flow. So a
+/// late `unpark` is harmless: it is an early return to whoever has the flow by then.
+class Flow {
+ public:
+  /// The calling flow. A thread that the library did not start becomes a flow at its first call.
+  static Flow& current() {
+    Flow* flow = current_;
+    return flow != nullptr ? *flow : adopt();
+  }
+
+  void park_until(TimePoint deadline) noexcept;
+  void unpark() noexcept;
+
+  /// Whether this is the flow in which `main` runs (after a fork: the only flow of the child).
+  bool is_main() const noexcept { return is_main_; }
+  /// Sets the name that the OS shows: its first 15 characters. A name already set costs no system call.
+  void set_os_name(const std::string& name) noexcept;
+  /// The name and number by which the OS knows the calling flow: "worker (thread 4711)".
+  std::string os_label() const;
+
+  // What other layers hang on the flow. Only the flow itself touches `task`; the tree guards `root` with its
+  // lock.
+  void* task = nullptr;                     // the task that runs now
+  void* root = nullptr;                     // the tree that this thread roots
+  void (*on_thread_exit)(Flow&) = nullptr;  // called once as the thread ends
+
+ private:
+  friend class FlowPool;
+  Flow() = default;
+  static Flow& adopt();
+
+  static constexpr std::uint32_t kNoPermit = 0;
+  static constexpr std::uint32_t kPermit = 1;
+  static constexpr std::uint32_t kParked = 2;
+
+  static constinit thread_local Flow* current_;
+
+  std::atomic<std::uint32_t> state_{kNoPermit};  // atomic: written by whoever unparks
+  bool is_main_ = false;
+  char os_name_[16] = {};
+  Flow* next_free_ = nullptr;  // guarded by the pool's lock
+};
+
+}  // namespace tg::runtime

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parking on a futex, and the pool of flows that are reused.
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <ctime>
+#include <new>
+
+#include <threadgroup/base/mutex.hpp>
+#include <threadgroup/runtime/flow.hpp>
+#include <threadgroup/runtime/fork.hpp>
+
+namespace tg::runtime {
+
+namespace {
+
+// Waits while `word` holds `expected`, until the point on the monotonic clock. Returns early when woken, on a
+// signal, or if the word differs; the caller looks again.
+void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, TimePoint deadline) noexcept {
+  timespec at{};
+  const std::int64_t nanos = deadline.nanos() > 0 ? deadline.nanos() : 0;
+  at.tv_sec = static_cast<std::time_t>(nanos / 1'000'000'000);
+  at.tv_nsec = static_cast<long>(nanos % 1'000'000'000);
+  ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAIT_BITSET_PRIVATE, expected,
+            deadline.is_never() ? nullptr : &at, nullptr, FUTEX_BITSET_MATCH_ANY);
+}
+
+void futex_wake_one(std::atomic<std::uint32_t>& word) noexcept {
+  ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+}
+
+bool on_main_thread() noexcept { return ::getpid() == static_cast<pid_t>(::syscall(SYS_gettid)); }
+
+}  // namespace
+
+/// The flows of threads that have ended, for the threads to come. Flows are not given back to the heap: see
+/// `Flow`.
+class FlowPool {
+ public:
+  static FlowPool& instance() {
+    static FlowPool* const pool = new FlowPool;  // never destroyed: threads end after static destruction, too
+    return *pool;
+  }
+
+  Flow* take() {
+    {
+      tg::detail::MutexLock lock(mutex_);
+      if (free_ != nullptr) {
+        Flow* flow = free_;
+        free_ = flow->next_free_;
+        return flow;
+      }
+    }
+    return new Flow;
+  }
+
+  void give_back(Flow* flow) noexcept {
+    flow->task = nullptr;
+    flow->root = nullptr;
+    flow->on_thread_exit = nullptr;
+    tg::detail::MutexLock lock(mutex_);
+    flow->next_free_ = free_;
+    free_ = flow;
+  }
+
+  static Flow* current_or_null() noexcept { return Flow::current_; }
+  static void set_current(Flow* flow) noexcept { Flow::current_ = flow; }
+  static void look_at_thread(Flow& flow) noexcept {
+    flow.is_main_ = on_main_thread();
+    if (::pthread_getname_np(::pthread_self(), flow.os_name_, sizeof flow.os_name_) != 0)
+      flow.os_name_[0] = '\0';
+  }
+
+ private:
+  FlowPool() {
+    at_fork([] { instance().lock(); }, [] { instance().unlock(); },
+            [] {
+              instance().unlock();
+              Flow* flow = current_or_null();
+              if (flow == nullptr) return;
+              // The child has one thread, it is the main one, and it is in no task: whatever ran here belongs
+              // to the parent's groups.
+              flow->is_main_ = true;
+              flow->task = nullptr;
+              flow->root = nullptr;
+            });
+  }
+  void lock() TG_NO_THREAD_SAFETY_ANALYSIS { mutex_.lock(); }  // held across the fork: no scope to tie it to
+  void unlock() TG_NO_THREAD_SAFETY_ANALYSIS { mutex_.unlock(); }
+
+  tg::detail::Mutex mutex_;
+  Flow* free_ TG_GUARDED_BY(mutex_) = nullptr;
+};
+
+constinit thread_local Flow* Flow::current_ = nullptr;
+
+namespace {
+// Gives the flow back as its thread ends. A destructor of another thread-local that runs later and calls the
+// library makes the thread a flow again; that one is given up, which costs its few bytes.
+struct FlowReturner {
+  bool armed = false;
+  ~FlowReturner() {
+    Flow* flow = FlowPool::current_or_null();
+    if (!armed || flow == nullptr) return;
+    if (flow->on_thread_exit != nullptr) flow->on_thread_exit(*flow);
+    FlowPool::set_current(nullptr);
+    FlowPool::instance().give_back(flow);
+  }
+};
+thread_local FlowReturner flow_returner;
+}  // namespace
+
+Flow& Flow::adopt() {
+  Flow* flow = FlowPool::instance().take();
+  FlowPool::look_at_thread(*flow);
+  current_ = flow;
+  flow_returner.armed = true;
+  return *flow;
+}
+
+void Flow::park_until(TimePoint deadline) noexcept {
+  std::uint32_t expected = kNoPermit;
+  if (state_.compare_exchange_strong(expected, kParked, std::memory_order_acquire,
+                                     std::memory_order_acquire)) {
+    futex_wait(state_, kParked, deadline);
+  }
+  // Either a permit was there, or one came, or time is up or we woke for nothing: in each case we go on, and
+  // a permit, if there is one, is used up.
+  state_.exchange(kNoPermit, std::memory_order_acquire);
+}
+
+void Flow::unpark() noexcept {
+  if (state_.exchange(kPermit, std::memory_order_release) == kParked) futex_wake_one(state_);
+}
+
+void Flow::set_os_name(const std::string& name) noexcept {
+  if (std::strncmp(os_name_, name.c_str(), sizeof os_name_ - 1) == 0) return;
+  std::strncpy(os_name_, name.c_str(), sizeof os_name_ - 1);
+  os_name_[sizeof os_name_ - 1] = '\0';
+  ::pthread_setname_np(::pthread_self(), os_name_);
+}
+
+std::string Flow::os_label() const {
+  const std::string number = "thread " + std::to_string(::syscall(SYS_gettid));
+  return os_name_[0] != '\0' ? std::string(os_name_) + " (" + number + ")" : number;
+}
+
+}  // namespace tg::runtime

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Counts forks and hooks into them.
+#include <pthread.h>
+
+#include <new>
+
+#include <threadgroup/runtime/fork.hpp>
+
+namespace tg::runtime {
+
+namespace detail {
+constinit std::atomic<std::uint32_t> fork_generation_counter{0};
+}
+
+void at_fork(void (*prepare)(), void (*parent)(), void (*child)()) {
+  // The first registered child handler runs first, so every component sees the new generation already.
+  static const int counting = ::pthread_atfork(
+      nullptr, nullptr, [] { detail::fork_generation_counter.fetch_add(1, std::memory_order_relaxed); });
+  if (counting != 0 || ::pthread_atfork(prepare, parent, child) != 0) throw std::bad_alloc();
+}
+
+}  // namespace tg::runtime
