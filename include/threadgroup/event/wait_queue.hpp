@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// The flows that wait for one thing to happen.
+//
+// Invariants
+//   Q1. A waiter links itself first and looks at what it waits for afterwards; whoever makes it happen does
+//   so first and
+//       looks for waiters afterwards. So one of the two sees the other, and no wake-up is lost.
+//   Q2. A node is linked exactly while its epoch is the queue's. `release_all` takes all nodes by advancing
+//   the epoch. Q3. A node that was taken belongs to the releaser until `released_` is true; the waiter stays
+//   until then.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include <threadgroup/base/annotations.hpp>
+#include <threadgroup/base/mutex.hpp>
+#include <threadgroup/runtime/flow.hpp>
+
+namespace tg::detail {
+
+class WaitQueue;
+
+/// One flow's place in one queue. It stands on the waiter's stack.
+class WaitNode {
+ public:
+  explicit WaitNode(runtime::Flow& flow) noexcept : flow_(&flow) {}
+  WaitNode(const WaitNode&) = delete;
+  WaitNode& operator=(const WaitNode&) = delete;
+
+ private:
+  friend class WaitQueue;
+  runtime::Flow* const flow_;
+  WaitNode* previous_ = nullptr;      // guarded by the queue's lock while linked, then the releaser's
+  WaitNode* next_ = nullptr;          // likewise
+  std::uint32_t epoch_ = 0;           // guarded by the queue's lock
+  std::atomic<bool> released_{true};  // atomic: the releaser's last word to the waiter
+};
+
+/// The flows that wait for one thing to happen.
+///
+/// Requires: nobody waits when it is destroyed.
+/// Guarantees: `release_all` wakes everybody who was linked when it was called, and costs one load when there
+/// is nobody. It holds no lock while it wakes. Thread safety: everything from any thread; a node is used by
+/// one flow. Memory ordering: `link` and `release_all` are sequentially consistent with an atomic that one
+/// side writes before and the other reads after (Q1), if those accesses are sequentially consistent too or
+/// are made under a common lock.
+class WaitQueue {
+ public:
+  WaitQueue() = default;
+  WaitQueue(const WaitQueue&) = delete;
+  WaitQueue& operator=(const WaitQueue&) = delete;
+
+  /// Puts the node in, unless it stands there already.
+  void link(WaitNode& node) noexcept;
+  /// Takes the node out, if it was ever linked. Afterwards nobody else touches it.
+  void unlink(WaitNode& node) noexcept;
+  void release_all() noexcept;
+  bool empty() const noexcept { return head_.load(std::memory_order_seq_cst) == nullptr; }
+
+ private:
+  Mutex mutex_;
+  std::uint32_t epoch_ TG_GUARDED_BY(mutex_) = 1;
+  std::atomic<WaitNode*> head_{nullptr};  // written under the lock; atomic for the look without it in `empty`
+};
+
+}  // namespace tg::detail

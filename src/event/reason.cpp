@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Puts reasons and exceptions into words.
+#include <cxxabi.h>
+
+#include <cstdlib>
+#include <memory>
+#include <string_view>
+
+#include <threadgroup/event/reason.hpp>
+
+namespace tg {
+
+const char* to_string(ReasonKind kind) noexcept {
+  switch (kind) {
+    case ReasonKind::requested:
+      return "requested";
+    case ReasonKind::condition_met:
+      return "condition_met";
+    case ReasonKind::failure:
+      return "failure";
+    case ReasonKind::deadline:
+      return "deadline";
+    case ReasonKind::destroyed:
+      return "destroyed";
+    case ReasonKind::signal:
+      return "signal";
+  }
+  return "unknown";
+}
+
+std::string describe_exception(const std::exception_ptr& exception) {
+  if (!exception) return "no exception";
+  try {
+    std::rethrow_exception(exception);
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    const std::type_info* type = abi::__cxa_current_exception_type();
+    if (type == nullptr) return "an exception of unknown type";
+    int status = 0;
+    const std::unique_ptr<char, void (*)(void*)> name(
+        abi::__cxa_demangle(type->name(), nullptr, nullptr, &status), std::free);
+    return std::string("an exception of type ") + (status == 0 ? name.get() : type->name());
+  }
+}
+
+std::string Reason::str() const {
+  std::string text = to_string(kind);
+  if (!origin_path.empty()) text += " at " + origin_path;
+  if (task) text += " by task '" + *task + "'";
+  if (!message.empty()) text += ": " + message;
+  if (exception) {
+    const std::string what = describe_exception(exception);
+    if (message.find(what) == std::string::npos) text += ": " + what;
+  }
+  if (where.line != 0) {
+    const std::string_view path = where.file;
+    text += " (" + std::string(path.substr(path.rfind('/') + 1)) + ":" + std::to_string(where.line) + ")";
+  }
+  return text;
+}
+
+}  // namespace tg

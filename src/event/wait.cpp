@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// THE wait.
+#include <optional>
+
+#include <threadgroup/event/wait.hpp>
+#include <threadgroup/runtime/clock.hpp>
+
+namespace tg::detail {
+
+namespace {
+
+bool any_set(const WatchedEvents& events) noexcept {
+  for (const Event* event : events) {
+    if (event != nullptr && event->is_set()) return true;
+  }
+  return false;
+}
+
+// The flow's places in the queues, for as long as it waits.
+class Places {
+ public:
+  Places(runtime::Flow& flow, WaitQueue* source, const WatchedEvents& events)
+      : nodes_{WaitNode(flow), WaitNode(flow), WaitNode(flow)},
+        queues_{source, events[0] != nullptr ? &events[0]->waiters() : nullptr,
+                events[1] != nullptr ? &events[1]->waiters() : nullptr} {
+    for (std::size_t i = 0; i < queues_.size(); ++i) {
+      if (queues_[i] != nullptr) queues_[i]->link(nodes_[i]);
+    }
+  }
+  ~Places() {
+    for (std::size_t i = 0; i < queues_.size(); ++i) {
+      if (queues_[i] != nullptr) queues_[i]->unlink(nodes_[i]);
+    }
+  }
+  // A source may release us for something that is not yet what we want; then we stand in line again. Events
+  // are set once, so their places are for good.
+  void link_source_again() {
+    if (queues_[0] != nullptr) queues_[0]->link(nodes_[0]);
+  }
+
+ private:
+  std::array<WaitNode, 3> nodes_;
+  std::array<WaitQueue*, 3> queues_;
+};
+
+WaitOutcome wait_on(WaitQueue* source, const FunctionRef<bool()>* ready, const WatchedEvents& events,
+                    TimePoint deadline) {
+  const auto outcome = [&]() -> std::optional<WaitOutcome> {
+    if (ready != nullptr && (*ready)()) return WaitOutcome::ready;
+    if (any_set(events)) return WaitOutcome::event_set;
+    if (!deadline.is_never() && runtime::now() >= deadline) return WaitOutcome::timed_out;
+    return std::nullopt;
+  };
+
+  if (const auto now = outcome()) return *now;
+  runtime::Flow& me = runtime::Flow::current();
+  Places places(me, source, events);
+  for (;;) {
+    if (const auto now = outcome()) return *now;
+    me.park_until(deadline);
+    places.link_source_again();  // Q1: before we look
+  }
+}
+
+}  // namespace
+
+WaitOutcome wait(WaitQueue& source, FunctionRef<bool()> ready, const WatchedEvents& events,
+                 TimePoint deadline) {
+  return wait_on(&source, &ready, events, deadline);
+}
+
+WaitOutcome wait(const WatchedEvents& events, TimePoint deadline) {
+  return wait_on(nullptr, nullptr, events, deadline);
+}
+
+}  // namespace tg::detail

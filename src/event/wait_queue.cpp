@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Linking, unlinking and releasing waiters.
+#include <threadgroup/event/wait_queue.hpp>
+
+namespace tg::detail {
+
+namespace {
+// Q3: a releaser has taken the node and is on its way to it; it unparks us after its last touch.
+void wait_until_released(const std::atomic<bool>& released, runtime::Flow& flow) noexcept {
+  while (!released.load(std::memory_order_acquire)) flow.park_until(TimePoint::never());
+}
+}  // namespace
+
+void WaitQueue::link(WaitNode& node) noexcept {
+  MutexLock lock(mutex_);
+  if (node.epoch_ == epoch_) return;
+  if (!node.released_.load(std::memory_order_acquire)) {
+    lock.unlock();
+    wait_until_released(node.released_, *node.flow_);
+    lock.lock();  // nobody else links this node, so it is still out
+  }
+  WaitNode* const head = head_.load(std::memory_order_relaxed);
+  node.previous_ = nullptr;
+  node.next_ = head;
+  if (head != nullptr) head->previous_ = &node;
+  node.epoch_ = epoch_;
+  node.released_.store(false, std::memory_order_relaxed);
+  head_.store(&node, std::memory_order_seq_cst);  // Q1: before the waiter looks
+}
+
+void WaitQueue::unlink(WaitNode& node) noexcept {
+  {
+    MutexLock lock(mutex_);
+    if (node.epoch_ == epoch_) {
+      if (node.next_ != nullptr) node.next_->previous_ = node.previous_;
+      if (node.previous_ != nullptr) {
+        node.previous_->next_ = node.next_;
+      } else {
+        head_.store(node.next_, std::memory_order_relaxed);
+      }
+      node.epoch_ = 0;
+      return;
+    }
+  }
+  wait_until_released(node.released_, *node.flow_);
+}
+
+void WaitQueue::release_all() noexcept {
+  if (empty()) return;
+  WaitNode* node = nullptr;
+  {
+    MutexLock lock(mutex_);
+    node = head_.exchange(nullptr, std::memory_order_relaxed);
+    if (++epoch_ == 0) ++epoch_;  // zero is the epoch of nodes that stand nowhere
+  }
+  while (node != nullptr) {
+    WaitNode* const next = node->next_;
+    runtime::Flow* const flow = node->flow_;
+    node->released_.store(true,
+                          std::memory_order_release);  // from here on the node may be gone, but not the flow
+    flow->unpark();
+    node = next;
+  }
+}
+
+}  // namespace tg::detail
