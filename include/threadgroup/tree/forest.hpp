@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// All groups of the process and how they hang together.
+//
+// Invariants
+//   T1. A set parent has set children; a child linked under a set parent is born set. Linking and marking
+//   happen under the
+//       one lock. (Roots of threads carry no event and are not "set": what the main thread makes later is a
+//       fresh start.)
+//   T2. The first reason wins, and every descendant's event holds the reason of the group where it started.
+//   T3. Marking comes first for the whole subtree, under the lock and without touching any waiter; waking
+//   comes after, with
+//       no lock held. A node with something to wake is held by a reference in between.
+//   T4. A parent does not own its children. Unlinking is O(1) plus one step for each child, which goes to the
+//   grandparent. T5. Order of locks: the forest's, then a group's, then a queue's. Nobody takes the forest's
+//   while holding another.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <threadgroup/base/mutex.hpp>
+#include <threadgroup/tree/node.hpp>
+#include <threadgroup/tree/snapshot.hpp>
+
+namespace tg::detail {
+
+/// The forest of groups.
+///
+/// Thread safety: everything from any thread.
+/// Lifetime: made on first use, never destroyed, so that no group outlives it. At the end of the process it
+/// sets the events of what is left, and waits a bounded time for the tasks.
+class Forest {
+ public:
+  static Forest& instance();
+
+  /// Hangs a group into the tree where the calling flow stands: under the group of its task, else under the
+  /// root of its thread; a daemon stands alone.
+  void link(Node& node);
+  /// Takes a group out; its children go to its parent. Harmless when it is out already.
+  void unlink(Node& node) noexcept;
+
+  /// Sets the event of the group and of all below it, and wakes them. The origin in the reason is filled in
+  /// here. True if this call set the group's own event.
+  bool set_event(Node& node, Reason reason);
+  /// Does so for every group there is.
+  void set_all_events(Reason reason);
+
+  std::string path(const Node& node) const;
+  bool is_same_or_descendant(const Node& node, const Node& ancestor) const;
+  bool has_children(const Node& node) const;
+  ForestSnapshot snapshot() const;
+
+  void set_exit_grace(Duration grace);
+
+ private:
+  Forest();
+  struct ThreadRoot;
+
+  Node& root_of_calling_thread_locked() TG_REQUIRES(mutex_);
+  void attach_locked(Node& node, Node* parent) TG_REQUIRES(mutex_);
+  void detach_locked(Node& node) TG_REQUIRES(mutex_);
+  struct Marked;
+  void mark_subtree_locked(Node& top, const SharedReason* reason, Marked& marked) TG_REQUIRES(mutex_);
+  static void notify(Node* first) noexcept;
+  std::string path_locked(const Node& node) const TG_REQUIRES(mutex_);
+  void append_snapshot_locked(Node& top, ForestSnapshot& out) const TG_REQUIRES(mutex_);
+  static void forget_thread(runtime::Flow& flow);
+  static void at_exit();
+  void finish_process() noexcept;
+
+  mutable Mutex mutex_;
+  Node* first_root_ TG_GUARDED_BY(mutex_) = nullptr;  // linked through the siblings' links
+  ThreadRoot* main_root_ TG_GUARDED_BY(mutex_) = nullptr;
+  std::uint64_t last_id_ TG_GUARDED_BY(mutex_) = 0;
+  Duration exit_grace_ TG_GUARDED_BY(mutex_) = Duration::from_nanos(2'000'000'000);
+};
+
+/// A reason given by the calling flow: with the name of its task, if it runs one.
+Reason reason_from_here(ReasonKind kind, std::string message, SourceLocation where);
+
+/// The event of the group that the calling flow works for, or null.
+Event* event_of_caller() noexcept;
+
+}  // namespace tg::detail

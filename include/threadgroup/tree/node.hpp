@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// A group's node in the forest, and the task that a flow runs now.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <threadgroup/event/event.hpp>
+#include <threadgroup/tree/statistics.hpp>
+
+namespace tg {
+
+/// What a node of the forest stands for.
+enum class NodeKind {
+  main_thread,     ///< the root under which the main thread's groups hang
+  foreign_thread,  ///< the root for a thread that the library did not start
+  group,           ///< a group below one of the others
+  daemon,          ///< a group that roots a tree of its own
+};
+const char* to_string(NodeKind kind) noexcept;
+
+namespace detail {
+
+class Forest;
+
+/// A node of the forest: a name, an event, and links to its neighbours.
+///
+/// The links belong to the `Forest` and its lock. The virtual functions are what the tree and the waits need
+/// to know of the group that the node is for; a thread's root keeps the defaults. Lifetime: counted. A parent
+/// does not own its children: the group's object and its workers hold the references.
+class Node {
+ public:
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  const std::string& name() const noexcept { return name_; }
+  GroupId id() const noexcept { return id_; }
+  NodeKind kind() const noexcept { return kind_; }
+  bool is_thread_root() const noexcept {
+    return kind_ == NodeKind::main_thread || kind_ == NodeKind::foreign_thread;
+  }
+  Event& event() noexcept { return event_; }
+  const Event& event() const noexcept { return event_; }
+
+  void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  void release() noexcept {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+
+  /// Asks that `on_event_set` be called, from now on. Without it the node costs a setter nothing but the
+  /// mark. Sequentially consistent: after this call the caller sees the event set, or the setter sees the
+  /// wish.
+  void want_notice() noexcept {
+    if (!wants_notice_.load(std::memory_order_relaxed)) wants_notice_.store(true, std::memory_order_seq_cst);
+  }
+  bool wants_notice() const noexcept { return wants_notice_.load(std::memory_order_seq_cst); }
+
+  /// The event was set: called once by the setter, with no lock held, after all waiters of the subtree were
+  /// released.
+  virtual void on_event_set() noexcept {}
+  /// A token that is told to stop when the event is set; made when first asked for.
+  virtual std::stop_token stop_token() { return {}; }
+  virtual GroupStatistics statistics() const { return {}; }
+  virtual std::vector<RunningTask> running_tasks() const { return {}; }
+  /// A task of this group is about to wait for work of this group: its place may be used meanwhile.
+  virtual void lend_place() noexcept {}
+  /// That task goes on. Waits for a place, unless the event is set.
+  virtual void reclaim_place() noexcept {}
+  /// Waits until no task is pending or running but those of the calling flow. For the end of the process.
+  virtual bool wait_until_quiet(TimePoint) noexcept { return true; }
+
+ protected:
+  Node(std::string name, NodeKind kind);
+  virtual ~Node();
+
+ private:
+  friend class Forest;
+
+  // Constant after construction (`id_` and an empty name are given when the node is linked).
+  std::string name_;
+  GroupId id_;
+  NodeKind kind_;
+
+  Event event_;
+  std::atomic<std::uint32_t> references_{1};  // atomic: owners on many threads
+  std::atomic<bool> wants_notice_{false};     // atomic: see `want_notice`
+
+  // Guarded by the forest's lock.
+  bool linked_ = false;
+  Node* parent_ = nullptr;
+  Node* first_child_ = nullptr;
+  Node* previous_sibling_ = nullptr;
+  Node* next_sibling_ = nullptr;
+  // The setter's list of nodes to wake. An event is set once, so a node is in one such list in its life.
+  Node* next_to_notify_ = nullptr;
+};
+
+/// Lends the calling task's place to others of its group, for a scope in which it waits for one of them.
+class PlaceLent {
+ public:
+  /// A null node lends nothing.
+  explicit PlaceLent(Node* node) noexcept : node_(node) {
+    if (node_ != nullptr) node_->lend_place();
+  }
+  ~PlaceLent() {
+    if (node_ != nullptr) node_->reclaim_place();
+  }
+  PlaceLent(const PlaceLent&) = delete;
+  PlaceLent& operator=(const PlaceLent&) = delete;
+
+ private:
+  Node* const node_;
+};
+
+class Task;
+
+/// What a flow knows of the task that it runs. It stands on the worker's stack and hangs on the flow.
+struct TaskContext {
+  Node* node = nullptr;
+  Task* task = nullptr;
+  std::string (*name_of)(const Task&) = nullptr;  // the tree does not know what a task looks like
+
+  std::string task_name() const { return task != nullptr ? name_of(*task) : std::string(); }
+
+  /// The calling flow's, or null outside a task.
+  static TaskContext* current() noexcept { return static_cast<TaskContext*>(runtime::Flow::current().task); }
+};
+
+}  // namespace detail
+}  // namespace tg

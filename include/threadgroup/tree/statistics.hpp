@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a group has done and is doing, in numbers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include <threadgroup/base/duration.hpp>
+
+namespace tg {
+
+/// The counts of one group, all taken at one moment: each task that was ever added is in exactly one of the
+/// first five.
+struct GroupStatistics {
+  std::size_t pending = 0;
+  std::size_t running = 0;
+  std::uint64_t succeeded = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t skipped = 0;
+  std::size_t threads = 0;  ///< that serve the group now
+
+  std::uint64_t done() const noexcept { return succeeded + failed + skipped; }
+  std::uint64_t total() const noexcept { return pending + running + done(); }
+  bool idle() const noexcept { return pending == 0 && running == 0; }
+};
+
+/// A task that runs now.
+struct RunningTask {
+  std::string name;
+  Duration running_for;  ///< to the nearest tick of the kernel, 1 to 10 ms
+};
+
+}  // namespace tg

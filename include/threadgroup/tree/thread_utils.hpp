@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a task asks of its own group, without having to know it.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <threadgroup/base/duration.hpp>
+#include <threadgroup/base/source_location.hpp>
+#include <threadgroup/event/reason.hpp>
+
+/// The group in question is that of the task that the calling thread runs. The functions that need the
+/// group's own machinery, `wait_for_condition` and `notify`, are in <threadgroup/group/condition.hpp>.
+namespace tg::thread_utils {
+
+/// Sleeps, unless told to stop. True: slept in full. False: the event is set, perhaps before the call. On the
+/// main thread and on threads of others it is a plain sleep, and true.
+bool event_aware_sleep(Duration d);
+
+/// Whether the group was told to stop. False where there is no group.
+bool event_is_set() noexcept;
+
+/// Tells the siblings, and everything below the group, to stop. True if this call set the event. Throws
+/// `NoGroupError` where there is no group.
+bool set_event(std::string message = {}, SourceLocation where = SourceLocation::current());
+
+/// Why the group was told to stop, if it was.
+std::optional<Reason> reason();
+
+/// Tells every group of the process to stop.
+void set_all_events(std::string message = {}, SourceLocation where = SourceLocation::current());
+
+/// Where the caller stands: "MainThread/ThreadGroup2/ThreadGroup2.1"; outside a task the root of the thread:
+/// "MainThread".
+std::string current_path();
+
+}  // namespace tg::thread_utils

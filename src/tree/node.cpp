@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// A node's birth and death.
+#include <threadgroup/tree/forest.hpp>
+#include <threadgroup/tree/node.hpp>
+
+namespace tg {
+
+const char* to_string(NodeKind kind) noexcept {
+  switch (kind) {
+    case NodeKind::main_thread:
+      return "main_thread";
+    case NodeKind::foreign_thread:
+      return "foreign_thread";
+    case NodeKind::group:
+      return "group";
+    case NodeKind::daemon:
+      return "daemon";
+  }
+  return "unknown";
+}
+
+namespace detail {
+
+Node::Node(std::string name, NodeKind kind) : name_(std::move(name)), kind_(kind) {}
+
+Node::~Node() { Forest::instance().unlink(*this); }
+
+}  // namespace detail
+}  // namespace tg

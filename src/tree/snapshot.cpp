@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Looks into a picture of the forest, and draws it as text.
+#include <threadgroup/tree/snapshot.hpp>
+
+namespace tg {
+
+const NodeSnapshot* ForestSnapshot::find(GroupId id) const {
+  for (const NodeSnapshot& node : nodes) {
+    if (node.id == id) return &node;
+  }
+  return nullptr;
+}
+
+const NodeSnapshot* ForestSnapshot::find(const std::string& name) const {
+  for (const NodeSnapshot& node : nodes) {
+    if (node.name == name) return &node;
+  }
+  return nullptr;
+}
+
+std::vector<const NodeSnapshot*> ForestSnapshot::roots() const {
+  std::vector<const NodeSnapshot*> found;
+  for (const NodeSnapshot& node : nodes) {
+    if (!node.parent) found.push_back(&node);
+  }
+  return found;
+}
+
+std::vector<const NodeSnapshot*> ForestSnapshot::children(GroupId id) const {
+  std::vector<const NodeSnapshot*> found;
+  for (const NodeSnapshot& node : nodes) {
+    if (node.parent == id) found.push_back(&node);
+  }
+  return found;
+}
+
+std::string to_text(const ForestSnapshot& snapshot) {
+  // Whether a node has a later sibling decides the shape of its branch, and of the lines below it.
+  const std::size_t count = snapshot.nodes.size();
+  std::vector<bool> has_later_sibling(count, false);
+  std::vector<bool> seen_at_depth;
+  for (std::size_t i = count; i-- > 0;) {
+    const std::size_t depth = snapshot.nodes[i].depth;
+    if (seen_at_depth.size() <= depth) seen_at_depth.resize(depth + 1, false);
+    has_later_sibling[i] = seen_at_depth[depth];
+    seen_at_depth[depth] = true;
+    for (std::size_t deeper = depth + 1; deeper < seen_at_depth.size(); ++deeper)
+      seen_at_depth[deeper] = false;
+  }
+
+  std::string text;
+  std::vector<bool> open;  // for each depth, whether its line goes on downwards
+  for (std::size_t i = 0; i < count; ++i) {
+    const NodeSnapshot& node = snapshot.nodes[i];
+    open.resize(node.depth + 1, false);
+    open[node.depth] = has_later_sibling[i];
+    for (std::size_t depth = 1; depth < node.depth; ++depth) text += open[depth] ? "|   " : "    ";
+    if (node.depth > 0) text += open[node.depth] ? "|-- " : "`-- ";
+    text += node.name;
+    if (node.kind == NodeKind::daemon) text += " (daemon)";
+    const GroupStatistics& counts = node.counts;
+    if (counts.total() > 0) {
+      text += "  [" + std::to_string(counts.pending) + " pending, " + std::to_string(counts.running) +
+              " running, " + std::to_string(counts.done()) + " done]";
+    }
+    if (node.reason) text += "  event: " + node.reason->str();
+    text += '\n';
+  }
+  return text;
+}
+
+}  // namespace tg

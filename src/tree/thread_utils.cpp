@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a task asks of its own group.
+#include <threadgroup/base/errors.hpp>
+#include <threadgroup/event/wait.hpp>
+#include <threadgroup/runtime/clock.hpp>
+#include <threadgroup/runtime/flow.hpp>
+#include <threadgroup/tree/forest.hpp>
+#include <threadgroup/tree/thread_utils.hpp>
+
+namespace tg {
+
+namespace detail {
+
+Reason reason_from_here(ReasonKind kind, std::string message, SourceLocation where) {
+  Reason reason;
+  reason.kind = kind;
+  reason.message = std::move(message);
+  reason.where = where;
+  if (const TaskContext* task = TaskContext::current(); task != nullptr && task->task != nullptr) {
+    reason.task = task->task_name();
+  }
+  return reason;
+}
+
+Event* event_of_caller() noexcept {
+  const TaskContext* const task = TaskContext::current();
+  return task != nullptr ? &task->node->event() : nullptr;
+}
+
+}  // namespace detail
+
+namespace thread_utils {
+
+bool event_aware_sleep(Duration d) {
+  return detail::wait({detail::event_of_caller(), nullptr}, runtime::after(d)) ==
+         detail::WaitOutcome::timed_out;
+}
+
+bool event_is_set() noexcept {
+  const detail::Event* const event = detail::event_of_caller();
+  return event != nullptr && event->is_set();
+}
+
+bool set_event(std::string message, SourceLocation where) {
+  const detail::TaskContext* const task = detail::TaskContext::current();
+  if (task == nullptr) {
+    throw NoGroupError(
+        "thread_utils::set_event: this thread runs no task of a group; call set_event on the ThreadGroup "
+        "that you mean");
+  }
+  return detail::Forest::instance().set_event(
+      *task->node, detail::reason_from_here(ReasonKind::requested, std::move(message), where));
+}
+
+std::optional<Reason> reason() {
+  const detail::Event* const event = detail::event_of_caller();
+  if (event == nullptr) return std::nullopt;
+  const detail::ReasonPointer reason = event->reason();
+  if (!reason) return std::nullopt;
+  return *reason;
+}
+
+void set_all_events(std::string message, SourceLocation where) {
+  Reason reason = detail::reason_from_here(ReasonKind::requested, std::move(message), where);
+  reason.origin_path = current_path();
+  detail::Forest::instance().set_all_events(std::move(reason));
+}
+
+std::string current_path() {
+  const detail::TaskContext* const task = detail::TaskContext::current();
+  if (task != nullptr) return detail::Forest::instance().path(*task->node);
+  const runtime::Flow& flow = runtime::Flow::current();
+  return flow.is_main() ? "MainThread" : flow.os_label();
+}
+
+}  // namespace thread_utils
+}  // namespace tg
