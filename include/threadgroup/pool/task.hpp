@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a pool needs of a task.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <utility>
+
+#include <threadgroup/event/reason.hpp>
+#include <threadgroup/tree/node.hpp>
+
+namespace tg {
+
+enum class TaskStatus : std::uint8_t { pending, running, succeeded, failed, skipped };
+const char* to_string(TaskStatus status) noexcept;
+
+/// A task that failed, and what it threw.
+struct Failure {
+  std::string task;
+  std::exception_ptr exception;
+};
+
+namespace detail {
+
+/// A task in a pool's queue, or in its list of failures.
+///
+/// A pool calls exactly one of `run`, `skip` and `fail`, once, with no lock held; then `release`, also for a
+/// failed one once its failure was taken. None of them throws: whatever the user's code throws becomes the
+/// task's failure.
+class Task {
+ public:
+  Task(const Task&) = delete;
+  Task& operator=(const Task&) = delete;
+
+  /// Calls the callable, destroys it, and says how it ended: `succeeded` or `failed`.
+  virtual TaskStatus run(Node& group) noexcept = 0;
+  /// Destroys the callable without calling it: `skipped`, or `failed` if the destructor threw.
+  virtual TaskStatus skip(const ReasonPointer& reason) noexcept = 0;
+  /// Destroys the callable without calling it, for it cannot run: `failed`.
+  virtual TaskStatus fail(std::exception_ptr exception) noexcept = 0;
+  /// The name given to the task, or "" if it has none. It does not change after the task was added.
+  virtual const std::string& given_name() const noexcept = 0;
+  /// Of a failed task: true once, to whoever will deliver its failure.
+  virtual bool claim_failure() noexcept = 0;
+  virtual bool failure_is_claimed() const noexcept = 0;
+  virtual Failure failure() const = 0;
+  virtual void release() noexcept = 0;
+
+  /// Counts the tasks of the pool from 1; written by the pool before anybody else knows the task.
+  std::uint64_t number() const noexcept { return number_; }
+  void set_number(std::uint64_t number) noexcept { number_ = number; }
+  /// The given name, or "task 17" where there is none.
+  std::string name() const;
+
+ protected:
+  Task() = default;
+  virtual ~Task() = default;
+
+ private:
+  friend class TaskList;
+  Task* next_ = nullptr;
+  std::uint64_t number_ = 0;
+};
+
+/// A first-in-first-out list through the tasks themselves. It owns nothing.
+class TaskList {
+ public:
+  bool empty() const noexcept { return first_ == nullptr; }
+  Task* front() const noexcept { return first_; }
+
+  void push(Task& task) noexcept {
+    task.next_ = nullptr;
+    (first_ != nullptr ? last_->next_ : first_) = &task;
+    last_ = &task;
+  }
+  Task* pop() noexcept {
+    Task* const task = first_;
+    if (task != nullptr) first_ = task->next_;
+    return task;
+  }
+  /// Takes out one task wherever it stands: linear, for the rare case. False if it is not here.
+  bool remove(Task& task) noexcept;
+  TaskList take_all() noexcept {
+    TaskList all = *this;
+    first_ = nullptr;
+    return all;
+  }
+  void append(TaskList more) noexcept {
+    if (more.empty()) return;
+    (first_ != nullptr ? last_->next_ : first_) = more.first_;
+    last_ = more.last_;
+  }
+
+ private:
+  Task* first_ = nullptr;
+  Task* last_ = nullptr;  // meaningless while the list is empty
+};
+
+}  // namespace detail
+}  // namespace tg

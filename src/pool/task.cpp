@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names of tasks and their states, and the rare removal from the middle of a list.
+#include <threadgroup/pool/task.hpp>
+
+namespace tg {
+
+const char* to_string(TaskStatus status) noexcept {
+  switch (status) {
+    case TaskStatus::pending:
+      return "pending";
+    case TaskStatus::running:
+      return "running";
+    case TaskStatus::succeeded:
+      return "succeeded";
+    case TaskStatus::failed:
+      return "failed";
+    case TaskStatus::skipped:
+      return "skipped";
+  }
+  return "unknown";
+}
+
+namespace detail {
+
+std::string Task::name() const {
+  const std::string& given = given_name();
+  return given.empty() ? "task " + std::to_string(number_) : given;
+}
+
+bool TaskList::remove(Task& task) noexcept {
+  Task* previous = nullptr;
+  for (Task* here = first_; here != nullptr; previous = here, here = here->next_) {
+    if (here != &task) continue;
+    (previous != nullptr ? previous->next_ : first_) = here->next_;
+    if (last_ == here) last_ = previous;
+    return true;
+  }
+  return false;
+}
+
+}  // namespace detail
+}  // namespace tg
