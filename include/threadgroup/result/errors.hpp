@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What joins and handles throw.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <threadgroup/event/reason.hpp>
+#include <threadgroup/pool/task.hpp>
+
+namespace tg {
+
+/// Several tasks failed. One failure alone is thrown as itself.
+class TaskFailures : public std::runtime_error {
+ public:
+  TaskFailures(const std::string& group, std::vector<Failure> failures);
+  /// All of them, in the order in which they happened.
+  const std::vector<Failure>& failures() const noexcept { return failures_; }
+
+ private:
+  std::vector<Failure> failures_;
+};
+
+/// The result of a task was asked for, and the task never ran: the group had been told to stop.
+class TaskSkipped : public std::runtime_error {
+ public:
+  TaskSkipped(const std::string& task, Reason reason);
+  const Reason& reason() const noexcept { return reason_; }
+
+ private:
+  Reason reason_;
+};
+
+/// `TaskHandle::get` gave up, because the caller's own group was told to stop before the result was there.
+class WaitInterrupted : public std::runtime_error {
+ public:
+  WaitInterrupted(const std::string& task, Reason reason);
+  const Reason& reason() const noexcept { return reason_; }
+
+ private:
+  Reason reason_;
+};
+
+}  // namespace tg

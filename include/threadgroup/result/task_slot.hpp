@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one allocation behind a task with a handle: the queue's link, the callable, the result and whoever
+// waits for it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <new>
+#include <stop_token>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <threadgroup/event/wait.hpp>
+#include <threadgroup/event/wait_queue.hpp>
+#include <threadgroup/pool/task.hpp>
+
+namespace tg::detail {
+
+/// What calling gives: with a `std::stop_token` first, if the callable takes one.
+template <class F, class... Args>
+struct CallResult {
+  static constexpr bool kTakesToken = std::is_invocable_v<F, std::stop_token, Args...>;
+  static_assert(kTakesToken || std::is_invocable_v<F, Args...>,
+                "the task cannot be called with these arguments (they are copied or moved, and passed as "
+                "rvalues; use std::ref "
+                "to pass a reference)");
+};
+template <class F, class... Args>
+requires std::is_invocable_v<F, std::stop_token, Args...>
+struct CallResult<F, Args...> : std::invoke_result<F, std::stop_token, Args...> {
+  static constexpr bool kTakesToken = true;
+};
+template <class F, class... Args>
+requires(!std::is_invocable_v<F, std::stop_token, Args...> &&
+         std::is_invocable_v<F, Args...>) struct CallResult<F, Args...> : std::invoke_result<F, Args...> {
+  static constexpr bool kTakesToken = false;
+};
+
+/// A callable and its arguments, owned until they are called or dropped. A callable that takes a
+/// `std::stop_token` first receives its group's.
+template <class F, class... Args>
+class Call {
+ public:
+  using Result = typename CallResult<F, Args...>::type;
+
+  template <class G, class... Given>
+  explicit Call(G&& f, Given&&... args) : parts_(std::forward<G>(f), std::forward<Given>(args)...) {}
+
+  Result operator()(Node& group) {
+    return std::apply(
+        [&group](F& f, Args&... args) -> Result {
+          if constexpr (CallResult<F, Args...>::kTakesToken) {
+            return std::invoke(std::move(f), group.stop_token(), std::move(args)...);
+          } else {
+            (void)group;
+            return std::invoke(std::move(f), std::move(args)...);
+          }
+        },
+        parts_);
+  }
+
+ private:
+  std::tuple<F, Args...> parts_;
+};
+
+template <class F, class... Args>
+using CallFor = Call<std::decay_t<F>, std::decay_t<Args>...>;
+
+/// Destroys what may throw in its destructor, and keeps that exception unless there is one already.
+template <class T>
+void destroy_keeping_error(T& object, std::exception_ptr& error) noexcept {
+  try {
+    object.~T();
+  } catch (...) {
+    if (!error) error = std::current_exception();
+  }
+}
+
+/// What a handle shares with the task, but for the result itself.
+///
+/// Guarantees: the status changes pending -> running -> succeeded or failed, or pending -> skipped or failed,
+/// and what goes with it (the result, the exception, the reason) is there before the last change is seen, and
+/// stays. Thread safety: everything from any thread, but for the calls that belong to the pool (see `Task`).
+/// Lifetime: counted; one reference is the pool's, the others are the handles'.
+class TaskSlot : public Task {
+ public:
+  TaskSlot(Node& group, std::string name);
+
+  TaskStatus status() const noexcept { return status_.load(std::memory_order_acquire); }
+  bool done() const noexcept { return status_.load(std::memory_order_seq_cst) > TaskStatus::running; }
+  /// Waits as `TaskHandle::wait` says.
+  WaitOutcome wait(TimePoint deadline);
+  /// Waits, and throws unless the task succeeded.
+  void wait_for_success();
+  /// Of a skipped task.
+  const ReasonPointer& reason() const noexcept { return reason_; }
+  const std::exception_ptr& exception() const noexcept { return exception_; }
+  const std::string& shown_name();
+
+  void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  const std::string& given_name() const noexcept final;
+  bool claim_failure() noexcept final { return !claimed_.exchange(true, std::memory_order_acq_rel); }
+  bool failure_is_claimed() const noexcept final { return claimed_.load(std::memory_order_acquire); }
+  Failure failure() const final { return Failure{Task::name(), exception_}; }
+  void release() noexcept final {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+
+ protected:
+  ~TaskSlot() override;
+  void begin() noexcept { status_.store(TaskStatus::running, std::memory_order_relaxed); }
+  TaskStatus end(TaskStatus status, std::exception_ptr exception, ReasonPointer reason = {}) noexcept;
+
+ private:
+  // Constant after construction.
+  Node* const group_;  // to compare with; it may be gone once the task is done
+  const std::uint32_t fork_generation_;
+
+  std::atomic<std::uint32_t> references_{1};             // atomic: owners on many threads
+  std::atomic<TaskStatus> status_{TaskStatus::pending};  // atomic: publishes the fields below
+  std::atomic<bool> claimed_{false};      // atomic: a handle and a join may want it at the same time
+  std::atomic<const std::string*> name_;  // atomic: an unnamed task is named when first asked
+  WaitQueue done_waiters_;
+  std::exception_ptr exception_;  // written before the last change of status, constant afterwards
+  ReasonPointer reason_;          // likewise
+};
+
+/// The slot with room for a result.
+template <class R>
+class ResultSlot : public TaskSlot {
+  static_assert(std::is_void_v<R> || std::is_reference_v<R> || std::is_nothrow_destructible_v<R>,
+                "the destructor of a task's result must not throw: nobody would be there to see it");
+
+ public:
+  using TaskSlot::TaskSlot;
+  using Stored =
+      std::conditional_t<std::is_void_v<R>, char,
+                         std::conditional_t<std::is_reference_v<R>, std::remove_reference_t<R>*, R>>;
+
+  Stored& stored() noexcept { return *std::launder(reinterpret_cast<Stored*>(room_)); }
+  /// For a result that can only be moved: true to the first who asks.
+  bool claim_result() noexcept { return !result_taken_.exchange(true, std::memory_order_acq_rel); }
+
+ protected:
+  ~ResultSlot() override {
+    if (this->status() == TaskStatus::succeeded) drop();
+  }
+
+  template <class C>
+  void store(C& call, Node& group) {
+    if constexpr (std::is_void_v<R>) {
+      call(group);
+    } else if constexpr (std::is_reference_v<R>) {
+      ::new (static_cast<void*>(room_)) Stored(std::addressof(call(group)));
+    } else {
+      ::new (static_cast<void*>(room_)) Stored(call(group));
+    }
+  }
+  void drop() noexcept {
+    if constexpr (!std::is_void_v<R>) stored().~Stored();
+  }
+
+ private:
+  alignas(Stored) std::byte room_[sizeof(Stored)];
+  std::atomic<bool> result_taken_{false};  // atomic: several handles may ask
+};
+
+/// The whole task: the slot and the callable.
+template <class C>
+class CallableTask final : public ResultSlot<typename C::Result> {
+  using Base = ResultSlot<typename C::Result>;
+
+ public:
+  template <class... Given>
+  CallableTask(Node& group, std::string name, Given&&... given)
+      : Base(group, std::move(name)), call_(std::forward<Given>(given)...) {}
+
+  TaskStatus run(Node& group) noexcept override {
+    this->begin();
+    std::exception_ptr error;
+    bool stored = false;
+    try {
+      this->store(call_, group);
+      stored = true;
+    } catch (...) {
+      error = std::current_exception();
+    }
+    // Before the end is published: whoever sees the task done may rely on its callable being gone.
+    destroy_keeping_error(call_, error);
+    if (error && stored) this->drop();
+    return this->end(error ? TaskStatus::failed : TaskStatus::succeeded, std::move(error));
+  }
+
+  TaskStatus skip(const ReasonPointer& reason) noexcept override {
+    std::exception_ptr error;
+    destroy_keeping_error(call_, error);
+    return this->end(error ? TaskStatus::failed : TaskStatus::skipped, std::move(error), reason);
+  }
+
+  TaskStatus fail(std::exception_ptr error) noexcept override {
+    destroy_keeping_error(call_, error);
+    return this->end(TaskStatus::failed, std::move(error));
+  }
+
+  /// The pool did not take the task, and nobody else knows it.
+  void discard() noexcept {
+    std::exception_ptr error;
+    destroy_keeping_error(call_, error);
+    this->release();
+  }
+
+ private:
+  ~CallableTask() override {}  // the callable is gone since the end of the task
+  union {
+    C call_;
+  };
+};
+
+/// A task that nobody holds a handle of: the link, the callable, and after a failure the exception in its
+/// place.
+template <class C>
+class PostedTask final : public Task {
+ public:
+  template <class... Given>
+  explicit PostedTask(Given&&... given) : call_(std::forward<Given>(given)...) {}
+
+  TaskStatus run(Node& group) noexcept override {
+    std::exception_ptr error;
+    try {
+      static_cast<void>(call_(group));
+    } catch (...) {
+      error = std::current_exception();
+    }
+    return end(TaskStatus::succeeded, std::move(error));
+  }
+  TaskStatus skip(const ReasonPointer&) noexcept override { return end(TaskStatus::skipped, nullptr); }
+  TaskStatus fail(std::exception_ptr error) noexcept override {
+    return end(TaskStatus::failed, std::move(error));
+  }
+
+  const std::string& given_name() const noexcept override {
+    static const std::string none;
+    return none;
+  }
+  bool claim_failure() noexcept override { return true; }
+  bool failure_is_claimed() const noexcept override { return false; }
+  Failure failure() const override { return Failure{this->name(), error_}; }
+  void release() noexcept override { delete this; }
+  void discard() noexcept {
+    end(TaskStatus::skipped, nullptr);
+    release();
+  }
+
+ private:
+  ~PostedTask() override {
+    if (failed_) error_.~exception_ptr();
+  }
+
+  TaskStatus end(TaskStatus status, std::exception_ptr error) noexcept {
+    destroy_keeping_error(call_, error);
+    if (!error) return status;
+    ::new (static_cast<void*>(std::addressof(error_))) std::exception_ptr(std::move(error));
+    failed_ = true;
+    return TaskStatus::failed;
+  }
+
+  union {
+    C call_;                    // until the task ends
+    std::exception_ptr error_;  // afterwards, if it failed
+  };
+  bool failed_ = false;
+};
+
+}  // namespace tg::detail

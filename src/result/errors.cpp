@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The texts of what joins and handles throw and say.
+#include <algorithm>
+#include <cstdio>
+
+#include <threadgroup/result/errors.hpp>
+#include <threadgroup/result/join_result.hpp>
+
+namespace tg {
+
+namespace {
+constexpr std::size_t kMostInText =
+    10;  // a text with thousands of failures helps nobody; the list has them all
+
+std::string describe(const std::string& group, const std::vector<Failure>& failures) {
+  std::string text = std::to_string(failures.size()) + " tasks failed in group '" + group + "'";
+  for (std::size_t i = 0; i < std::min(failures.size(), kMostInText); ++i) {
+    text += i == 0 ? ": " : "; ";
+    text += "'" + failures[i].task + "': " + describe_exception(failures[i].exception);
+  }
+  if (failures.size() > kMostInText)
+    text += "; and " + std::to_string(failures.size() - kMostInText) + " more";
+  return text;
+}
+}  // namespace
+
+TaskFailures::TaskFailures(const std::string& group, std::vector<Failure> failures)
+    : std::runtime_error(describe(group, failures)), failures_(std::move(failures)) {}
+
+TaskSkipped::TaskSkipped(const std::string& task, Reason reason)
+    : std::runtime_error("task '" + task + "' was skipped, for its group was told to stop: " + reason.str()),
+      reason_(std::move(reason)) {}
+
+WaitInterrupted::WaitInterrupted(const std::string& task, Reason reason)
+    : std::runtime_error("stopped waiting for task '" + task +
+                         "', for the waiter's group was told to stop: " + reason.str()),
+      reason_(std::move(reason)) {}
+
+std::string JoinResult::str() const {
+  if (*this) return "done";
+  std::string text = timed_out ? "timed out: " : "told to stop: ";
+  text += std::to_string(pending) + " pending, " + std::to_string(running.size()) + " running";
+  for (std::size_t i = 0; i < std::min(running.size(), kMostInText); ++i) {
+    char seconds[32];
+    std::snprintf(seconds, sizeof seconds, "%.1f", static_cast<double>(running[i].running_for.nanos()) / 1e9);
+    text += (i == 0 ? " (" : ", ") + running[i].name + " for " + seconds + " s";
+  }
+  if (running.size() > kMostInText) text += ", and " + std::to_string(running.size() - kMostInText) + " more";
+  if (!running.empty()) text += ")";
+  return text;
+}
+
+}  // namespace tg

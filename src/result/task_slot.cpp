@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Waiting for a task, and what is thrown instead of a result.
+#include <system_error>
+
+#include <threadgroup/base/errors.hpp>
+#include <threadgroup/result/errors.hpp>
+#include <threadgroup/result/task_slot.hpp>
+#include <threadgroup/runtime/clock.hpp>
+#include <threadgroup/runtime/fork.hpp>
+#include <threadgroup/tree/forest.hpp>
+
+namespace tg::detail {
+
+TaskSlot::TaskSlot(Node& group, std::string name)
+    : group_(&group),
+      fork_generation_(runtime::fork_generation()),
+      name_(name.empty() ? nullptr : new std::string(std::move(name))) {}
+
+TaskSlot::~TaskSlot() { delete name_.load(std::memory_order_relaxed); }
+
+const std::string& TaskSlot::given_name() const noexcept {
+  static const std::string none;
+  const std::string* const name = name_.load(std::memory_order_acquire);
+  return name != nullptr ? *name : none;
+}
+
+const std::string& TaskSlot::shown_name() {
+  if (const std::string* name = name_.load(std::memory_order_acquire)) return *name;
+  auto made = std::make_unique<const std::string>(Task::name());
+  const std::string* expected = nullptr;
+  if (name_.compare_exchange_strong(expected, made.get(), std::memory_order_acq_rel)) return *made.release();
+  return *expected;  // somebody else was faster
+}
+
+TaskStatus TaskSlot::end(TaskStatus status, std::exception_ptr exception, ReasonPointer reason) noexcept {
+  exception_ = std::move(exception);
+  reason_ = std::move(reason);
+  status_.store(status, std::memory_order_seq_cst);  // Q1: before we look for waiters
+  done_waiters_.release_all();
+  return status;
+}
+
+WaitOutcome TaskSlot::wait(TimePoint deadline) {
+  if (done()) return WaitOutcome::ready;
+  if (runtime::fork_generation() != fork_generation_) {
+    throw ForkedError("task '" + Task::name() +
+                      "' was unfinished when this process was forked; it runs in the parent, and nothing "
+                      "will come of waiting for "
+                      "it here");
+  }
+  const TaskContext* const caller = TaskContext::current();
+  if (caller != nullptr && caller->task == this) {
+    throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
+                            "task '" + Task::name() + "' waits for itself");
+  }
+  Event* const event = caller != nullptr ? &caller->node->event() : nullptr;
+  if (!deadline.is_never() && runtime::now() >= deadline) return WaitOutcome::timed_out;
+  const PlaceLent lent(caller != nullptr && caller->node == group_ ? caller->node : nullptr);
+  return detail::wait(
+      done_waiters_, [this] { return done(); }, {event, nullptr}, deadline);
+}
+
+void TaskSlot::wait_for_success() {
+  if (wait(TimePoint::never()) == WaitOutcome::event_set) {
+    const ReasonPointer reason = event_of_caller()->reason();
+    throw WaitInterrupted(Task::name(), *reason);
+  }
+  switch (status()) {
+    case TaskStatus::failed:
+      claim_failure();  // this caller sees it; a join need not tell it again
+      std::rethrow_exception(exception_);
+    case TaskStatus::skipped:
+      throw TaskSkipped(Task::name(), *reason_);
+    default:
+      return;
+  }
+}
+
+}  // namespace tg::detail
