@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stands behind a ThreadGroup: its node in the forest and its pool, in one allocation.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include <threadgroup/base/duration.hpp>
+#include <threadgroup/base/mutex.hpp>
+#include <threadgroup/pool/pool.hpp>
+#include <threadgroup/tree/node.hpp>
+
+namespace tg {
+
+struct GroupOptions {
+  std::size_t max_concurrent_threads = 32;  ///< at least 1
+  bool daemon = false;                      ///< roots a tree of its own: no ancestor's event reaches it
+  OnFailure on_failure =
+      OnFailure::keep_going;  ///< or `set_event`: the first failure tells the others to stop
+  std::optional<Duration> time_limit =
+      {};  ///< counted from the making; then the event is set, reason `deadline`
+};
+
+namespace detail {
+
+/// A group's node and pool.
+///
+/// Lifetime: counted (see `Node`): the group's object holds one reference and each worker another, so a group
+/// that goes away from inside one of its own tasks leaves no worker with nothing under its feet.
+class GroupCore final : public Node {
+ public:
+  GroupCore(std::string name, const GroupOptions& options);
+
+  Pool& pool() noexcept { return pool_; }
+  /// Throws `ForkedError` in a process forked from the one that made the group.
+  void check_process(const char* operation) const {
+    if (runtime_generation_changed()) throw_forked(operation);
+  }
+  bool runtime_generation_changed() const noexcept;
+
+  /// Whether anybody could notice, apart from the tasks, that the event is set.
+  bool has_stop_token() const;
+  bool has_time_limit() const noexcept { return has_time_limit_; }
+
+  void on_event_set() noexcept override;
+  std::stop_token stop_token() override;
+  GroupStatistics statistics() const override { return pool_.statistics(); }
+  std::vector<RunningTask> running_tasks() const override { return pool_.running_tasks(); }
+  void lend_place() noexcept override { pool_.lend_place(); }
+  void reclaim_place() noexcept override { pool_.reclaim_place(); }
+  bool wait_until_quiet(TimePoint deadline) noexcept override { return pool_.wait_until_quiet(deadline); }
+
+ private:
+  ~GroupCore() override;
+  [[noreturn]] void throw_forked(const char* operation) const;
+
+  // Constant after construction.
+  const std::uint32_t fork_generation_;
+  const bool has_time_limit_;
+
+  Pool pool_;
+  mutable Mutex mutex_;
+  std::stop_source stop_source_ TG_GUARDED_BY(mutex_){std::nostopstate};  // made when first asked for
+};
+
+/// Hands each failure to the handler for failures that nobody has seen.
+void report_unseen(const std::string& group_path, const std::vector<Failure>& failures) noexcept;
+
+}  // namespace detail
+}  // namespace tg

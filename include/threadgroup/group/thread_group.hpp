@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// The thread group: what users make.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <threadgroup/base/duration.hpp>
+#include <threadgroup/base/source_location.hpp>
+#include <threadgroup/event/reason.hpp>
+#include <threadgroup/group/condition.hpp>
+#include <threadgroup/group/group_core.hpp>
+#include <threadgroup/result/join_result.hpp>
+#include <threadgroup/result/task_handle.hpp>
+
+namespace tg {
+
+/// Names a task in reports, dumps and errors.
+struct TaskName {
+  std::string value;
+};
+
+/// A named group of tasks that block: at most so many run at a time, and all of them can be told to stop.
+///
+///     tg::ThreadGroup group("Verifying Users", {.max_concurrent_threads = 10});
+///     for (const User& user : users) group.add_task(verify, user);
+///     group.wait_for_condition([&] { return verified > 0; }, 600s);     // then tells the rest to stop
+///     group.join();
+///
+/// A group made inside a task is a child of that task's group, and told to stop together with it.
+///
+/// Requires: a group is destroyed neither by one of its own tasks nor by a task of a group below it. If it
+/// is, that is reported as a failure, and the tasks go on without it. Guarantees: nothing is killed, nothing
+/// is lost. Each task ends as succeeded, failed or skipped, and each failure is told once: by a join, by a
+/// handle's `get`, or by the handler for failures that nobody saw.
+/// Thread safety: everything from any thread, but for the destructor.
+/// Lifetime: the destructor tells the tasks to stop and waits for them; handles stay valid.
+class ThreadGroup {
+ public:
+  /// An empty name gets a generated one. Throws `std::invalid_argument` for a bound of 0.
+  explicit ThreadGroup(std::string name = {}, GroupOptions options = {});
+  ~ThreadGroup();
+  ThreadGroup(const ThreadGroup&) = delete;
+  ThreadGroup& operator=(const ThreadGroup&) = delete;
+
+  /// Adds a task: `f(args...)`, or `f(stop_token, args...)` if `f` takes a `std::stop_token` first. Callable
+  /// and arguments are copied or moved in, as by `std::thread`. Tasks start in the order in which one thread
+  /// added them. If the event is set, the task is skipped at once. Throws `std::system_error` or
+  /// `std::bad_alloc` if neither a worker nor memory can be had; then nothing was added.
+  template <class F, class... Args>
+  requires(!std::same_as<std::remove_cvref_t<F>, TaskName>) auto add_task(F&& f, Args&&... args) {
+    return add_named(std::string(), std::forward<F>(f), std::forward<Args>(args)...);
+  }
+  template <class F, class... Args>
+  auto add_task(TaskName name, F&& f, Args&&... args) {
+    return add_named(std::move(name.value), std::forward<F>(f), std::forward<Args>(args)...);
+  }
+
+  /// The same without a handle: cheaper. A result is dropped; a failure still reaches the join.
+  template <class F, class... Args>
+  void post(F&& f, Args&&... args) {
+    core_->check_process("post");
+    hand_over(
+        new detail::PostedTask<detail::CallFor<F, Args...>>(std::forward<F>(f), std::forward<Args>(args)...));
+  }
+
+  /// Waits until nothing is pending or running, then throws the failures that nobody has seen: one as itself,
+  /// several as `TaskFailures`. Any number of threads may join, and the group can be used again afterwards.
+  /// Throws `std::system_error`
+  /// (`resource_deadlock_would_occur`) in a task of this group or of one below it.
+  JoinResult join();
+  /// The same, at most so long. On a time-out it says what is left, and changes nothing.
+  JoinResult join(Duration timeout);
+  /// As `join`, but the failures are in the result and not thrown.
+  JoinResult wait_idle();
+  JoinResult wait_idle(Duration timeout);
+
+  /// Waits until the predicate is true and then tells the group to stop. It is looked at once at the start,
+  /// whenever a task ends, at each `notify`, at least every `interval`, and once at the end of the time. What
+  /// it throws is passed on, and the event left alone.
+  WaitStatus wait_for_condition(Predicate predicate, Duration timeout, const ConditionOptions& options = {},
+                                SourceLocation where = SourceLocation::current());
+  /// "Look at the condition again."
+  void notify();
+
+  /// Tells this group and all below it to stop: pending tasks are skipped, waiting ones wake. True if this
+  /// call set the event.
+  bool set_event(std::string message = {}, SourceLocation where = SourceLocation::current());
+  bool set_event(ReasonKind kind, std::string message, SourceLocation where = SourceLocation::current());
+  bool set_event_for_child_tasks(std::string message = {}, SourceLocation where = SourceLocation::current());
+  bool event_is_set() const noexcept { return core_->event().is_set(); }
+  std::optional<Reason> reason() const;
+  /// A token that is told to stop when the event is set.
+  std::stop_token get_stop_token() const;
+
+  const std::string& name() const noexcept { return core_->name(); }
+  GroupId id() const noexcept { return core_->id(); }
+  std::string path() const;  ///< "MainThread/Verifying Users"
+  GroupStatistics statistics() const { return core_->statistics(); }
+
+ private:
+  template <class F, class... Args>
+  auto add_named(std::string name, F&& f, Args&&... args) {
+    using Call = detail::CallFor<F, Args...>;
+    core_->check_process("add_task");
+    auto* const task = new detail::CallableTask<Call>(*core_, std::move(name), std::forward<F>(f),
+                                                      std::forward<Args>(args)...);
+    task->add_reference();  // the pool's
+    TaskHandle<typename Call::Result> handle(task);
+    hand_over(task);
+    return handle;
+  }
+
+  // Gives the task to the pool, or destroys it if the pool does not take it.
+  template <class T>
+  void hand_over(T* task) {
+    try {
+      core_->pool().add(*task);
+    } catch (...) {
+      task->discard();
+      throw;
+    }
+  }
+
+  JoinResult wait_until_idle(TimePoint deadline, const char* operation);
+  JoinResult join_until(TimePoint deadline);
+  JoinResult wait_idle_until(TimePoint deadline);
+  bool is_own_task() const;
+
+  detail::GroupCore* const core_;  // one reference
+};
+
+/// Called with the group's path and a failure that neither a join nor a handle has seen when its group went
+/// away, on the thread that destroyed the group.
+using UnseenFailureHandler = std::function<void(const std::string& group_path, const Failure& failure)>;
+
+/// Replaces the handler; an empty one restores the default, which writes group, task and text to stderr.
+/// Returns the one before (empty: the default).
+UnseenFailureHandler set_unseen_failure_handler(UnseenFailureHandler handler);
+
+}  // namespace tg

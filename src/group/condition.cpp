@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Waiting for a condition.
+#include <stdexcept>
+
+#include <threadgroup/base/errors.hpp>
+#include <threadgroup/event/wait.hpp>
+#include <threadgroup/group/condition.hpp>
+#include <threadgroup/group/group_core.hpp>
+#include <threadgroup/runtime/clock.hpp>
+#include <threadgroup/tree/forest.hpp>
+
+namespace tg {
+
+const char* to_string(WaitStatus status) noexcept {
+  switch (status) {
+    case WaitStatus::condition_met:
+      return "condition_met";
+    case WaitStatus::event_set:
+      return "event_set";
+    case WaitStatus::timed_out:
+      return "timed_out";
+    case WaitStatus::group_idle:
+      return "group_idle";
+  }
+  return "unknown";
+}
+
+namespace detail {
+
+WaitStatus wait_for_condition(GroupCore& core, Predicate predicate, Duration timeout,
+                              const ConditionOptions& options, SourceLocation where) {
+  if (options.interval <= Duration()) {
+    throw std::invalid_argument("wait_for_condition on group '" + core.name() +
+                                "': the interval must be above zero");
+  }
+  Pool& pool = core.pool();
+  Event* const callers_event = event_of_caller();
+  // The caller's own task is running, but it cannot make true what it waits for.
+  const TaskContext* const caller = TaskContext::current();
+  const bool own_group = caller != nullptr && caller->node == &core;
+  const std::size_t own = own_group ? 1 : 0;
+  const PlaceLent lent(own_group ? &core
+                                 : nullptr);  // it may be a task that has no place yet that makes it true
+  const TimePoint deadline = runtime::after(timeout);
+  for (;;) {
+    // All of this is read before the predicate: what changes while it runs is seen in the next round.
+    const std::uint64_t seen = pool.changes();
+    const TimePoint now = runtime::now();
+    const GroupStatistics counts = pool.statistics();
+
+    if (predicate()) {
+      Forest::instance().set_event(
+          core,
+          reason_from_here(ReasonKind::condition_met, "the condition that was waited for is true", where));
+      return WaitStatus::condition_met;
+    }
+    if (core.event().is_set() || (callers_event != nullptr && callers_event->is_set()))
+      return WaitStatus::event_set;
+    if (!deadline.is_never() && now >= deadline) return WaitStatus::timed_out;
+    if (options.stop_when_idle && counts.pending == 0 && counts.running <= own) return WaitStatus::group_idle;
+
+    const TimePoint next_look = runtime::after(options.interval);
+    static_cast<void>(wait(
+        pool.change_waiters(), [&] { return pool.changes() != seen; }, {&core.event(), callers_event},
+        next_look < deadline ? next_look : deadline));
+  }
+}
+
+namespace {
+GroupCore& core_of_caller(const char* operation) {
+  const TaskContext* const caller = TaskContext::current();
+  if (caller == nullptr) {
+    throw NoGroupError(std::string("thread_utils::") + operation +
+                       ": this thread runs no task of a group; call " + operation +
+                       " on the ThreadGroup that you mean");
+  }
+  return static_cast<GroupCore&>(*caller->node);
+}
+}  // namespace
+}  // namespace detail
+
+namespace thread_utils {
+
+WaitStatus wait_for_condition(Predicate predicate, Duration timeout, const ConditionOptions& options,
+                              SourceLocation where) {
+  return detail::wait_for_condition(detail::core_of_caller("wait_for_condition"), predicate, timeout, options,
+                                    where);
+}
+
+void notify() { detail::core_of_caller("notify").pool().notify(); }
+
+}  // namespace thread_utils
+}  // namespace tg

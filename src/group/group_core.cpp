@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// What happens to a group when its event is set, and when its last reference goes.
+#include <threadgroup/base/errors.hpp>
+#include <threadgroup/group/group_core.hpp>
+#include <threadgroup/runtime/fork.hpp>
+#include <threadgroup/tree/forest.hpp>
+
+namespace tg::detail {
+
+GroupCore::GroupCore(std::string name, const GroupOptions& options)
+    : Node(std::move(name), options.daemon ? NodeKind::daemon : NodeKind::group),
+      fork_generation_(runtime::fork_generation()),
+      has_time_limit_(options.time_limit.has_value()),
+      pool_(*this, options.max_concurrent_threads, options.on_failure) {}
+
+GroupCore::~GroupCore() {
+  // Empty, but for a group that was destroyed from one of its own tasks: its destructor could not wait for
+  // these.
+  const std::vector<Failure> failures = pool_.take_failures();
+  if (!failures.empty()) report_unseen(Forest::instance().path(*this), failures);
+}
+
+bool GroupCore::runtime_generation_changed() const noexcept {
+  return fork_generation_ != runtime::fork_generation();
+}
+
+void GroupCore::throw_forked(const char* operation) const {
+  throw ForkedError(
+      std::string(operation) + ": group '" + name() +
+      "' was made before this process was forked, and its threads are in the parent; make a new group here");
+}
+
+std::stop_token GroupCore::stop_token() {
+  std::stop_source source(std::nostopstate);
+  {
+    MutexLock lock(mutex_);
+    if (!stop_source_.stop_possible()) stop_source_ = std::stop_source();
+    source = stop_source_;
+  }
+  want_notice();  // before the look at the event: one of the two sides asks for the stop
+  if (event().is_set()) source.request_stop();
+  return source.get_token();
+}
+
+bool GroupCore::has_stop_token() const {
+  MutexLock lock(mutex_);
+  return stop_source_.stop_possible();
+}
+
+void GroupCore::on_event_set() noexcept {
+  std::stop_source source(std::nostopstate);
+  {
+    MutexLock lock(mutex_);
+    source = stop_source_;
+  }
+  source.request_stop();  // runs the callbacks of users: no lock is held
+  pool_.skip_pending();
+}
+
+}  // namespace tg::detail

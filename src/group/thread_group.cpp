@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// Making, joining and destroying groups.
+#include <cstdio>
+#include <stdexcept>
+#include <system_error>
+
+#include <threadgroup/event/wait.hpp>
+#include <threadgroup/group/thread_group.hpp>
+#include <threadgroup/group/time_limits.hpp>
+#include <threadgroup/runtime/clock.hpp>
+#include <threadgroup/tree/forest.hpp>
+#include <threadgroup/tree/thread_utils.hpp>
+
+namespace tg {
+
+using detail::Forest;
+using detail::GroupCore;
+
+namespace {
+
+// Makes the core and hangs it into the forest.
+GroupCore* make_core(std::string name, const GroupOptions& options) {
+  if (options.max_concurrent_threads == 0) {
+    throw std::invalid_argument("ThreadGroup '" + name +
+                                "': max_concurrent_threads is 0, so no task could ever run; give at least 1");
+  }
+  auto* const core = new GroupCore(std::move(name), options);
+  try {
+    Forest::instance().link(*core);
+    if (options.time_limit)
+      detail::TimeLimits::instance().add(*core, runtime::after(*options.time_limit), *options.time_limit);
+  } catch (...) {
+    core->release();
+    throw;
+  }
+  return core;
+}
+
+}  // namespace
+
+ThreadGroup::ThreadGroup(std::string name, GroupOptions options)
+    : core_(make_core(std::move(name), options)) {}
+
+ThreadGroup::~ThreadGroup() {
+  if (core_->runtime_generation_changed()) return;  // a forked child: nothing here is ours to end
+  const bool own_task = is_own_task();
+  if (core_->has_time_limit()) detail::TimeLimits::instance().remove(*core_);
+  // If there is nobody who could notice, there is nobody to tell.
+  if (!core_->pool().idle() || core_->has_stop_token() || Forest::instance().has_children(*core_)) {
+    try {
+      Forest::instance().set_event(
+          *core_, detail::reason_from_here(ReasonKind::destroyed, "the group's object was destroyed", {}));
+    } catch (const std::exception& e) {
+      std::fprintf(stderr, "threadgroup: cannot tell group '%s' to stop: %s\n", name().c_str(), e.what());
+    }
+  }
+  if (own_task) {
+    // Waiting would be waiting for the caller. The workers hold the core, and the last one takes it out of
+    // the forest.
+    detail::report_unseen(
+        path(),
+        {Failure{"(the destructor)",
+                 std::make_exception_ptr(std::system_error(
+                     std::make_error_code(std::errc::resource_deadlock_would_occur),
+                     "the group was destroyed by a task of its own, at " + thread_utils::current_path() +
+                         "; it was told to stop and its tasks go on without it"))}});
+  } else {
+    detail::Pool& pool = core_->pool();
+    static_cast<void>(detail::wait(
+        pool.idle_waiters(), [&pool] { return pool.idle(); }, {}, TimePoint::never()));
+    const std::vector<Failure> unseen = pool.take_failures();
+    if (!unseen.empty()) detail::report_unseen(path(), unseen);
+    Forest::instance().unlink(*core_);
+  }
+  core_->release();
+}
+
+bool ThreadGroup::is_own_task() const {
+  const detail::TaskContext* const caller = detail::TaskContext::current();
+  return caller != nullptr && Forest::instance().is_same_or_descendant(*caller->node, *core_);
+}
+
+JoinResult ThreadGroup::wait_until_idle(TimePoint deadline, const char* operation) {
+  core_->check_process(operation);
+  detail::Event* callers_event = nullptr;
+  if (const detail::TaskContext* const caller = detail::TaskContext::current()) {
+    if (is_own_task()) {
+      throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
+                              std::string(operation) + " of group '" + path() + "' by task '" +
+                                  caller->task_name() + "' of '" + thread_utils::current_path() +
+                                  "', which is part of what would be waited for");
+    }
+    // A group below the caller's is told to stop together with it, and joining it is how the caller stops.
+    // One that stands elsewhere may go on for ever, so there the caller's event ends the wait.
+    if (!Forest::instance().is_same_or_descendant(*core_, *caller->node))
+      callers_event = &caller->node->event();
+  }
+  detail::Pool& pool = core_->pool();
+  const auto outcome = detail::wait(
+      pool.idle_waiters(), [&pool] { return pool.idle(); }, {callers_event, nullptr}, deadline);
+  JoinResult result;
+  if (outcome == detail::WaitOutcome::ready) return result;
+  result.timed_out = outcome == detail::WaitOutcome::timed_out;
+  result.event_set = outcome == detail::WaitOutcome::event_set;
+  result.pending = pool.statistics().pending;
+  result.running = pool.running_tasks();
+  return result;
+}
+
+JoinResult ThreadGroup::join_until(TimePoint deadline) {
+  JoinResult result = wait_until_idle(deadline, "join");
+  if (!result) return result;
+  std::vector<Failure> failures = core_->pool().take_failures();
+  if (failures.size() == 1) std::rethrow_exception(failures.front().exception);
+  if (failures.size() > 1) throw TaskFailures(path(), std::move(failures));
+  return result;
+}
+
+JoinResult ThreadGroup::wait_idle_until(TimePoint deadline) {
+  JoinResult result = wait_until_idle(deadline, "wait_idle");
+  if (result) result.failures = core_->pool().take_failures();
+  return result;
+}
+
+JoinResult ThreadGroup::join() { return join_until(TimePoint::never()); }
+JoinResult ThreadGroup::join(Duration timeout) { return join_until(runtime::after(timeout)); }
+JoinResult ThreadGroup::wait_idle() { return wait_idle_until(TimePoint::never()); }
+JoinResult ThreadGroup::wait_idle(Duration timeout) { return wait_idle_until(runtime::after(timeout)); }
+
+WaitStatus ThreadGroup::wait_for_condition(Predicate predicate, Duration timeout,
+                                           const ConditionOptions& options, SourceLocation where) {
+  core_->check_process("wait_for_condition");
+  return detail::wait_for_condition(*core_, predicate, timeout, options, where);
+}
+
+void ThreadGroup::notify() {
+  core_->check_process("notify");
+  core_->pool().notify();
+}
+
+bool ThreadGroup::set_event(std::string message, SourceLocation where) {
+  return set_event(ReasonKind::requested, std::move(message), where);
+}
+
+bool ThreadGroup::set_event_for_child_tasks(std::string message, SourceLocation where) {
+  return set_event(ReasonKind::requested, std::move(message), where);
+}
+
+bool ThreadGroup::set_event(ReasonKind kind, std::string message, SourceLocation where) {
+  core_->check_process("set_event");
+  return Forest::instance().set_event(*core_, detail::reason_from_here(kind, std::move(message), where));
+}
+
+std::optional<Reason> ThreadGroup::reason() const {
+  const detail::ReasonPointer reason = core_->event().reason();
+  if (!reason) return std::nullopt;
+  return *reason;
+}
+
+std::stop_token ThreadGroup::get_stop_token() const { return core_->stop_token(); }
+
+std::string ThreadGroup::path() const { return Forest::instance().path(*core_); }
+
+}  // namespace tg

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where failures go that nobody has seen.
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include <threadgroup/base/mutex.hpp>
+#include <threadgroup/group/thread_group.hpp>
+
+namespace tg {
+
+namespace {
+
+// Shared, so that a handler that is replaced while it runs lives until it returns.
+using SharedHandler = std::shared_ptr<const UnseenFailureHandler>;
+
+struct HandlerHolder {
+  detail::Mutex mutex;
+  SharedHandler handler TG_GUARDED_BY(mutex);
+
+  static HandlerHolder& instance() {
+    static HandlerHolder* const holder =
+        new HandlerHolder;  // never destroyed: groups may go later than statics
+    return *holder;
+  }
+};
+
+void write_to_stderr(const std::string& group_path, const Failure& failure) {
+  std::fprintf(stderr, "threadgroup: nobody saw that task '%s' of group '%s' failed: %s\n",
+               failure.task.c_str(), group_path.c_str(), describe_exception(failure.exception).c_str());
+}
+
+}  // namespace
+
+UnseenFailureHandler set_unseen_failure_handler(UnseenFailureHandler handler) {
+  SharedHandler next = handler ? std::make_shared<const UnseenFailureHandler>(std::move(handler)) : nullptr;
+  HandlerHolder& holder = HandlerHolder::instance();
+  {
+    detail::MutexLock lock(holder.mutex);
+    std::swap(holder.handler, next);
+  }
+  return next ? *next : UnseenFailureHandler();
+}
+
+namespace detail {
+
+void report_unseen(const std::string& group_path, const std::vector<Failure>& failures) noexcept {
+  SharedHandler handler;
+  {
+    HandlerHolder& holder = HandlerHolder::instance();
+    MutexLock lock(holder.mutex);
+    handler = holder.handler;
+  }
+  for (const Failure& failure : failures) {
+    try {
+      if (handler) {
+        (*handler)(group_path, failure);
+      } else {
+        write_to_stderr(group_path, failure);
+      }
+    } catch (...) {  // the handler failed: then this is the last place to say it
+      std::fprintf(
+          stderr,
+          "threadgroup: the handler for unseen failures threw while it was told of task '%s' of group '%s'\n",
+          failure.task.c_str(), group_path.c_str());
+    }
+  }
+}
+
+}  // namespace detail
+}  // namespace tg
