@@ -2,6 +2,7 @@
 // What happens to a group when its event is set, and when its last reference goes.
 #include <threadgroup/base/errors.hpp>
 #include <threadgroup/group/group_core.hpp>
+#include <threadgroup/group/unseen_failures.hpp>
 #include <threadgroup/runtime/fork.hpp>
 #include <threadgroup/tree/forest.hpp>
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include <threadgroup/base/mutex.hpp>
-#include <threadgroup/group/thread_group.hpp>
+#include <threadgroup/group/unseen_failures.hpp>
 
 namespace tg {
 

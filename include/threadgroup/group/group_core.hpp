@@ -66,8 +66,5 @@ class GroupCore final : public Node {
   std::stop_source stop_source_ TG_GUARDED_BY(mutex_){std::nostopstate};  // made when first asked for
 };
 
-/// Hands each failure to the handler for failures that nobody has seen.
-void report_unseen(const std::string& group_path, const std::vector<Failure>& failures) noexcept;
-
 }  // namespace detail
 }  // namespace tg

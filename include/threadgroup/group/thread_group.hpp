@@ -4,7 +4,6 @@
 
 #include <concepts>
 #include <cstddef>
-#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -16,6 +15,7 @@
 #include <threadgroup/event/reason.hpp>
 #include <threadgroup/group/condition.hpp>
 #include <threadgroup/group/group_core.hpp>
+#include <threadgroup/group/unseen_failures.hpp>
 #include <threadgroup/result/join_result.hpp>
 #include <threadgroup/result/task_handle.hpp>
 
@@ -135,13 +135,5 @@ class ThreadGroup {
 
   detail::GroupCore* const core_;  // one reference
 };
-
-/// Called with the group's path and a failure that neither a join nor a handle has seen when its group went
-/// away, on the thread that destroyed the group.
-using UnseenFailureHandler = std::function<void(const std::string& group_path, const Failure& failure)>;
-
-/// Replaces the handler; an empty one restores the default, which writes group, task and text to stderr.
-/// Returns the one before (empty: the default).
-UnseenFailureHandler set_unseen_failure_handler(UnseenFailureHandler handler);
 
 }  // namespace tg
