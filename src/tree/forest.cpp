@@ -124,6 +124,7 @@ void Forest::unlink(Node& node) noexcept {
     if (!node.linked_) return;
     Node* const parent = node.parent_;
     detach_locked(node);
+    node.parent_ = nullptr;                    // somebody may hold the node longer, and ask for its path
     while (Node* child = node.first_child_) {  // T4
       detach_locked(*child);
       attach_locked(*child, parent);
@@ -145,8 +146,7 @@ void Forest::mark_subtree_locked(Node& top, const SharedReason* reason, Marked& 
       descend = true;
       ++marked.count;
       if (node == &top) marked.top = true;
-      if (node->wants_notice() || !node->event_.waiters().empty()) {
-        node->add_reference();
+      if ((node->wants_notice() || !node->event_.waiters().empty()) && node->try_add_reference()) {
         (marked.last != nullptr ? marked.last->next_to_notify_ : marked.first) = node;
         marked.last = node;
       }
@@ -298,10 +298,7 @@ void Forest::finish_process() noexcept try {
     deadline = runtime::after(exit_grace_);
     for (Node* root = first_root_; root != nullptr; root = root->next_sibling_) {
       for (Node* node = root; node != nullptr;) {
-        if (!node->is_thread_root()) {
-          left.push_back(node);
-          node->add_reference();
-        }
+        if (!node->is_thread_root() && node->try_add_reference()) left.push_back(node);
         if (node->first_child_ != nullptr) {
           node = node->first_child_;
           continue;

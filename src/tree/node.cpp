@@ -23,7 +23,12 @@ namespace detail {
 
 Node::Node(std::string name, NodeKind kind) : name_(std::move(name)), kind_(kind) {}
 
-Node::~Node() { Forest::instance().unlink(*this); }
+void Node::destroy() noexcept {
+  on_last_reference();
+  Forest::instance().unlink(
+      *this);  // before any part of it goes: others may be looking at it under the forest's lock
+  delete this;
+}
 
 }  // namespace detail
 }  // namespace tg

@@ -46,6 +46,7 @@ class GroupCore final : public Node {
   bool has_time_limit() const noexcept { return has_time_limit_; }
 
   void on_event_set() noexcept override;
+  void on_last_reference() noexcept override;
   std::stop_token stop_token() override;
   GroupStatistics statistics() const override { return pool_.statistics(); }
   std::vector<RunningTask> running_tasks() const override { return pool_.running_tasks(); }
@@ -54,7 +55,7 @@ class GroupCore final : public Node {
   bool wait_until_quiet(TimePoint deadline) noexcept override { return pool_.wait_until_quiet(deadline); }
 
  private:
-  ~GroupCore() override;
+  ~GroupCore() override = default;
   [[noreturn]] void throw_forked(const char* operation) const;
 
   // Constant after construction.

@@ -47,8 +47,16 @@ class Node {
   const Event& event() const noexcept { return event_; }
 
   void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  /// For the forest, which sees a node until it is unlinked: false if its last owner has just gone.
+  bool try_add_reference() noexcept {
+    std::uint32_t count = references_.load(std::memory_order_relaxed);
+    while (count != 0) {
+      if (references_.compare_exchange_weak(count, count + 1, std::memory_order_relaxed)) return true;
+    }
+    return false;
+  }
   void release() noexcept {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
   }
 
   /// Asks that `on_event_set` be called, from now on. Without it the node costs a setter nothing but the
@@ -72,13 +80,16 @@ class Node {
   virtual void reclaim_place() noexcept {}
   /// Waits until no task is pending or running but those of the calling flow. For the end of the process.
   virtual bool wait_until_quiet(TimePoint) noexcept { return true; }
+  /// The last reference has gone; the node is still whole, and perhaps in the forest.
+  virtual void on_last_reference() noexcept {}
 
  protected:
   Node(std::string name, NodeKind kind);
-  virtual ~Node();
+  virtual ~Node() = default;
 
  private:
   friend class Forest;
+  void destroy() noexcept;
 
   // Constant after construction (`id_` and an empty name are given when the node is linked).
   std::string name_;
