@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What happens to a group when its event is set, and when its last reference goes.
+#include <cstdio>
+
 #include <threadgroup/base/errors.hpp>
 #include <threadgroup/group/group_core.hpp>
 #include <threadgroup/group/unseen_failures.hpp>
@@ -14,11 +16,14 @@ GroupCore::GroupCore(std::string name, const GroupOptions& options)
       has_time_limit_(options.time_limit.has_value()),
       pool_(*this, options.max_concurrent_threads, options.on_failure) {}
 
-GroupCore::~GroupCore() {
-  // Empty, but for a group that was destroyed from one of its own tasks: its destructor could not wait for
+void GroupCore::on_last_reference() noexcept try {
+  // None, but for a group that was destroyed from one of its own tasks: its destructor could not wait for
   // these.
   const std::vector<Failure> failures = pool_.take_failures();
   if (!failures.empty()) report_unseen(Forest::instance().path(*this), failures);
+} catch (const std::exception& e) {
+  std::fprintf(stderr, "threadgroup: cannot tell of the failures in group '%s': %s\n", name().c_str(),
+               e.what());
 }
 
 bool GroupCore::runtime_generation_changed() const noexcept {
