@@ -193,13 +193,16 @@ class CallableTask final : public ResultSlot<typename C::Result> {
     // Before the end is published: whoever sees the task done may rely on its callable being gone.
     destroy_keeping_error(call_, error);
     if (error && stored) this->drop();
-    return this->end(error ? TaskStatus::failed : TaskStatus::succeeded, std::move(error));
+    // Not in one expression: the error may be moved away before it is looked at.
+    const TaskStatus status = error ? TaskStatus::failed : TaskStatus::succeeded;
+    return this->end(status, std::move(error));
   }
 
   TaskStatus skip(const ReasonPointer& reason) noexcept override {
     std::exception_ptr error;
     destroy_keeping_error(call_, error);
-    return this->end(error ? TaskStatus::failed : TaskStatus::skipped, std::move(error), reason);
+    const TaskStatus status = error ? TaskStatus::failed : TaskStatus::skipped;
+    return this->end(status, std::move(error), reason);
   }
 
   TaskStatus fail(std::exception_ptr error) noexcept override {
