@@ -43,3 +43,17 @@ function(tg_clang_tidy target)
     set_target_properties(${target} PROPERTIES CXX_CLANG_TIDY "${TG_CLANG_TIDY_PROGRAM};--quiet")
   endif()
 endfunction()
+
+# A program that is built and run as the test LABEL.NAME; it prints what the file EXPECTED says, if there is one.
+function(tg_add_example name label expected)
+  add_executable(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE threadgroup::threadgroup)
+  tg_dev_options(${name})
+  if(EXISTS "${expected}")
+    add_test(NAME ${label}.${name} COMMAND ${TG_PYTHON} ${PROJECT_SOURCE_DIR}/tools/run_example
+                                           --expected ${expected} $<TARGET_FILE:${name}>)
+  else()
+    add_test(NAME ${label}.${name} COMMAND ${name})
+  endif()
+  set_tests_properties(${label}.${name} PROPERTIES TIMEOUT ${TG_TEST_TIMEOUT} LABELS ${label})
+endfunction()

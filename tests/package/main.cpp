@@ -9,7 +9,7 @@ static_assert(TG_VERSION >= 100, "the installed version macro is readable");
 int main() {
   tg::ThreadGroup group("consumer");
   auto answer = group.add_task([] { return 42; });
-  group.join();
+  if (!group.join()) return 1;
   std::printf("threadgroup %d.%d.%d answers %d\n", TG_VERSION_MAJOR, TG_VERSION_MINOR, TG_VERSION_PATCH,
               answer.get());
   return answer.get() == 42 ? 0 : 1;

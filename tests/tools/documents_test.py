@@ -43,6 +43,12 @@ class Documents(unittest.TestCase):
         self.assertEqual(done.stdout.splitlines(), [f"{self.root}/out/page_1.cpp", f"{self.root}/out/page_2.cpp"])
         self.assertEqual((self.root / "out/page_1.cpp").read_text(), f'#line 3 "{page.resolve()}"\nint main() {{}}\n')
 
+    def test_text_below_a_program_is_what_it_prints(self):
+        page = self.write("page.md", "```cpp\nint main() {}\n```\n\n```text\na\n```\n```cpp\nint main() {}\n```\nx\n```text\n```\n")
+        self.run_tool("extract_programs", self.root / "out", page)
+        self.assertEqual((self.root / "out/page_1.expected").read_text(), "a\n")
+        self.assertFalse((self.root / "out/page_2.expected").exists())
+
     def test_fragment_marked_as_program_is_refused(self):
         page = self.write("page.md", "```cpp\nf();\n```\n")
         done = self.run_tool("extract_programs", self.root / "out", page)
