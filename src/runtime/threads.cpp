@@ -108,7 +108,7 @@ void ThreadCache::create_thread(Job job) {
     --created_;
     throw std::system_error(error, std::generic_category(), "threadgroup: cannot create a thread");
   }
-  start.release();  // the thread has it now
+  static_cast<void>(start.release());  // the thread has it now
 }
 
 void* ThreadCache::thread_main(void* raw) {

@@ -9,6 +9,7 @@ namespace tg {
 namespace {
 std::vector<GroupId> ids(const std::vector<const NodeSnapshot*>& nodes) {
   std::vector<GroupId> found;
+  found.reserve(nodes.size());
   for (const NodeSnapshot* node : nodes) found.push_back(node->id);
   return found;
 }
