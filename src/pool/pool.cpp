@@ -218,7 +218,9 @@ void Pool::work() noexcept {
     if (start_next) start_worker();
     while (Task* old = stale.pop()) old->release();
     context.task = task;
-    const TaskStatus status = task->run(node_);
+    // Between the event and the setter's `skip_pending` a worker may come to a task that must not run any
+    // more.
+    const TaskStatus status = node_.event().is_set() ? task->skip(node_.event().reason()) : task->run(node_);
     if (runtime::fork_generation() != generation) {
       return;  // the task forked, and this is the child: the lock and the counts are the parent's
     }
