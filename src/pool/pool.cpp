@@ -42,9 +42,11 @@ void Pool::reserve_worker_locked() noexcept {
 void Pool::add(Task& task) {
   node_.want_notice();  // first: from here on a setter comes to skip what we queue, or we see the event
   bool start = false;
+  std::uint64_t number = 0;  // from the unlock on, the task may have been run and be gone
   {
     MutexLock lock(mutex_);
-    task.set_number(++added_);
+    number = ++added_;
+    task.set_number(number);
     ++pending_;
     if (node_.event().is_set()) {
       lock.unlock();
@@ -59,18 +61,18 @@ void Pool::add(Task& task) {
   }
   if (!start) return;
   std::exception_ptr error;
-  if (!start_worker_for(&task, error)) std::rethrow_exception(error);
+  if (!start_worker_for(number, error)) std::rethrow_exception(error);
 }
 
 void Pool::start_worker() noexcept {
   std::exception_ptr error;
-  start_worker_for(nullptr, error);
+  start_worker_for(0, error);
 }
 
 // Brings the worker that was reserved. If none can be had and nobody is left who could ever serve the queue,
-// the tasks in it fail, so that nobody waits for them in vain; but `own` is taken back, and the answer is
-// false.
-bool Pool::start_worker_for(Task* own, std::exception_ptr& error) noexcept {
+// the tasks in it fail, so that nobody waits for them in vain; but the one of the number `own` is taken back,
+// and the answer is false.
+bool Pool::start_worker_for(std::uint64_t own, std::exception_ptr& error) noexcept {
   node_.add_reference();  // P4
   try {
     runtime::ThreadCache::instance().start({&Pool::worker_main, this});
@@ -79,18 +81,24 @@ bool Pool::start_worker_for(Task* own, std::exception_ptr& error) noexcept {
     error = std::current_exception();
   }
   bool taken_back = false;
+  bool idle_now = false;
   TaskList lost;
   {
     MutexLock lock(mutex_);
     --starting_;
     --workers_;
     if (workers_ == lent_) {
-      taken_back = own != nullptr && queue_.remove(*own);
-      if (taken_back) --pending_;
+      taken_back = own != 0 && queue_.remove(own);
+      if (taken_back) {
+        --pending_;
+        ++changes_;
+        idle_now = pending_ == 0 && running_ == 0;
+      }
       lost = queue_.take_all();
     }
   }
-  place_waiters_.release_all();  // the reserved place is free again
+  place_waiters_.release_all();            // the reserved place is free again
+  if (taken_back) wake_waiters(idle_now);  // a join may have seen the task that now never was
   if (!lost.empty()) end_unrun(lost, error);
   node_.release();
   return !taken_back;
@@ -204,7 +212,16 @@ void Pool::work() noexcept {
   if (first_worker_ != nullptr) first_worker_->previous = &self;
   first_worker_ = &self;
 
-  while (Task* task = next_task_locked()) {
+  for (;;) {
+    if (!queue_.empty() && node_.event().is_set()) {
+      // Whoever set it comes to skip these, but may still be busy waking others, or with somebody's callback.
+      lock.unlock();
+      skip_pending();
+      lock.lock();
+      continue;
+    }
+    Task* const task = next_task_locked();
+    if (task == nullptr) break;
     --pending_;
     ++running_;
     self.busy = true;

@@ -27,10 +27,10 @@ std::string Task::name() const {
   return given.empty() ? "task " + std::to_string(number_) : given;
 }
 
-bool TaskList::remove(Task& task) noexcept {
+bool TaskList::remove(std::uint64_t number) noexcept {
   Task* previous = nullptr;
   for (Task* here = first_; here != nullptr; previous = here, here = here->next_) {
-    if (here != &task) continue;
+    if (here->number() != number) continue;
     (previous != nullptr ? previous->next_ : first_) = here->next_;
     if (last_ == here) last_ = previous;
     return true;

@@ -84,7 +84,7 @@ class Pool {
   Task* next_task_locked() noexcept TG_REQUIRES(mutex_);
   void count_done_locked(Task& task, TaskStatus status, TaskList& stale) noexcept TG_REQUIRES(mutex_);
   void start_worker() noexcept;
-  bool start_worker_for(Task* task, std::exception_ptr& error) noexcept;
+  bool start_worker_for(std::uint64_t own, std::exception_ptr& error) noexcept;
   void end_unrun(TaskList tasks, const std::exception_ptr& error) noexcept;
   void stop_on_failure(const Task& task) noexcept;
   void wake_waiters(bool idle) noexcept;

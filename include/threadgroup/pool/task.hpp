@@ -79,8 +79,9 @@ class TaskList {
     if (task != nullptr) first_ = task->next_;
     return task;
   }
-  /// Takes out one task wherever it stands: linear, for the rare case. False if it is not here.
-  bool remove(Task& task) noexcept;
+  /// Takes out the task of that number wherever it stands: linear, for the rare case. False if it is not
+  /// here.
+  bool remove(std::uint64_t number) noexcept;
   TaskList take_all() noexcept {
     TaskList all = *this;
     first_ = nullptr;

@@ -218,7 +218,7 @@ class CallableTask final : public ResultSlot<typename C::Result> {
   }
 
  private:
-  ~CallableTask() override {}  // the callable is gone since the end of the task
+  ~CallableTask() noexcept override {}  // the callable is gone since the end of the task
   union {
     C call_;
   };
@@ -260,7 +260,7 @@ class PostedTask final : public Task {
   }
 
  private:
-  ~PostedTask() override {
+  ~PostedTask() noexcept override {
     if (failed_) error_.~exception_ptr();
   }
 

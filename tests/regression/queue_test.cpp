@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mistakes that other queues made: tasks lost, run too late, or told apart wrongly.
+#include <atomic>
+#include <latch>
+#include <memory>
+#include <semaphore>
+#include <stdexcept>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <threadgroup/runtime/threads.hpp>
+#include <threadgroup/threadgroup.hpp>
+
+namespace {
+
+using namespace std::chrono_literals;
+using tg::TaskStatus;
+using tg::ThreadGroup;
+using tg::runtime::ThreadCache;
+
+TEST(Queue, task_added_while_the_last_worker_leaves_is_run) {
+  for (const std::size_t bound : {1u, 2u, 8u}) {
+    ThreadGroup group("leaving", {.max_concurrent_threads = bound});
+    std::atomic<int> ran{0};
+    constexpr int kRounds = 3000;
+    for (int i = 0; i < kRounds; ++i) {
+      // The handle is done a moment before its worker looks for the next task: this add meets it there.
+      const auto handle = group.add_task([&ran] { ++ran; });
+      ASSERT_TRUE(handle.wait(30s)) << "lost with bound " << bound << " in round " << i;
+    }
+    EXPECT_TRUE(group.join());
+    EXPECT_EQ(ran.load(), kRounds);
+  }
+}
+
+TEST(Queue, one_exception_does_not_take_the_tasks_behind_it_along) {
+  ThreadGroup group("failing", {.max_concurrent_threads = 1});
+  std::atomic<int> ran{0};
+  for (int i = 0; i < 100; ++i) {
+    group.post([i, &ran] {
+      ++ran;
+      if (i % 3 == 0) throw std::runtime_error("task " + std::to_string(i));
+      if (i % 3 == 1) throw i;  // not derived from std::exception
+    });
+  }
+  const auto result = group.wait_idle();
+  EXPECT_TRUE(result);
+  EXPECT_EQ(ran.load(), 100);
+  EXPECT_EQ(result.failures.size(), 67u);
+  EXPECT_EQ(group.statistics().succeeded, 33u);
+  EXPECT_EQ(group.statistics().failed, 67u);
+}
+
+TEST(Queue, exception_of_a_destructor_does_not_take_the_tasks_behind_it_along) {
+  struct ThrowsWhenDestroyed {
+    bool armed = true;
+    ThrowsWhenDestroyed() = default;
+    ThrowsWhenDestroyed(ThrowsWhenDestroyed&& other) noexcept : armed(std::exchange(other.armed, false)) {}
+    ~ThrowsWhenDestroyed() noexcept(false) {
+      if (armed) throw std::runtime_error("destructor");
+    }
+  };
+  ThreadGroup group("destructors", {.max_concurrent_threads = 1});
+  std::atomic<int> ran{0};
+  for (int i = 0; i < 10; ++i) {
+    group.post([bomb = ThrowsWhenDestroyed(), &ran] { ++ran; });
+    group.post([&ran] { ++ran; });
+  }
+  EXPECT_EQ(group.wait_idle().failures.size(), 10u);
+  EXPECT_EQ(ran.load(), 20);
+}
+
+// A wake-up that is saved because another one is on its way must not be saved for good: here nobody gets on
+// before all are there, so the last task would wait for ever (or until somebody's time-out).
+TEST(Queue, every_place_is_filled_while_tasks_wait_for_each_other) {
+  constexpr int kBound = 16;
+  ThreadGroup group("rendezvous", {.max_concurrent_threads = kBound});
+  for (int round = 0; round < 300; ++round) {
+    std::latch all(kBound);
+    for (int i = 0; i < kBound; ++i) group.post([&all] { all.arrive_and_wait(); });
+    ASSERT_TRUE(group.join(60s)) << "round " << round << ": a queued task was not given its free place";
+  }
+}
+
+TEST(Queue, places_are_filled_when_one_task_adds_all_the_others) {
+  constexpr int kBound = 8;
+  ThreadGroup group("from within", {.max_concurrent_threads = kBound});
+  for (int round = 0; round < 300; ++round) {
+    std::latch all(kBound);
+    group.post([&] {
+      for (int i = 1; i < kBound; ++i) group.post([&all] { all.arrive_and_wait(); });
+      all.arrive_and_wait();
+    });
+    ASSERT_TRUE(group.join(60s)) << round;
+  }
+}
+
+// The setter first wakes everybody and only then skips what is queued. A worker that is woken in between must
+// not start the next task. The stop callback holds the setter in just that gap.
+TEST(Queue, worker_freed_by_the_event_does_not_start_the_next_task) {
+  ThreadGroup group("gap", {.max_concurrent_threads = 1});
+  std::latch running(1);
+  std::atomic<bool> ran{false};
+  group.post([&running] {
+    running.count_down();
+    EXPECT_FALSE(tg::thread_utils::event_aware_sleep(600s));
+  });
+  const auto next = group.add_task([&ran] { ran = true; });
+  const std::stop_token token = group.get_stop_token();
+  bool ended_in_time = false;
+  const std::stop_callback in_the_gap(token, [&] { ended_in_time = next.wait(60s); });
+  running.wait();
+  group.set_event("stop");
+  EXPECT_TRUE(ended_in_time);
+  EXPECT_FALSE(ran.load());
+  EXPECT_EQ(next.status(), TaskStatus::skipped);
+}
+
+class ThreadsFail : public testing::Test {
+ protected:
+  void SetUp() override {
+    ThreadCache::instance().set_limits(0, 10s);
+    // Threads on their way out might still take a job.
+    while (ThreadCache::instance().statistics().idle > 0) std::this_thread::yield();
+  }
+  void TearDown() override {
+    ThreadCache::instance().inject_creation_failures(0);
+    ThreadCache::instance().set_limits(ThreadCache::kDefaultMaxIdle, ThreadCache::kDefaultIdleTime);
+  }
+};
+
+// The task that could not be added was queued for a moment, and a join may have seen it.
+TEST_F(ThreadsFail, join_that_saw_a_task_which_could_not_be_added_returns) {
+  ThreadGroup group("no threads");
+  std::atomic<bool> stop{false};
+  std::atomic<int> joins{0};
+  std::thread joiner([&] {
+    while (!stop) {
+      EXPECT_TRUE(group.join(60s)) << "the join waits for a task that never was";
+      ++joins;
+    }
+  });
+  for (int i = 0; i < 20000; ++i) {
+    ThreadCache::instance().inject_creation_failures(1);
+    EXPECT_THROW(group.post([] {}), std::system_error);
+  }
+  stop = true;
+  joiner.join();
+  EXPECT_EQ(group.statistics().total(), 0u);
+  EXPECT_GT(joins.load(), 0);
+}
+
+TEST_F(ThreadsFail, task_waits_for_a_worker_that_exists) {
+  ThreadGroup group("one thread", {.max_concurrent_threads = 4});
+  std::latch started(1), go(1);
+  group.post([&] {
+    started.count_down();
+    go.wait();
+  });
+  started.wait();
+  ThreadCache::instance().inject_creation_failures(100);
+  const auto second = group.add_task([] { return 2; });
+  go.count_down();
+  EXPECT_EQ(second.get(), 2);
+  EXPECT_TRUE(group.join());
+}
+
+TEST_F(ThreadsFail, waiting_for_a_task_that_no_thread_can_run_fails_instead_of_hanging) {
+  ThreadGroup group("one thread", {.max_concurrent_threads = 4});
+  const auto outer = group.add_task([&] {
+    ThreadCache::instance().inject_creation_failures(1000000);
+    const auto inner = group.add_task([] { return 2; });
+    return inner.get();
+  });
+  EXPECT_THROW(outer.get(), std::system_error);
+  EXPECT_TRUE(group.wait_idle().failures.empty());  // both were seen
+  EXPECT_EQ(group.statistics().failed, 2u);
+}
+
+}  // namespace
