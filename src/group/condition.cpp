@@ -27,6 +27,12 @@ const char* to_string(WaitStatus status) noexcept {
 
 namespace detail {
 
+namespace {
+bool idle_but_for(std::size_t own, const GroupStatistics& counts) {
+  return counts.pending == 0 && counts.running <= own;
+}
+}  // namespace
+
 WaitStatus wait_for_condition(GroupCore& core, Predicate predicate, Duration timeout,
                               const ConditionOptions& options, SourceLocation where) {
   if (options.interval <= Duration()) {
@@ -36,10 +42,10 @@ WaitStatus wait_for_condition(GroupCore& core, Predicate predicate, Duration tim
   Pool& pool = core.pool();
   Event* const callers_event = event_of_caller();
   // The caller's own task is running, but it cannot make true what it waits for.
-  const TaskContext* const caller = TaskContext::current();
+  TaskContext* const caller = TaskContext::current();
   const bool own_group = caller != nullptr && caller->node == &core;
   const std::size_t own = own_group ? 1 : 0;
-  const PlaceLent lent(own_group ? &core
+  const PlaceLent lent(own_group ? caller
                                  : nullptr);  // it may be a task that has no place yet that makes it true
   const TimePoint deadline = runtime::after(timeout);
   for (;;) {
@@ -57,7 +63,10 @@ WaitStatus wait_for_condition(GroupCore& core, Predicate predicate, Duration tim
     if (core.event().is_set() || (callers_event != nullptr && callers_event->is_set()))
       return WaitStatus::event_set;
     if (!deadline.is_never() && now >= deadline) return WaitStatus::timed_out;
-    if (options.stop_when_idle && counts.pending == 0 && counts.running <= own) return WaitStatus::group_idle;
+    // Idle before the predicate and after it, and nothing ended in between: else it may have added tasks.
+    if (options.stop_when_idle && idle_but_for(own, counts) && idle_but_for(own, pool.statistics()) &&
+        pool.changes() == seen)
+      return WaitStatus::group_idle;
 
     const TimePoint next_look = runtime::after(options.interval);
     static_cast<void>(wait(

@@ -48,14 +48,14 @@ WaitOutcome TaskSlot::wait(TimePoint deadline) {
                       "will come of waiting for "
                       "it here");
   }
-  const TaskContext* const caller = TaskContext::current();
+  TaskContext* const caller = TaskContext::current();
   if (caller != nullptr && caller->task == this) {
     throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
                             "task '" + Task::name() + "' waits for itself");
   }
   Event* const event = caller != nullptr ? &caller->node->event() : nullptr;
   if (!deadline.is_never() && runtime::now() >= deadline) return WaitOutcome::timed_out;
-  const PlaceLent lent(caller != nullptr && caller->node == group_ ? caller->node : nullptr);
+  const PlaceLent lent(caller != nullptr && caller->node == group_ ? caller : nullptr);
   return detail::wait(
       done_waiters_, [this] { return done(); }, {event, nullptr}, deadline);
 }

@@ -110,23 +110,6 @@ class Node {
   Node* next_to_notify_ = nullptr;
 };
 
-/// Lends the calling task's place to others of its group, for a scope in which it waits for one of them.
-class PlaceLent {
- public:
-  /// A null node lends nothing.
-  explicit PlaceLent(Node* node) noexcept : node_(node) {
-    if (node_ != nullptr) node_->lend_place();
-  }
-  ~PlaceLent() {
-    if (node_ != nullptr) node_->reclaim_place();
-  }
-  PlaceLent(const PlaceLent&) = delete;
-  PlaceLent& operator=(const PlaceLent&) = delete;
-
- private:
-  Node* const node_;
-};
-
 class Task;
 
 /// What a flow knows of the task that it runs. It stands on the worker's stack and hangs on the flow.
@@ -134,11 +117,36 @@ struct TaskContext {
   Node* node = nullptr;
   Task* task = nullptr;
   std::string (*name_of)(const Task&) = nullptr;  // the tree does not know what a task looks like
+  bool place_is_lent = false;                     // only the flow itself looks
 
   std::string task_name() const { return task != nullptr ? name_of(*task) : std::string(); }
 
   /// The calling flow's, or null outside a task.
   static TaskContext* current() noexcept { return static_cast<TaskContext*>(runtime::Flow::current().task); }
+};
+
+/// Lends the calling task's place to others of its group, for a scope in which it waits for one of them.
+///
+/// A task has one place: a wait inside a wait, as a predicate may do, lends nothing more.
+class PlaceLent {
+ public:
+  /// Lends nothing if the task is null, or has lent its place already.
+  explicit PlaceLent(TaskContext* task) noexcept
+      : task_(task != nullptr && !task->place_is_lent ? task : nullptr) {
+    if (task_ == nullptr) return;
+    task_->place_is_lent = true;
+    task_->node->lend_place();
+  }
+  ~PlaceLent() {
+    if (task_ == nullptr) return;
+    task_->node->reclaim_place();
+    task_->place_is_lent = false;
+  }
+  PlaceLent(const PlaceLent&) = delete;
+  PlaceLent& operator=(const PlaceLent&) = delete;
+
+ private:
+  TaskContext* const task_;
 };
 
 }  // namespace detail
