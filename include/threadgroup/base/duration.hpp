@@ -91,7 +91,9 @@ class TimePoint {
   }
   friend constexpr Duration operator-(TimePoint a, TimePoint b) {
     std::int64_t difference = 0;
-    if (a.is_never() || __builtin_sub_overflow(a.nanos_, b.nanos_, &difference)) return Duration::max();
+    if (a.is_never()) return Duration::max();
+    if (__builtin_sub_overflow(a.nanos_, b.nanos_, &difference))
+      return a > b ? Duration::max() : Duration::min();
     return Duration::from_nanos(difference);
   }
   friend constexpr auto operator<=>(TimePoint, TimePoint) = default;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <new>
 #include <type_traits>
 #include <utility>
@@ -29,9 +30,9 @@ class UniqueFunction<R(Args...)> {
 
   template <class F>
   requires(!std::is_same_v<std::remove_cvref_t<F>, UniqueFunction> &&
-           std::is_invocable_r_v<R, std::remove_cvref_t<F>&, Args...>)
-      UniqueFunction(F&& f) {  // implicit: a lambda is passed where one is wanted
-    using Callable = std::remove_cvref_t<F>;
+           std::is_invocable_r_v<R, std::decay_t<F>&, Args...>)
+      UniqueFunction(F&& f) {          // implicit: a lambda is passed where one is wanted
+    using Callable = std::decay_t<F>;  // of a function: the pointer to it
     if constexpr (kFits<Callable>) {
       ::new (static_cast<void*>(storage_)) Callable(std::forward<F>(f));
       ops_ = &kInside<Callable>;
@@ -115,14 +116,28 @@ class FunctionRef<R(Args...)> {
   template <class F>
   requires(!std::is_same_v<std::remove_cvref_t<F>, FunctionRef> && std::is_invocable_r_v<R, F&, Args...>)
       FunctionRef(F&& f)  // implicit: a lambda is passed where one is wanted
-      : object_(const_cast<void*>(static_cast<const void*>(std::addressof(f)))),
-        call_([](void* object, Args... args) -> R {
-          return std::invoke(*static_cast<std::remove_reference_t<F>*>(object), std::forward<Args>(args)...);
-        }) {}
+      : call_([](void* object, Args... args) -> R {
+          return std::invoke(*pointer_to<std::remove_reference_t<F>>(object), std::forward<Args>(args)...);
+        }) {
+    if constexpr (std::is_function_v<std::remove_reference_t<F>>) {
+      object_ = reinterpret_cast<void*>(std::addressof(f));  // POSIX: a data pointer has room for it
+    } else {
+      object_ = const_cast<void*>(static_cast<const void*>(std::addressof(f)));
+    }
+  }
 
   R operator()(Args... args) const { return call_(object_, std::forward<Args>(args)...); }
 
  private:
+  template <class F>
+  static F* pointer_to(void* object) {
+    if constexpr (std::is_function_v<F>) {
+      return reinterpret_cast<F*>(object);
+    } else {
+      return static_cast<F*>(object);
+    }
+  }
+
   void* object_;
   R (*call_)(void*, Args...);
 };
