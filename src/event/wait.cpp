@@ -23,6 +23,9 @@ class Places {
       : nodes_{WaitNode(flow), WaitNode(flow), WaitNode(flow)},
         queues_{source, events[0] != nullptr ? &events[0]->waiters() : nullptr,
                 events[1] != nullptr ? &events[1]->waiters() : nullptr} {
+    for (Event* event : events) {
+      if (event != nullptr) event->watch();
+    }
     for (std::size_t i = 0; i < queues_.size(); ++i) {
       if (queues_[i] != nullptr) queues_[i]->link(nodes_[i]);
     }
@@ -62,6 +65,18 @@ WaitOutcome wait_on(WaitQueue* source, const FunctionRef<bool()>* ready, const W
   }
 }
 
+// With nothing but one event to wait for, all waiters stand before its gate and are let through at once.
+WaitOutcome wait_at_gate(Event& event, TimePoint deadline) {
+  for (;;) {
+    if (event.is_set()) return WaitOutcome::event_set;
+    if (!deadline.is_never() && runtime::now() >= deadline) return WaitOutcome::timed_out;
+    event.watch();
+    event.gate().approach();
+    if (event.is_set()) return WaitOutcome::event_set;
+    event.gate().wait_until(deadline);
+  }
+}
+
 }  // namespace
 
 WaitOutcome wait(WaitQueue& source, FunctionRef<bool()> ready, const WatchedEvents& events,
@@ -70,6 +85,7 @@ WaitOutcome wait(WaitQueue& source, FunctionRef<bool()> ready, const WatchedEven
 }
 
 WaitOutcome wait(const WatchedEvents& events, TimePoint deadline) {
+  if (events[1] == nullptr && events[0] != nullptr) return wait_at_gate(*events[0], deadline);
   return wait_on(nullptr, nullptr, events, deadline);
 }
 

@@ -43,7 +43,7 @@ std::stop_token GroupCore::stop_token() {
     if (!stop_source_.stop_possible()) stop_source_ = std::stop_source();
     source = stop_source_;
   }
-  want_notice();  // before the look at the event: one of the two sides asks for the stop
+  event().watch();  // before the look at the event: one of the two sides asks for the stop
   if (event().is_set()) source.request_stop();
   return source.get_token();
 }

@@ -43,6 +43,12 @@ ThreadGroup::ThreadGroup(std::string name, GroupOptions options)
 
 ThreadGroup::~ThreadGroup() {
   if (core_->runtime_generation_changed()) return;  // a forked child: nothing here is ours to end
+  // An event that nobody ever watched: there was no task and no token. Without children there is nobody to
+  // tell, either.
+  if (!core_->event().is_watched() && !core_->has_time_limit() && Forest::instance().unlink_leaf(*core_)) {
+    core_->release();
+    return;
+  }
   const bool own_task = is_own_task();
   if (core_->has_time_limit()) detail::TimeLimits::instance().remove(*core_);
   // If there is nobody who could notice, there is nobody to tell.

@@ -40,7 +40,7 @@ void Pool::reserve_worker_locked() noexcept {
 }
 
 void Pool::add(Task& task) {
-  node_.want_notice();  // first: from here on a setter comes to skip what we queue, or we see the event
+  node_.event().watch();  // first: from here on a setter comes to skip what we queue, or we see the event
   bool start = false;
   std::uint64_t number = 0;  // from the unlock on, the task may have been run and be gone
   {

@@ -1,36 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parking on a futex, and the pool of flows that are reused.
-#include <linux/futex.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstring>
-#include <ctime>
 #include <new>
 
 #include <threadgroup/base/mutex.hpp>
 #include <threadgroup/runtime/flow.hpp>
 #include <threadgroup/runtime/fork.hpp>
 
+#include "runtime/futex.hpp"
+
 namespace tg::runtime {
 
 namespace {
-
-// Waits while `word` holds `expected`, until the point on the monotonic clock. Returns early when woken, on a
-// signal, or if the word differs; the caller looks again.
-void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, TimePoint deadline) noexcept {
-  timespec at{};
-  const std::int64_t nanos = deadline.nanos() > 0 ? deadline.nanos() : 0;
-  at.tv_sec = static_cast<std::time_t>(nanos / 1'000'000'000);
-  at.tv_nsec = static_cast<long>(nanos % 1'000'000'000);
-  ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAIT_BITSET_PRIVATE, expected,
-            deadline.is_never() ? nullptr : &at, nullptr, FUTEX_BITSET_MATCH_ANY);
-}
-
-void futex_wake_one(std::atomic<std::uint32_t>& word) noexcept {
-  ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
-}
 
 bool on_main_thread() noexcept { return ::getpid() == static_cast<pid_t>(::syscall(SYS_gettid)); }
 
@@ -133,7 +118,7 @@ void Flow::park_until(TimePoint deadline) noexcept {
 }
 
 void Flow::unpark() noexcept {
-  if (state_.exchange(kPermit, std::memory_order_release) == kParked) futex_wake_one(state_);
+  if (state_.exchange(kPermit, std::memory_order_release) == kParked) futex_wake(state_, 1);
 }
 
 void Flow::set_os_name(const std::string& name) noexcept {

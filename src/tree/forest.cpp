@@ -23,8 +23,8 @@ struct Forest::ThreadRoot final : Node {
 struct Forest::Marked {
   std::size_t count = 0;
   bool top = false;
-  Node* first = nullptr;
-  Node* last = nullptr;
+  NodeCore* first = nullptr;
+  NodeCore* last = nullptr;
 };
 
 Forest& Forest::instance() {
@@ -45,25 +45,45 @@ Forest::Forest() {
   std::atexit(&Forest::at_exit);
 }
 
+// Siblings stand in the order in which they came. The first one's link backwards leads to the last.
 void Forest::attach_locked(Node& node, Node* parent) {
-  Node*& first = parent != nullptr ? parent->first_child_ : first_root_;
+  NodeCore*& first = parent != nullptr ? parent->core_->first_child : first_root_;
+  NodeCore* const core = node.core_;
   node.parent_ = parent;
-  node.previous_sibling_ = nullptr;
-  node.next_sibling_ = first;
-  if (first != nullptr) first->previous_sibling_ = &node;
-  first = &node;
+  core->next_sibling = nullptr;
+  if (first == nullptr) {
+    node.previous_sibling_ = core;
+    first = core;
+  } else {
+    NodeCore* const last = first->node->previous_sibling_;
+    node.previous_sibling_ = last;
+    last->next_sibling = core;
+    first->node->previous_sibling_ = core;
+  }
   node.linked_ = true;
 }
 
 void Forest::detach_locked(Node& node) {
-  Node*& first = node.parent_ != nullptr ? node.parent_->first_child_ : first_root_;
-  if (node.previous_sibling_ != nullptr) {
-    node.previous_sibling_->next_sibling_ = node.next_sibling_;
+  NodeCore*& first = node.parent_ != nullptr ? node.parent_->core_->first_child : first_root_;
+  NodeCore* const next = node.core_->next_sibling;
+  if (node.core_ == first) {
+    first = next;
   } else {
-    first = node.next_sibling_;
+    node.previous_sibling_->next_sibling = next;
   }
-  if (node.next_sibling_ != nullptr) node.next_sibling_->previous_sibling_ = node.previous_sibling_;
+  if (next != nullptr) {
+    next->node->previous_sibling_ = node.previous_sibling_;
+  } else if (first != nullptr) {
+    first->node->previous_sibling_ = node.previous_sibling_;  // it was the last
+  }
   node.linked_ = false;
+}
+
+void Forest::introduce_locked(Node& node, Node* parent) {
+  node.core_ = cores_.take(node);
+  node.id_ = GroupId{++last_id_};
+  if (node.name_.empty()) node.name_ = "ThreadGroup-" + std::to_string(node.id_.value);
+  attach_locked(node, parent);
 }
 
 Node& Forest::root_of_calling_thread_locked() {
@@ -71,15 +91,13 @@ Node& Forest::root_of_calling_thread_locked() {
   if (flow.is_main()) {
     if (main_root_ == nullptr) {
       main_root_ = new ThreadRoot("MainThread", NodeKind::main_thread, &flow);
-      main_root_->id_ = GroupId{++last_id_};
-      attach_locked(*main_root_, nullptr);
+      introduce_locked(*main_root_, nullptr);
     }
     return *main_root_;
   }
   if (flow.root == nullptr) {
     auto* root = new ThreadRoot(flow.os_label(), NodeKind::foreign_thread, &flow);
-    root->id_ = GroupId{++last_id_};
-    attach_locked(*root, nullptr);
+    introduce_locked(*root, nullptr);
     flow.root = root;
     flow.on_thread_exit = &Forest::forget_thread;
   }
@@ -94,7 +112,7 @@ void Forest::forget_thread(runtime::Flow& flow) {
     auto* root = static_cast<ThreadRoot*>(std::exchange(flow.root, nullptr));
     if (root == nullptr) return;
     root->flow = nullptr;
-    if (root->first_child_ == nullptr) {
+    if (root->core_->first_child == nullptr) {
       forest.detach_locked(*root);
       gone = root;
     }
@@ -108,13 +126,25 @@ void Forest::link(Node& node) {
   Node* parent = nullptr;
   if (node.kind_ != NodeKind::daemon)
     parent = task != nullptr ? task->node : &root_of_calling_thread_locked();
-  node.id_ = GroupId{++last_id_};
-  if (node.name_.empty()) node.name_ = "ThreadGroup-" + std::to_string(node.id_.value);
-  attach_locked(node, parent);
-  if (parent != nullptr && parent->event_.is_set()) {  // T1
-    ReasonPointer reason = parent->event_.reason();
-    if (node.event_.mark(reason.get())) reason.detach();
+  introduce_locked(node, parent);
+  if (parent != nullptr && parent->event().is_set()) {  // T1
+    ReasonPointer reason = parent->event().reason();
+    if (node.event().mark(reason.get())) reason.detach();
   }
+}
+
+bool Forest::unlink_leaf(Node& node) noexcept {
+  {
+    MutexLock lock(mutex_);
+    if (node.core_->first_child != nullptr) return false;
+    if (node.parent_ == nullptr || node.parent_->kind_ != NodeKind::foreign_thread) {
+      detach_locked(node);
+      node.parent_ = nullptr;
+      return true;
+    }
+  }
+  unlink(node);  // its parent may have to go, too
+  return true;
 }
 
 void Forest::unlink(Node& node) noexcept {
@@ -124,13 +154,13 @@ void Forest::unlink(Node& node) noexcept {
     if (!node.linked_) return;
     Node* const parent = node.parent_;
     detach_locked(node);
-    node.parent_ = nullptr;                    // somebody may hold the node longer, and ask for its path
-    while (Node* child = node.first_child_) {  // T4
-      detach_locked(*child);
-      attach_locked(*child, parent);
+    node.parent_ = nullptr;  // somebody may hold the node longer, and ask for its path
+    while (NodeCore* child = node.core_->first_child) {  // T4
+      detach_locked(*child->node);
+      attach_locked(*child->node, parent);
     }
-    if (parent != nullptr && parent->kind_ == NodeKind::foreign_thread && parent->first_child_ == nullptr &&
-        static_cast<ThreadRoot*>(parent)->flow == nullptr) {
+    if (parent != nullptr && parent->kind_ == NodeKind::foreign_thread &&
+        parent->core_->first_child == nullptr && static_cast<ThreadRoot*>(parent)->flow == nullptr) {
       detach_locked(*parent);
       gone = parent;
     }
@@ -138,43 +168,56 @@ void Forest::unlink(Node& node) noexcept {
   if (gone != nullptr) gone->release();
 }
 
+// Level by level, so that the next nodes are known, and fetched, while the ones before them are marked; and
+// through a link in the nodes themselves, so that neither depth nor size needs memory. One that was set
+// before has set descendants (T1): nothing to do below it.
 void Forest::mark_subtree_locked(Node& top, const SharedReason* reason, Marked& marked) {
-  Node* node = &top;
-  for (;;) {
-    bool descend = node->is_thread_root();
-    if (!descend && node->event_.mark(reason)) {
-      descend = true;
+  NodeCore* first = nullptr;  // marked, and yet to be looked at: for children, and for somebody to wake
+  NodeCore* last = nullptr;
+  const auto push = [&](NodeCore* core) {
+    __builtin_prefetch(core->first_child, 1);
+    core->walk_next = nullptr;
+    (last != nullptr ? last->walk_next : first) = core;
+    last = core;
+  };
+  if (top.is_thread_root()) {
+    push(top.core_);
+  } else if (top.event().mark(reason)) {
+    ++marked.count;
+    marked.top = true;
+    push(top.core_);
+  }
+  while (first != nullptr) {
+    NodeCore* const core = first;
+    for (NodeCore* child = core->first_child; child != nullptr; child = child->next_sibling) {
+      __builtin_prefetch(child->next_sibling, 1);
+      if (!child->event.mark(reason)) continue;
       ++marked.count;
-      if (node == &top) marked.top = true;
-      if ((node->wants_notice() || !node->event_.waiters().empty()) && node->try_add_reference()) {
-        (marked.last != nullptr ? marked.last->next_to_notify_ : marked.first) = node;
-        marked.last = node;
-      }
+      if (child->first_child != nullptr || child->event.is_watched()) push(child);
     }
-    // One that was set before has set descendants (T1): nothing to do below it.
-    if (descend && node->first_child_ != nullptr) {
-      node = node->first_child_;
-      continue;
+    first = core->walk_next;
+    if (first == nullptr) last = nullptr;
+    if (core->event.is_watched() && core->node->try_add_reference()) {
+      core->walk_next = nullptr;  // the link is free again; from here on it is that of the list to notify
+      (marked.last != nullptr ? marked.last->walk_next : marked.first) = core;
+      marked.last = core;
     }
-    while (node != &top && node->next_sibling_ == nullptr) node = node->parent_;
-    if (node == &top) return;
-    node = node->next_sibling_;
   }
 }
 
 // T3. Sleepers first, for all nodes: what the nodes do in `on_event_set` may take long.
-void Forest::notify(Node* first) noexcept {
-  for (Node* node = first; node != nullptr; node = node->next_to_notify_) node->event_.release_waiters();
+void Forest::notify(NodeCore* first) noexcept {
+  for (NodeCore* core = first; core != nullptr; core = core->walk_next) core->event.release_waiters();
   while (first != nullptr) {
-    Node* const node = first;
-    first = std::exchange(node->next_to_notify_, nullptr);
-    if (node->wants_notice()) node->on_event_set();
+    Node* const node = first->node;
+    first = std::exchange(first->walk_next, nullptr);
+    node->on_event_set();
     node->release();
   }
 }
 
 bool Forest::set_event(Node& node, Reason reason) {
-  if (node.event_.is_set()) return false;
+  if (node.event().is_set()) return false;
   reason.origin = node.id_;
   reason.origin_path = path(node);
   reason.when = runtime::now();
@@ -195,8 +238,8 @@ void Forest::set_all_events(Reason reason) {
   Marked marked;
   {
     MutexLock lock(mutex_);
-    for (Node* root = first_root_; root != nullptr; root = root->next_sibling_) {
-      mark_subtree_locked(*root, shared.get(), marked);
+    for (NodeCore* root = first_root_; root != nullptr; root = root->next_sibling) {
+      mark_subtree_locked(*root->node, shared.get(), marked);
     }
     shared.get()->add_references(marked.count);
   }
@@ -230,19 +273,12 @@ bool Forest::is_same_or_descendant(const Node& node, const Node& ancestor) const
 
 bool Forest::has_children(const Node& node) const {
   MutexLock lock(mutex_);
-  return node.first_child_ != nullptr;
+  return node.core_->first_child != nullptr;
 }
 
 void Forest::append_snapshot_locked(Node& top, ForestSnapshot& out) const {
-  const auto is_hidden = [](const Node& n) { return n.is_thread_root() && n.first_child_ == nullptr; };
+  const auto is_hidden = [](const Node& n) { return n.is_thread_root() && n.core_->first_child == nullptr; };
   if (is_hidden(top)) return;
-  // Children are linked newest first; people read oldest first. So the walk goes from the last sibling to the
-  // first.
-  const auto last_child = [](Node* n) {
-    Node* child = n->first_child_;
-    while (child != nullptr && child->next_sibling_ != nullptr) child = child->next_sibling_;
-    return child;
-  };
   std::size_t depth = 0;
   Node* node = &top;
   for (;;) {
@@ -252,32 +288,37 @@ void Forest::append_snapshot_locked(Node& top, ForestSnapshot& out) const {
     shot.depth = depth;
     shot.kind = node->kind_;
     shot.name = node->name_;
-    if (const ReasonPointer reason = node->event_.reason()) {
+    if (const ReasonPointer reason = node->event().reason()) {
       shot.event_is_set = true;
       shot.reason = *reason;
     }
     shot.counts = node->statistics();
     out.nodes.push_back(std::move(shot));
-    if (Node* child = last_child(node)) {
-      node = child;
-      ++depth;
-      continue;
-    }
-    while (node != &top && node->previous_sibling_ == nullptr) {
-      node = node->parent_;
-      --depth;
-    }
-    if (node == &top) return;
-    node = node->previous_sibling_;
+    node = next_in_walk_locked(*node, top, depth);
+    if (node == nullptr) return;
   }
+}
+
+// The node that comes after this one when a tree is walked, each parent before its children; null at the end.
+Node* Forest::next_in_walk_locked(const Node& from, const Node& top, std::size_t& depth) const {
+  if (from.core_->first_child != nullptr) {
+    ++depth;
+    return from.core_->first_child->node;
+  }
+  const Node* node = &from;
+  while (node != &top && node->core_->next_sibling == nullptr) {
+    node = node->parent_;
+    --depth;
+  }
+  return node != &top ? node->core_->next_sibling->node : nullptr;
 }
 
 ForestSnapshot Forest::snapshot() const {
   ForestSnapshot out;
   MutexLock lock(mutex_);
-  Node* last = first_root_;
-  while (last != nullptr && last->next_sibling_ != nullptr) last = last->next_sibling_;
-  for (Node* root = last; root != nullptr; root = root->previous_sibling_) append_snapshot_locked(*root, out);
+  for (NodeCore* root = first_root_; root != nullptr; root = root->next_sibling) {
+    append_snapshot_locked(*root->node, out);
+  }
   return out;
 }
 
@@ -296,15 +337,10 @@ void Forest::finish_process() noexcept try {
   {
     MutexLock lock(mutex_);
     deadline = runtime::after(exit_grace_);
-    for (Node* root = first_root_; root != nullptr; root = root->next_sibling_) {
-      for (Node* node = root; node != nullptr;) {
+    for (NodeCore* root = first_root_; root != nullptr; root = root->next_sibling) {
+      std::size_t depth = 0;
+      for (Node* node = root->node; node != nullptr; node = next_in_walk_locked(*node, *root->node, depth)) {
         if (!node->is_thread_root() && node->try_add_reference()) left.push_back(node);
-        if (node->first_child_ != nullptr) {
-          node = node->first_child_;
-          continue;
-        }
-        while (node != root && node->next_sibling_ == nullptr) node = node->parent_;
-        node = node != root ? node->next_sibling_ : nullptr;
       }
     }
   }

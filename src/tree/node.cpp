@@ -21,7 +21,11 @@ const char* to_string(NodeKind kind) noexcept {
 
 namespace detail {
 
-Node::Node(std::string name, NodeKind kind) : name_(std::move(name)), kind_(kind) {}
+Node::Node(std::string name, NodeKind kind) : kind_(kind), name_(std::move(name)) {}
+
+Node::~Node() {
+  if (core_ != nullptr) Forest::instance().reclaim(core_);
+}
 
 void Node::destroy() noexcept {
   on_last_reference();

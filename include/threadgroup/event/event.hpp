@@ -6,18 +6,18 @@
 
 #include <threadgroup/event/reason.hpp>
 #include <threadgroup/event/wait_queue.hpp>
+#include <threadgroup/runtime/gate.hpp>
 
 namespace tg::detail {
 
 /// "Stop, and here is why": unset at first, set once, never cleared.
 ///
-/// Setting has two halves, for a tree marks all events of a subtree before it wakes anybody: `mark`, then
-/// `release_waiters`.
+/// Setting has two halves, for a tree marks all events of a subtree before it wakes anybody: `mark`, and then
+/// `release_waiters` if the event `is_watched`.
 ///
-/// Guarantees: the first reason stays. `is_set` is one load.
-/// Thread safety: everything from any thread.
-/// Memory ordering: what comes before `mark` happens before the return of an `is_set` that says true.
-/// Lifetime: nobody waits on it when it is destroyed.
+/// Guarantees: the first reason stays. `is_set` is one load. Whoever watches, and then finds the event unset,
+/// is told. Thread safety: everything from any thread. Memory ordering: what comes before `mark` happens
+/// before the return of an `is_set` that says true. Lifetime: nobody waits on it when it is destroyed.
 class Event {
  public:
   Event() = default;
@@ -34,18 +34,34 @@ class Event {
     return ReasonPointer::share(reason_.load(std::memory_order_acquire));  // stays alive with the event
   }
 
+  /// Says that somebody is to be told when the event is set; for good. The caller looks at `is_set`
+  /// afterwards.
+  void watch() noexcept {
+    // The load acquires: then the store of whoever watched first comes before our look at the event, too.
+    if (!watched_.load(std::memory_order_acquire)) watched_.store(true, std::memory_order_seq_cst);
+  }
+  bool is_watched() const noexcept { return watched_.load(std::memory_order_seq_cst); }
+
   /// Sets it, if it is unset, and says whether it did. If so, the event owns one of the caller's references.
   bool mark(const SharedReason* reason) noexcept {
     const SharedReason* expected = nullptr;
     return reason_.compare_exchange_strong(expected, reason, std::memory_order_seq_cst,
                                            std::memory_order_acquire);
   }
-  void release_waiters() noexcept { waiters_.release_all(); }
+  void release_waiters() noexcept {
+    gate_.open();
+    waiters_.release_all();
+  }
 
+  /// Where flows stand that wait for this event and something else. They watch it first.
   WaitQueue& waiters() noexcept { return waiters_; }
+  /// Where flows stand that wait for this event and nothing else. They watch it first.
+  runtime::Gate& gate() noexcept { return gate_; }
 
  private:
   std::atomic<const SharedReason*> reason_{nullptr};  // atomic: the flag and the reason in one word
+  std::atomic<bool> watched_{false};  // atomic: one side writes before it reads `reason_`, the other after
+  runtime::Gate gate_;
   WaitQueue waiters_;
 };
 

@@ -21,6 +21,7 @@
 
 #include <threadgroup/base/mutex.hpp>
 #include <threadgroup/tree/node.hpp>
+#include <threadgroup/tree/node_cores.hpp>
 #include <threadgroup/tree/snapshot.hpp>
 
 namespace tg::detail {
@@ -39,6 +40,10 @@ class Forest {
   void link(Node& node);
   /// Takes a group out; its children go to its parent. Harmless when it is out already.
   void unlink(Node& node) noexcept;
+  /// The same for a linked node without children; false, and nothing done, if it has any.
+  bool unlink_leaf(Node& node) noexcept;
+  /// Takes back the core of a node that is being destroyed.
+  void reclaim(NodeCore* core) noexcept { cores_.give_back(core); }
 
   /// Sets the event of the group and of all below it, and wakes them. The origin in the reason is filled in
   /// here. True if this call set the group's own event.
@@ -58,11 +63,13 @@ class Forest {
   struct ThreadRoot;
 
   Node& root_of_calling_thread_locked() TG_REQUIRES(mutex_);
+  void introduce_locked(Node& node, Node* parent) TG_REQUIRES(mutex_);
   void attach_locked(Node& node, Node* parent) TG_REQUIRES(mutex_);
   void detach_locked(Node& node) TG_REQUIRES(mutex_);
   struct Marked;
   void mark_subtree_locked(Node& top, const SharedReason* reason, Marked& marked) TG_REQUIRES(mutex_);
-  static void notify(Node* first) noexcept;
+  static void notify(NodeCore* first) noexcept;
+  Node* next_in_walk_locked(const Node& from, const Node& top, std::size_t& depth) const TG_REQUIRES(mutex_);
   std::string path_locked(const Node& node) const TG_REQUIRES(mutex_);
   void append_snapshot_locked(Node& top, ForestSnapshot& out) const TG_REQUIRES(mutex_);
   static void forget_thread(runtime::Flow& flow);
@@ -70,7 +77,8 @@ class Forest {
   void finish_process() noexcept;
 
   mutable Mutex mutex_;
-  Node* first_root_ TG_GUARDED_BY(mutex_) = nullptr;  // linked through the siblings' links
+  NodeCore* first_root_ TG_GUARDED_BY(mutex_) = nullptr;  // linked through the siblings' links
+  NodeCores cores_;                                       // see there for what the lock guards
   ThreadRoot* main_root_ TG_GUARDED_BY(mutex_) = nullptr;
   std::uint64_t last_id_ TG_GUARDED_BY(mutex_) = 0;
   Duration exit_grace_ TG_GUARDED_BY(mutex_) = Duration::from_nanos(2'000'000'000);

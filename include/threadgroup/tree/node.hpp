@@ -27,6 +27,26 @@ namespace detail {
 
 class Forest;
 
+class Node;
+
+/// The part of a node that walks of the forest touch: its event, and the links that lead downwards. It is one
+/// cache line, in memory where such lines stand side by side, for a walk over many groups is bound by the
+/// memory that it touches.
+///
+/// The links belong to the `Forest` and its lock.
+struct alignas(64) NodeCore {
+  explicit NodeCore(Node& owner) noexcept : node(&owner) {}
+
+  Event event;
+  NodeCore* first_child = nullptr;
+  NodeCore* next_sibling = nullptr;
+  // The link of a walk that marks, and then of the setter's list of nodes to wake, which goes on without the
+  // lock. An event is set once, so a node is in one such walk and list in its life.
+  NodeCore* walk_next = nullptr;
+  Node* const node;
+};
+static_assert(sizeof(NodeCore) == 64);
+
 /// A node of the forest: a name, an event, and links to its neighbours.
 ///
 /// The links belong to the `Forest` and its lock. The virtual functions are what the tree and the waits need
@@ -43,8 +63,9 @@ class Node {
   bool is_thread_root() const noexcept {
     return kind_ == NodeKind::main_thread || kind_ == NodeKind::foreign_thread;
   }
-  Event& event() noexcept { return event_; }
-  const Event& event() const noexcept { return event_; }
+  /// Requires that the node was linked once.
+  Event& event() noexcept { return core_->event; }
+  const Event& event() const noexcept { return core_->event; }
 
   void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
   /// For the forest, which sees a node until it is unlinked: false if its last owner has just gone.
@@ -58,14 +79,6 @@ class Node {
   void release() noexcept {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
   }
-
-  /// Asks that `on_event_set` be called, from now on. Without it the node costs a setter nothing but the
-  /// mark. Sequentially consistent: after this call the caller sees the event set, or the setter sees the
-  /// wish.
-  void want_notice() noexcept {
-    if (!wants_notice_.load(std::memory_order_relaxed)) wants_notice_.store(true, std::memory_order_seq_cst);
-  }
-  bool wants_notice() const noexcept { return wants_notice_.load(std::memory_order_seq_cst); }
 
   /// The event was set: called once by the setter, with no lock held, after all waiters of the subtree were
   /// released.
@@ -85,29 +98,25 @@ class Node {
 
  protected:
   Node(std::string name, NodeKind kind);
-  virtual ~Node() = default;
+  virtual ~Node();
 
  private:
   friend class Forest;
   void destroy() noexcept;
 
-  // Constant after construction (`id_` and an empty name are given when the node is linked).
-  std::string name_;
-  GroupId id_;
-  NodeKind kind_;
-
-  Event event_;
   std::atomic<std::uint32_t> references_{1};  // atomic: owners on many threads
-  std::atomic<bool> wants_notice_{false};     // atomic: see `want_notice`
 
   // Guarded by the forest's lock.
-  bool linked_ = false;
+  bool linked_ = false;  // also read by the last owner, when nobody can link or unlink any more
   Node* parent_ = nullptr;
-  Node* first_child_ = nullptr;
-  Node* previous_sibling_ = nullptr;
-  Node* next_sibling_ = nullptr;
-  // The setter's list of nodes to wake. An event is set once, so a node is in one such list in its life.
-  Node* next_to_notify_ = nullptr;
+  NodeCore* previous_sibling_ = nullptr;  // the first one's leads to the last
+
+  // Constant after construction (all but the kind and a name that is not empty are given when the node is
+  // linked).
+  NodeCore* core_ = nullptr;
+  NodeKind kind_;
+  GroupId id_;
+  std::string name_;
 };
 
 class Task;

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bytes that a queued task takes beyond its callable, and that a sleeping thread takes beyond what the kernel gives it.
+#include <malloc.h>
+
+#include <latch>
+#include <threadgroup/threadgroup.hpp>
+
+#include "../common/main.hpp"
+
+namespace {
+double heap_bytes() { return static_cast<double>(mallinfo2().uordblks); }
+
+std::int64_t resident_bytes() {
+  long pages = 0;
+  long resident = 0;
+  if (std::FILE* file = std::fopen("/proc/self/statm", "r")) {
+    if (std::fscanf(file, "%ld %ld", &pages, &resident) != 2) resident = 0;
+    std::fclose(file);
+  }
+  return std::int64_t{resident} * 4096;
+}
+}  // namespace
+
+void bench::run(const Options& options) {
+  using namespace std::chrono_literals;
+  const std::int64_t tasks = options.get("tasks", 100'000);
+  const std::int64_t threads = options.get("threads", 1'000);
+  struct Callable {
+    std::int64_t a, b;
+    std::int64_t operator()() const { return a + b; }
+  };
+  tg::ThreadGroup group("memory", {.max_concurrent_threads = 1});
+  std::latch go(1);
+  group.post([&go] { go.wait(); });
+  const double n = static_cast<double>(tasks);
+  {
+    const double before = heap_bytes();
+    for (std::int64_t i = 0; i < tasks; ++i) group.post(Callable{i, i});
+    report("bytes_per_post", (heap_bytes() - before) / n - sizeof(Callable));
+  }
+  {
+    const double before = heap_bytes();
+    for (std::int64_t i = 0; i < tasks; ++i) group.add_task(Callable{i, i});
+    report("bytes_per_add_task", (heap_bytes() - before) / n - sizeof(Callable) - sizeof(std::int64_t));
+  }
+  go.count_down();
+  static_cast<void>(group.join());
+
+  tg::ThreadGroup sleepers("sleepers", {.max_concurrent_threads = static_cast<std::size_t>(threads)});
+  std::latch there(threads);
+  const std::int64_t before = resident_bytes();
+  for (std::int64_t i = 0; i < threads; ++i) {
+    sleepers.post([&there] {
+      there.count_down();
+      tg::thread_utils::event_aware_sleep(600s);
+    });
+  }
+  there.wait();
+  report("bytes_per_sleeping_thread", static_cast<double>(resident_bytes() - before) / static_cast<double>(threads));
+}

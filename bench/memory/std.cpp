@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// The same of std::thread: what a thread takes that sleeps in nothing but the kernel.
+#include <latch>
+#include <semaphore>
+#include <thread>
+#include <vector>
+
+#include "../common/main.hpp"
+
+namespace {
+std::int64_t resident_bytes() {
+  long pages = 0;
+  long resident = 0;
+  if (std::FILE* file = std::fopen("/proc/self/statm", "r")) {
+    if (std::fscanf(file, "%ld %ld", &pages, &resident) != 2) resident = 0;
+    std::fclose(file);
+  }
+  return std::int64_t{resident} * 4096;
+}
+}  // namespace
+
+void bench::run(const Options& options) {
+  const std::int64_t threads = options.get("threads", 1'000);
+  std::latch there(threads);
+  std::latch go(1);
+  std::vector<std::jthread> sleepers;
+  const std::int64_t before = resident_bytes();
+  for (std::int64_t i = 0; i < threads; ++i) {
+    sleepers.emplace_back([&] {
+      there.count_down();
+      go.wait();
+    });
+  }
+  there.wait();
+  report("bytes_per_sleeping_thread", static_cast<double>(resident_bytes() - before) / static_cast<double>(threads));
+  go.count_down();
+}

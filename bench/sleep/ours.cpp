@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Many tasks that sleep 1 ms each, a hundred at a time. With nothing lost it takes tasks / bound ms.
+#include <threadgroup/threadgroup.hpp>
+
+#include "../common/main.hpp"
+
+void bench::run(const Options& options) {
+  using namespace std::chrono_literals;
+  const std::int64_t tasks = options.get("tasks", 10'000);
+  const std::int64_t bound = options.get("bound", 100);
+  tg::ThreadGroup group("sleep", {.max_concurrent_threads = static_cast<std::size_t>(bound)});
+  const Stopwatch watch;
+  for (std::int64_t i = 0; i < tasks; ++i) group.post([] { tg::thread_utils::event_aware_sleep(1ms); });
+  static_cast<void>(group.join());
+  report("ms", watch.milliseconds());
+  report("times_ideal", watch.milliseconds() / (static_cast<double>(tasks) / static_cast<double>(bound)));
+}

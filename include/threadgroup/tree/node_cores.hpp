@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The memory of the parts of nodes that walks touch.
+#pragma once
+
+#include <atomic>
+
+#include <threadgroup/tree/node.hpp>
+
+namespace tg::detail {
+
+/// Hands out and takes back cores of nodes. They come from pages that hold nothing else and are kept for
+/// reuse.
+///
+/// Thread safety: `take` only under the forest's lock, which its callers hold anyway; `give_back` from any
+/// thread, without a lock. Lifetime: part of the forest; pages are not given back to the heap.
+class NodeCores {
+ public:
+  /// Makes a core for the node. Throws `std::bad_alloc`.
+  NodeCore* take(Node& owner);
+  void give_back(NodeCore* core) noexcept;
+
+ private:
+  union Slot {
+    Slot() noexcept : next(nullptr) {}
+    ~Slot() {}
+    Slot* next;  // while it is free
+    NodeCore core;
+  };
+
+  void make_page();
+
+  Slot* free_ = nullptr;                  // guarded by the forest's lock
+  std::atomic<Slot*> returned_{nullptr};  // atomic: pushed to by anybody, taken as a whole under the lock
+};
+
+}  // namespace tg::detail

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two calls with which a thread sleeps on a word of memory and is woken.
+#pragma once
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <climits>
+#include <cstdint>
+#include <ctime>
+
+#include <threadgroup/base/duration.hpp>
+
+namespace tg::runtime {
+
+/// Waits while `word` holds `expected`, until the point on the monotonic clock. Returns early when woken, on a signal, or if
+/// the word differs; the caller looks again.
+inline void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, TimePoint deadline) noexcept {
+  timespec at{};
+  const std::int64_t nanos = deadline.nanos() > 0 ? deadline.nanos() : 0;
+  at.tv_sec = static_cast<std::time_t>(nanos / 1'000'000'000);
+  at.tv_nsec = static_cast<long>(nanos % 1'000'000'000);
+  ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAIT_BITSET_PRIVATE, expected,
+            deadline.is_never() ? nullptr : &at, nullptr, FUTEX_BITSET_MATCH_ANY);
+}
+
+inline void futex_wake(std::atomic<std::uint32_t>& word, int most) noexcept {
+  ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAKE_PRIVATE, most, nullptr, nullptr, 0);
+}
+
+}  // namespace tg::runtime

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gate, on one futex.
+#include <threadgroup/runtime/gate.hpp>
+
+#include "runtime/futex.hpp"
+
+namespace tg::runtime {
+
+void Gate::approach() noexcept {
+  std::uint32_t expected = kShut;
+  state_.compare_exchange_strong(expected, kWaitedFor, std::memory_order_seq_cst);
+}
+
+void Gate::wait_until(TimePoint deadline) noexcept { futex_wait(state_, kWaitedFor, deadline); }
+
+void Gate::open() noexcept {
+  if (state_.exchange(kOpen, std::memory_order_seq_cst) == kWaitedFor) futex_wake(state_, INT_MAX);
+}
+
+}  // namespace tg::runtime
