@@ -212,16 +212,7 @@ void Pool::work() noexcept {
   if (first_worker_ != nullptr) first_worker_->previous = &self;
   first_worker_ = &self;
 
-  for (;;) {
-    if (!queue_.empty() && node_.event().is_set()) {
-      // Whoever set it comes to skip these, but may still be busy waking others, or with somebody's callback.
-      lock.unlock();
-      skip_pending();
-      lock.lock();
-      continue;
-    }
-    Task* const task = next_task_locked();
-    if (task == nullptr) break;
+  while (Task* task = next_task_locked()) {
     --pending_;
     ++running_;
     self.busy = true;
@@ -339,7 +330,9 @@ void Pool::notify() noexcept {
 
 bool Pool::wait_until_quiet(TimePoint deadline) noexcept {
   const TaskContext* const task = TaskContext::current();
-  const std::size_t own = task != nullptr && task->node == &node_ ? 1 : 0;
+  // Of a group above the caller's, one task most likely waits for the caller.
+  const std::size_t own =
+      task != nullptr && Forest::instance().is_same_or_descendant(*task->node, node_) ? 1 : 0;
   const auto quiet = [this, own] {
     MutexLock lock(mutex_);
     return pending_ == 0 && running_ <= own;

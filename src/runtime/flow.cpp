@@ -89,7 +89,9 @@ struct FlowReturner {
   bool armed = false;
   ~FlowReturner() {
     Flow* flow = FlowPool::current_or_null();
-    if (!armed || flow == nullptr) return;
+    // In a task: this is no end of a thread but `std::exit` called by the task, which runs the destructors of
+    // its thread first. What the exit handlers do next must still know whose task it is.
+    if (!armed || flow == nullptr || flow->task != nullptr) return;
     if (flow->on_thread_exit != nullptr) flow->on_thread_exit(*flow);
     FlowPool::set_current(nullptr);
     FlowPool::instance().give_back(flow);

@@ -91,7 +91,8 @@ class Node {
   virtual void lend_place() noexcept {}
   /// That task goes on. Waits for a place, unless the event is set.
   virtual void reclaim_place() noexcept {}
-  /// Waits until no task is pending or running but those of the calling flow. For the end of the process.
+  /// Waits until no task is pending or running but the one that the calling flow is in, or that waits for it
+  /// further up. For the end of the process.
   virtual bool wait_until_quiet(TimePoint) noexcept { return true; }
   /// The last reference has gone; the node is still whole, and perhaps in the forest.
   virtual void on_last_reference() noexcept {}
