@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one wait: which of its three ends comes first, and that no wake-up is lost.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <latch>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include <threadgroup/event/wait.hpp>
+#include <threadgroup/runtime/clock.hpp>
+
+#include "support/eventually.hpp"
+
+namespace tg::detail {
+namespace {
+
+using namespace std::chrono_literals;
+using test::eventually;
+
+void set(Event& event) {
+  event.mark(new SharedReason(Reason{}));
+  event.release_waiters();
+}
+const auto kNo = [] { return false; };
+
+TEST(Wait, does_not_block_when_it_is_ready) {
+  WaitQueue source;
+  Event event;
+  EXPECT_EQ(wait(
+                source, [] { return true; }, {&event, nullptr}, TimePoint::never()),
+            WaitOutcome::ready);
+}
+
+TEST(Wait, does_not_block_when_the_event_is_set_already) {
+  WaitQueue source;
+  Event event;
+  set(event);
+  EXPECT_EQ(wait(source, kNo, {&event, nullptr}, TimePoint::never()), WaitOutcome::event_set);
+  EXPECT_EQ(wait(source, kNo, {nullptr, &event}, TimePoint::never()), WaitOutcome::event_set);
+  EXPECT_EQ(wait({&event, nullptr}, TimePoint::never()), WaitOutcome::event_set);
+}
+
+TEST(Wait, does_not_block_when_the_deadline_has_passed) {
+  WaitQueue source;
+  for (const TimePoint passed : {TimePoint(), runtime::now(), TimePoint::from_nanos(-1)}) {
+    EXPECT_EQ(wait(source, kNo, {}, passed), WaitOutcome::timed_out);
+    EXPECT_EQ(wait({}, passed), WaitOutcome::timed_out);
+  }
+  EXPECT_TRUE(source.empty());
+}
+
+TEST(Wait, ready_comes_before_the_event_and_the_event_before_the_deadline) {
+  WaitQueue source;
+  Event event;
+  set(event);
+  EXPECT_EQ(wait(
+                source, [] { return true; }, {&event, nullptr}, TimePoint()),
+            WaitOutcome::ready);
+  EXPECT_EQ(wait(source, kNo, {&event, nullptr}, TimePoint()), WaitOutcome::event_set);
+}
+
+TEST(Wait, lasts_until_the_deadline_at_least) {
+  WaitQueue source;
+  Event event;
+  const TimePoint deadline = runtime::after(10ms);
+  EXPECT_EQ(wait(source, kNo, {&event, nullptr}, deadline), WaitOutcome::timed_out);
+  EXPECT_GE(runtime::now(), deadline);
+  EXPECT_TRUE(source.empty());
+  EXPECT_TRUE(event.waiters().empty());
+}
+
+TEST(Wait, wakes_when_the_source_is_ready) {
+  WaitQueue source;
+  Event event;
+  std::atomic<bool> ready{false};
+  std::thread waiter([&] {
+    EXPECT_EQ(wait(
+                  source, [&] { return ready.load(); }, {&event, nullptr}, TimePoint::never()),
+              WaitOutcome::ready);
+  });
+  eventually([&] { return !source.empty(); });
+  ready = true;
+  source.release_all();
+  waiter.join();
+  EXPECT_TRUE(event.waiters().empty());
+}
+
+TEST(Wait, goes_on_after_a_release_that_did_not_make_it_ready) {
+  WaitQueue source;
+  std::atomic<int> looks{0};
+  std::atomic<bool> ready{false};
+  std::thread waiter([&] {
+    const auto look = [&] {
+      ++looks;
+      return ready.load();
+    };
+    EXPECT_EQ(wait(source, look, {}, TimePoint::never()), WaitOutcome::ready);
+  });
+  for (int round = 0; round < 5; ++round) {
+    eventually([&] { return !source.empty(); });
+    const int before = looks;
+    source.release_all();
+    eventually([&] { return looks > before; });  // it stood in line again and looked
+  }
+  ready = true;
+  source.release_all();
+  waiter.join();
+}
+
+TEST(Wait, wakes_when_either_event_is_set) {
+  for (const std::size_t which : {0u, 1u}) {
+    WaitQueue source;
+    Event events[2];
+    std::thread waiter([&] {
+      EXPECT_EQ(wait(source, kNo, {&events[0], &events[1]}, TimePoint::never()), WaitOutcome::event_set);
+    });
+    eventually([&] { return !events[0].waiters().empty() && !events[1].waiters().empty(); });
+    set(events[which]);
+    waiter.join();
+    EXPECT_TRUE(source.empty());
+    EXPECT_TRUE(events[1 - which].waiters().empty());
+  }
+}
+
+TEST(Wait, may_watch_the_same_event_twice) {
+  Event event;
+  std::thread waiter([&] { EXPECT_EQ(wait({&event, &event}, TimePoint::never()), WaitOutcome::event_set); });
+  eventually([&] { return !event.waiters().empty(); });
+  set(event);
+  waiter.join();
+}
+
+TEST(Wait, a_permit_left_by_somebody_else_ends_no_wait) {
+  WaitQueue source;
+  runtime::Flow::current().unpark();
+  const TimePoint deadline = runtime::after(5ms);
+  EXPECT_EQ(wait(source, kNo, {}, deadline), WaitOutcome::timed_out);
+  EXPECT_GE(runtime::now(), deadline);
+}
+
+TEST(Wait, leaves_the_queues_when_the_look_throws) {
+  WaitQueue source;
+  Event event;
+  int looks = 0;
+  const auto throws_later = [&]() -> bool {
+    if (++looks == 2) throw std::runtime_error("look");
+    return false;
+  };
+  EXPECT_THROW(static_cast<void>(wait(source, throws_later, {&event, nullptr}, TimePoint::never())),
+               std::runtime_error);
+  EXPECT_TRUE(source.empty());
+  EXPECT_TRUE(event.waiters().empty());
+}
+
+TEST(Wait, no_wake_up_is_lost_between_the_look_and_the_park) {
+  // Two flows answer each other; a single lost wake-up hangs the test.
+  WaitQueue source;
+  std::atomic<int> ball{0};
+  constexpr int kTurns = 5'000;
+  const auto play = [&](int who) {
+    for (int i = who; i < kTurns; i += 2) {
+      static_cast<void>(wait(
+          source, [&] { return ball == i; }, {}, TimePoint::never()));
+      ball = i + 1;
+      source.release_all();
+    }
+  };
+  std::thread other(play, 1);
+  play(0);
+  other.join();
+  EXPECT_EQ(ball, kTurns);
+}
+
+TEST(Wait, no_set_event_is_lost_between_the_look_and_the_park) {
+  for (int round = 0; round < 300; ++round) {
+    Event event;
+    std::latch start(2);
+    std::thread setter([&] {
+      start.arrive_and_wait();
+      set(event);
+    });
+    start.arrive_and_wait();
+    EXPECT_EQ(wait({&event, nullptr}, TimePoint::never()), WaitOutcome::event_set);
+    setter.join();
+  }
+}
+
+TEST(Wait, an_event_wakes_many_waiters) {
+  Event event;
+  std::vector<std::thread> waiters;
+  std::atomic<int> awake{0};
+  for (int i = 0; i < 8; ++i) {
+    waiters.emplace_back([&] {
+      EXPECT_EQ(wait({&event, nullptr}, TimePoint::never()), WaitOutcome::event_set);
+      ++awake;
+    });
+  }
+  eventually([&] { return !event.waiters().empty(); });
+  set(event);
+  for (auto& waiter : waiters) waiter.join();
+  EXPECT_EQ(awake, 8);
+}
+
+}  // namespace
+}  // namespace tg::detail

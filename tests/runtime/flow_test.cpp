@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parking and unparking: permits, deadlines, and flows that outlive their threads.
+#include <gtest/gtest.h>
+#include <pthread.h>
+
+#include <atomic>
+#include <chrono>
+#include <latch>
+#include <string>
+#include <thread>
+
+#include <threadgroup/runtime/clock.hpp>
+#include <threadgroup/runtime/flow.hpp>
+
+#include "support/eventually.hpp"
+
+namespace tg::runtime {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Uses up a permit that another test may have left.
+Flow& fresh() {
+  Flow& me = Flow::current();
+  me.park_until(now());
+  return me;
+}
+
+TEST(Flow, a_thread_is_always_the_same_flow) {
+  Flow* const first = &Flow::current();
+  EXPECT_EQ(&Flow::current(), first);
+  Flow* other = nullptr;
+  std::thread([&] { other = &Flow::current(); }).join();
+  EXPECT_NE(other, first);
+}
+
+TEST(Flow, knows_the_main_thread) {
+  EXPECT_TRUE(Flow::current().is_main());
+  bool other_is_main = true;
+  std::thread([&] { other_is_main = Flow::current().is_main(); }).join();
+  EXPECT_FALSE(other_is_main);
+}
+
+TEST(Flow, an_unpark_before_the_park_is_not_lost) {
+  Flow& me = fresh();
+  me.unpark();
+  me.park_until(TimePoint::never());  // would hang
+}
+
+TEST(Flow, several_unparks_leave_one_permit) {
+  Flow& me = fresh();
+  me.unpark();
+  me.unpark();
+  me.unpark();
+  me.park_until(TimePoint::never());
+  const TimePoint deadline = after(5ms);
+  while (now() < deadline) me.park_until(deadline);  // no permit is left: it ends by the deadline
+  EXPECT_GE(now(), deadline);
+}
+
+TEST(Flow, a_deadline_that_has_passed_does_not_block) {
+  Flow& me = fresh();
+  me.park_until(TimePoint());
+  me.park_until(TimePoint::from_nanos(-1));
+  me.park_until(TimePoint::from_nanos(Duration::min().nanos()));
+  me.park_until(now());
+}
+
+TEST(Flow, parks_until_the_deadline) {
+  Flow& me = fresh();
+  const TimePoint deadline = after(10ms);
+  // It may return early, but never for good: the loop is what its callers do.
+  while (now() < deadline) me.park_until(deadline);
+  EXPECT_GE(now(), deadline);
+}
+
+TEST(Flow, an_unpark_wakes_a_parked_flow) {
+  std::atomic<Flow*> flow{nullptr};
+  std::atomic<bool> done{false};
+  int seen = 0;
+  int written = 0;
+  std::thread sleeper([&] {
+    Flow& me = Flow::current();
+    flow = &me;
+    while (!done.load(std::memory_order_acquire)) me.park_until(TimePoint::never());
+    seen = written;
+  });
+  test::eventually([&] { return flow != nullptr; });
+  written = 42;
+  done.store(true, std::memory_order_release);
+  flow.load()->unpark();
+  sleeper.join();
+  EXPECT_EQ(seen, 42);
+}
+
+TEST(Flow, two_flows_hand_a_turn_back_and_forth) {
+  constexpr int kTurns = 2'000;
+  std::atomic<int> turn{0};
+  std::atomic<Flow*> flows[2] = {nullptr, nullptr};
+  std::latch ready(2);
+  const auto play = [&](int who) {
+    Flow& me = Flow::current();
+    flows[who] = &me;
+    ready.arrive_and_wait();
+    for (int i = who; i < kTurns; i += 2) {
+      while (turn != i) me.park_until(TimePoint::never());
+      turn = i + 1;
+      flows[1 - who].load()->unpark();
+    }
+  };
+  std::thread even(play, 0);
+  std::thread odd(play, 1);
+  even.join();
+  odd.join();
+  EXPECT_EQ(turn, kTurns);
+}
+
+TEST(Flow, a_late_unpark_of_an_ended_thread_is_harmless) {
+  Flow* flow = nullptr;
+  std::thread([&] { flow = &Flow::current(); }).join();
+  flow->unpark();
+  // The next thread gets that flow and with it the permit: an early return, once.
+  std::thread([&] {
+    Flow& me = Flow::current();
+    EXPECT_EQ(&me, flow);
+    me.park_until(TimePoint::never());
+    EXPECT_EQ(me.task, nullptr);
+    EXPECT_EQ(me.root, nullptr);
+  }).join();
+}
+
+TEST(Flow, says_goodbye_once_as_its_thread_ends) {
+  static std::atomic<int> goodbyes{0};
+  goodbyes = 0;
+  std::thread([] { Flow::current().on_thread_exit = [](Flow&) { ++goodbyes; }; }).join();
+  EXPECT_EQ(goodbyes, 1);
+  std::thread([] { Flow::current(); }).join();  // the reused flow has forgotten it
+  EXPECT_EQ(goodbyes, 1);
+}
+
+struct CallsTheLibraryAtTheEnd {
+  bool armed = false;
+  ~CallsTheLibraryAtTheEnd() {
+    if (armed) Flow::current().park_until(now());
+  }
+};
+thread_local CallsTheLibraryAtTheEnd calls_at_the_end;
+
+TEST(Flow, may_be_asked_for_by_destructors_of_other_thread_locals) {
+  std::thread([] {
+    calls_at_the_end.armed = true;  // made before the flow, so destroyed after it
+    Flow::current();
+  }).join();
+}
+
+std::string name_of_this_thread() {
+  char name[16] = {};
+  pthread_getname_np(pthread_self(), name, sizeof name);
+  return name;
+}
+
+TEST(Flow, shows_fifteen_characters_of_its_name_to_the_system) {
+  std::thread([] {
+    Flow& me = Flow::current();
+    me.set_os_name("exactly fifteen");
+    EXPECT_EQ(name_of_this_thread(), "exactly fifteen");
+    me.set_os_name("sixteen characters and more");
+    EXPECT_EQ(name_of_this_thread(), "sixteen charact");
+    me.set_os_name("short");
+    EXPECT_EQ(name_of_this_thread(), "short");
+    me.set_os_name("sho");
+    EXPECT_EQ(name_of_this_thread(), "sho");
+    EXPECT_EQ(me.os_label().rfind("sho (thread ", 0), 0u) << me.os_label();
+  }).join();
+}
+
+}  // namespace
+}  // namespace tg::runtime

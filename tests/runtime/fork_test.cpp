@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a forked child knows: that it is one, and that the parent's threads are not there.
+#include <gtest/gtest.h>
+
+#include <semaphore>
+#include <thread>
+
+#include <threadgroup/runtime/flow.hpp>
+#include <threadgroup/runtime/fork.hpp>
+#include <threadgroup/runtime/threads.hpp>
+
+#include "support/in_child.hpp"
+
+namespace tg::runtime {
+namespace {
+
+using test::in_child;
+
+TEST(Fork, the_child_has_another_generation_and_the_parent_keeps_its_own) {
+  ThreadCache::instance();  // counting begins with the first component that cares
+  const auto before = fork_generation();
+  EXPECT_EQ(in_child([&] { return fork_generation() != before ? 0 : 1; }), 0);
+  EXPECT_EQ(fork_generation(), before);
+}
+
+TEST(Fork, the_child_counts_no_threads) {
+  std::binary_semaphore done(0);
+  ThreadCache::instance().start(
+      {[](void* s) noexcept { static_cast<std::binary_semaphore*>(s)->release(); }, &done});
+  done.acquire();
+  ASSERT_GE(ThreadCache::instance().statistics().threads, 1u);
+  EXPECT_EQ(in_child([] {
+              const auto s = ThreadCache::instance().statistics();
+              return s.threads == 0 && s.idle == 0 ? 0 : 1;
+            }),
+            0);
+}
+
+TEST(Fork, a_child_of_any_thread_is_a_main_flow_without_a_task) {
+  int said = -1;
+  std::thread([&] {
+    Flow& me = Flow::current();
+    int something = 0;
+    me.task = &something;
+    said = in_child([&] { return Flow::current().is_main() && Flow::current().task == nullptr ? 0 : 1; });
+    EXPECT_EQ(me.task, &something);
+    me.task = nullptr;
+  }).join();
+  EXPECT_EQ(said, 0);
+}
+
+TEST(Fork, handlers_run_before_and_after_on_both_sides) {
+  static int prepared = 0;
+  static int parent = 0;
+  static int child = 0;
+  at_fork([] { ++prepared; }, [] { ++parent; }, [] { ++child; });
+  EXPECT_EQ(in_child([] { return prepared == 1 && parent == 0 && child == 1 ? 0 : 1; }), 0);
+  EXPECT_EQ(prepared, 1);
+  EXPECT_EQ(parent, 1);
+  EXPECT_EQ(child, 0);
+}
+
+}  // namespace
+}  // namespace tg::runtime
