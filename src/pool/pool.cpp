@@ -261,8 +261,10 @@ void Pool::work() noexcept {
 
   if (hand_over) place_waiters_.release_all();
   if (idle_now) idle_waiters_.release_all();
-  while (Task* old = stale.pop()) old->release();
+  // The group may be gone from the forest by now, and the destructors to come are the user's: what these make
+  // must not hang below it.
   flow.task = nullptr;
+  while (Task* old = stale.pop()) old->release();
   node_.release();  // P4: the last touch
 }
 
@@ -346,9 +348,9 @@ GroupStatistics Pool::statistics() const {
 }
 
 std::vector<RunningTask> Pool::running_tasks() const {
-  const TimePoint t = runtime::coarse_now();
   std::vector<RunningTask> running;
   MutexLock lock(mutex_);
+  const TimePoint t = runtime::coarse_now();  // under the lock: no task began later
   running.reserve(running_);
   for (const Worker* worker = first_worker_; worker != nullptr; worker = worker->next) {
     if (!worker->busy) continue;
