@@ -163,7 +163,15 @@ std::optional<Reason> ThreadGroup::reason() const {
   return *reason;
 }
 
-std::stop_token ThreadGroup::get_stop_token() const { return core_->stop_token(); }
+std::stop_token ThreadGroup::get_stop_token() const {
+  core_->check_process("get_stop_token");
+  return core_->stop_token();
+}
+
+GroupStatistics ThreadGroup::statistics() const {
+  core_->check_process("statistics");  // another thread of the parent may have held the lock across the fork
+  return core_->statistics();
+}
 
 std::string ThreadGroup::path() const { return Forest::instance().path(*core_); }
 

@@ -2,6 +2,7 @@
 // The flow that waits for the earliest time limit.
 #include <cstdio>
 #include <string>
+#include <utility>
 
 #include <threadgroup/event/wait.hpp>
 #include <threadgroup/group/time_limits.hpp>
@@ -37,17 +38,12 @@ void TimeLimits::add(Node& node, TimePoint deadline, Duration limit) {
     node.add_reference();
     ++changes_;
     start = !serving_;
-    serving_ = true;
   }
   changed_.release_all();
   if (!start) return;
   try {
     runtime::ThreadCache::instance().start({&TimeLimits::serve_main, this});
   } catch (...) {
-    {
-      MutexLock lock(mutex_);
-      serving_ = false;
-    }
     remove(node);
     throw;
   }
@@ -73,6 +69,12 @@ void TimeLimits::remove(Node& node) noexcept {
 void TimeLimits::serve_main(void* limits) noexcept { static_cast<TimeLimits*>(limits)->serve(); }
 
 void TimeLimits::serve() noexcept {
+  {
+    MutexLock lock(mutex_);
+    // Set only here. Had `add` set it, a limit that came while the flow was being made would rely on it, and
+    // be left alone if there turned out to be no thread for it.
+    if (std::exchange(serving_, true)) return;
+  }
   runtime::Flow::current().set_os_name("tg-time-limits");
   for (;;) {
     Entry due{};

@@ -102,7 +102,7 @@ class ThreadGroup {
   const std::string& name() const noexcept { return core_->name(); }
   GroupId id() const noexcept { return core_->id(); }
   std::string path() const;  ///< "MainThread/Verifying Users"
-  GroupStatistics statistics() const { return core_->statistics(); }
+  GroupStatistics statistics() const;
 
  private:
   template <class F, class... Args>
