@@ -156,7 +156,8 @@ class ResultSlot : public TaskSlot {
     if constexpr (std::is_void_v<R>) {
       call(group);
     } else if constexpr (std::is_reference_v<R>) {
-      ::new (static_cast<void*>(room_)) Stored(std::addressof(call(group)));
+      R&& result = call(group);  // with a name, also an rvalue has an address
+      ::new (static_cast<void*>(room_)) Stored(std::addressof(result));
     } else {
       ::new (static_cast<void*>(room_)) Stored(call(group));
     }
