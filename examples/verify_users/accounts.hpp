@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What this machine knows about an account: the three questions that a verification asks.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace verify_users {
+
+enum class Check { exists, home, login };
+
+inline constexpr std::array kChecks{Check::exists, Check::home, Check::login};
+
+std::string_view name_of(Check check);
+std::optional<Check> check_named(std::string_view name);
+
+struct Answer {
+  bool ok = false;
+  std::string detail;  // why, in words for a person
+};
+
+// Looks the account up in the system's user database (so /etc/passwd, but also LDAP and whatever else NSS
+// knows) and asks the file system for its home. Throws std::system_error when the database cannot be asked.
+Answer look_up(const std::string& user, Check check);
+
+}  // namespace verify_users

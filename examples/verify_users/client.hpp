@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// The client of the account service: one blocking question at a time, which a stop token can cut short.
+#pragma once
+
+#include <chrono>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+
+#include "accounts.hpp"
+
+namespace verify_users {
+
+// The service did not answer, but might the next time: unreachable, time-out, 429, 5xx.
+struct Unavailable : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// The service answered something that asking again would not mend.
+struct BadAnswer : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// The answer was no longer wanted.
+struct Interrupted : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Safe to use from many threads: each question opens a connection of its own.
+class Client {
+ public:
+  // `url` is http://host[:port][/path]; throws BadInput for anything else.
+  Client(const std::string& url, std::chrono::milliseconds time_out);
+
+  // Throws one of the errors above. A stop wakes a question that waits for its answer: it ends at once.
+  Answer ask(const std::string& user, Check check, const std::stop_token& stop) const;
+
+  std::string url() const { return origin_ + path_; }
+
+ private:
+  std::string origin_;  // scheme, host and port
+  std::string path_;    // without a slash at the end
+  std::chrono::milliseconds time_out_;
+};
+
+}  // namespace verify_users

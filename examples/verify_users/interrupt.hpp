@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ctrl-C as an event: a signal becomes the reason why everything stops.
+#pragma once
+
+#include <csignal>
+
+#include <threadgroup/threadgroup.hpp>
+
+namespace verify_users {
+
+// While one lives, the first SIGINT or SIGTERM sets the event of the whole forest, with the signal as its
+// reason, and the second one ends the process on the spot.
+//
+// Requires: made before the process has any other thread, for threads inherit the blocked signals.
+class InterruptWatch {
+ public:
+  InterruptWatch();
+  ~InterruptWatch();
+  InterruptWatch(const InterruptWatch&) = delete;
+  InterruptWatch& operator=(const InterruptWatch&) = delete;
+
+ private:
+  void watch() const;
+
+  const sigset_t before_;  // first: blocks the signals before anything else can start a thread
+  int signals_ = -1;       // a signal can be read here
+  int end_ = -1;           // can be read once the watch is over
+  tg::ThreadGroup group_;
+};
+
+}  // namespace verify_users

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Verifies users over HTTP, several at a time, until as many as are needed are verified. This file is the
+// story; the library's part of it is the group, the wait for a condition, and the stop that reaches
+// everything below.
+#include <chrono>
+#include <clocale>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <threadgroup/threadgroup.hpp>
+
+#include "bad_input.hpp"
+#include "client.hpp"
+#include "duration.hpp"
+#include "interrupt.hpp"
+#include "journal.hpp"
+#include "live_view.hpp"
+#include "options.hpp"
+#include "service.hpp"
+#include "summary.hpp"
+#include "terminal.hpp"
+#include "users.hpp"
+#include "verification.hpp"
+
+namespace verify_users {
+namespace {
+
+enum ExitStatus { kMet = 0, kNotMet = 1, kBadInput = 2 };
+
+// Unlike fmt::print it does not throw when nobody reads any more, as in `verify_users | head`.
+void say(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  std::fflush(stdout);
+}
+
+int run(const Options& options) {
+  const std::vector<std::string> users = read_users(options.users_file);
+  const InterruptWatch ctrl_c;  // first, before there are other threads
+
+  std::optional<Service> own_service;
+  if (!options.service_url) own_service.emplace(options.service);
+  const Client client(own_service ? own_service->url() : *options.service_url, options.request_timeout);
+
+  const std::optional<Terminal> terminal = options.plain ? std::nullopt : Terminal::find();
+  Journal journal(terminal ? Journal::Lines::kept : Journal::Lines::printed);
+  say(fmt::format("Verifying {} users of {} at {}: {} at a time, {} needed\n", users.size(),
+                  options.users_file, client.url(), options.max, options.need));
+
+  // Each user is a task. Each task makes a group of its own for its checks, which becomes a child of this
+  // one.
+  Verification verification(client, {options.retries, options.retry_pause}, journal);
+  tg::ThreadGroup group("Verifying Users", {.max_concurrent_threads = options.max});
+  std::vector<tg::TaskHandle<Verified>> tasks;
+  for (const std::string& user : users) {
+    tasks.push_back(group.add_task(tg::TaskName{user}, [&] { return verification.verify(user); }));
+  }
+
+  // When the condition comes true, everything else is told to stop: who sleeps wakes, who waits for an answer
+  // gives up, who has not begun never will. Ctrl-C does the same, from another side.
+  LiveView view(group, verification, options.need, journal, terminal);
+  const auto enough = [&] { return verification.verified() >= options.need; };
+  const tg::WaitStatus status = group.wait_for_condition(enough, options.timeout);
+  if (status == tg::WaitStatus::timed_out)
+    group.set_event("no time left after " + format_duration(options.timeout));
+
+  Ending ending{
+      .needed = options.need, .tasks = tasks, .stopped = tg::ThreadEventsController::instance().snapshot()};
+  (void)group.wait_idle();  // what failed is in the tasks, and told by the summary
+  ending.ended = tg::runtime::now();
+  ending.counts = group.statistics();
+  ending.reason = group.reason();
+  ending.unicode = terminal && terminal->unicode();
+  view.finish();
+
+  say(summarize(ending));
+  return enough() ? kMet : kNotMet;
+}
+
+}  // namespace
+}  // namespace verify_users
+
+int main(int argc, char** argv) {
+  std::setlocale(LC_CTYPE, "");  // which characters the terminal can show
+  try {
+    return verify_users::run(verify_users::parse_options(argc, argv));
+  } catch (const verify_users::BadInput& error) {
+    fmt::print(stderr, "verify_users: {}\n", error.what());
+    return verify_users::kBadInput;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "verify_users: {}\n", error.what());
+    return verify_users::kNotMet;
+  }
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// What can be said on the command line.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "service.hpp"
+
+namespace verify_users {
+
+struct Options {
+  std::string users_file = "/etc/passwd";
+  std::optional<std::string> service_url;  // none: a service of our own, in this process
+  std::size_t max = 10;
+  std::size_t need = 1;
+  std::chrono::milliseconds timeout{600'000};
+  std::size_t retries = 3;
+  std::chrono::milliseconds retry_pause{500};
+  std::chrono::milliseconds request_timeout{5'000};
+  ServiceOptions service;
+  bool plain = false;
+};
+
+// Throws BadInput for a command line that makes no sense; prints and exits for --help.
+Options parse_options(int argc, const char* const* argv);
+
+}  // namespace verify_users

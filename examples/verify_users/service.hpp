@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// A service in this process that answers questions about accounts over HTTP, and is as slow and moody as a
+// remote one.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace verify_users {
+
+struct ServiceOptions {
+  std::uint64_t seed = 1;
+  std::chrono::milliseconds min_latency{50};
+  std::chrono::milliseconds max_latency{300};
+  double failure_share = 0.2;        // of the answers are 503
+  std::size_t max_connections = 30;  // served at the same time
+};
+
+// GET /accounts/<user>/exists|home|login answers 200 {"user":…,"check":…,"ok":true|false,"detail":…}, or 503.
+//
+// Latencies and failures depend on the seed, the user, the check and how often that was asked before, not on
+// the schedule: a run can be repeated. The service runs on a daemon group, a tree of its own: what happens to
+// its clients' groups does not reach it, but the event of the whole forest does, and wakes every answer that
+// is being slow.
+//
+// Listens on a free port of 127.0.0.1 from construction to destruction.
+class Service {
+ public:
+  explicit Service(const ServiceOptions& options);
+  ~Service();
+
+  std::string url() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace verify_users

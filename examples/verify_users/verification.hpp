@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Verifying one user: what each task of the program does.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <string>
+
+#include <threadgroup/threadgroup.hpp>
+
+#include "client.hpp"
+#include "journal.hpp"
+
+namespace verify_users {
+
+struct Verified {
+  std::string user;
+  std::size_t tries = 0;
+  std::chrono::nanoseconds took{0};
+};
+
+// The service has answered, and the answer is no.
+struct Refused : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Asks the client's service about users, and counts those it found good. Thread safety: verify() is for many
+// threads.
+class Verification {
+ public:
+  struct Patience {
+    std::size_t retries = 3;
+    std::chrono::milliseconds pause{500};
+  };
+
+  Verification(const Client& client, Patience patience, Journal& journal)
+      : client_(client), patience_(patience), journal_(journal) {}
+
+  // Runs in a task. Returns when the user is verified, and throws otherwise: Refused, Unavailable, BadAnswer,
+  // or Interrupted when the task's group was told to stop.
+  Verified verify(const std::string& user);
+
+  std::size_t verified() const { return verified_.load(); }
+
+ private:
+  // One try: all checks side by side, in that group.
+  void ask_everything(const std::string& user, tg::ThreadGroup& checks) const;
+
+  const Client& client_;
+  const Patience patience_;
+  Journal& journal_;
+  std::atomic<std::size_t> verified_{0};  // atomic: the main thread's condition reads it
+};
+
+}  // namespace verify_users
