@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The flow that waits for the earliest time limit.
 #include <cstdio>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -26,6 +27,9 @@ TimeLimits::TimeLimits() {
                      // touched here.
                      instance().entries_.clear();
                      instance().serving_ = false;
+                     // Whoever waits in there stands on the stack of a thread that is gone, and the next
+                     // thread gets that stack.
+                     ::new (&instance().changed_) WaitQueue;
                      instance().mutex_.unlock();
                    });
 }

@@ -6,6 +6,7 @@
 
 #include <threadgroup/base/mutex.hpp>
 #include <threadgroup/group/unseen_failures.hpp>
+#include <threadgroup/runtime/fork.hpp>
 
 namespace tg {
 
@@ -22,6 +23,13 @@ struct HandlerHolder {
     static HandlerHolder* const holder =
         new HandlerHolder;  // never destroyed: groups may go later than statics
     return *holder;
+  }
+
+ private:
+  HandlerHolder() {
+    runtime::at_fork([]() TG_NO_THREAD_SAFETY_ANALYSIS { instance().mutex.lock(); },  // held across the fork
+                     []() TG_NO_THREAD_SAFETY_ANALYSIS { instance().mutex.unlock(); },
+                     []() TG_NO_THREAD_SAFETY_ANALYSIS { instance().mutex.unlock(); });
   }
 };
 

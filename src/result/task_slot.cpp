@@ -36,7 +36,8 @@ TaskStatus TaskSlot::end(TaskStatus status, std::exception_ptr exception, Reason
   exception_ = std::move(exception);
   reason_ = std::move(reason);
   status_.store(status, std::memory_order_seq_cst);  // Q1: before we look for waiters
-  done_waiters_.release_all();
+  // In the child of a fork that the task made, the waiters are the parent's: their stacks are gone.
+  if (runtime::fork_generation() == fork_generation_) done_waiters_.release_all();
   return status;
 }
 

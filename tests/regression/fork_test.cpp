@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+// The child of a fork: an empty forest, clear errors where something is the parent's, and groups of its own.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <semaphore>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <threadgroup/base/errors.hpp>
+#include <threadgroup/threadgroup.hpp>
+
+namespace {
+
+using namespace std::chrono_literals;
+using tg::ForkedError;
+using tg::TaskHandle;
+using tg::ThreadEventsController;
+using tg::ThreadGroup;
+
+// In the child gtest's own expectations would be lost, so a child says what was wrong and ends with a status.
+struct Wrong : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+#define REQUIRE_IN_CHILD(condition) \
+  if (!(condition)) throw Wrong(std::to_string(__LINE__) + ": " #condition)
+
+template <class F>
+bool throws_forked(F&& f) {
+  try {
+    f();
+  } catch (const ForkedError&) {
+    return true;
+  }
+  return false;
+}
+
+// Forks, runs the function in the child, and gives the child's wait status: 0 if all was well. A child that
+// hangs is ended by its alarm.
+template <class F>
+int in_child(F&& f) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(40);
+    try {
+      f();
+    } catch (const std::exception& e) {
+      std::fprintf(stderr, "in the child: %s\n", e.what());
+      ::_exit(1);
+    }
+    ::_exit(0);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  return status;
+}
+
+void use_new_groups() {
+  ThreadGroup group("of the child", {.max_concurrent_threads = 4});
+  REQUIRE_IN_CHILD(group.path() == "MainThread/of the child");
+  std::atomic<int> ran{0};
+  for (int i = 0; i < 100; ++i) {
+    group.post([&ran] {
+      ThreadGroup inner("nested");
+      inner.post([&ran] { ++ran; });
+      static_cast<void>(inner.join());
+    });
+  }
+  REQUIRE_IN_CHILD(group.join(30s));
+  REQUIRE_IN_CHILD(ran == 100);
+  REQUIRE_IN_CHILD(group.add_task([] { return 5; }).get() == 5);
+  const auto sleeper = group.add_task([] { return tg::thread_utils::event_aware_sleep(600s); });
+  REQUIRE_IN_CHILD(group.set_event("enough"));
+  sleeper.wait();
+  REQUIRE_IN_CHILD(sleeper.status() == tg::TaskStatus::skipped || !sleeper.get());
+}
+
+void use_inherited(ThreadGroup& group, const TaskHandle<int>& unfinished, const TaskHandle<int>& finished) {
+  REQUIRE_IN_CHILD(ThreadEventsController::instance().snapshot().nodes.empty());
+  REQUIRE_IN_CHILD(throws_forked([&] { group.post([] {}); }));
+  REQUIRE_IN_CHILD(throws_forked([&] { group.add_task([] {}); }));
+  REQUIRE_IN_CHILD(throws_forked([&] { static_cast<void>(group.join()); }));
+  REQUIRE_IN_CHILD(throws_forked([&] { static_cast<void>(group.join(1s)); }));
+  REQUIRE_IN_CHILD(throws_forked([&] { static_cast<void>(group.wait_idle()); }));
+  REQUIRE_IN_CHILD(
+      throws_forked([&] { static_cast<void>(group.wait_for_condition([] { return true; }, 1s)); }));
+  REQUIRE_IN_CHILD(throws_forked([&] { group.notify(); }));
+  REQUIRE_IN_CHILD(throws_forked([&] { group.set_event(); }));
+  REQUIRE_IN_CHILD(throws_forked([&] { group.set_event_for_child_tasks(); }));
+  REQUIRE_IN_CHILD(throws_forked([&] { static_cast<void>(group.get_stop_token()); }));
+  REQUIRE_IN_CHILD(throws_forked([&] { static_cast<void>(group.statistics()); }));
+  REQUIRE_IN_CHILD(!group.event_is_set());
+  REQUIRE_IN_CHILD(group.name() == "inherited");
+  REQUIRE_IN_CHILD(throws_forked([&] { unfinished.wait(); }));
+  REQUIRE_IN_CHILD(throws_forked([&] { unfinished.wait(1s); }));
+  REQUIRE_IN_CHILD(throws_forked([&] { static_cast<void>(unfinished.get()); }));
+  REQUIRE_IN_CHILD(finished.get() == 1);  // what is there already can be had
+  REQUIRE_IN_CHILD(tg::thread_utils::current_path() == "MainThread");
+  ThreadEventsController::instance().set_all_events();
+}
+
+TEST(Fork, child_sees_an_empty_forest_and_inherited_groups_say_what_is_wrong) {
+  ThreadGroup group("inherited");
+  std::binary_semaphore let_go(0);
+  const auto finished = group.add_task([] { return 1; });
+  ASSERT_TRUE(finished.wait());
+  const auto unfinished = group.add_task([&] {
+    let_go.acquire();
+    return 2;
+  });
+  EXPECT_EQ(in_child([&] {
+              use_inherited(group, unfinished, finished);
+              use_new_groups();
+              use_inherited(group, unfinished, finished);
+            }),
+            0);
+  EXPECT_EQ(unfinished.status() == tg::TaskStatus::succeeded, false);
+  let_go.release();
+  EXPECT_EQ(unfinished.get(), 2);
+  EXPECT_TRUE(group.join());
+}
+
+TEST(Fork, child_may_destroy_what_it_inherited) {
+  auto* group = new ThreadGroup("inherited", {.time_limit = 600s});
+  auto* handle = new auto(group->add_task([] { return tg::thread_utils::event_aware_sleep(600s); }));
+  EXPECT_EQ(in_child([&] {
+              delete group;
+              delete handle;
+              use_new_groups();
+              ThreadGroup limited("with a limit", {.time_limit = 1ms});
+              const auto task = limited.add_task([] { return tg::thread_utils::event_aware_sleep(600s); });
+              task.wait();
+              REQUIRE_IN_CHILD(limited.reason()->kind == tg::ReasonKind::deadline);
+            }),
+            0);
+  EXPECT_FALSE(group->event_is_set());
+  delete group;
+  delete handle;
+}
+
+TEST(Fork, task_may_fork_and_the_child_is_outside_of_every_task) {
+  ThreadGroup group("forks", {.max_concurrent_threads = 2});
+  const auto fork_here = [&] {
+    return in_child([&] {
+      REQUIRE_IN_CHILD(!tg::thread_utils::event_is_set());
+      REQUIRE_IN_CHILD(tg::thread_utils::current_path() == "MainThread");
+      REQUIRE_IN_CHILD(tg::thread_utils::event_aware_sleep(1ms));
+      REQUIRE_IN_CHILD(throws_forked([&] { group.post([] {}); }));
+      bool no_group = false;
+      try {
+        tg::thread_utils::set_event();
+      } catch (const tg::NoGroupError&) {
+        no_group = true;
+      }
+      REQUIRE_IN_CHILD(no_group);
+      use_new_groups();
+    });
+  };
+  EXPECT_EQ(group.add_task(fork_here).get(), 0);
+  EXPECT_EQ(group.add_task(fork_here).get(), 0);
+  EXPECT_TRUE(group.join());
+  EXPECT_EQ(group.statistics().succeeded, 2u);
+}
+
+TEST(Fork, task_may_return_in_the_child) {
+  ThreadGroup group("forks", {.on_failure = tg::OnFailure::set_event});
+  std::atomic<pid_t> child{0};
+  const auto forked = group.add_task([&child] {
+    const pid_t made = ::fork();
+    if (made == 0) ::alarm(20);
+    child = made;
+  });
+  ASSERT_TRUE(forked.wait());  // in the parent
+  EXPECT_TRUE(group.join());
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  // The child had this one thread, and it ended.
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+}
+
+TEST(Fork, child_of_a_child_works_too) {
+  ThreadGroup group("grandparent");
+  EXPECT_EQ(in_child([&] {
+              ThreadGroup own("parent");
+              REQUIRE_IN_CHILD(own.add_task([&] {
+                                    return in_child([&] {
+                                      REQUIRE_IN_CHILD(throws_forked([&] { group.post([] {}); }));
+                                      REQUIRE_IN_CHILD(throws_forked([&] { own.post([] {}); }));
+                                      use_new_groups();
+                                    });
+                                  })
+                                   .get() == 0);
+            }),
+            0);
+}
+
+TEST(Fork, child_may_exit_normally) {
+  ThreadGroup group("inherited");
+  std::binary_semaphore let_go(0);
+  group.post([&] { let_go.acquire(); });
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(20);
+    std::exit(3);  // runs the exit handlers: the parent's group is none of theirs
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 3) << status;
+  let_go.release();
+}
+
+// A lock that some other thread holds at the moment of the fork would be held in the child for ever.
+TEST(Fork, fork_while_others_hammer_the_library_leaves_no_lock_behind) {
+  ThreadGroup shared("inherited");
+  std::binary_semaphore let_go(0);
+  const auto finished = shared.add_task([] { return 1; });
+  ASSERT_TRUE(finished.wait());
+  const auto unfinished = shared.add_task([&] {
+    let_go.acquire();
+    return 2;
+  });
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> hammers;
+  for (int i = 0; i < 3; ++i) {
+    hammers.emplace_back([&, i] {
+      while (!stop) {
+        ThreadGroup group("hammer", {.time_limit = i == 0 ? std::optional<tg::Duration>(1h) : std::nullopt});
+        for (int k = 0; k < 3; ++k) group.post([] { ThreadGroup("inner").post([] {}); });
+        static_cast<void>(shared.statistics());
+        static_cast<void>(shared.get_stop_token());
+        static_cast<void>(ThreadEventsController::instance().snapshot());
+        tg::set_unseen_failure_handler({});
+        if (i == 2) group.set_event();
+      }
+    });
+  }
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_EQ(in_child([&] {
+                use_inherited(shared, unfinished, finished);
+                use_new_groups();
+                tg::set_unseen_failure_handler({});
+              }),
+              0)
+        << "fork " << i;
+  }
+  stop = true;
+  for (std::thread& hammer : hammers) hammer.join();
+  let_go.release();
+}
+
+}  // namespace
