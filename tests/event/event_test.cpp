@@ -85,6 +85,14 @@ TEST(Event, what_comes_before_the_mark_is_seen_by_whoever_sees_it_set) {
   setter.join();
 }
 
+TEST(Event, is_watched_for_good_once_somebody_does) {
+  Event event;
+  EXPECT_FALSE(event.is_watched());
+  event.watch();
+  event.watch();
+  EXPECT_TRUE(event.is_watched());
+}
+
 TEST(Event, lets_go_of_its_reason_in_the_end) {
   const auto token = std::make_shared<int>(0);
   ReasonPointer kept;

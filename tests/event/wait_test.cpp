@@ -198,7 +198,7 @@ TEST(Wait, an_event_wakes_many_waiters) {
       ++awake;
     });
   }
-  eventually([&] { return !event.waiters().empty(); });
+  eventually([&] { return event.is_watched(); });
   set(event);
   for (auto& waiter : waiters) waiter.join();
   EXPECT_EQ(awake, 8);

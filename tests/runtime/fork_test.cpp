@@ -53,7 +53,12 @@ TEST(Fork, handlers_run_before_and_after_on_both_sides) {
   static int prepared = 0;
   static int parent = 0;
   static int child = 0;
-  at_fork([] { ++prepared; }, [] { ++parent; }, [] { ++child; });
+  static const bool registered = [] {  // for good, so once, also when the test is repeated
+    at_fork([] { ++prepared; }, [] { ++parent; }, [] { ++child; });
+    return true;
+  }();
+  ASSERT_TRUE(registered);
+  prepared = parent = child = 0;
   EXPECT_EQ(in_child([] { return prepared == 1 && parent == 0 && child == 1 ? 0 : 1; }), 0);
   EXPECT_EQ(prepared, 1);
   EXPECT_EQ(parent, 1);
