@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where groups hang that are made on threads of others, and what thread_utils says there and in tasks.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <thread>
+
+#include <threadgroup/base/errors.hpp>
+#include <threadgroup/runtime/clock.hpp>
+#include <threadgroup/tree/controller.hpp>
+#include <threadgroup/tree/forest.hpp>
+#include <threadgroup/tree/thread_utils.hpp>
+
+#include "support/nodes.hpp"
+
+namespace tg {
+namespace {
+
+using namespace std::chrono_literals;
+using test::Inside;
+using test::Linked;
+
+ThreadEventsController& controller = ThreadEventsController::instance();
+
+TEST(ForeignThread, group_made_on_an_unknown_thread_roots_a_tree_labelled_with_that_thread) {
+  std::thread([] {
+    runtime::Flow::current().set_os_name("stranger");
+    EXPECT_EQ(controller.snapshot().roots().size(), 0u);  // on demand
+    const Linked a("a");
+    const Linked b("b");
+    const ForestSnapshot snapshot = controller.snapshot();
+    ASSERT_EQ(snapshot.roots().size(), 1u);
+    const NodeSnapshot& root = *snapshot.roots()[0];
+    EXPECT_EQ(root.kind, NodeKind::foreign_thread);
+    EXPECT_EQ(root.name.rfind("stranger (thread ", 0), 0u) << root.name;
+    EXPECT_EQ(snapshot.children(root.id).size(), 2u);
+    EXPECT_EQ(detail::Forest::instance().path(*a), root.name + "/a");
+    EXPECT_EQ(thread_utils::current_path(), root.name);
+  }).join();
+}
+
+TEST(ForeignThread, its_root_goes_when_the_thread_and_its_groups_are_gone) {
+  std::thread([] { const Linked a("a"); }).join();
+  EXPECT_TRUE(controller.snapshot().nodes.empty());
+}
+
+TEST(ForeignThread, its_group_may_outlive_the_thread) {
+  Linked a;
+  std::thread([&] { a = Linked("a"); }).join();
+  ASSERT_EQ(controller.roots().size(), 1u);
+  const Linked below("below", *a);
+  a.reset();
+  EXPECT_EQ(controller.children(controller.roots()[0]), std::vector<GroupId>{below->id()});
+  // The next thread that reuses the flow has a root of its own.
+  std::thread([] {
+    const Linked other("other");
+    EXPECT_EQ(controller.roots().size(), 2u);
+  }).join();
+}
+
+TEST(ForeignThread, root_of_a_thread_that_is_gone_leaves_with_its_last_group) {
+  {
+    Linked a;
+    Linked b;
+    std::thread([&] {
+      a = Linked("a");
+      b = Linked("b");
+    }).join();
+    a.reset();
+    EXPECT_EQ(controller.roots().size(), 1u);
+    EXPECT_TRUE(detail::Forest::instance().unlink_leaf(*b));
+    EXPECT_TRUE(controller.roots().empty());
+  }
+  EXPECT_TRUE(controller.snapshot().nodes.empty());
+}
+
+TEST(ThreadUtils, outside_of_tasks_there_is_no_event_to_look_at) {
+  EXPECT_FALSE(thread_utils::event_is_set());
+  EXPECT_FALSE(thread_utils::reason());
+  EXPECT_EQ(thread_utils::current_path(), "MainThread");
+}
+
+TEST(ThreadUtils, set_event_where_there_is_no_group_throws) {
+  EXPECT_THROW(thread_utils::set_event(), NoGroupError);
+  std::thread([] { EXPECT_THROW(thread_utils::set_event(), NoGroupError); }).join();
+}
+
+TEST(ThreadUtils, set_event_in_a_task_sets_the_tasks_own_group) {
+  const Linked a("a");
+  const Linked b("b", *a);
+  const Linked below("below", *b);
+  const Inside inside(*b);
+  EXPECT_EQ(thread_utils::current_path(), "MainThread/a/b");
+  EXPECT_TRUE(thread_utils::set_event("enough"));
+  EXPECT_FALSE(thread_utils::set_event("again"));
+  EXPECT_TRUE(thread_utils::event_is_set());
+  EXPECT_EQ(thread_utils::reason()->message, "enough");
+  EXPECT_EQ(thread_utils::reason()->where.line, static_cast<std::uint32_t>(__LINE__ - 4));
+  EXPECT_TRUE(below.is_set());
+  EXPECT_FALSE(a.is_set());
+}
+
+TEST(ThreadUtils, set_all_events_reaches_every_group) {
+  const Linked a("a");
+  const Linked daemon("d", NodeKind::daemon);
+  const Inside inside(*a);
+  thread_utils::set_all_events("all");
+  EXPECT_TRUE(a.is_set());
+  EXPECT_TRUE(daemon.is_set());
+  EXPECT_EQ(daemon->event().reason()->origin_path, "MainThread/a");
+}
+
+TEST(EventAwareSleep, on_the_main_thread_it_is_a_plain_sleep_and_true) {
+  const TimePoint until = runtime::after(5ms);
+  EXPECT_TRUE(thread_utils::event_aware_sleep(5ms));
+  EXPECT_GE(runtime::now(), until);
+}
+
+TEST(EventAwareSleep, on_an_unknown_thread_it_is_a_plain_sleep_and_true) {
+  std::thread([] {
+    const TimePoint until = runtime::after(5ms);
+    EXPECT_TRUE(thread_utils::event_aware_sleep(5ms));
+    EXPECT_GE(runtime::now(), until);
+  }).join();
+}
+
+TEST(EventAwareSleep, zero_and_negative_ones_do_not_block) {
+  EXPECT_TRUE(thread_utils::event_aware_sleep(0s));
+  EXPECT_TRUE(thread_utils::event_aware_sleep(-1h));
+  EXPECT_TRUE(thread_utils::event_aware_sleep(Duration::min()));
+}
+
+TEST(EventAwareSleep, is_true_after_the_whole_sleep) {
+  const Linked a("a");
+  const Inside inside(*a);
+  const TimePoint until = runtime::after(5ms);
+  EXPECT_TRUE(thread_utils::event_aware_sleep(5ms));
+  EXPECT_GE(runtime::now(), until);
+}
+
+TEST(EventAwareSleep, is_false_at_once_if_the_event_is_set_already) {
+  const Linked a("a");
+  test::set_event(a);
+  const Inside inside(*a);
+  EXPECT_FALSE(thread_utils::event_aware_sleep(std::chrono::hours::max()));
+  EXPECT_FALSE(thread_utils::event_aware_sleep(0s));
+}
+
+TEST(EventAwareSleep, is_false_as_soon_as_an_ancestors_event_is_set) {
+  const Linked a("a");
+  const Linked b("b", *a);
+  std::thread sleeper([&] {
+    const Inside inside(*b);
+    EXPECT_FALSE(thread_utils::event_aware_sleep(std::chrono::hours::max()));
+  });
+  while (!b->event().is_watched()) std::this_thread::yield();
+  test::set_event(a);
+  sleeper.join();
+}
+
+}  // namespace
+}  // namespace tg
