@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The slow halves of the lock: when somebody holds it, and when somebody waits for it.
 #include <threadgroup/base/mutex.hpp>
+#include <threadgroup/base/spin.hpp>
 
 namespace tg::detail {
 
 namespace {
 // A holder is out again within some tens of nanoseconds unless it was preempted; then spinning is waste.
 constexpr int kSpins = 40;
-
-inline void relax() {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
 }  // namespace
 
 void Mutex::lock_slow() {

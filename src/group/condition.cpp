@@ -41,10 +41,10 @@ WaitStatus wait_for_condition(GroupCore& core, Predicate predicate, Duration tim
   }
   Pool& pool = core.pool();
   Event* const callers_event = event_of_caller();
-  // The caller's own task is running, but it cannot make true what it waits for.
+  // The tasks on the caller's stack are running, but they cannot make true what the caller waits for.
   TaskContext* const caller = TaskContext::current();
   const bool own_group = caller != nullptr && caller->node == &core;
-  const std::size_t own = own_group ? 1 : 0;
+  const std::size_t own = own_group ? caller->depth() : 0;
   const PlaceLent lent(own_group ? caller
                                  : nullptr);  // it may be a task that has no place yet that makes it true
   const TimePoint deadline = runtime::after(timeout);

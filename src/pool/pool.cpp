@@ -22,13 +22,19 @@ struct Pool::Worker {
   Task* named = nullptr;     // the task, if it has a name; valid until `forget_name`
   std::uint64_t number = 0;  // the task's number
   TimePoint since;
+  const std::uint32_t fork_generation = runtime::fork_generation();
 };
+
+namespace {
+// How many tasks may stand on one stack, each waiting for the next. Beyond it they get threads of their own:
+// a stack is smaller than the number of threads that a system can have.
+constexpr std::size_t kDeepest = 64;
+}  // namespace
 
 Pool::Pool(Node& node, std::size_t bound, OnFailure on_failure) noexcept
     : node_(node), bound_(bound), on_failure_(on_failure) {}
 
-// --- Adding
-// ---------------------------------------------------------------------------------------------------------
+// --- Adding ---
 
 bool Pool::may_start_locked() const noexcept {
   return starting_ == 0 && !queue_.empty() && workers_ - lent_ + reclaiming_ < bound_;
@@ -104,8 +110,7 @@ bool Pool::start_worker_for(std::uint64_t own, std::exception_ptr& error) noexce
   return !taken_back;
 }
 
-// --- Ending
-// ---------------------------------------------------------------------------------------------------------
+// --- Ending ---
 
 // Counts the task as done. A failed one joins the failures; those at their head that somebody took through a
 // handle go to `stale`, to be released outside the lock.
@@ -181,8 +186,7 @@ namespace {
 std::string name_of_task(const Task& task) { return task.name(); }
 }  // namespace
 
-// --- The worker
-// -----------------------------------------------------------------------------------------------------
+// --- The worker ---
 
 void Pool::worker_main(void* pool) noexcept { static_cast<Pool*>(pool)->work(); }
 
@@ -197,9 +201,49 @@ void Pool::forget_name(Worker& worker) noexcept {
   worker.named = nullptr;
 }
 
+void Pool::enter_locked(Worker& worker) noexcept {
+  worker.next = first_worker_;
+  if (first_worker_ != nullptr) first_worker_->previous = &worker;
+  first_worker_ = &worker;
+}
+
+void Pool::leave_locked(Worker& worker) noexcept {
+  (worker.previous != nullptr ? worker.previous->next : first_worker_) = worker.next;
+  if (worker.next != nullptr) worker.next->previous = worker.previous;
+}
+
+void Pool::begin_locked(Worker& worker, Task& task) noexcept {
+  --pending_;
+  ++running_;
+  worker.busy = true;
+  worker.named = task.given_name().empty() ? nullptr : &task;
+  worker.number = task.number();
+  worker.since = runtime::coarse_now();
+}
+
+// Runs the task with no lock held, and lets go of it unless it failed.
+TaskStatus Pool::run(Worker& worker, Task& task) noexcept {
+  // Between the event and the setter's `skip_pending` a worker may come to a task that must not run any more.
+  const TaskStatus status = node_.event().is_set() ? task.skip(node_.event().reason()) : task.run(node_);
+  if (runtime::fork_generation() != worker.fork_generation) return status;
+  if (status == TaskStatus::failed) {
+    stop_on_failure(task);
+  } else {
+    if (worker.named != nullptr) forget_name(worker);
+    task.release();  // before it counts as done: a join covers the end of the user's objects, too
+  }
+  return status;
+}
+
+void Pool::end_locked(Worker& worker, Task& task, TaskStatus status, TaskList& stale) noexcept {
+  worker.busy = false;
+  worker.named = nullptr;
+  --running_;
+  count_done_locked(task, status, stale);
+}
+
 void Pool::work() noexcept {
   runtime::Flow& flow = runtime::Flow::current();
-  const std::uint32_t generation = runtime::fork_generation();
   flow.set_os_name(node_.name());
   TaskContext context{&node_, nullptr, &name_of_task};
   flow.task = &context;
@@ -208,17 +252,9 @@ void Pool::work() noexcept {
 
   MutexLock lock(mutex_);
   --starting_;
-  self.next = first_worker_;
-  if (first_worker_ != nullptr) first_worker_->previous = &self;
-  first_worker_ = &self;
-
+  enter_locked(self);
   while (Task* task = next_task_locked()) {
-    --pending_;
-    ++running_;
-    self.busy = true;
-    self.named = task->given_name().empty() ? nullptr : task;
-    self.number = task->number();
-    self.since = runtime::coarse_now();
+    begin_locked(self, *task);
     const bool start_next = may_start_locked();  // P3
     if (start_next) reserve_worker_locked();
     lock.unlock();
@@ -226,25 +262,13 @@ void Pool::work() noexcept {
     if (start_next) start_worker();
     while (Task* old = stale.pop()) old->release();
     context.task = task;
-    // Between the event and the setter's `skip_pending` a worker may come to a task that must not run any
-    // more.
-    const TaskStatus status = node_.event().is_set() ? task->skip(node_.event().reason()) : task->run(node_);
-    if (runtime::fork_generation() != generation) {
-      return;  // the task forked, and this is the child: the lock and the counts are the parent's
-    }
+    const TaskStatus status = run(self, *task);
+    // The task forked, and this is the child: the lock and the counts are the parent's.
+    if (runtime::fork_generation() != self.fork_generation) return;
     context.task = nullptr;
-    if (status == TaskStatus::failed) {
-      stop_on_failure(*task);
-    } else {
-      if (self.named != nullptr) forget_name(self);
-      task->release();  // before it counts as done: a join covers the end of the user's objects, too
-    }
 
     lock.lock();
-    self.busy = false;
-    self.named = nullptr;
-    --running_;
-    count_done_locked(*task, status, stale);
+    end_locked(self, *task, status, stale);
     if (!change_waiters_.empty()) {
       lock.unlock();
       change_waiters_.release_all();
@@ -253,8 +277,7 @@ void Pool::work() noexcept {
   }
 
   --workers_;
-  (self.previous != nullptr ? self.previous->next : first_worker_) = self.next;
-  if (self.next != nullptr) self.next->previous = self.previous;
+  leave_locked(self);
   const bool idle_now = pending_ == 0 && running_ == 0;
   const bool hand_over = reclaiming_ > 0;
   lock.unlock();
@@ -268,8 +291,39 @@ void Pool::work() noexcept {
   node_.release();  // P4: the last touch
 }
 
-// --- Lending
-// --------------------------------------------------------------------------------------------------------
+// --- Waiting for one another ---
+
+bool Pool::run_now(Task& wanted) noexcept {
+  runtime::Flow& flow = runtime::Flow::current();
+  TaskContext* const outer = TaskContext::current();
+  if (outer->depth() >= kDeepest) return false;
+  Worker self;
+  {
+    MutexLock lock(mutex_);
+    // Only the next in line: others would overtake those that were added before them.
+    if (queue_.front() != &wanted || node_.event().is_set()) return false;
+    queue_.pop();
+    enter_locked(self);
+    begin_locked(self, wanted);
+  }
+  TaskContext context{&node_, &wanted, &name_of_task};
+  context.outer = outer;
+  flow.task = &context;
+  const TaskStatus status = run(self, wanted);
+  if (runtime::fork_generation() != self.fork_generation) return true;  // as in `work`
+  flow.task = outer;
+  TaskList stale;
+  {
+    MutexLock lock(mutex_);
+    end_locked(self, wanted, status, stale);
+    leave_locked(self);
+  }
+  change_waiters_.release_all();  // not idle: the task that waited is running
+  while (Task* old = stale.pop()) old->release();
+  return true;
+}
+
+// --- Lending ---
 
 void Pool::lend_place() noexcept {
   bool start = false;
@@ -309,8 +363,7 @@ void Pool::reclaim_place() noexcept {
   }
 }
 
-// --- Looking
-// --------------------------------------------------------------------------------------------------------
+// --- Looking ---
 
 bool Pool::idle() const {
   MutexLock lock(mutex_);

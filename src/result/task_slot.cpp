@@ -3,6 +3,7 @@
 #include <system_error>
 
 #include <threadgroup/base/errors.hpp>
+#include <threadgroup/base/spin.hpp>
 #include <threadgroup/result/errors.hpp>
 #include <threadgroup/result/task_slot.hpp>
 #include <threadgroup/runtime/clock.hpp>
@@ -41,6 +42,10 @@ TaskStatus TaskSlot::end(TaskStatus status, std::exception_ptr exception, Reason
   return status;
 }
 
+namespace {
+constexpr int kSpins = 100;
+}
+
 WaitOutcome TaskSlot::wait(TimePoint deadline) {
   if (done()) return WaitOutcome::ready;
   if (runtime::fork_generation() != fork_generation_) {
@@ -50,13 +55,22 @@ WaitOutcome TaskSlot::wait(TimePoint deadline) {
                       "it here");
   }
   TaskContext* const caller = TaskContext::current();
-  if (caller != nullptr && caller->task == this) {
-    throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
-                            "task '" + Task::name() + "' waits for itself");
+  if (caller != nullptr && caller->holds(*this)) {
+    throw std::system_error(
+        std::make_error_code(std::errc::resource_deadlock_would_occur),
+        "task '" + caller->task_name() + "' waits for " +
+            (caller->task == this ? "itself" : "task '" + Task::name() + "', which waits for it"));
   }
-  Event* const event = caller != nullptr ? &caller->node->event() : nullptr;
   if (!deadline.is_never() && runtime::now() >= deadline) return WaitOutcome::timed_out;
-  const PlaceLent lent(caller != nullptr && caller->node == group_ ? caller : nullptr);
+  const bool own_group = caller != nullptr && caller->node == group_;
+  // Not with a deadline: nobody could keep it while the task runs.
+  if (own_group && deadline.is_never() && caller->node->run_now(*this)) return WaitOutcome::ready;
+  // On another thread it may be about to end; going to sleep and being woken takes longer than most short
+  // tasks.
+  for (int i = 0; i < kSpins && status() == TaskStatus::running; ++i) relax();
+  if (done()) return WaitOutcome::ready;
+  Event* const event = caller != nullptr ? &caller->node->event() : nullptr;
+  const PlaceLent lent(own_group ? caller : nullptr);
   return detail::wait(
       done_waiters_, [this] { return done(); }, {event, nullptr}, deadline);
 }

@@ -50,6 +50,7 @@ class GroupCore final : public Node {
   std::stop_token stop_token() override;
   GroupStatistics statistics() const override { return pool_.statistics(); }
   std::vector<RunningTask> running_tasks() const override { return pool_.running_tasks(); }
+  bool run_now(Task& task) noexcept override { return pool_.run_now(task); }
   void lend_place() noexcept override { pool_.lend_place(); }
   void reclaim_place() noexcept override { pool_.reclaim_place(); }
   bool wait_until_quiet(TimePoint deadline) noexcept override { return pool_.wait_until_quiet(deadline); }

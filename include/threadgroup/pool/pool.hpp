@@ -69,6 +69,8 @@ class Pool {
   std::uint64_t changes() const;
   void notify() noexcept;
 
+  /// A task of this pool waits for another one of it; see `Node::run_now`.
+  bool run_now(Task& wanted) noexcept;
   /// A task of this pool is about to wait for another one of it: somebody else may use its place.
   void lend_place() noexcept;
   void reclaim_place() noexcept;
@@ -82,6 +84,12 @@ class Pool {
   bool may_start_locked() const noexcept TG_REQUIRES(mutex_);
   void reserve_worker_locked() noexcept TG_REQUIRES(mutex_);
   Task* next_task_locked() noexcept TG_REQUIRES(mutex_);
+  void enter_locked(Worker& worker) noexcept TG_REQUIRES(mutex_);
+  void leave_locked(Worker& worker) noexcept TG_REQUIRES(mutex_);
+  void begin_locked(Worker& worker, Task& task) noexcept TG_REQUIRES(mutex_);
+  TaskStatus run(Worker& worker, Task& task) noexcept;
+  void end_locked(Worker& worker, Task& task, TaskStatus status, TaskList& stale) noexcept
+      TG_REQUIRES(mutex_);
   void count_done_locked(Task& task, TaskStatus status, TaskList& stale) noexcept TG_REQUIRES(mutex_);
   void start_worker() noexcept;
   bool start_worker_for(std::uint64_t own, std::exception_ptr& error) noexcept;

@@ -28,6 +28,7 @@ namespace detail {
 class Forest;
 
 class Node;
+class Task;
 
 /// The part of a node that walks of the forest touch: its event, and the links that lead downwards. It is one
 /// cache line, in memory where such lines stand side by side, for a walk over many groups is bound by the
@@ -87,6 +88,9 @@ class Node {
   virtual std::stop_token stop_token() { return {}; }
   virtual GroupStatistics statistics() const { return {}; }
   virtual std::vector<RunningTask> running_tasks() const { return {}; }
+  /// A task of this group waits for another one. If that is the next in line anyway, it is run here and now,
+  /// on the waiting flow and in its place; else nothing is done, and the answer is false.
+  virtual bool run_now(Task&) noexcept { return false; }
   /// A task of this group is about to wait for work of this group: its place may be used meanwhile.
   virtual void lend_place() noexcept {}
   /// That task goes on. Waits for a place, unless the event is set.
@@ -120,14 +124,27 @@ class Node {
   std::string name_;
 };
 
-class Task;
-
 /// What a flow knows of the task that it runs. It stands on the worker's stack and hangs on the flow.
 struct TaskContext {
   Node* node = nullptr;
   Task* task = nullptr;
   std::string (*name_of)(const Task&) = nullptr;  // the tree does not know what a task looks like
   bool place_is_lent = false;                     // only the flow itself looks
+  // The task that waits below on this stack, until this one is done; of the same group.
+  const TaskContext* outer = nullptr;
+
+  /// How many tasks there are on this stack.
+  std::size_t depth() const noexcept {
+    std::size_t tasks = 0;
+    for (const TaskContext* context = this; context != nullptr; context = context->outer) ++tasks;
+    return tasks;
+  }
+  bool holds(const Task& wanted) const noexcept {
+    for (const TaskContext* context = this; context != nullptr; context = context->outer) {
+      if (context->task == &wanted) return true;
+    }
+    return false;
+  }
 
   std::string task_name() const { return task != nullptr ? name_of(*task) : std::string(); }
 
