@@ -172,12 +172,22 @@ TEST_F(ThreadsFail, waiting_for_a_task_that_no_thread_can_run_fails_instead_of_h
   ThreadGroup group("one thread", {.max_concurrent_threads = 4});
   const auto outer = group.add_task([&] {
     ThreadCache::instance().inject_creation_failures(1000000);
+    const auto ahead = group.add_task([] { return 1; });  // so that the awaited one is not the next in line
     const auto inner = group.add_task([] { return 2; });
     return inner.get();
   });
   EXPECT_THROW(outer.get(), std::system_error);
-  EXPECT_TRUE(group.wait_idle().failures.empty());  // both were seen
-  EXPECT_EQ(group.statistics().failed, 2u);
+  EXPECT_EQ(group.wait_idle().failures.size(), 1u);  // two were seen
+  EXPECT_EQ(group.statistics().failed, 3u);
+}
+
+TEST_F(ThreadsFail, a_task_that_waits_for_the_next_in_line_needs_no_second_thread) {
+  ThreadGroup group("one thread", {.max_concurrent_threads = 4});
+  const auto outer = group.add_task([&] {
+    ThreadCache::instance().inject_creation_failures(1000000);
+    return group.add_task([] { return 2; }).get();
+  });
+  EXPECT_EQ(outer.get(), 2);
 }
 
 }  // namespace
