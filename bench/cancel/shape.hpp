@@ -9,7 +9,8 @@
 
 namespace bench {
 
-/// Calls `make(parent_index)` for each node after the first, parents first. A tree of n nodes with `width` children each.
+/// Calls `make(parent_index)` for each node after the first, parents first. A tree of n nodes with `width`
+/// children each.
 template <class Make>
 void make_tree(std::int64_t nodes, std::int64_t width, Make make) {
   for (std::int64_t i = 1; i < nodes; ++i) make((i - 1) / width);

@@ -23,8 +23,8 @@ void bench::run(const Options& options) {
   make_tree(size.nodes, size.width, [&](std::int64_t parent) {
     nodes.push_back(std::make_unique<Node>());
     Node& child = *nodes.back();
-    child.link = std::make_unique<std::stop_callback<Forward>>(nodes[static_cast<std::size_t>(parent)]->source.get_token(),
-                                                               Forward{&child.source});
+    child.link = std::make_unique<std::stop_callback<Forward>>(
+        nodes[static_cast<std::size_t>(parent)]->source.get_token(), Forward{&child.source});
   });
   const Stopwatch watch;
   nodes.front()->source.request_stop();

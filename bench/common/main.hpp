@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one main of all benchmarks: a program measures one problem with one library, and prints its figures as lines of JSON.
+// The one main of all benchmarks: a program measures one problem with one library, and prints its figures as
+// lines of JSON.
 #pragma once
 
 #include <chrono>
@@ -30,11 +31,15 @@ class Options {
 };
 
 /// Prints one figure. The runner collects them by name.
-inline void report(const char* figure, double value) { std::printf("{\"figure\": \"%s\", \"value\": %.6g}\n", figure, value); }
+inline void report(const char* figure, double value) {
+  std::printf("{\"figure\": \"%s\", \"value\": %.6g}\n", figure, value);
+}
 
 class Stopwatch {
  public:
-  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
   double milliseconds() const { return seconds() * 1e3; }
   double nanoseconds() const { return seconds() * 1e9; }
 

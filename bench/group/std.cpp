@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A stop source, and a callback that hangs it below another: the tree that the standard library has parts for.
+// A stop source, and a callback that hangs it below another: the tree that the standard library has parts
+// for.
 #include <stop_token>
 
 #include "../common/main.hpp"

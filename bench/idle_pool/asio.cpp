@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The same with a Boost.Asio thread pool.
+#include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <atomic>
 #include <thread>
 
 #include "../common/main.hpp"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes that a queued task takes beyond its callable, and that a sleeping thread takes beyond what the kernel gives it.
+// Bytes that a queued task takes beyond its callable, and that a sleeping thread takes beyond what the kernel
+// gives it.
 #include <malloc.h>
 
 #include <latch>
@@ -56,5 +57,6 @@ void bench::run(const Options& options) {
     });
   }
   there.wait();
-  report("bytes_per_sleeping_thread", static_cast<double>(resident_bytes() - before) / static_cast<double>(threads));
+  report("bytes_per_sleeping_thread",
+         static_cast<double>(resident_bytes() - before) / static_cast<double>(threads));
 }

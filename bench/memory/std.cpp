@@ -32,6 +32,7 @@ void bench::run(const Options& options) {
     });
   }
   there.wait();
-  report("bytes_per_sleeping_thread", static_cast<double>(resident_bytes() - before) / static_cast<double>(threads));
+  report("bytes_per_sleeping_thread",
+         static_cast<double>(resident_bytes() - before) / static_cast<double>(threads));
   go.count_down();
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A task waits for a task that it added to its own group, which does the same, twenty deep, with a bound of two.
+// A task waits for a task that it added to its own group, which does the same, twenty deep, with a bound of
+// two.
 #include <threadgroup/threadgroup.hpp>
 
 #include "../common/main.hpp"
@@ -17,6 +18,7 @@ void bench::run(const Options& options) {
   tg::ThreadGroup group("nested", {.max_concurrent_threads = 2});
   std::int64_t tasks = 0;
   const Stopwatch watch;
-  for (std::int64_t i = 0; i < rounds; ++i) tasks += group.add_task([&] { return descend(group, depth); }).get();
+  for (std::int64_t i = 0; i < rounds; ++i)
+    tasks += group.add_task([&] { return descend(group, depth); }).get();
   report("ns_per_task", watch.nanoseconds() / static_cast<double>(tasks));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The same with oneTBB: each level makes a task group and waits for it, which runs the task on the waiting thread.
+// The same with oneTBB: each level makes a task group and waits for it, which runs the task on the waiting
+// thread.
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/task_arena.h>
 #include <oneapi/tbb/task_group.h>

@@ -19,7 +19,8 @@ void bench::run(const Options& options) {
   time_submit(
       size,
       [&](std::int64_t count) {
-        for (std::int64_t i = 0; i < count; ++i) arena.enqueue([&] { done.fetch_add(1, std::memory_order_relaxed); });
+        for (std::int64_t i = 0; i < count; ++i)
+          arena.enqueue([&] { done.fetch_add(1, std::memory_order_relaxed); });
       },
       [&] {
         while (done.load(std::memory_order_relaxed) < all) std::this_thread::yield();

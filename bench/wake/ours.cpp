@@ -23,7 +23,8 @@ void bench::run(const Options& options) {
   let_them_fall_asleep();
   const auto start = std::chrono::steady_clock::now();
   group.set_event("wake up");
-  const double set = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  const double set =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   report("ms", awake.milliseconds_since(start));
   report("setter_ms", set);
 }

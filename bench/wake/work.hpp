@@ -32,7 +32,8 @@ class Awake {
   std::chrono::steady_clock::time_point last_;
 };
 
-/// Long enough for all threads to be asleep: they have all signed in before, and only the last steps are left to them.
+/// Long enough for all threads to be asleep: they have all signed in before, and only the last steps are left
+/// to them.
 inline void let_them_fall_asleep() { std::this_thread::sleep_for(std::chrono::milliseconds(100)); }
 
 }  // namespace bench

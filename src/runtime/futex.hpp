@@ -15,9 +15,10 @@
 
 namespace tg::runtime {
 
-/// Waits while `word` holds `expected`, until the point on the monotonic clock. Returns early when woken, on a signal, or if
-/// the word differs; the caller looks again.
-inline void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, TimePoint deadline) noexcept {
+/// Waits while `word` holds `expected`, until the point on the monotonic clock. Returns early when woken, on
+/// a signal, or if the word differs; the caller looks again.
+inline void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
+                       TimePoint deadline) noexcept {
   timespec at{};
   const std::int64_t nanos = deadline.nanos() > 0 ? deadline.nanos() : 0;
   at.tv_sec = static_cast<std::time_t>(nanos / 1'000'000'000);
@@ -27,7 +28,8 @@ inline void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
 }
 
 inline void futex_wake(std::atomic<std::uint32_t>& word, int most) noexcept {
-  ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAKE_PRIVATE, most, nullptr, nullptr, 0);
+  ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAKE_PRIVATE, most, nullptr, nullptr,
+            0);
 }
 
 }  // namespace tg::runtime
