@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include <threadgroup/event/wait.hpp>
 #include <threadgroup/pool/pool.hpp>
 #include <threadgroup/tree/forest.hpp>
 

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// When no thread can be made: nothing is lost, nothing hangs, and the counts add up.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <deque>
+#include <latch>
+#include <system_error>
+#include <thread>
+
+#include <threadgroup/runtime/clock.hpp>
+#include <threadgroup/runtime/threads.hpp>
+
+#include "support/eventually.hpp"
+#include "support/pools.hpp"
+
+namespace tg::detail {
+namespace {
+
+using test::eventually;
+using test::LinkedPool;
+using test::ProbeTask;
+
+class NoThreads : public testing::Test {
+ protected:
+  void SetUp() override { forbid_reuse(); }
+  void TearDown() override {
+    cache.inject_creation_failures(0);
+    cache.set_limits(runtime::ThreadCache::kDefaultMaxIdle, runtime::ThreadCache::kDefaultIdleTime);
+  }
+  // From here on each worker needs a new thread.
+  void forbid_reuse() {
+    cache.set_limits(0, runtime::ThreadCache::kDefaultIdleTime);
+    eventually([&] { return cache.statistics().idle == 0; });
+  }
+
+  runtime::ThreadCache& cache = runtime::ThreadCache::instance();
+};
+
+TEST_F(NoThreads, add_throws_and_takes_nothing_when_there_is_no_worker_at_all) {
+  LinkedPool pool(2);
+  ProbeTask task;
+  cache.inject_creation_failures(1);
+  EXPECT_THROW(pool->add(task), std::system_error);
+  EXPECT_EQ(task.ends(), 0);
+  EXPECT_EQ(task.releases, 0);
+  EXPECT_TRUE(pool->statistics().idle());
+  EXPECT_EQ(pool->statistics().total(), 0u);
+  EXPECT_EQ(pool->statistics().threads, 0u);
+  pool->add(task);  // and next time it works
+  pool.wait();
+  EXPECT_EQ(task.runs, 1);
+}
+
+TEST_F(NoThreads, task_waits_for_a_worker_that_exists) {
+  LinkedPool pool(2);
+  std::latch go(1);
+  ProbeTask busy([&] { go.wait(); });
+  ProbeTask waits;
+  pool->add(busy);
+  eventually([&] { return busy.runs == 1; });
+  cache.inject_creation_failures(1'000);
+  pool->add(waits);  // no second worker, no error
+  EXPECT_EQ(pool->statistics().pending, 1u);
+  EXPECT_EQ(pool->statistics().threads, 1u);
+  go.count_down();
+  pool.wait();
+  EXPECT_EQ(waits.runs, 1);
+}
+
+TEST_F(NoThreads, lender_whose_place_nobody_can_take_fails_the_queue_instead_of_hanging) {
+  LinkedPool pool(1);
+  ProbeTask other;
+  std::latch both_added(1);
+  ProbeTask waits([&] {
+    both_added.wait();
+    cache.inject_creation_failures(1'000);
+    const PlaceLent lent(TaskContext::current());
+    eventually([&] { return other.ends() == 1; });
+  });
+  pool->add(waits);
+  pool->add(other);
+  both_added.count_down();
+  pool.wait();
+  EXPECT_EQ(other.fails, 1);
+  const auto failures = pool->take_failures();
+  ASSERT_EQ(failures.size(), 1u);
+  EXPECT_THROW(std::rethrow_exception(failures[0].exception), std::system_error);
+  EXPECT_EQ(pool->statistics().done(), 2u);
+}
+
+TEST_F(NoThreads, add_by_a_task_that_lent_the_only_place_throws) {
+  LinkedPool pool(1);
+  ProbeTask other;
+  ProbeTask waits([&] {
+    const PlaceLent lent(TaskContext::current());
+    cache.inject_creation_failures(1);
+    EXPECT_THROW(pool->add(other), std::system_error);
+    pool->add(other);
+    eventually([&] { return other.releases == 1; });
+  });
+  pool->add(waits);
+  pool.wait();
+  EXPECT_EQ(other.runs, 1);
+  EXPECT_EQ(pool->statistics().succeeded, 2u);
+}
+
+TEST_F(NoThreads, a_waiter_is_woken_when_the_task_it_saw_is_taken_back) {
+  LinkedPool pool(1);
+  std::atomic<bool> stop{false};
+  std::thread joiner([&] {
+    while (!stop) pool.wait();  // hangs if it sees the task and nobody says that it is gone
+  });
+  for (int round = 0; round < 3'000; ++round) {
+    ProbeTask task;
+    cache.inject_creation_failures(1);
+    EXPECT_THROW(pool->add(task), std::system_error);
+  }
+  stop = true;
+  joiner.join();
+  EXPECT_EQ(pool->statistics().total(), 0u);
+}
+
+TEST_F(NoThreads, counts_add_up_whichever_creations_fail) {
+  for (int round = 0; round < 60; ++round) {
+    LinkedPool pool(3);
+    std::deque<ProbeTask> tasks(30);
+    std::size_t refused = 0;
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      if (static_cast<int>(i) % (round % 5 + 1) == 0) cache.inject_creation_failures(round % 3 + 1);
+      try {
+        pool->add(tasks[i]);
+      } catch (const std::system_error&) {
+        ++refused;
+        EXPECT_EQ(tasks[i].ends(), 0);
+      }
+    }
+    pool.wait();
+    EXPECT_EQ(pool->statistics().done() + refused, tasks.size());
+    std::size_t ended = 0;
+    for (auto& task : tasks) ended += static_cast<std::size_t>(task.ends());
+    EXPECT_EQ(ended + refused, tasks.size());
+  }
+}
+
+}  // namespace
+}  // namespace tg::detail

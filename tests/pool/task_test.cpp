@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// The list of tasks, and how tasks are called.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <vector>
+
+#include <threadgroup/pool/task.hpp>
+
+#include "support/pools.hpp"
+
+namespace tg::detail {
+namespace {
+
+using test::ProbeTask;
+
+std::vector<Task*> drain(TaskList& list) {
+  std::vector<Task*> tasks;
+  while (Task* task = list.pop()) tasks.push_back(task);
+  return tasks;
+}
+
+TEST(TaskStatus, has_a_name_for_each) {
+  EXPECT_STREQ(to_string(TaskStatus::pending), "pending");
+  EXPECT_STREQ(to_string(TaskStatus::running), "running");
+  EXPECT_STREQ(to_string(TaskStatus::succeeded), "succeeded");
+  EXPECT_STREQ(to_string(TaskStatus::failed), "failed");
+  EXPECT_STREQ(to_string(TaskStatus::skipped), "skipped");
+  EXPECT_STREQ(to_string(static_cast<TaskStatus>(99)), "unknown");
+}
+
+TEST(Task, is_called_by_its_name_or_its_number) {
+  ProbeTask named({}, "fetch");
+  ProbeTask unnamed;
+  named.set_number(1);
+  unnamed.set_number(17);
+  EXPECT_EQ(named.name(), "fetch");
+  EXPECT_EQ(unnamed.name(), "task 17");
+}
+
+TEST(TaskList, first_in_first_out) {
+  TaskList list;
+  ProbeTask a, b, c;
+  EXPECT_TRUE(list.empty());
+  EXPECT_EQ(list.pop(), nullptr);
+  list.push(a);
+  list.push(b);
+  EXPECT_EQ(list.front(), &a);
+  EXPECT_EQ(list.pop(), &a);
+  list.push(c);
+  EXPECT_EQ(drain(list), (std::vector<Task*>{&b, &c}));
+  list.push(a);  // and again after it was empty
+  EXPECT_EQ(drain(list), (std::vector<Task*>{&a}));
+}
+
+TEST(TaskList, take_all_leaves_it_empty) {
+  TaskList list;
+  ProbeTask a, b;
+  list.push(a);
+  list.push(b);
+  TaskList taken = list.take_all();
+  EXPECT_TRUE(list.empty());
+  EXPECT_EQ(drain(taken), (std::vector<Task*>{&a, &b}));
+}
+
+TEST(TaskList, append_keeps_both_orders) {
+  ProbeTask a, b, c, d;
+  TaskList empty;
+  TaskList first;
+  TaskList second;
+  first.push(a);
+  first.push(b);
+  second.push(c);
+  first.append(second);
+  first.append(empty);
+  first.push(d);
+  EXPECT_EQ(drain(first), (std::vector<Task*>{&a, &b, &c, &d}));
+  TaskList third;
+  third.push(c);
+  empty.append(third);
+  empty.push(a);
+  EXPECT_EQ(drain(empty), (std::vector<Task*>{&c, &a}));
+}
+
+TEST(TaskList, gives_out_one_task_wherever_it_stands) {
+  for (std::uint64_t gone = 1; gone <= 3; ++gone) {
+    std::array<ProbeTask, 4> tasks;
+    TaskList list;
+    for (std::size_t i = 0; i < 3; ++i) {
+      tasks[i].set_number(i + 1);
+      list.push(tasks[i]);
+    }
+    EXPECT_FALSE(list.remove(9));
+    EXPECT_TRUE(list.remove(gone));
+    EXPECT_FALSE(list.remove(gone));
+    list.push(tasks[3]);  // the end is where it should be
+    std::vector<Task*> expected;
+    for (std::size_t i = 0; i < 4; ++i) {
+      if (i + 1 != gone) expected.push_back(&tasks[i]);
+    }
+    EXPECT_EQ(drain(list), expected);
+  }
+  TaskList single;
+  ProbeTask only;
+  only.set_number(1);
+  single.push(only);
+  EXPECT_TRUE(single.remove(1));
+  EXPECT_TRUE(single.empty());
+}
+
+}  // namespace
+}  // namespace tg::detail
