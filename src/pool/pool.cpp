@@ -385,9 +385,12 @@ void Pool::notify() noexcept {
 
 bool Pool::wait_until_quiet(TimePoint deadline) noexcept {
   const TaskContext* const task = TaskContext::current();
-  // Of a group above the caller's, one task most likely waits for the caller.
-  const std::size_t own =
-      task != nullptr && Forest::instance().is_same_or_descendant(*task->node, node_) ? 1 : 0;
+  std::size_t own = 0;
+  if (task != nullptr && task->node == &node_) {
+    own = task->depth();
+  } else if (task != nullptr && Forest::instance().is_same_or_descendant(*task->node, node_)) {
+    own = 1;  // of a group above the caller's, one task most likely waits for the caller
+  }
   const auto quiet = [this, own] {
     MutexLock lock(mutex_);
     return pending_ == 0 && running_ <= own;
