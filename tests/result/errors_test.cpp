@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// The texts of joins and errors.
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+#include <string>
+
+#include <threadgroup/result/errors.hpp>
+#include <threadgroup/result/join_result.hpp>
+
+namespace tg {
+namespace {
+
+using namespace std::chrono_literals;
+
+Failure failure(std::string task, const char* what) {
+  return Failure{std::move(task), std::make_exception_ptr(std::runtime_error(what))};
+}
+
+TEST(TaskFailures, holds_all_of_them_in_order_with_task_names) {
+  const TaskFailures e("MainThread/g",
+                       {failure("a", "x"), failure("b", "y"), {"c", std::make_exception_ptr(3)}});
+  ASSERT_EQ(e.failures().size(), 3u);
+  EXPECT_EQ(e.failures()[1].task, "b");
+  EXPECT_STREQ(e.what(),
+               "3 tasks failed in group 'MainThread/g': 'a': x; 'b': y; 'c': an exception of type int");
+}
+
+TEST(TaskFailures, text_stops_after_ten) {
+  std::vector<Failure> many;
+  for (int i = 0; i < 12; ++i) many.push_back(failure("t" + std::to_string(i), "x"));
+  const TaskFailures e("g", many);
+  const std::string text = e.what();
+  EXPECT_NE(text.find("'t9': x; and 2 more"), std::string::npos) << text;
+  EXPECT_EQ(text.find("t10"), std::string::npos);
+  EXPECT_EQ(e.failures().size(), 12u);
+}
+
+TEST(JoinResult, str_of_a_complete_one_is_done) {
+  const JoinResult result;
+  EXPECT_TRUE(result);
+  EXPECT_EQ(result.str(), "done");
+}
+
+TEST(JoinResult, str_says_how_many_are_pending_and_which_run) {
+  JoinResult result;
+  result.timed_out = true;
+  result.pending = 3;
+  EXPECT_FALSE(result);
+  EXPECT_EQ(result.str(), "timed out: 3 pending, 0 running");
+  result.running = {{"fetch 17", 9840ms}, {"fetch 18", 50ms}};
+  EXPECT_EQ(result.str(), "timed out: 3 pending, 2 running (fetch 17 for 9.8 s, fetch 18 for 0.1 s)");
+}
+
+TEST(JoinResult, str_stops_after_ten_running_ones) {
+  JoinResult result;
+  result.timed_out = true;
+  result.running.assign(13, {"t", 1s});
+  EXPECT_NE(result.str().find(", and 3 more)"), std::string::npos) << result.str();
+}
+
+TEST(JoinResult, str_says_when_the_caller_was_told_to_stop) {
+  JoinResult result;
+  result.event_set = true;
+  EXPECT_FALSE(result);
+  EXPECT_EQ(result.str(), "told to stop: 0 pending, 0 running");
+}
+
+TEST(TaskSkipped, says_which_task_and_why) {
+  Reason reason;
+  reason.message = "enough";
+  const TaskSkipped skipped("t", reason);
+  EXPECT_STREQ(skipped.what(), "task 't' was skipped, for its group was told to stop: requested: enough");
+  EXPECT_EQ(skipped.reason().message, "enough");
+  const WaitInterrupted interrupted("t", reason);
+  EXPECT_EQ(interrupted.reason().message, "enough");
+  EXPECT_NE(std::string(interrupted.what()).find("'t'"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace tg
