@@ -24,6 +24,9 @@ GroupCore* make_core(std::string name, const GroupOptions& options) {
     throw std::invalid_argument("ThreadGroup '" + name +
                                 "': max_concurrent_threads is 0, so no task could ever run; give at least 1");
   }
+  // With the first group, and not when first needed: see there.
+  detail::prepare_unseen_failures();
+  detail::TimeLimits::instance();
   auto* const core = new GroupCore(std::move(name), options);
   try {
     Forest::instance().link(*core);

@@ -52,6 +52,8 @@ UnseenFailureHandler set_unseen_failure_handler(UnseenFailureHandler handler) {
 
 namespace detail {
 
+void prepare_unseen_failures() { HandlerHolder::instance(); }
+
 void report_unseen(const std::string& group_path, const std::vector<Failure>& failures) noexcept {
   SharedHandler handler;
   {

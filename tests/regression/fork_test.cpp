@@ -18,6 +18,12 @@
 #include <threadgroup/base/errors.hpp>
 #include <threadgroup/threadgroup.hpp>
 
+#if defined(__SANITIZE_THREAD__)
+// By default it ends a child that starts threads when its parent had several.
+extern "C" const char* __tsan_default_options();
+extern "C" const char* __tsan_default_options() { return "die_after_fork=0"; }
+#endif
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -171,6 +177,9 @@ TEST(Fork, task_may_fork_and_the_child_is_outside_of_every_task) {
 }
 
 TEST(Fork, task_may_return_in_the_child) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "the thread sanitizer cannot end the one thread of a child";
+#endif
   ThreadGroup group("forks", {.on_failure = tg::OnFailure::set_event});
   std::atomic<pid_t> child{0};
   const auto forked = group.add_task([&child] {
@@ -242,15 +251,20 @@ TEST(Fork, fork_while_others_hammer_the_library_leaves_no_lock_behind) {
       }
     });
   }
-  for (int i = 0; i < 40; ++i) {
-    ASSERT_EQ(in_child([&] {
-                use_inherited(shared, unfinished, finished);
-                use_new_groups();
-                tg::set_unseen_failure_handler({});
-              }),
-              0)
-        << "fork " << i;
+#if defined(__SANITIZE_THREAD__)
+  constexpr int kForks = 8;  // each costs half a second
+#else
+  constexpr int kForks = 40;
+#endif
+  int status = 0;
+  for (int i = 0; i < kForks && status == 0; ++i) {
+    status = in_child([&] {
+      use_inherited(shared, unfinished, finished);
+      use_new_groups();
+      tg::set_unseen_failure_handler({});
+    });
   }
+  EXPECT_EQ(status, 0);
   stop = true;
   for (std::thread& hammer : hammers) hammer.join();
   let_go.release();
