@@ -16,6 +16,7 @@ CLEAN = {
     "include/threadgroup/runtime/flow.hpp": "#include <threadgroup/base/mutex.hpp>\n",
     "include/threadgroup/group/face.hpp": "#include <threadgroup/event/event.hpp>\nstd::stop_token token;\n",
     "include/threadgroup/event/event.hpp": "#include <threadgroup/runtime/flow.hpp>\n",
+    "include/threadgroup/result/print_fmt.hpp": "#include <fmt/format.h>\n",
     "include/threadgroup/vault_json/json.hpp": "#include <nlohmann/json.hpp>\n",
     "src/runtime/flow.cpp": "thread_local int x; void f() { std::this_thread::yield(); std::thread t; }\n",
     "src/event/event.cpp": '#include "threadgroup/event/event.hpp"\n#include <fmt/format.h>\n'
