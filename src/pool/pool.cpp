@@ -247,6 +247,7 @@ void Pool::work() noexcept {
   flow.set_os_name(node_.name());
   TaskContext context{&node_, nullptr, &name_of_task};
   flow.task = &context;
+  flow.event = &node_.event();
   Worker self;
   TaskList stale;
 
@@ -287,6 +288,7 @@ void Pool::work() noexcept {
   // The group may be gone from the forest by now, and the destructors to come are the user's: what these make
   // must not hang below it.
   flow.task = nullptr;
+  flow.event = nullptr;
   while (Task* old = stale.pop()) old->release();
   node_.release();  // P4: the last touch
 }

@@ -44,6 +44,7 @@ class FlowPool {
 
   void give_back(Flow* flow) noexcept {
     flow->task = nullptr;
+    flow->event = nullptr;
     flow->root = nullptr;
     flow->on_thread_exit = nullptr;
     tg::detail::MutexLock lock(mutex_);
@@ -70,6 +71,7 @@ class FlowPool {
               // to the parent's groups.
               flow->is_main_ = true;
               flow->task = nullptr;
+              flow->event = nullptr;
               flow->root = nullptr;
             });
   }

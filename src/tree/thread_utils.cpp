@@ -22,11 +22,6 @@ Reason reason_from_here(ReasonKind kind, std::string message, SourceLocation whe
   return reason;
 }
 
-Event* event_of_caller() noexcept {
-  const TaskContext* const task = TaskContext::current();
-  return task != nullptr ? &task->node->event() : nullptr;
-}
-
 }  // namespace detail
 
 namespace thread_utils {

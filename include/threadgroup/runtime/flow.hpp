@@ -40,9 +40,10 @@ class Flow {
   /// The name and number by which the OS knows the calling flow: "worker (thread 4711)".
   std::string os_label() const;
 
-  // What other layers hang on the flow. Only the flow itself touches `task`; the tree guards `root` with its
-  // lock.
+  // What other layers hang on the flow. Only the flow itself touches `task` and `event`; the tree guards
+  // `root` with its lock.
   void* task = nullptr;                     // the task that runs now
+  void* event = nullptr;                    // the event that tells this task to stop
   void* root = nullptr;                     // the tree that this thread roots
   void (*on_thread_exit)(Flow&) = nullptr;  // called once as the thread ends
 

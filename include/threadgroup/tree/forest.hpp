@@ -20,6 +20,7 @@
 #include <vector>
 
 #include <threadgroup/base/mutex.hpp>
+#include <threadgroup/event/caller.hpp>
 #include <threadgroup/tree/node.hpp>
 #include <threadgroup/tree/node_cores.hpp>
 #include <threadgroup/tree/snapshot.hpp>
@@ -86,8 +87,5 @@ class Forest {
 
 /// A reason given by the calling flow: with the name of its task, if it runs one.
 Reason reason_from_here(ReasonKind kind, std::string message, SourceLocation where);
-
-/// The event of the group that the calling flow works for, or null.
-Event* event_of_caller() noexcept;
 
 }  // namespace tg::detail

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// The event that ends the waits of the calling flow.
+#pragma once
+
+#include <threadgroup/event/event.hpp>
+#include <threadgroup/runtime/flow.hpp>
+
+namespace tg::detail {
+
+/// The event of the group that the calling flow works for, or null where there is none.
+inline Event* event_of_caller() noexcept { return static_cast<Event*>(runtime::Flow::current().event); }
+
+}  // namespace tg::detail
