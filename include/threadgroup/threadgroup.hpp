@@ -11,3 +11,4 @@
 #include <threadgroup/tree/controller.hpp>
 #include <threadgroup/tree/snapshot.hpp>
 #include <threadgroup/tree/thread_utils.hpp>
+#include <threadgroup/vault/vault.hpp>

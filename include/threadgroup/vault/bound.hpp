@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// Functions tied to the keys of a vault.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <threadgroup/vault/binding.hpp>
+#include <threadgroup/vault/core.hpp>
+
+namespace tg {
+
+struct BindOptions {
+  std::string name = {};               ///< in errors, reports and pictures; made from the keys if empty
+  bool output_replaces_input = false;  ///< a key may be input and output: the result takes its place
+  bool clean_outputs = false;          ///< take the outputs out before the function runs
+  bool permit_modification = false;    ///< outputs replace values that are there
+};
+
+namespace detail {
+
+/// A function with its keys, shared by the copies of what `Vault::bind` returns.
+template <class F, class In, class Out>
+class BoundCall;
+template <class F, class... In, class... Out>
+class BoundCall<F, Inputs<In...>, Outputs<Out...>> {
+  using Traits = CallTraits<F, In...>;
+  static_assert(Traits::kGood);
+
+ public:
+  using Result = decltype(Traits::call(std::declval<F&>(), std::declval<const std::vector<ValueRef>&>()));
+  static_assert(check_results<Result, Out...>());
+  // The caller gets what goes into the vault only if it can be in both places.
+  static constexpr bool kReturns = sizeof...(Out) == 0 || std::is_copy_constructible_v<std::decay_t<Result>>;
+  using Returned = std::conditional_t<kReturns, Result, void>;
+
+  BoundCall(const VaultCore& core, const Inputs<In...>& in, const Outputs<Out...>& out, F f,
+            BindOptions options)
+      : input_slots_(find_all(core, in.keys)),
+        output_slots_(find_all(core, out.keys)),
+        required_(Traits::required()),
+        output_keys_(out.keys),
+        options_(std::move(options)),
+        f_(std::move(f)) {
+    if (options_.name.empty()) options_.name = describe_flow(core, input_slots_, output_slots_);
+  }
+
+  const std::vector<std::size_t>& input_slots() const noexcept { return input_slots_; }
+  const std::vector<std::size_t>& output_slots() const noexcept { return output_slots_; }
+  const std::vector<bool>& required() const noexcept { return required_; }
+  const BindOptions& options() const noexcept { return options_; }
+  bool replaces_input() const {
+    return std::any_of(output_slots_.begin(), output_slots_.end(), [this](std::size_t output) {
+      return std::find(input_slots_.begin(), input_slots_.end(), output) != input_slots_.end();
+    });
+  }
+
+  std::vector<ValueRef> take_inputs(const VaultCore& core) const {
+    std::vector<ValueRef> values = core.values(input_slots_);
+    std::vector<std::size_t> missing;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (required_[i] && !values[i]) missing.push_back(input_slots_[i]);
+    }
+    if (!missing.empty()) core.throw_missing(missing);
+    return values;
+  }
+
+  /// Calls the function and stores its outputs.
+  Returned call(VaultCore& core, const std::vector<ValueRef>& values, const CommitOptions& options) {
+    if constexpr (sizeof...(Out) == 0) {
+      return Traits::call(f_, values);
+    } else if constexpr (kReturns) {
+      Result result = Traits::call(f_, values);
+      store(core, std::decay_t<Result>(result), options);
+      return static_cast<Result>(result);
+    } else {
+      store(core, Traits::call(f_, values), options);
+    }
+  }
+
+ private:
+  template <class R>
+  void store(VaultCore& core, R&& result, const CommitOptions& options) {
+    std::vector<Change> changes = changes_from(std::forward<R>(result), output_keys_, output_slots_);
+    if (!changes.empty()) core.commit(changes, options);
+  }
+
+  // Constant after construction.
+  std::vector<std::size_t> input_slots_;
+  std::vector<std::size_t> output_slots_;
+  std::vector<bool> required_;
+  std::tuple<Key<Out>...> output_keys_;
+  BindOptions options_;
+
+  F f_;  // called by whoever calls us, as a plain callable would be
+};
+
+/// What `Vault::bind` returns. Copies share the function.
+template <class Call>
+class Bound {
+ public:
+  Bound(std::shared_ptr<VaultCore> core, std::shared_ptr<Call> call)
+      : core_(std::move(core)), call_(std::move(call)) {}
+
+  typename Call::Returned operator()() const {
+    const BindOptions& options = call_->options();
+    const std::vector<ValueRef> inputs = call_->take_inputs(*core_);
+    if (options.clean_outputs) core_->erase(call_->output_slots());
+    const bool permit = options.permit_modification || options.output_replaces_input;
+    return call_->call(*core_, inputs, {permit, kNobody, false});
+  }
+  const std::string& name() const noexcept { return call_->options().name; }
+
+ private:
+  std::shared_ptr<VaultCore> core_;
+  std::shared_ptr<Call> call_;
+};
+
+template <class... In, class... Out, class F>
+auto make_bound(const std::shared_ptr<VaultCore>& core, Inputs<In...> in, Outputs<Out...> out, F f,
+                BindOptions options) {
+  using Call = BoundCall<F, Inputs<In...>, Outputs<Out...>>;
+  auto call = std::make_shared<Call>(*core, in, out, std::move(f), std::move(options));
+  if (call->replaces_input() && !call->options().output_replaces_input) {
+    throw DeclarationError("", "vault '" + core->name() + "': function '" + call->options().name +
+                                   "' has an output that is also an input, without output_replaces_input");
+  }
+  core->add_bound_function(call->options().name, call->input_slots(), call->output_slots());
+  return Bound<Call>(core, std::move(call));
+}
+
+/// Stands where an automatic has no condition.
+struct NoCondition {};
+
+template <class... In, class... Out, class F, class Condition>
+std::unique_ptr<AutomaticInfo> make_automatic(const VaultCore& core, Inputs<In...> in, Outputs<Out...> out,
+                                              F f, Condition condition, const BindOptions& options) {
+  using Call = BoundCall<F, Inputs<In...>, Outputs<Out...>>;
+  constexpr bool kConditional = !std::is_same_v<Condition, NoCondition>;
+  auto call = std::make_unique<Call>(core, in, out, std::move(f), options);
+  auto info = std::make_unique<AutomaticInfo>();
+  info->name = call->options().name;
+  info->outputs = call->output_slots();
+  info->clean_outputs = options.clean_outputs;
+  std::vector<bool> required = call->required();
+  if constexpr (kConditional) {
+    const std::vector<bool> tested = CallTraits<Condition, In...>::required();
+    for (std::size_t i = 0; i < required.size(); ++i) required[i] = required[i] || tested[i];
+  }
+  for (std::size_t i = 0; i < sizeof...(In); ++i)
+    info->inputs.push_back({call->input_slots()[i], required[i]});
+  info->call = [call = std::move(call), condition = std::move(condition)](
+                   VaultCore& vault, std::size_t index, std::vector<ValueRef>& inputs) mutable {
+    if constexpr (kConditional) {
+      if (!CallTraits<Condition, In...>::call(condition, inputs)) return RunOutcome::condition_was_false;
+    }
+    static_cast<void>(call->call(vault, inputs, {call->options().permit_modification, index, false}));
+    return RunOutcome::stored;
+  };
+  return info;
+}
+
+}  // namespace detail
+}  // namespace tg

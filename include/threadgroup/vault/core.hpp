@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stands behind a vault, without the types of its values.
+//
+// Invariants
+//   K1. Cells are written under the lock and read without it. A step that changes several keys makes
+//   `sequence_` odd while it
+//       is at work; a reader that finds it odd or changed reads again under the lock. So nobody sees half a
+//       step, and whoever has seen a part of it sees all of it from then on.
+//   K2. A complete set of inputs is taken when it becomes complete, in the same critical section as the
+//   insert that completed
+//       it: once, whoever else inserts at the same time. The values of the set are what the run gets.
+//   K3. Runs of one automatic follow each other. `busy` is true from when one is handed to the group until it
+//   is over and no
+//       set is waiting; only whoever changed it to true, or its run, hands over the next.
+//   K4. No code of the user runs under the lock: values come in ready-made and are destroyed outside, runners
+//   and sinks are
+//       called outside.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <threadgroup/base/mutex.hpp>
+#include <threadgroup/base/unique_function.hpp>
+#include <threadgroup/event/wait_queue.hpp>
+#include <threadgroup/vault/keyring.hpp>
+#include <threadgroup/vault/sink.hpp>
+#include <threadgroup/vault/value.hpp>
+
+namespace tg {
+
+struct VaultOptions {
+  bool permit_modification = false;  ///< inserting replaces a value that is there, instead of throwing
+};
+
+/// What became of a wait for a key.
+enum class [[nodiscard]] KeyWait{
+    present,    ///< the key holds a value
+    event_set,  ///< the caller's group was told to stop first
+    timed_out,  ///< the time was up first
+};
+const char* to_string(KeyWait outcome) noexcept;
+
+/// A key and its value, for people.
+struct VaultEntry {
+  std::string name;
+  std::string value;
+};
+
+namespace detail {
+
+class VaultCore;
+
+/// What a run of an automatic came to, if it did not fail.
+enum class RunOutcome { stored, condition_was_false };
+
+/// The unchanging part of an automatic.
+struct AutomaticInfo {
+  struct Input {
+    std::size_t slot;
+    bool required;
+  };
+  std::string name;
+  std::vector<Input> inputs;
+  std::vector<std::size_t> outputs;
+  bool clean_outputs = false;
+  /// Calls the function with these inputs and stores what it returns. Runs follow each other (K3).
+  UniqueFunction<RunOutcome(VaultCore&, std::size_t, std::vector<ValueRef>&)> call;
+  /// Hands a job to the group.
+  UniqueFunction<void(const std::string&, UniqueFunction<void()>)> runner;
+};
+
+/// What an automatic is doing. Guarded by the vault's lock.
+struct AutomaticProgress {
+  enum class State { waiting, pending, running, done, failed, declined, skipped, not_started, kept };
+  State state = State::waiting;
+  bool busy = false;       // K3
+  bool had_a_set = false;  // the first complete set has come
+  std::uint64_t runs = 0;  // of the function, whatever came of them
+  std::uint64_t touched = 0;
+  std::string problem;
+  std::deque<std::vector<ValueRef>> waiting;
+};
+
+/// One key's part in a step: a value to put in, or none to take out. Afterwards it holds what was there
+/// before.
+struct Change {
+  std::size_t slot = 0;
+  ValueRef value;
+  EncodedValue encoded;
+};
+
+inline constexpr std::size_t kNobody = static_cast<std::size_t>(-1);
+
+struct CommitOptions {
+  bool permit_modification = false;
+  std::size_t by = kNobody;    // the automatic that stores its outputs
+  bool from_resource = false;  // what a read-only key is filled from
+};
+
+/// Keys, values, automatics.
+///
+/// Thread safety: everything from any thread. Lifetime: shared by the vault, what is bound to it, and runs.
+class VaultCore : public std::enable_shared_from_this<VaultCore> {
+ public:
+  VaultCore(std::string name, const KeyList& keys, VaultOptions options);
+  VaultCore(const VaultCore&) = delete;
+  VaultCore& operator=(const VaultCore&) = delete;
+  ~VaultCore();
+
+  const std::string& name() const noexcept { return name_; }
+  std::size_t slots() const noexcept { return infos_.size(); }
+  const KeyInfo& info(std::size_t slot) const noexcept { return *infos_[slot]; }
+  /// Where the key stands. Throws `UnknownKeyError`, or `KeyTypeError` for a key of the same name and another
+  /// type.
+  std::size_t find(const KeyInfo& key) const;
+  /// Where a key of this name stands, or `kNobody`.
+  std::size_t find_name(const std::string& name) const noexcept;
+
+  /// The value of one key; empty if there is none.
+  PinnedValue pin(std::size_t slot) const noexcept {
+    const std::uint64_t before = sequence_.load(std::memory_order_acquire);
+    if ((before & 1) == 0) [[likely]] {
+      PinnedValue value = cells_[slot].value.pin();
+      if (sequence_.load(std::memory_order_acquire) == before) [[likely]]
+        return value;
+    }
+    return pin_slowly(slot);
+  }
+  bool contains(std::size_t slot) const noexcept { return static_cast<bool>(pin(slot)); }
+  /// The values of several keys at one moment.
+  std::vector<ValueRef> values(std::span<const std::size_t> slots) const;
+  std::vector<ValueRef> all_values() const;
+  std::size_t size() const;
+
+  /// Makes all changes in one step, or throws and makes none. What the step completes is handed to its group.
+  /// Throws as well if the values are in the vault and cannot be kept elsewhere, or a run cannot be started.
+  void commit(std::span<Change> changes, const CommitOptions& options);
+  /// Takes the keys out in one step. True if any was there.
+  bool erase(std::span<const std::size_t> slots);
+  KeyWait wait_for(std::span<const std::size_t> slots, TimePoint deadline) const;
+
+  [[noreturn]] void throw_missing(std::span<const std::size_t> slots) const;
+  void add_bound_function(const std::string& name, std::span<const std::size_t> inputs,
+                          std::span<const std::size_t> outputs);
+
+  std::size_t add_automatic(std::unique_ptr<AutomaticInfo> info);
+  const AutomaticInfo& automatic(std::size_t index) const;
+  std::uint64_t runs(std::size_t index) const;
+  std::string explain_one(std::size_t index) const;
+  std::string explain() const;
+  std::string dot() const;
+
+  /// For the run of an automatic.
+  void run(std::size_t index, std::vector<ValueRef>& inputs);
+  void run_was_dropped(std::size_t index) noexcept;
+
+  /// From now on every change is encoded and kept. One at a time.
+  void attach(std::shared_ptr<VaultSink> sink);
+  void detach(const VaultSink& sink) noexcept;
+  EncodedVault encoded() const;
+  /// These keys are filled from `source` alone; an empty text lifts that.
+  void set_source(std::span<const std::size_t> slots, const std::string& source);
+  std::uint64_t revision() const;
+
+ private:
+  struct Cell {
+    alignas(64) mutable ValueCell value;
+    mutable WaitQueue waiters;
+  };
+  struct State {
+    std::size_t stored_by = kNobody;  // the automatic whose output stands here
+    EncodedValue encoded;
+    std::string source;  // not empty: read-only, filled from there
+    std::size_t producer = kNobody;
+    std::vector<std::size_t> consumers;  // automatics that need it
+    std::vector<std::string> bound;      // functions known to store it when they are called
+  };
+  struct BoundFunction {
+    std::string name;
+    std::vector<std::size_t> inputs;
+    std::vector<std::size_t> outputs;
+  };
+  // What a step leaves to be done without the lock.
+  struct Aftermath {
+    std::vector<std::size_t> launches;
+    std::vector<ValueRef> garbage;
+    std::exception_ptr error;
+  };
+
+  PinnedValue pin_slowly(std::size_t slot) const noexcept;
+  bool present_locked(std::size_t slot) const noexcept TG_REQUIRES(mutex_) {
+    return cells_[slot].value.present();
+  }
+  void check_locked(std::span<const Change> changes, const CommitOptions& options) const TG_REQUIRES(mutex_);
+  void apply_locked(std::span<Change> changes, const CommitOptions& options, Aftermath& after)
+      TG_REQUIRES(mutex_);
+  void take_out_locked(std::size_t slot, Aftermath& after) TG_REQUIRES(mutex_);
+  bool complete_locked(std::size_t index) const TG_REQUIRES(mutex_);
+  void take_set_locked(std::size_t index, Aftermath& after) TG_REQUIRES(mutex_);
+  void finish_step(Aftermath& after, const std::shared_ptr<VaultSink>& sink, std::uint64_t revision);
+  void launch(std::size_t index);
+  void launch_all(Aftermath& after) noexcept;
+  std::exception_ptr end_run(std::size_t index, AutomaticProgress::State state, std::string problem) noexcept;
+  void forget_outputs(std::size_t index) noexcept;
+
+  void check_declaration_locked(const AutomaticInfo& added) const TG_REQUIRES(mutex_);
+  std::string find_path_locked(std::size_t from, std::span<const std::size_t> to) const TG_REQUIRES(mutex_);
+  std::string producers_of_locked(std::size_t slot) const TG_REQUIRES(mutex_);
+  std::string explain_locked(std::size_t index) const TG_REQUIRES(mutex_);
+  std::string explain_missing_locked(std::size_t slot) const TG_REQUIRES(mutex_);
+
+  // Constant after construction.
+  const std::string name_;
+  const VaultOptions options_;
+  std::vector<std::shared_ptr<const KeyInfo>> infos_;
+  std::vector<std::uint32_t> table_;  // open addressing: slot + 1, or 0
+  std::uint64_t table_mask_ = 0;
+  std::unique_ptr<Cell[]> cells_;
+
+  std::atomic<std::uint64_t> sequence_{0};  // written under the lock; atomic for K1
+
+  mutable Mutex mutex_;
+  std::vector<State> states_ TG_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<AutomaticInfo>> automatics_ TG_GUARDED_BY(mutex_);  // grows only
+  std::deque<AutomaticProgress> progress_ TG_GUARDED_BY(mutex_);
+  std::vector<BoundFunction> bound_ TG_GUARDED_BY(mutex_);
+  std::shared_ptr<VaultSink> sink_ TG_GUARDED_BY(mutex_);
+  std::uint64_t revision_ TG_GUARDED_BY(mutex_) = 0;
+  std::uint64_t touch_ TG_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace detail
+}  // namespace tg

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// Immutable values, and the cell that hands them out while others replace them.
+//
+// Invariants
+//   V1. A value never changes once it stands in a cell, and stands in one cell once in its life.
+//   V2. A cell's word is the value's address and, in its upper 16 bits, the number of readers that are using
+//   the value through
+//       the cell right now. Looking at the address and counting oneself is one compare-and-swap, so no reader
+//       counts itself on a value that is gone.
+//   V3. While a value stands in a cell, its own count is raised by kOwnedByCell. Whoever takes it out adds
+//   the readers of the
+//       word and removes that share in one step; readers that find the value gone from the cell subtract
+//       themselves from the value's own count. So the count reaches zero once, after the last of them.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+namespace tg::detail {
+
+/// A value of some type, shared by whoever reads it.
+class ValueNode {
+ public:
+  ValueNode(const ValueNode&) = delete;
+  ValueNode& operator=(const ValueNode&) = delete;
+
+  void add(std::int64_t count) noexcept { references_.fetch_add(count, std::memory_order_relaxed); }
+  /// Changes the count and destroys the value at zero.
+  void settle(std::int64_t change) noexcept {
+    if (references_.fetch_add(change, std::memory_order_acq_rel) + change == 0) delete this;
+  }
+
+ protected:
+  ValueNode() = default;
+  virtual ~ValueNode() = default;
+
+ private:
+  std::atomic<std::int64_t> references_{1};  // atomic: owners on many threads
+};
+
+template <class T>
+class TypedNode final : public ValueNode {
+ public:
+  explicit TypedNode(T&& given) : value(std::move(given)) {}
+  const T value;
+
+ private:
+  ~TypedNode() override = default;
+};
+
+/// Owns one reference to a value, or nothing.
+class ValueRef {
+ public:
+  ValueRef() = default;
+  explicit ValueRef(ValueNode* adopted) noexcept : node_(adopted) {}
+  ValueRef(const ValueRef& other) noexcept : node_(other.node_) {
+    if (node_ != nullptr) node_->add(1);
+  }
+  ValueRef(ValueRef&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
+  ValueRef& operator=(ValueRef other) noexcept {
+    std::swap(node_, other.node_);
+    return *this;
+  }
+  ~ValueRef() {
+    if (node_ != nullptr) node_->settle(-1);
+  }
+
+  explicit operator bool() const noexcept { return node_ != nullptr; }
+  ValueNode* get() const noexcept { return node_; }
+  ValueNode* detach() noexcept { return std::exchange(node_, nullptr); }
+  /// Requires: the value is of this type.
+  template <class T>
+  const T& as() const noexcept {
+    return static_cast<const TypedNode<T>*>(node_)->value;
+  }
+
+ private:
+  ValueNode* node_ = nullptr;
+};
+
+/// Shares a value without copying it.
+template <class T>
+std::shared_ptr<const T> share_value(ValueRef ref) {
+  const T* const value = &ref.as<T>();
+  return std::shared_ptr<const T>(value, [owner = std::move(ref)](const T*) {});
+}
+
+class ValueCell;
+
+/// A value in use by a reader, for the length of one call. It stays alive and the same whatever writers do.
+class PinnedValue {
+ public:
+  PinnedValue() = default;
+  PinnedValue(ValueCell* cell, ValueNode* node) noexcept : cell_(cell), node_(node) {}
+  explicit PinnedValue(ValueRef ref) noexcept : node_(ref.detach()) {}
+  PinnedValue(PinnedValue&& other) noexcept
+      : cell_(other.cell_), node_(std::exchange(other.node_, nullptr)) {}
+  PinnedValue& operator=(PinnedValue&& other) noexcept {
+    std::swap(cell_, other.cell_);
+    std::swap(node_, other.node_);
+    return *this;
+  }
+  inline ~PinnedValue();
+
+  explicit operator bool() const noexcept { return node_ != nullptr; }
+  ValueRef ref() const noexcept {
+    if (node_ != nullptr) node_->add(1);
+    return ValueRef(node_);
+  }
+  template <class T>
+  const T& as() const noexcept {
+    return static_cast<const TypedNode<T>*>(node_)->value;
+  }
+
+ private:
+  ValueCell* cell_ = nullptr;  // null: the pin is a plain reference
+  ValueNode* node_ = nullptr;
+};
+
+/// Where a key's value stands: one word.
+///
+/// Requires: writers exclude each other; fewer than 65,536 readers are inside one cell at the same moment.
+/// Thread safety: `pin` and `present` from any thread, with no lock. Lifetime: outlives its pins.
+class ValueCell {
+ public:
+  ValueCell() = default;
+  ValueCell(const ValueCell&) = delete;
+  ValueCell& operator=(const ValueCell&) = delete;
+  ~ValueCell() { exchange(ValueRef()); }
+
+  bool present() const noexcept { return word_.load(std::memory_order_acquire) != 0; }
+
+  PinnedValue pin() noexcept {
+    std::uint64_t word = word_.load(std::memory_order_acquire);
+    do {
+      if (word == 0) return {};
+    } while (!word_.compare_exchange_weak(word, word + kOneReader, std::memory_order_acquire,
+                                          std::memory_order_acquire));
+    return PinnedValue(this, node_of(word));
+  }
+
+  /// The value, for a writer.
+  ValueRef current() const noexcept {
+    ValueNode* const node = node_of(word_.load(std::memory_order_relaxed));
+    if (node != nullptr) node->add(1);
+    return ValueRef(node);
+  }
+
+  /// Puts a value in (or nothing), and takes out the one before.
+  ValueRef exchange(ValueRef value) noexcept {
+    ValueNode* const added = value.detach();
+    if (added != nullptr) added->add(kOwnedByCell - 1);  // V3; the caller's reference becomes the cell's
+    const std::uint64_t before =
+        word_.exchange(reinterpret_cast<std::uint64_t>(added), std::memory_order_acq_rel);
+    ValueNode* const taken = node_of(before);
+    if (taken == nullptr) return {};
+    const auto readers = static_cast<std::int64_t>(before >> kReaderShift);
+    taken->add(readers - kOwnedByCell + 1);  // V3; the cell's share becomes the caller's reference
+    return ValueRef(taken);
+  }
+
+ private:
+  friend class PinnedValue;
+  static_assert(sizeof(void*) == 8, "a cell keeps an address of 48 bits and a count in one word of 64");
+  static constexpr unsigned kReaderShift = 48;
+  static constexpr std::uint64_t kOneReader = std::uint64_t{1} << kReaderShift;
+  static constexpr std::int64_t kOwnedByCell = std::int64_t{1} << 40;
+
+  static ValueNode* node_of(std::uint64_t word) noexcept {
+    return reinterpret_cast<ValueNode*>(word & (kOneReader - 1));
+  }
+
+  void unpin(ValueNode* node) noexcept {
+    std::uint64_t word = word_.load(std::memory_order_relaxed);
+    while (node_of(word) == node) {  // V1: it is the same stay, for we have kept the value alive
+      if (word_.compare_exchange_weak(word, word - kOneReader, std::memory_order_release,
+                                      std::memory_order_relaxed)) {
+        return;
+      }
+    }
+    node->settle(-1);  // V3
+  }
+
+  std::atomic<std::uint64_t> word_{0};  // atomic: V2
+};
+
+inline PinnedValue::~PinnedValue() {
+  if (node_ == nullptr) return;
+  if (cell_ != nullptr) {
+    cell_->unpin(node_);
+  } else {
+    node_->settle(-1);
+  }
+}
+
+}  // namespace tg::detail

@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+// Functions that run by themselves: declaring, starting, ending, explaining. K2 to K4 stand in
+// vault/core.hpp.
+#include <algorithm>
+#include <utility>
+
+#include <threadgroup/event/reason.hpp>
+#include <threadgroup/vault/automatic.hpp>
+
+namespace tg::detail {
+
+namespace {
+
+using Progress = AutomaticProgress::State;
+
+// One run in a group's queue. Told apart from a run that took place, one that was dropped says so.
+class Run {
+ public:
+  Run(std::shared_ptr<VaultCore> core, std::size_t index, std::vector<ValueRef> inputs)
+      : core_(std::move(core)), index_(index), inputs_(std::move(inputs)) {}
+  Run(Run&&) = default;
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+  ~Run() {
+    if (core_ != nullptr) core_->run_was_dropped(index_);
+  }
+  void operator()() {
+    const std::shared_ptr<VaultCore> core = std::move(core_);
+    core->run(index_, inputs_);
+  }
+
+ private:
+  std::shared_ptr<VaultCore> core_;
+  std::size_t index_;
+  std::vector<ValueRef> inputs_;
+};
+
+std::string quoted(const std::string& text) { return "'" + text + "'"; }
+
+}  // namespace
+
+// --- Declaring
+// -----------------------------------------------------------------------------------------------------
+
+// "c -> 'g' -> a": the way from a key through declared automatics to one of the others, or "".
+std::string VaultCore::find_path_locked(std::size_t from, std::span<const std::size_t> to) const {
+  std::vector<std::string> path_to(slots());
+  path_to[from] = infos_[from]->name;
+  std::vector<std::size_t> queue{from};
+  for (std::size_t at = 0; at < queue.size(); ++at) {
+    const std::size_t slot = queue[at];
+    if (std::find(to.begin(), to.end(), slot) != to.end()) return path_to[slot];
+    for (const auto& automatic : automatics_) {
+      const bool takes = std::any_of(automatic->inputs.begin(), automatic->inputs.end(),
+                                     [slot](const auto& input) { return input.slot == slot; });
+      if (!takes) continue;
+      for (const std::size_t output : automatic->outputs) {
+        if (!path_to[output].empty()) continue;
+        path_to[output] = path_to[slot] + " -> " + quoted(automatic->name) + " -> " + infos_[output]->name;
+        queue.push_back(output);
+      }
+    }
+  }
+  return {};
+}
+
+void VaultCore::check_declaration_locked(const AutomaticInfo& added) const {
+  std::vector<std::size_t> inputs;
+  std::string inputs_text;
+  for (const auto& input : added.inputs) {
+    inputs.push_back(input.slot);
+    inputs_text += (inputs_text.empty() ? "" : ", ") + infos_[input.slot]->name;
+  }
+  for (std::size_t i = 0; i < added.outputs.size(); ++i) {
+    const std::size_t output = added.outputs[i];
+    const std::string& key = infos_[output]->name;
+    const auto begin = added.outputs.begin();
+    const auto here = begin + static_cast<std::ptrdiff_t>(i);
+    if (std::find(begin, here, output) != here) {
+      throw DeclarationError(key,
+                             "automatic " + quoted(added.name) + ": key '" + key + "' is an output twice");
+    }
+    if (states_[output].producer != kNobody) {
+      const AutomaticInfo& other = *automatics_[states_[output].producer];
+      std::string other_inputs;
+      for (const auto& input : other.inputs)
+        other_inputs += (other_inputs.empty() ? "" : ", ") + infos_[input.slot]->name;
+      throw DeclarationError(
+          key, "vault '" + name_ + "': key '" + key + "' would have two producers: " + other_inputs + " -> " +
+                   quoted(other.name) + " -> " + key + " <- " + quoted(added.name) + " <- " + inputs_text);
+    }
+    const std::string path = find_path_locked(output, inputs);
+    if (!path.empty()) {
+      const std::size_t last = path.rfind(" -> ");
+      const std::string start = last == std::string::npos ? path : path.substr(last + 4);
+      throw DeclarationError(key, "vault '" + name_ + "': automatic " + quoted(added.name) +
+                                      " would close a cycle: " + start + " -> " + quoted(added.name) +
+                                      " -> " + path);
+    }
+  }
+}
+
+std::size_t VaultCore::add_automatic(std::unique_ptr<AutomaticInfo> info) {
+  Aftermath after;
+  std::size_t index = 0;
+  std::shared_ptr<VaultSink> sink;
+  std::uint64_t revision = 0;
+  {
+    MutexLock lock(mutex_);
+    check_declaration_locked(*info);
+    index = automatics_.size();
+    for (const std::size_t output : info->outputs) states_[output].producer = index;
+    for (const auto& input : info->inputs) {
+      if (input.required) states_[input.slot].consumers.push_back(index);
+    }
+    automatics_.push_back(std::move(info));
+    progress_.emplace_back();
+    if (complete_locked(index)) {
+      sequence_.store(sequence_.load(std::memory_order_relaxed) + 1, std::memory_order_release);  // K1
+      take_set_locked(index, after);
+      sequence_.store(sequence_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    }
+    sink = sink_;
+    revision = revision_;
+  }
+  finish_step(after, sink, revision);
+  return index;
+}
+
+// --- Running
+// -------------------------------------------------------------------------------------------------------
+
+bool VaultCore::complete_locked(std::size_t index) const {
+  const auto& inputs = automatics_[index]->inputs;
+  return std::all_of(inputs.begin(), inputs.end(), [this](const auto& input) TG_REQUIRES(mutex_) {
+    return !input.required || present_locked(input.slot);
+  });
+}
+
+void VaultCore::take_set_locked(std::size_t index, Aftermath& after) {
+  const AutomaticInfo& info = *automatics_[index];
+  AutomaticProgress& progress = progress_[index];
+  // What was there before the first set came, from an earlier life of the program for instance, is kept.
+  if (!std::exchange(progress.had_a_set, true) && !info.outputs.empty()) {
+    const bool all =
+        std::all_of(info.outputs.begin(), info.outputs.end(),
+                    [this](std::size_t output) TG_REQUIRES(mutex_) { return present_locked(output); });
+    if (all) {
+      progress.state = Progress::kept;
+      return;
+    }
+  }
+  std::vector<ValueRef> set;
+  set.reserve(info.inputs.size());
+  for (const auto& input : info.inputs) set.push_back(cells_[input.slot].value.current());
+  progress.waiting.push_back(std::move(set));
+  if (info.clean_outputs) {
+    for (const std::size_t output : info.outputs) take_out_locked(output, after);
+  }
+  if (progress.busy) return;
+  progress.busy = true;
+  progress.state = Progress::pending;
+  after.launches.push_back(index);
+}
+
+void VaultCore::launch(std::size_t index) {
+  AutomaticInfo* info = nullptr;
+  std::vector<ValueRef> inputs;
+  {
+    MutexLock lock(mutex_);
+    info = automatics_[index].get();
+    inputs = std::move(progress_[index].waiting.front());
+    progress_[index].waiting.pop_front();
+  }
+  try {
+    info->runner(info->name, Run(shared_from_this(), index, std::move(inputs)));
+  } catch (...) {
+    std::string problem = describe_exception(std::current_exception());
+    MutexLock lock(mutex_);
+    progress_[index].state = Progress::not_started;
+    progress_[index].problem = std::move(problem);
+    throw;
+  }
+}
+
+void VaultCore::launch_all(Aftermath& after) noexcept {
+  for (const std::size_t index : after.launches) {
+    try {
+      launch(index);
+    } catch (...) {
+      if (!after.error) after.error = std::current_exception();
+    }
+  }
+}
+
+void VaultCore::run_was_dropped(std::size_t index) noexcept {
+  std::deque<std::vector<ValueRef>> dropped;  // destroyed outside the lock
+  MutexLock lock(mutex_);
+  progress_[index].state = Progress::skipped;
+  progress_[index].busy = false;
+  dropped.swap(progress_[index].waiting);
+  lock.unlock();
+}
+
+// Ends a run and starts the next one, if a set is waiting: before the task that ran this one is over, so that
+// the group does not look idle in between.
+std::exception_ptr VaultCore::end_run(std::size_t index, Progress state, std::string problem) noexcept {
+  {
+    MutexLock lock(mutex_);
+    AutomaticProgress& progress = progress_[index];
+    progress.state = state;
+    progress.problem.swap(problem);
+    progress.runs += state != Progress::declined ? 1 : 0;
+    if (progress.waiting.empty()) {
+      progress.busy = false;
+      return nullptr;
+    }
+    progress.state = Progress::pending;
+  }
+  try {
+    launch(index);
+  } catch (...) {
+    return std::current_exception();
+  }
+  return nullptr;
+}
+
+// A failed run leaves no outputs, not even those of an earlier one: they belong to other inputs.
+void VaultCore::forget_outputs(std::size_t index) noexcept try {
+  std::vector<Change> stale;
+  {
+    MutexLock lock(mutex_);
+    for (const std::size_t output : automatics_[index]->outputs) {
+      if (present_locked(output) && states_[output].stored_by == index) stale.push_back({output, {}, {}});
+    }
+  }
+  if (!stale.empty()) commit(stale, {});
+} catch (...) {
+  // The file could not be written: the run's own failure is what gets reported.
+  return;
+}
+
+void VaultCore::run(std::size_t index, std::vector<ValueRef>& inputs) {
+  AutomaticInfo* info = nullptr;
+  {
+    MutexLock lock(mutex_);
+    info = automatics_[index].get();
+    progress_[index].state = Progress::running;
+  }
+  std::exception_ptr error;
+  try {
+    const RunOutcome outcome = info->call(*this, index, inputs);
+    error = end_run(index, outcome == RunOutcome::stored ? Progress::done : Progress::declined, {});
+  } catch (...) {
+    forget_outputs(index);
+    end_run(index, Progress::failed, describe_exception(std::current_exception()));
+    throw;
+  }
+  if (error) std::rethrow_exception(error);
+}
+
+const AutomaticInfo& VaultCore::automatic(std::size_t index) const {
+  MutexLock lock(mutex_);
+  return *automatics_[index];
+}
+
+std::uint64_t VaultCore::runs(std::size_t index) const {
+  MutexLock lock(mutex_);
+  return progress_[index].runs;
+}
+
+void VaultCore::add_bound_function(const std::string& name, std::span<const std::size_t> inputs,
+                                   std::span<const std::size_t> outputs) {
+  MutexLock lock(mutex_);
+  for (const std::size_t output : outputs) {
+    std::vector<std::string>& known = states_[output].bound;
+    if (std::find(known.begin(), known.end(), name) == known.end()) known.push_back(name);
+  }
+  const auto same = [&name](const BoundFunction& function) { return function.name == name; };
+  if (std::any_of(bound_.begin(), bound_.end(), same)) return;  // bound again and again, it is one function
+  bound_.push_back({name, {inputs.begin(), inputs.end()}, {outputs.begin(), outputs.end()}});
+}
+
+// --- Explaining
+// ----------------------------------------------------------------------------------------------------
+
+std::string VaultCore::explain_missing_locked(std::size_t slot) const {
+  const State& state = states_[slot];
+  std::string text = infos_[slot]->name;
+  if (state.producer == kNobody) {
+    if (state.bound.empty()) return text + " (no function produces it)";
+    return text + " (stored by " + producers_of_locked(slot) + " when called)";
+  }
+  text += " (produced by " + quoted(automatics_[state.producer]->name);
+  const AutomaticProgress& progress = progress_[state.producer];
+  switch (progress.state) {
+    case Progress::waiting:
+      return text + ", which waits as well)";
+    case Progress::pending:
+    case Progress::running:
+      return text + ", which is at work)";
+    case Progress::done:
+      return text + ", which ran and left it out)";
+    case Progress::failed:
+      return text + ", which failed: " + progress.problem + ")";
+    case Progress::declined:
+      return text + ", whose condition was false)";
+    case Progress::skipped:
+      return text + ", which was skipped because its group was told to stop)";
+    case Progress::not_started:
+      return text + ", which could not be started: " + progress.problem + ")";
+    case Progress::kept:
+      return text + ", which did not run because its outputs were there)";
+  }
+  return text + ")";
+}
+
+std::string VaultCore::explain_locked(std::size_t index) const {
+  const AutomaticInfo& info = *automatics_[index];
+  const AutomaticProgress& progress = progress_[index];
+  std::string text = quoted(info.name) + ": ";
+  switch (progress.state) {
+    case Progress::waiting:
+      text += "has not run";
+      break;
+    case Progress::pending:
+      text += "is in its group's queue";
+      break;
+    case Progress::running:
+      text += "is running";
+      break;
+    case Progress::done:
+      text += progress.runs == 1 ? "ran once" : "ran " + std::to_string(progress.runs) + " times";
+      break;
+    case Progress::failed:
+      text += "failed: " + progress.problem;
+      break;
+    case Progress::declined:
+      text += "has not run for the latest inputs, because its condition was false";
+      break;
+    case Progress::skipped:
+      text += "was skipped, because its group was told to stop";
+      break;
+    case Progress::not_started:
+      text += "could not be started: " + progress.problem;
+      break;
+    case Progress::kept:
+      text += "has not run, because its outputs were there already";
+      break;
+  }
+  std::string missing;
+  for (const auto& input : info.inputs) {
+    if (!input.required || present_locked(input.slot)) continue;
+    missing += (missing.empty() ? "" : ", ") + explain_missing_locked(input.slot);
+  }
+  if (!missing.empty()) text += "; waits for " + missing;
+  return text;
+}
+
+std::string VaultCore::explain_one(std::size_t index) const {
+  MutexLock lock(mutex_);
+  return explain_locked(index);
+}
+
+std::string VaultCore::explain() const {
+  MutexLock lock(mutex_);
+  std::string text = "vault '" + name_ + "', " + std::to_string(automatics_.size()) + " automatics\n";
+  for (std::size_t i = 0; i < automatics_.size(); ++i) text += "  " + explain_locked(i) + "\n";
+  return text;
+}
+
+namespace {
+std::string dot_text(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "\"";
+}
+std::string dot_key(std::size_t slot) { return "key" + std::to_string(slot); }
+}  // namespace
+
+std::string VaultCore::dot() const {
+  MutexLock lock(mutex_);
+  std::string text = "digraph " + dot_text(name_) + " {\n  rankdir=LR;\n";
+  for (std::size_t slot = 0; slot < slots(); ++slot) {
+    text += "  " + dot_key(slot) + " [label=" + dot_text(infos_[slot]->name) +
+            (present_locked(slot) ? ", style=filled" : "") + "];\n";
+  }
+  for (std::size_t i = 0; i < automatics_.size(); ++i) {
+    const std::string me = "automatic" + std::to_string(i);
+    text += "  " + me + " [shape=box, label=" + dot_text(automatics_[i]->name) + "];\n";
+    for (const auto& input : automatics_[i]->inputs)
+      text += "  " + dot_key(input.slot) + " -> " + me + (input.required ? "" : " [style=dotted]") + ";\n";
+    for (const std::size_t output : automatics_[i]->outputs)
+      text += "  " + me + " -> " + dot_key(output) + ";\n";
+  }
+  for (std::size_t i = 0; i < bound_.size(); ++i) {
+    const std::string me = "function" + std::to_string(i);
+    text += "  " + me + " [shape=box, style=dashed, label=" + dot_text(bound_[i].name) + "];\n";
+    for (const std::size_t input : bound_[i].inputs) text += "  " + dot_key(input) + " -> " + me + ";\n";
+    for (const std::size_t output : bound_[i].outputs) text += "  " + me + " -> " + dot_key(output) + ";\n";
+  }
+  return text + "}\n";
+}
+
+}  // namespace tg::detail

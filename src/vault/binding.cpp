@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names functions that were given no name.
+#include <threadgroup/vault/binding.hpp>
+
+namespace tg::detail {
+
+std::string describe_flow(const VaultCore& core, std::span<const std::size_t> inputs,
+                          std::span<const std::size_t> outputs) {
+  const auto list = [&core](std::span<const std::size_t> slots) {
+    std::string text;
+    for (const std::size_t slot : slots) text += (text.empty() ? "" : ", ") + core.info(slot).name;
+    return text;
+  };
+  return "(" + list(inputs) + " -> " + list(outputs) + ")";
+}
+
+}  // namespace tg::detail
