@@ -298,7 +298,8 @@ void Pool::work() noexcept {
 bool Pool::run_now(Task& wanted) noexcept {
   runtime::Flow& flow = runtime::Flow::current();
   TaskContext* const outer = TaskContext::current();
-  if (outer->depth() >= kDeepest) return false;
+  // A task that waits inside a predicate has lent its place already; what ran here would have none.
+  if (outer->place_is_lent || outer->depth() >= kDeepest) return false;
   Worker self;
   {
     MutexLock lock(mutex_);

@@ -155,7 +155,7 @@ TEST(Waiting, predicate_in_a_task_may_wait_for_a_task_of_the_same_group) {
   }
 }
 
-TEST(Waiting, wait_inside_a_predicate_lends_no_second_place) {
+void wait_inside_a_predicate(bool with_time_out) {
   ThreadGroup group("bound of one", {.max_concurrent_threads = 1});
   std::atomic<int> at_work{0};
   std::atomic<int> most{0};
@@ -171,11 +171,42 @@ TEST(Waiting, wait_inside_a_predicate_lends_no_second_place) {
     std::vector<tg::TaskHandle<void>> tasks;
     for (int i = 0; i < 10; ++i) tasks.push_back(group.add_task(work));
     return tg::thread_utils::wait_for_condition(
-        [&] { return std::all_of(tasks.begin(), tasks.end(), [](const auto& t) { return t.wait(60s); }); },
+        [&] {
+          return std::all_of(tasks.begin(), tasks.end(),
+                             [&](const auto& t) { return with_time_out ? t.wait(60s) : t.wait(); });
+        },
         60s);
   });
   EXPECT_EQ(outer.get(), WaitStatus::condition_met);
   EXPECT_EQ(most.load(), 1) << "more tasks at work than the bound allows";
+}
+
+TEST(Waiting, wait_inside_a_predicate_lends_no_second_place) {
+  wait_inside_a_predicate(true);
+  wait_inside_a_predicate(false);
+}
+
+// The place is lent to the first task; the second one, run by the waiting thread itself, would have none.
+TEST(Waiting, wait_inside_a_predicate_runs_nothing_without_a_place) {
+  ThreadGroup group("bound of one", {.max_concurrent_threads = 1});
+  std::atomic<bool> first_at_work{false}, overlapped{false};
+  const auto outer = group.add_task([&] {
+    return tg::thread_utils::wait_for_condition(
+        [&] {
+          std::latch running(1);
+          const auto first = group.add_task([&] {
+            first_at_work = true;
+            running.count_down();
+            EXPECT_TRUE(tg::thread_utils::event_aware_sleep(20ms));
+            first_at_work = false;
+          });
+          running.wait();
+          return group.add_task([&] { overlapped = first_at_work.load(); }).wait() && first.wait();
+        },
+        60s);
+  });
+  EXPECT_EQ(outer.get(), WaitStatus::condition_met);
+  EXPECT_FALSE(overlapped.load());
 }
 
 // What the predicate itself adds can still make it true.
