@@ -234,5 +234,23 @@ TEST(TaskHandle, what_the_task_wrote_is_seen_by_whoever_sees_it_done) {
   }
 }
 
+TEST(TaskHandle, take_moves_out_what_only_looks_as_if_it_could_be_copied) {
+  ThreadGroup group;
+  const auto handle = group.add_task([] {
+    std::vector<std::unique_ptr<int>> made;
+    made.push_back(std::make_unique<int>(7));
+    return made;
+  });
+  EXPECT_EQ(*handle.take().front(), 7);
+  EXPECT_THROW(handle.take(), std::logic_error);
+}
+
+TEST(TaskHandle, a_result_that_was_taken_is_not_handed_out_again) {
+  ThreadGroup group;
+  const auto handle = group.add_task([] { return std::string("once"); });
+  EXPECT_EQ(handle.take(), "once");
+  EXPECT_THROW(handle.get(), std::logic_error);
+}
+
 }  // namespace
 }  // namespace tg

@@ -73,14 +73,22 @@ class TaskHandle {
     } else if constexpr (std::is_reference_v<T>) {
       return static_cast<T>(*slot_->stored());
     } else if constexpr (std::is_copy_constructible_v<T>) {
+      if (slot_->result_is_taken()) throw_taken();
       return slot_->stored();
     } else {
-      if (!slot_->claim_result()) {
-        throw std::logic_error("the result of task '" + name() +
-                               "' was taken before, and it cannot be copied");
-      }
-      return std::move(slot_->stored());
+      return take();
     }
+  }
+
+  /// Waits as `get` does, and moves the result out, once; for what is dear to copy, or only looks as if it
+  /// could be copied, as a vector of unique pointers does. Throws `std::logic_error` if it was taken before.
+  template <class U = T>
+  requires std::is_object_v<U> U take()
+  const {
+    slot_->wait_for_success();
+    if (!slot_->claim_result())
+      throw std::logic_error("the result of task '" + name() + "' was taken before");
+    return std::move(slot_->stored());
   }
 
   /// Waits as `get` does, and shows the result where it is; valid as long as a handle of the task lives.
@@ -95,6 +103,10 @@ class TaskHandle {
   }
 
  private:
+  [[noreturn]] void throw_taken() const {
+    throw std::logic_error("the result of task '" + name() + "' was taken before");
+  }
+
   detail::ResultSlot<T>* slot_ = nullptr;
 };
 

@@ -144,6 +144,7 @@ class ResultSlot : public TaskSlot {
 
   Stored& stored() noexcept { return *std::launder(reinterpret_cast<Stored*>(room_)); }
   /// For a result that can only be moved: true to the first who asks.
+  bool result_is_taken() const noexcept { return result_taken_.load(std::memory_order_acquire); }
   bool claim_result() noexcept { return !result_taken_.exchange(true, std::memory_order_acq_rel); }
 
  protected:
