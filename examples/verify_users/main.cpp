@@ -63,8 +63,9 @@ int run(const Options& options) {
   LiveView view(group, verification, options.need, journal, terminal);
   const auto enough = [&] { return verification.verified() >= options.need; };
   const tg::WaitStatus status = group.wait_for_condition(enough, options.timeout);
-  if (status == tg::WaitStatus::timed_out)
-    group.set_event("no time left after " + format_duration(options.timeout));
+  if (status == tg::WaitStatus::timed_out) {
+    group.set_event(tg::ReasonKind::deadline, "no time left after " + format_duration(options.timeout));
+  }
 
   Ending ending{
       .needed = options.need, .tasks = tasks, .stopped = tg::ThreadEventsController::instance().snapshot()};

@@ -142,7 +142,8 @@ TEST(Stopping, time_out_wakes_who_waits_for_an_answer) {
   const Exit exit = run_program({"--service", service.url(), "--timeout", "100ms", "--request-timeout",
                                  kForEver, "--users", users_file("late", {"slow"})});
   EXPECT_EQ(exit.status, 1) << exit.out << exit.err;
-  EXPECT_TRUE(has(exit.out, "no time left after 100 ms")) << exit.out;
+  EXPECT_TRUE(has(exit.out, "Stopped: deadline at MainThread/Verifying Users: no time left after 100 ms"))
+      << exit.out;
   EXPECT_TRUE(has(exit.out, "last task's exit:")) << exit.out;
 }
 
