@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+// Does not compile: what the function returns does not fit its output key.
+#include <threadgroup/vault/vault.hpp>
+
+void try_it(tg::Vault& vault, const tg::Key<int>& a, const tg::Key<std::string>& b) {
+  static_cast<void>(b);
+  static_cast<void>(vault.bind(tg::inputs(), tg::outputs(a), [] { return std::string(); }));
+}
