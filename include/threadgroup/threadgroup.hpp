@@ -5,9 +5,14 @@
 #include <threadgroup/base/version.hpp>
 #include <threadgroup/group/condition.hpp>
 #include <threadgroup/group/thread_group.hpp>
+#include <threadgroup/registry/execute.hpp>
+#include <threadgroup/result/as_completed.hpp>
 #include <threadgroup/result/errors.hpp>
+#include <threadgroup/result/function.hpp>
 #include <threadgroup/result/join_result.hpp>
+#include <threadgroup/result/result_list.hpp>
 #include <threadgroup/result/task_handle.hpp>
+#include <threadgroup/result/value.hpp>
 #include <threadgroup/tree/controller.hpp>
 #include <threadgroup/tree/snapshot.hpp>
 #include <threadgroup/tree/thread_utils.hpp>

@@ -12,8 +12,12 @@ namespace {
 constexpr std::size_t kMostInText =
     10;  // a text with thousands of failures helps nobody; the list has them all
 
-std::string describe(const std::string& group, const std::vector<Failure>& failures) {
-  std::string text = std::to_string(failures.size()) + " tasks failed in group '" + group + "'";
+std::string describe(const char* what, const std::string& group, const std::vector<Failure>& failures) {
+  if (failures.size() == 1) {
+    return std::string(what) + " '" + failures.front().task + "' failed in group '" + group +
+           "': " + describe_exception(failures.front().exception);
+  }
+  std::string text = std::to_string(failures.size()) + " " + what + "s failed in group '" + group + "'";
   for (std::size_t i = 0; i < std::min(failures.size(), kMostInText); ++i) {
     text += i == 0 ? ": " : "; ";
     text += "'" + failures[i].task + "': " + describe_exception(failures[i].exception);
@@ -25,7 +29,10 @@ std::string describe(const std::string& group, const std::vector<Failure>& failu
 }  // namespace
 
 TaskFailures::TaskFailures(const std::string& group, std::vector<Failure> failures)
-    : std::runtime_error(describe(group, failures)), failures_(std::move(failures)) {}
+    : TaskFailures("task", group, std::move(failures)) {}
+
+TaskFailures::TaskFailures(const char* what, const std::string& group, std::vector<Failure> failures)
+    : std::runtime_error(describe(what, group, failures)), failures_(std::move(failures)) {}
 
 TaskSkipped::TaskSkipped(const std::string& task, Reason reason)
     : std::runtime_error("task '" + task + "' was skipped, for its group was told to stop: " + reason.str()),

@@ -38,15 +38,37 @@ TaskStatus TaskSlot::end(TaskStatus status, std::exception_ptr exception, Reason
   reason_ = std::move(reason);
   status_.store(status, std::memory_order_seq_cst);  // Q1: before we look for waiters
   // In the child of a fork that the task made, the waiters are the parent's: their stacks are gone.
-  if (runtime::fork_generation() == fork_generation_) done_waiters_.release_all();
+  if (runtime::fork_generation() == fork_generation_) {
+    done_waiters_.release_all();
+    if (watchers_.load(std::memory_order_seq_cst) != nullptr) tell_watchers();
+  }
   return status;
+}
+
+void TaskSlot::watch(TaskWatcher& watcher) noexcept {
+  TaskWatcher* first = watchers_.load(std::memory_order_relaxed);
+  do watcher.next_ = first;
+  while (!watchers_.compare_exchange_weak(first, &watcher, std::memory_order_seq_cst));
+  // As Q1: we have put ourselves in before we look; `end` publishes before it looks. One of the two tells.
+  if (done()) tell_watchers();
+}
+
+void TaskSlot::tell_watchers() noexcept {
+  TaskWatcher* watcher = watchers_.exchange(nullptr, std::memory_order_seq_cst);
+  while (watcher != nullptr) {
+    TaskWatcher* const next = watcher->next_;
+    watcher->ended();  // it may be gone afterwards
+    watcher = next;
+  }
 }
 
 namespace {
 constexpr int kSpins = 100;
 }
 
-WaitOutcome TaskSlot::wait(TimePoint deadline) {
+WaitOutcome TaskSlot::wait(TimePoint deadline) { return wait_watching(event_of_caller(), deadline); }
+
+WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline) {
   if (done()) return WaitOutcome::ready;
   if (runtime::fork_generation() != fork_generation_) {
     throw ForkedError("task '" + Task::name() +
@@ -69,7 +91,6 @@ WaitOutcome TaskSlot::wait(TimePoint deadline) {
   // tasks.
   for (int i = 0; i < kSpins && status() == TaskStatus::running; ++i) relax();
   if (done()) return WaitOutcome::ready;
-  Event* const event = caller != nullptr ? &caller->node->event() : nullptr;
   const PlaceLent lent(own_group ? caller : nullptr);
   return detail::wait(
       done_waiters_, [this] { return done(); }, {event, nullptr}, deadline);

@@ -15,8 +15,12 @@
 #include <threadgroup/event/reason.hpp>
 #include <threadgroup/group/condition.hpp>
 #include <threadgroup/group/group_core.hpp>
+#include <threadgroup/group/registry_hook.hpp>
 #include <threadgroup/group/unseen_failures.hpp>
+#include <threadgroup/result/as_completed.hpp>
+#include <threadgroup/result/function.hpp>
 #include <threadgroup/result/join_result.hpp>
+#include <threadgroup/result/result_list.hpp>
 #include <threadgroup/result/task_handle.hpp>
 
 namespace tg {
@@ -81,6 +85,43 @@ class ThreadGroup {
   JoinResult wait_idle();
   JoinResult wait_idle(Duration timeout);
 
+  /// Registers `f(args...)` to be run by `execute`, as `create_function` would bind them, and returns a
+  /// callable that calls `f` directly. Several functions may share a name; an empty one is
+  /// `std::invalid_argument`.
+  template <class F, class... Args>
+  RegisteredFunction<std::decay_t<F>> register_function(std::string name, F&& f, Args&&... args) {
+    RegisteredFunction<std::decay_t<F>> made(std::move(name), std::in_place_type<std::decay_t<F>>,
+                                             std::forward<F>(f), std::forward<Args>(args)...);
+    register_function(made.function());
+    return made;
+  }
+  void register_function(Function function);
+  /// What `execute` passes to the function from now on; runs that have begun keep what they have. Throws
+  /// `std::out_of_range` for a name that nobody registered, `ArgumentError` if number or types are wrong, and
+  /// `std::invalid_argument` if several functions have the name.
+  template <class... Args>
+  void update_fn_args(const std::string& name, Args&&... args) {
+    detail::with_offered([&](const detail::OfferedArguments& offered) { update_args_of(name, offered); },
+                         std::forward<Args>(args)...);
+  }
+
+  /// Runs the registered functions within the group's bound, waits for all of them, and returns their results
+  /// in the order of registration. Then it throws `FunctionFailures` if any failed; the results stay in
+  /// `get_results`. Once the event is set, what has not started is skipped, and the results say so. If the
+  /// caller's own group is told to stop first, and this one not with it, the results are not `complete`.
+  /// Throws `std::system_error` (`resource_deadlock_would_occur`) in a task of this group or of one below it.
+  /// The list stays until the next `execute`; when several threads execute, until none of them does.
+  const ResultList& execute();
+  const ResultList& operator()() { return execute(); }
+  /// The same, but failures are in the results and not thrown.
+  ResultList execute_results();
+  /// The same, but one by one, as they come; they are not kept for `get_results`. Failures are not thrown.
+  ResultStream as_completed();
+  /// A run has been completed, with or without failures.
+  bool executed() const;
+  /// Of the latest run; empty before the first.
+  const ResultList& get_results() const;
+
   /// Waits until the predicate is true and then tells the group to stop. It is looked at once at the start,
   /// whenever a task ends, at each `notify`, at least every `interval`, and once at the end of the time. What
   /// it throws is passed on, and the event left alone.
@@ -133,7 +174,12 @@ class ThreadGroup {
   JoinResult wait_idle_until(TimePoint deadline);
   bool is_own_task() const;
 
+  void update_args_of(const std::string& name, const detail::OfferedArguments& offered);
+  detail::Event* event_for_execute(const char* operation) const;
+  const ResultList& run_registered(const char* operation, ResultList& results);
+
   detail::GroupCore* const core_;  // one reference
+  detail::RegistryHook registry_;
 };
 
 }  // namespace tg

@@ -56,6 +56,7 @@ class Pool {
   /// Skips whatever has not started. The node's event is set.
   void skip_pending() noexcept;
 
+  std::size_t bound() const noexcept { return bound_; }
   bool idle() const;
   GroupStatistics statistics() const;
   std::vector<RunningTask> running_tasks() const;

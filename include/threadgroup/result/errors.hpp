@@ -19,6 +19,10 @@ class TaskFailures : public std::runtime_error {
   /// All of them, in the order in which they happened.
   const std::vector<Failure>& failures() const noexcept { return failures_; }
 
+ protected:
+  /// `what` is the word for one of them in the text: "task", "function".
+  TaskFailures(const char* what, const std::string& group, std::vector<Failure> failures);
+
  private:
   std::vector<Failure> failures_;
 };

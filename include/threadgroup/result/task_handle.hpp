@@ -15,6 +15,10 @@
 
 namespace tg {
 
+namespace detail {
+struct SlotOf;
+}
+
 /// Looks at one task, waits for it, and has its result.
 ///
 ///     TaskHandle<int> answer = group.add_task([] { return 42; });
@@ -107,7 +111,18 @@ class TaskHandle {
     throw std::logic_error("the result of task '" + name() + "' was taken before");
   }
 
+  friend struct detail::SlotOf;
   detail::ResultSlot<T>* slot_ = nullptr;
 };
+
+namespace detail {
+/// What stands behind a handle, for the library's own use.
+struct SlotOf {
+  template <class T>
+  static ResultSlot<T>* get(const TaskHandle<T>& handle) noexcept {
+    return handle.slot_;
+  }
+};
+}  // namespace detail
 
 }  // namespace tg

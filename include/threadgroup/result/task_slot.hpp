@@ -81,6 +81,21 @@ void destroy_keeping_error(T& object, std::exception_ptr& error) noexcept {
   }
 }
 
+/// Wants to be told once when a task has ended. It owns itself from `TaskSlot::watch` until `ended` is
+/// called.
+class TaskWatcher {
+ public:
+  /// Called on whichever flow ended the task (or was late to watch it), with no lock held.
+  virtual void ended() noexcept = 0;
+
+ protected:
+  ~TaskWatcher() = default;
+
+ private:
+  friend class TaskSlot;
+  TaskWatcher* next_ = nullptr;
+};
+
 /// What a handle shares with the task, but for the result itself.
 ///
 /// Guarantees: the status changes pending -> running -> succeeded or failed, or pending -> skipped or failed,
@@ -95,6 +110,11 @@ class TaskSlot : public Task {
   bool done() const noexcept { return status_.load(std::memory_order_seq_cst) > TaskStatus::running; }
   /// Waits as `TaskHandle::wait` says.
   WaitOutcome wait(TimePoint deadline);
+  /// The same, but it is this event (or none) that ends the wait early.
+  WaitOutcome wait_watching(Event* event, TimePoint deadline);
+  /// Has the watcher told when the task has ended; at once, if it has.
+  void watch(TaskWatcher& watcher) noexcept;
+  bool belongs_to(const Node* group) const noexcept { return group_ == group; }
   /// Waits, and throws unless the task succeeded.
   void wait_for_success();
   /// Of a skipped task.
@@ -117,6 +137,8 @@ class TaskSlot : public Task {
   TaskStatus end(TaskStatus status, std::exception_ptr exception, ReasonPointer reason = {}) noexcept;
 
  private:
+  void tell_watchers() noexcept;
+
   // Constant after construction.
   Node* const group_;  // to compare with; it may be gone once the task is done
   const std::uint32_t fork_generation_;
@@ -126,6 +148,7 @@ class TaskSlot : public Task {
   std::atomic<bool> claimed_{false};      // atomic: a handle and a join may want it at the same time
   std::atomic<const std::string*> name_;  // atomic: an unnamed task is named when first asked
   WaitQueue done_waiters_;
+  std::atomic<TaskWatcher*> watchers_{nullptr};  // atomic: whoever exchanges it for null tells them
   std::exception_ptr exception_;  // written before the last change of status, constant afterwards
   ReasonPointer reason_;          // likewise
 };

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// Functions with a name and arguments, to be run together later: as often as wanted, by any number of
+// threads.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <threadgroup/base/mutex.hpp>
+#include <threadgroup/result/argument_types.hpp>
+#include <threadgroup/result/arguments.hpp>
+#include <threadgroup/result/value.hpp>
+
+namespace tg {
+namespace detail {
+
+/// The token of the group whose task calls; outside a task one that never stops.
+std::stop_token token_of_caller();
+
+/// A function and its arguments, neither of which changes any more.
+class BoundCall {
+ public:
+  virtual ~BoundCall() = default;
+  virtual Value call() const = 0;
+  /// The same function with other arguments. Throws `ArgumentError`.
+  virtual std::shared_ptr<const BoundCall> with(const std::string& function,
+                                                const OfferedArguments& offered) const = 0;
+};
+
+// The function is shared: by the calls, by the handle that calls it directly, by all threads.
+template <class F, class... Args>
+class BoundCallOf final : public BoundCall {
+  static_assert(
+      kCallableWith<F, Args...>,
+      "the function cannot be called with these arguments (they are kept, and passed as constants or "
+      "as copies; use std::ref to pass a reference)");
+
+ public:
+  template <class... Given>
+  explicit BoundCallOf(std::shared_ptr<F> f, Given&&... given)
+      : f_(std::move(f)), args_(std::forward<Given>(given)...) {}
+
+  Value call() const override {
+    return std::apply(
+        [this](const Args&... args) {
+          return value_of([&]() -> decltype(auto) {
+            if constexpr (std::is_invocable_v<F&, std::stop_token, const Args&...>) {
+              return std::invoke(*f_, token_of_caller(), args...);
+            } else if constexpr (std::is_invocable_v<F&, const Args&...>) {
+              return std::invoke(*f_, args...);
+            } else if constexpr (std::is_invocable_v<F&, std::stop_token, Args...>) {
+              return std::invoke(*f_, token_of_caller(), Args(args)...);
+            } else {
+              return std::invoke(*f_, Args(args)...);
+            }
+          });
+        },
+        args_);
+  }
+
+  std::shared_ptr<const BoundCall> with(const std::string& function,
+                                        const OfferedArguments& offered) const override {
+    offered.check_count(function, sizeof...(Args));
+    return with_each(function, offered, std::index_sequence_for<Args...>());
+  }
+
+ private:
+  template <std::size_t... I>
+  std::shared_ptr<const BoundCall> with_each(const std::string& function, const OfferedArguments& offered,
+                                             std::index_sequence<I...>) const {
+    (void)function, (void)offered;  // of a function without arguments
+    return std::make_shared<const BoundCallOf>(f_, offered.template as<Args>(I, function)...);
+  }
+
+  const std::shared_ptr<F> f_;
+  const std::tuple<Args...> args_;
+};
+
+/// A name, and a call whose arguments may be replaced.
+class FunctionCell {
+ public:
+  /// Throws `std::invalid_argument` if the name is empty.
+  FunctionCell(std::string name, std::shared_ptr<const BoundCall> call);
+  const std::string& name() const noexcept { return name_; }
+  std::shared_ptr<const BoundCall> call() const;
+  void replace(std::shared_ptr<const BoundCall> call);
+
+ private:
+  const std::string name_;
+  mutable Mutex mutex_;
+  std::shared_ptr<const BoundCall> call_ TG_GUARDED_BY(mutex_);
+};
+
+template <class F, class... Given>
+std::shared_ptr<const BoundCall> bind_call(std::shared_ptr<F> f, Given&&... given) {
+  using Kept = KeptTypes<F, std::decay_t<Given>...>;
+  return [&]<class... Args>(Types<Args...>) {
+    return std::make_shared<const BoundCallOf<F, Args...>>(std::move(f), std::forward<Given>(given)...);
+  }(Kept());
+}
+
+}  // namespace detail
+
+/// A function with a name and arguments, whatever its type.
+///
+///     std::vector<Function> functions = {create_function("f1", f1, 1), create_function("f2", f2, "two")};
+///     std::cout << threaded_execution(functions);
+///
+/// The arguments are kept (a C string as a `std::string` where the function takes one) and passed as
+/// constants; a parameter that takes over its argument (`T&&`, a non-const `T&` never) receives a copy.
+///
+/// Thread safety: as the function's, which may be called by several threads at once.
+/// Lifetime: cheap to copy; copies share function and arguments.
+class Function {
+ public:
+  explicit Function(std::shared_ptr<detail::FunctionCell> cell) noexcept : cell_(std::move(cell)) {}
+  const std::string& name() const noexcept { return cell_->name(); }
+  /// Calls it here and now with its arguments.
+  Value operator()() const { return cell_->call()->call(); }
+  const std::shared_ptr<detail::FunctionCell>& cell() const noexcept { return cell_; }
+
+ private:
+  std::shared_ptr<detail::FunctionCell> cell_;
+};
+
+/// What registering gives back: calls the function directly, as if it had not been registered.
+///
+///     auto f1 = group.register_function("f1", [](int a) { return a + 1; }, 41);
+///     f1(1);                   // 2; nothing of the group is involved
+///     f1.update_args(99);      // what `execute` passes from now on
+///
+/// Lifetime: cheap to copy, and may outlive the group.
+template <class F>
+class RegisteredFunction {
+ public:
+  template <class G, class... Given>
+  RegisteredFunction(std::string name, std::in_place_type_t<F>, G&& f, Given&&... given)
+      : f_(std::make_shared<F>(std::forward<G>(f))),
+        function_(std::make_shared<detail::FunctionCell>(
+            std::move(name), detail::bind_call(f_, std::forward<Given>(given)...))) {}
+
+  template <class... Args>
+  requires std::is_invocable_v<F&, Args...>
+  decltype(auto) operator()(Args&&... args) const { return std::invoke(*f_, std::forward<Args>(args)...); }
+
+  /// Replaces the arguments; the compiler checks that the function takes them. Runs that have begun keep
+  /// theirs.
+  template <class... Args>
+  requires detail::kCallableWith<F, std::decay_t<Args>...>
+  void update_args(Args&&... args) const {
+    function_.cell()->replace(detail::bind_call(f_, std::forward<Args>(args)...));
+  }
+
+  const std::string& name() const noexcept { return function_.name(); }
+  const Function& function() const noexcept { return function_; }
+
+ private:
+  std::shared_ptr<F> f_;
+  Function function_;
+};
+
+/// A function to be run by `threaded_execution`, or registered with `ThreadGroup::register_function`.
+template <class F, class... Args>
+Function create_function(std::string name, F&& f, Args&&... args) {
+  using Callable = std::decay_t<F>;
+  return Function(std::make_shared<detail::FunctionCell>(
+      std::move(name),
+      detail::bind_call(std::make_shared<Callable>(std::forward<F>(f)), std::forward<Args>(args)...)));
+}
+
+}  // namespace tg

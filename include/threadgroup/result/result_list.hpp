@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// What functions that ran together came back with.
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <iosfwd>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+#include <threadgroup/result/task_handle.hpp>
+#include <threadgroup/result/value.hpp>
+
+namespace tg {
+
+/// A result was asked for as a type that it is not.
+class ResultTypeError : public std::logic_error {
+ public:
+  ResultTypeError(const std::string& function, const std::type_info& asked, const std::type_info& held);
+};
+
+/// How one function ended, and its result if it succeeded.
+///
+///     for (const ResultStruct& r : group.execute()) std::cout << r.str() << '\n';     // (function=f1;
+///     result=1)
+///
+/// Thread safety: reading from any threads. Lifetime: cheap to copy; the result lives as long as any copy.
+class ResultStruct {
+ public:
+  explicit ResultStruct(TaskHandle<Value> handle) noexcept : handle_(std::move(handle)) {}
+
+  const std::string& fn_name() const { return handle_.name(); }
+  TaskStatus status() const noexcept { return handle_.status(); }
+  bool succeeded() const noexcept { return status() == TaskStatus::succeeded; }
+  std::exception_ptr exception() const { return handle_.exception(); }  ///< of a failed one
+  std::optional<Reason> reason() const { return handle_.reason(); }     ///< of a skipped one
+
+  /// The result, of exactly this type. Throws `ResultTypeError` if it is of another one, what the function
+  /// threw if it failed, `TaskSkipped` if it never ran.
+  template <class T>
+  const T& as() const {
+    if (const T* value = this->value().template try_as<T>()) return *value;
+    throw ResultTypeError(fn_name(), typeid(T), this->value().type());
+  }
+  /// The result of whatever type. Throws as `as` does.
+  const Value& value() const { return handle_.view(); }
+
+  /// "(function=f1; result=1)", "(function=f1; failed=what)", "(function=f1; skipped=reason)", or, where the
+  /// caller was told to stop before the end, "(function=f1; running)".
+  std::string str() const;
+  const TaskHandle<Value>& handle() const noexcept { return handle_; }
+
+ private:
+  TaskHandle<Value> handle_;
+};
+
+/// Results in the order in which the functions were registered.
+///
+///     std::cout << group.execute();        // [(function=f1; result=1), (function=f2; result=2)]
+///
+/// Thread safety: reading from any threads; it never changes. Lifetime: cheap to copy, independent of the
+/// group.
+class ResultList {
+ public:
+  using value_type = ResultStruct;
+  using const_iterator = std::vector<ResultStruct>::const_iterator;
+
+  ResultList() = default;
+  explicit ResultList(std::vector<ResultStruct> results)
+      : results_(std::make_shared<const std::vector<ResultStruct>>(std::move(results))) {}
+
+  const_iterator begin() const noexcept { return all().begin(); }
+  const_iterator end() const noexcept { return all().end(); }
+  std::size_t size() const noexcept { return all().size(); }
+  bool empty() const noexcept { return all().empty(); }
+  const ResultStruct& operator[](std::size_t index) const noexcept { return all()[index]; }
+  const ResultStruct& at(std::size_t index) const { return all().at(index); }
+
+  /// Those of this name; several functions may share one.
+  ResultList get(const std::string& fn_name) const;
+  std::map<std::string, std::vector<ResultStruct>> asdict() const;
+  /// What failed, in the order of the list.
+  std::vector<Failure> failures() const;
+  /// Everything has ended. False only if the caller's own group was told to stop before the end.
+  bool complete() const noexcept;
+  std::string str() const;
+
+ private:
+  const std::vector<ResultStruct>& all() const noexcept;
+  std::shared_ptr<const std::vector<ResultStruct>> results_;
+};
+
+std::ostream& operator<<(std::ostream& out, const ResultStruct& result);
+std::ostream& operator<<(std::ostream& out, const ResultList& results);
+
+/// One or several functions failed. Thrown after all have ended; it names each failed one, and has all
+/// results.
+///
+///     try { group.execute(); }
+///     catch (const tg::FunctionFailures& e) {
+///       std::cerr << e.what();                     // function 'f2' failed in group 'MainThread/g': no route
+///       for (const tg::ResultStruct& r : e.results()) ...
+///     }
+///
+/// `std::rethrow_if_nested` on it throws the first failure as itself.
+class FunctionFailures : public TaskFailures, public std::nested_exception {
+ public:
+  const ResultList& results() const noexcept { return results_; }
+
+ private:
+  friend void throw_function_failures(const std::string& group, std::vector<Failure> failures,
+                                      ResultList results);
+  FunctionFailures(const std::string& group, std::vector<Failure> failures, ResultList results);
+  ResultList results_;
+};
+
+/// Throws `FunctionFailures` if there are any.
+void throw_function_failures(const std::string& group, std::vector<Failure> failures,
+                             ResultList results = {});
+
+namespace detail {
+/// Marks the failures as seen by somebody, so that no join tells them again.
+void claim_failures(const ResultList& results) noexcept;
+}  // namespace detail
+
+}  // namespace tg

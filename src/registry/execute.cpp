@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// Running registered functions: the members of ThreadGroup that need the registry, and execution without a
+// group.
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include <threadgroup/registry/execute.hpp>
+#include <threadgroup/result/as_completed.hpp>
+#include <threadgroup/tree/forest.hpp>
+#include <threadgroup/tree/thread_utils.hpp>
+
+#include "registry/registry.hpp"
+
+namespace tg {
+
+using detail::RegisteredCall;
+using detail::Registry;
+
+namespace {
+
+// The task that a registered function becomes.
+struct RunCall {
+  std::shared_ptr<const detail::BoundCall> call;
+  Value operator()() const { return call->call(); }
+};
+
+TaskHandle<Value> start(ThreadGroup& group, RegisteredCall& call) {
+  return group.add_task(TaskName{std::move(call.name)}, RunCall{std::move(call.call)});
+}
+
+// Waits for all, or until the event is set. From the last to the first: tasks start in order, so this parks a
+// few times and not once for each.
+void wait_for_all(const std::vector<ResultStruct>& results, detail::Event* event) {
+  for (std::size_t i = results.size(); i > 0; --i) {
+    if (detail::SlotOf::get(results[i - 1].handle())->wait_watching(event, TimePoint::never()) !=
+        detail::WaitOutcome::ready) {
+      return;
+    }
+  }
+}
+
+// Starts all of them and waits. If one cannot be started (no memory, no thread), those before it end first.
+ResultList run(ThreadGroup& group, std::vector<RegisteredCall> calls, detail::Event* event) {
+  std::vector<ResultStruct> results;
+  results.reserve(calls.size());
+  try {
+    for (RegisteredCall& call : calls) results.emplace_back(start(group, call));
+  } catch (...) {
+    wait_for_all(results, event);
+    throw;
+  }
+  wait_for_all(results, event);
+  ResultList list(std::move(results));
+  detail::claim_failures(list);  // whoever gets the list has been told
+  return list;
+}
+
+}  // namespace
+
+void ThreadGroup::register_function(Function function) {
+  core_->check_process("register_function");
+  registry_.get_or_make().add(std::move(function));
+}
+
+void ThreadGroup::update_args_of(const std::string& function, const detail::OfferedArguments& offered) {
+  core_->check_process("update_fn_args");
+  const std::vector<Function> found = registry_.get_or_make().find(function, name());
+  if (found.size() > 1) {
+    throw std::invalid_argument(
+        "group '" + name() + "' has " + std::to_string(found.size()) + " functions '" + function +
+        "'; use `update_args` of what register_function returned to say which is meant");
+  }
+  const std::shared_ptr<detail::FunctionCell>& cell = found.front().cell();
+  cell->replace(cell->call()->with(function, offered));
+}
+
+// The event that ends the wait early, if any. As for a join: a group below the caller's stops with it, and
+// waiting for that is how the caller stops.
+detail::Event* ThreadGroup::event_for_execute(const char* operation) const {
+  core_->check_process(operation);
+  const detail::TaskContext* const caller = detail::TaskContext::current();
+  if (caller == nullptr) return nullptr;
+  if (is_own_task()) {
+    throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
+                            std::string(operation) + " of group '" + path() + "' by task '" +
+                                caller->task_name() + "' of '" + thread_utils::current_path() +
+                                "', which is part of what it would wait for");
+  }
+  return detail::Forest::instance().is_same_or_descendant(*core_, *caller->node) ? nullptr
+                                                                                 : &caller->node->event();
+}
+
+const ResultList& ThreadGroup::run_registered(const char* operation, ResultList& results) {
+  detail::Event* const event = event_for_execute(operation);
+  Registry& registry = registry_.get_or_make();
+  std::vector<RegisteredCall> calls = registry.calls();
+  registry.begin_run();
+  try {
+    results = run(*this, std::move(calls), event);
+    return registry.end_run(results, results.complete());
+  } catch (...) {
+    registry.abandon_run();
+    throw;
+  }
+}
+
+const ResultList& ThreadGroup::execute() {
+  ResultList results;
+  const ResultList& kept = run_registered("execute", results);
+  throw_function_failures(path(), results.failures(), results);
+  return kept;
+}
+
+ResultList ThreadGroup::execute_results() {
+  ResultList results;
+  run_registered("execute_results", results);
+  return results;
+}
+
+ResultStream ThreadGroup::as_completed() {
+  event_for_execute("as_completed");
+  Registry& registry = registry_.get_or_make();
+  // Twice the bound: while the reader looks at one result, the workers have the next tasks before them.
+  const std::size_t window = 2 * core_->pool().bound();
+  return ResultStream(
+      [this, &registry, calls = registry.calls(), at = std::size_t{0}]() mutable {
+        if (at == calls.size()) return TaskHandle<Value>();
+        return start(*this, calls[at++]);
+      },
+      window, [&registry] { registry.mark_executed(); });
+}
+
+bool ThreadGroup::executed() const {
+  const Registry* const registry = registry_.get();
+  return registry != nullptr && registry->executed();
+}
+
+const ResultList& ThreadGroup::get_results() const {
+  static const ResultList none;
+  const Registry* const registry = registry_.get();
+  return registry != nullptr ? registry->latest() : none;
+}
+
+ResultList threaded_execution_results(std::vector<Function> functions, std::size_t max_workers) {
+  if (max_workers == 0) {
+    throw std::invalid_argument(
+        "threaded_execution: max_workers is 0, so nothing could ever run; give at least 1");
+  }
+  ThreadGroup group("threaded_execution", {.max_concurrent_threads = max_workers});
+  for (Function& function : functions) group.register_function(std::move(function));
+  return group.execute_results();
+}
+
+ResultList threaded_execution(std::vector<Function> functions, std::size_t max_workers) {
+  ResultList results = threaded_execution_results(std::move(functions), max_workers);
+  throw_function_failures("threaded_execution", results.failures(), results);
+  return results;
+}
+
+}  // namespace tg

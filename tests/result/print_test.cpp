@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// How values of all kinds are printed inside results.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <threadgroup/result/print_fmt.hpp>
+#include <threadgroup/result/value.hpp>
+
+namespace {
+
+struct Streamed {
+  int x = 0;
+};
+std::ostream& operator<<(std::ostream& out, const Streamed& s) { return out << "S" << s.x; }
+struct Unprintable {};
+struct OnlyFmt {
+  int x = 0;
+};
+struct Custom {};
+enum class Colour { red };
+
+template <class T>
+std::string printed(T&& value) {
+  return tg::Value::of(std::forward<T>(value)).str();
+}
+
+}  // namespace
+
+template <>
+struct fmt::formatter<OnlyFmt> : fmt::formatter<int> {
+  template <class Context>
+  auto format(const OnlyFmt& value, Context& context) const {
+    return fmt::format_to(context.out(), "fmt:{}", value.x);
+  }
+};
+template <>
+struct tg::Printer<Custom> {
+  static void print(std::string& out, const Custom&) { out += "custom"; }
+};
+
+namespace {
+
+TEST(print, numbers_print_as_short_as_they_read_back) {
+  EXPECT_EQ(printed(1), "1");
+  EXPECT_EQ(printed(-7L), "-7");
+  EXPECT_EQ(printed(18446744073709551615ULL), "18446744073709551615");
+  EXPECT_EQ(printed(3.14), "3.14");
+  EXPECT_EQ(printed(0.1 + 0.2), "0.30000000000000004");
+  EXPECT_EQ(printed(static_cast<std::uint8_t>(65)), "65");
+}
+
+TEST(print, strings_are_bare_and_bools_are_words) {
+  EXPECT_EQ(printed(std::string("text")), "text");
+  EXPECT_EQ(printed("literal"), "literal");
+  EXPECT_EQ(printed(static_cast<const char*>(nullptr)), "nullptr");
+  EXPECT_EQ(printed('c'), "c");
+  EXPECT_EQ(printed(true), "true");
+  EXPECT_EQ(printed(false), "false");
+}
+
+TEST(print, tuples_and_pairs_print_their_parts) {
+  EXPECT_EQ(printed(std::tuple(1, true)), "(1, true)");
+  EXPECT_EQ(printed(std::pair(std::string("a"), 2.5)), "(a, 2.5)");
+  EXPECT_EQ(printed(std::tuple<>()), "()");
+  EXPECT_EQ(printed(std::tuple(1, std::tuple(2, Unprintable{}))),
+            "(1, (2, (anonymous namespace)::Unprintable))");
+}
+
+TEST(print, ranges_print_their_elements) {
+  EXPECT_EQ(printed(std::vector{1, 2, 3}), "[1, 2, 3]");
+  EXPECT_EQ(printed(std::vector{true, false}), "[true, false]");
+  EXPECT_EQ(printed(std::vector<int>()), "[]");
+  EXPECT_EQ(printed(std::array{std::string("a"), std::string("b")}), "[a, b]");
+  EXPECT_EQ(printed(std::set{2, 1}), "{1, 2}");
+  EXPECT_EQ(printed(std::map<std::string, int>{{"a", 1}, {"b", 2}}), "{a: 1, b: 2}");
+}
+
+TEST(print, optionals_print_what_they_hold) {
+  EXPECT_EQ(printed(std::optional(5)), "5");
+  EXPECT_EQ(printed(std::optional<int>()), "nullopt");
+}
+
+TEST(print, what_a_stream_can_print_is_streamed) {
+  EXPECT_EQ(printed(Streamed{4}), "S4");
+  EXPECT_EQ(printed(std::vector{Streamed{1}, Streamed{2}}), "[S1, S2]");
+  EXPECT_EQ(printed(std::filesystem::path("/tmp")), "\"/tmp\"");  // and is not taken for an endless range
+}
+
+TEST(print, what_only_fmt_can_print_needs_the_opt_in_header) { EXPECT_EQ(printed(OnlyFmt{3}), "fmt:3"); }
+TEST(print, a_printer_of_the_users_goes_first) { EXPECT_EQ(printed(Custom{}), "custom"); }
+
+TEST(print, what_cannot_be_printed_shows_its_type) {
+  EXPECT_EQ(printed(Unprintable{}), "(anonymous namespace)::Unprintable");
+  EXPECT_EQ(printed(Colour::red), "(anonymous namespace)::Colour");
+  EXPECT_EQ(printed(&printed<int>).find("0x"), std::string::npos);
+}
+
+TEST(value, of_nothing_prints_as_void) {
+  EXPECT_EQ(tg::Value().str(), "void");
+  EXPECT_FALSE(tg::Value().has_value());
+  EXPECT_EQ(tg::Value().try_as<int>(), nullptr);
+  EXPECT_EQ(tg::Value().type_name(), "void");
+}
+
+TEST(value, is_seen_only_as_the_type_that_it_has) {
+  const tg::Value value = tg::Value::of(std::string("x"));
+  ASSERT_NE(value.try_as<std::string>(), nullptr);
+  EXPECT_EQ(*value.try_as<std::string>(), "x");
+  EXPECT_EQ(value.try_as<int>(), nullptr);
+  EXPECT_EQ(value.type_name(), "std::string");
+}
+
+TEST(value, holds_what_can_only_be_moved) {
+  const tg::Value value = tg::Value::of(std::make_unique<int>(7));
+  ASSERT_NE(value.try_as<std::unique_ptr<int>>(), nullptr);
+  EXPECT_EQ(**value.try_as<std::unique_ptr<int>>(), 7);
+}
+
+}  // namespace
