@@ -21,7 +21,7 @@ namespace {
 
 // The task that a registered function becomes.
 struct RunCall {
-  std::shared_ptr<const detail::BoundCall> call;
+  std::shared_ptr<const detail::FunctionCall> call;
   Value operator()() const { return call->call(); }
 };
 

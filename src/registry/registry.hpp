@@ -24,7 +24,7 @@ namespace tg::detail {
 /// A function as it was when a run began.
 struct RegisteredCall {
   std::string name;
-  std::shared_ptr<const BoundCall> call;
+  std::shared_ptr<const FunctionCall> call;
 };
 
 /// See the invariants. Thread safety: everything from any thread. Lifetime: the group's.

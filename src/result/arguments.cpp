@@ -22,7 +22,7 @@ void OfferedArguments::throw_wrong_type(std::size_t index, const std::string& fu
 
 void OfferedArguments::throw_does_not_fit(std::size_t index, const std::string& function,
                                           const std::type_info& wanted) const {
-  const Plain& plain = arguments_[index].plain;
+  const PlainValue& plain = arguments_[index].plain;
   const auto* number = std::get_if<long long>(&plain);
   throw ArgumentError(
       "function '" + function + "': argument " + std::to_string(index + 1) + " is " +

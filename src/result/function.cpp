@@ -12,19 +12,19 @@ std::stop_token token_of_caller() {
   return task != nullptr ? task->node->stop_token() : std::stop_token();
 }
 
-FunctionCell::FunctionCell(std::string name, std::shared_ptr<const BoundCall> call)
+FunctionCell::FunctionCell(std::string name, std::shared_ptr<const FunctionCall> call)
     : name_(std::move(name)), call_(std::move(call)) {
   if (name_.empty()) {
     throw std::invalid_argument("a function needs a name that is not empty: results are found by it");
   }
 }
 
-std::shared_ptr<const BoundCall> FunctionCell::call() const {
+std::shared_ptr<const FunctionCall> FunctionCell::call() const {
   MutexLock lock(mutex_);
   return call_;
 }
 
-void FunctionCell::replace(std::shared_ptr<const BoundCall> call) {
+void FunctionCell::replace(std::shared_ptr<const FunctionCall> call) {
   MutexLock lock(mutex_);
   std::swap(call_, call);
   lock.unlock();  // the old arguments go with no lock held

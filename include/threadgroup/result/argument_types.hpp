@@ -22,32 +22,32 @@ inline constexpr bool kCallableWith =
 
 /// The parameters of a function, or of a class that is called in one way only; for others `void`.
 template <class F>
-struct ParametersOf {
+struct FunctionParameters {
   using type = void;
 };
 template <class R, class... Ps>
-struct ParametersOf<R (*)(Ps...)> {
+struct FunctionParameters<R (*)(Ps...)> {
   using type = std::tuple<Ps...>;
 };
 template <class R, class... Ps>
-struct ParametersOf<R (*)(Ps...) noexcept> : ParametersOf<R (*)(Ps...)> {};
+struct FunctionParameters<R (*)(Ps...) noexcept> : FunctionParameters<R (*)(Ps...)> {};
 
 template <class M>
-struct ParametersOfMember {
+struct MemberParameters {
   using type = void;
 };
 template <class R, class C, class... Ps>
-struct ParametersOfMember<R (C::*)(Ps...)> : ParametersOf<R (*)(Ps...)> {};
+struct MemberParameters<R (C::*)(Ps...)> : FunctionParameters<R (*)(Ps...)> {};
 template <class R, class C, class... Ps>
-struct ParametersOfMember<R (C::*)(Ps...) const> : ParametersOf<R (*)(Ps...)> {};
+struct MemberParameters<R (C::*)(Ps...) const> : FunctionParameters<R (*)(Ps...)> {};
 template <class R, class C, class... Ps>
-struct ParametersOfMember<R (C::*)(Ps...) noexcept> : ParametersOf<R (*)(Ps...)> {};
+struct MemberParameters<R (C::*)(Ps...) noexcept> : FunctionParameters<R (*)(Ps...)> {};
 template <class R, class C, class... Ps>
-struct ParametersOfMember<R (C::*)(Ps...) const noexcept> : ParametersOf<R (*)(Ps...)> {};
+struct MemberParameters<R (C::*)(Ps...) const noexcept> : FunctionParameters<R (*)(Ps...)> {};
 
 template <class F>
 requires requires { &F::operator(); }
-struct ParametersOf<F> : ParametersOfMember<decltype(&F::operator())> {};
+struct FunctionParameters<F> : MemberParameters<decltype(&F::operator())> {};
 
 template <class F>
 inline constexpr std::size_t kArity = 0;
@@ -84,8 +84,8 @@ struct KeptTypesOf;
 template <class F, std::size_t... I, class... Given>
 struct KeptTypesOf<F, std::index_sequence<I...>, Given...> {
   template <class Given1, std::size_t Index>
-  using Kept =
-      typename decltype(kept_type<Given1, typename ParametersOf<F>::type, Index, sizeof...(Given)>())::type;
+  using Kept = typename decltype(kept_type<Given1, typename FunctionParameters<F>::type, Index,
+                                           sizeof...(Given)>())::type;
   // A function that insists on `const char*` gets what it was given.
   using type =
       std::conditional_t<kCallableWith<F, Kept<Given, I>...>, Types<Kept<Given, I>...>, Types<Given...>>;

@@ -26,18 +26,18 @@ class ArgumentError : public std::invalid_argument {
 namespace detail {
 
 /// What numbers and texts of all types boil down to; nothing for other types.
-using Plain =
+using PlainValue =
     std::variant<std::monostate, bool, long long, unsigned long long, long double, std::string_view>;
 
 /// One argument: an object of a type that was forgotten, which its taker may move from.
 struct OfferedArgument {
   const std::type_info* type = nullptr;
   void* object = nullptr;
-  Plain plain;
+  PlainValue plain;
 };
 
 template <class T>
-Plain plain_of(const T& value) {
+PlainValue plain_value_of(const T& value) {
   if constexpr (std::is_same_v<T, bool>) {
     return value;
   } else if constexpr (std::is_integral_v<T> && std::is_signed_v<T>) {
@@ -108,7 +108,7 @@ void with_offered(Use&& use, Args&&... args) {
       [&use](auto&... each) {
         const std::array<OfferedArgument, sizeof...(Args)> offered = {
             OfferedArgument{&typeid(std::remove_reference_t<decltype(each)>),
-                            static_cast<void*>(std::addressof(each)), plain_of(each)}...};
+                            static_cast<void*>(std::addressof(each)), plain_value_of(each)}...};
         use(OfferedArguments(offered));
       },
       kept);

@@ -23,18 +23,18 @@ namespace detail {
 std::stop_token token_of_caller();
 
 /// A function and its arguments, neither of which changes any more.
-class BoundCall {
+class FunctionCall {
  public:
-  virtual ~BoundCall() = default;
+  virtual ~FunctionCall() = default;
   virtual Value call() const = 0;
   /// The same function with other arguments. Throws `ArgumentError`.
-  virtual std::shared_ptr<const BoundCall> with(const std::string& function,
-                                                const OfferedArguments& offered) const = 0;
+  virtual std::shared_ptr<const FunctionCall> with(const std::string& function,
+                                                   const OfferedArguments& offered) const = 0;
 };
 
 // The function is shared: by the calls, by the handle that calls it directly, by all threads.
 template <class F, class... Args>
-class BoundCallOf final : public BoundCall {
+class FunctionCallOf final : public FunctionCall {
   static_assert(
       kCallableWith<F, Args...>,
       "the function cannot be called with these arguments (they are kept, and passed as constants or "
@@ -42,7 +42,7 @@ class BoundCallOf final : public BoundCall {
 
  public:
   template <class... Given>
-  explicit BoundCallOf(std::shared_ptr<F> f, Given&&... given)
+  explicit FunctionCallOf(std::shared_ptr<F> f, Given&&... given)
       : f_(std::move(f)), args_(std::forward<Given>(given)...) {}
 
   Value call() const override {
@@ -63,18 +63,18 @@ class BoundCallOf final : public BoundCall {
         args_);
   }
 
-  std::shared_ptr<const BoundCall> with(const std::string& function,
-                                        const OfferedArguments& offered) const override {
+  std::shared_ptr<const FunctionCall> with(const std::string& function,
+                                           const OfferedArguments& offered) const override {
     offered.check_count(function, sizeof...(Args));
     return with_each(function, offered, std::index_sequence_for<Args...>());
   }
 
  private:
   template <std::size_t... I>
-  std::shared_ptr<const BoundCall> with_each(const std::string& function, const OfferedArguments& offered,
-                                             std::index_sequence<I...>) const {
+  std::shared_ptr<const FunctionCall> with_each(const std::string& function, const OfferedArguments& offered,
+                                                std::index_sequence<I...>) const {
     (void)function, (void)offered;  // of a function without arguments
-    return std::make_shared<const BoundCallOf>(f_, offered.template as<Args>(I, function)...);
+    return std::make_shared<const FunctionCallOf>(f_, offered.template as<Args>(I, function)...);
   }
 
   const std::shared_ptr<F> f_;
@@ -85,22 +85,22 @@ class BoundCallOf final : public BoundCall {
 class FunctionCell {
  public:
   /// Throws `std::invalid_argument` if the name is empty.
-  FunctionCell(std::string name, std::shared_ptr<const BoundCall> call);
+  FunctionCell(std::string name, std::shared_ptr<const FunctionCall> call);
   const std::string& name() const noexcept { return name_; }
-  std::shared_ptr<const BoundCall> call() const;
-  void replace(std::shared_ptr<const BoundCall> call);
+  std::shared_ptr<const FunctionCall> call() const;
+  void replace(std::shared_ptr<const FunctionCall> call);
 
  private:
   const std::string name_;
   mutable Mutex mutex_;
-  std::shared_ptr<const BoundCall> call_ TG_GUARDED_BY(mutex_);
+  std::shared_ptr<const FunctionCall> call_ TG_GUARDED_BY(mutex_);
 };
 
 template <class F, class... Given>
-std::shared_ptr<const BoundCall> bind_call(std::shared_ptr<F> f, Given&&... given) {
+std::shared_ptr<const FunctionCall> bind_call(std::shared_ptr<F> f, Given&&... given) {
   using Kept = KeptTypes<F, std::decay_t<Given>...>;
   return [&]<class... Args>(Types<Args...>) {
-    return std::make_shared<const BoundCallOf<F, Args...>>(std::move(f), std::forward<Given>(given)...);
+    return std::make_shared<const FunctionCallOf<F, Args...>>(std::move(f), std::forward<Given>(given)...);
   }(Kept());
 }
 

@@ -62,15 +62,15 @@ concept MapLike = SetLike<T> && requires {
 };
 
 template <class T>
-inline constexpr bool kIsOptional = false;
+inline constexpr bool kIsOptionalValue = false;
 template <class T>
-inline constexpr bool kIsOptional<std::optional<T>> = true;
+inline constexpr bool kIsOptionalValue<std::optional<T>> = true;
 template <class T>
-inline constexpr bool kIsTuple = false;
+inline constexpr bool kIsTupleValue = false;
 template <class... Ts>
-inline constexpr bool kIsTuple<std::tuple<Ts...>> = true;
+inline constexpr bool kIsTupleValue<std::tuple<Ts...>> = true;
 template <class A, class B>
-inline constexpr bool kIsTuple<std::pair<A, B>> = true;
+inline constexpr bool kIsTupleValue<std::pair<A, B>> = true;
 
 template <class T>
 void print(std::string& out, const T& value);
@@ -117,13 +117,13 @@ void print(std::string& out, const T& value) {
     out += "nullptr";
   } else if constexpr (std::same_as<T, std::nullopt_t>) {
     out += "nullopt";
-  } else if constexpr (kIsOptional<T>) {
+  } else if constexpr (kIsOptionalValue<T>) {
     if (value) {
       print(out, *value);
     } else {
       out += "nullopt";
     }
-  } else if constexpr (kIsTuple<T>) {
+  } else if constexpr (kIsTupleValue<T>) {
     out += '(';
     std::apply(
         [&out](const auto&... parts) {
