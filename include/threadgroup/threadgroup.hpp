@@ -5,7 +5,10 @@
 #include <threadgroup/base/version.hpp>
 #include <threadgroup/group/condition.hpp>
 #include <threadgroup/group/thread_group.hpp>
+#include <threadgroup/observe/progress.hpp>
 #include <threadgroup/registry/execute.hpp>
+#include <threadgroup/registry/map.hpp>
+#include <threadgroup/registry/retry.hpp>
 #include <threadgroup/result/as_completed.hpp>
 #include <threadgroup/result/errors.hpp>
 #include <threadgroup/result/function.hpp>

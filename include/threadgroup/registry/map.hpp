@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// One function over all elements of a range, and a race of several functions.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <ranges>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <threadgroup/group/thread_group.hpp>
+#include <threadgroup/result/as_completed.hpp>
+#include <threadgroup/result/result_list.hpp>
+#include <threadgroup/tree/thread_utils.hpp>
+
+namespace tg {
+
+/// Calls `f(element)` for each element, as tasks of the group, and returns the results in order.
+///
+///     std::vector<Answer> answers = tg::map(group, urls, fetch);
+///
+/// Each task has a copy of its element. It waits for all; then throws `FunctionFailures` ("item 17") if any
+/// failed, and `TaskSkipped` if the group was told to stop first. Throws `WaitInterrupted` as soon as the
+/// caller's own group is told to stop. In a task of the same group it lends the task's place. A function that
+/// returns nothing gives nothing.
+template <std::ranges::input_range Range, class F>
+auto map(ThreadGroup& group, Range&& range, F f) {
+  using Element = std::decay_t<std::ranges::range_reference_t<Range>>;
+  using R = std::decay_t<std::invoke_result_t<F&, Element&>>;
+  const auto shared =
+      std::make_shared<F>(std::move(f));  // the tasks may outlive this call, see WaitInterrupted
+  std::vector<TaskHandle<R>> tasks;
+  if constexpr (std::ranges::sized_range<Range>)
+    tasks.reserve(static_cast<std::size_t>(std::ranges::size(range)));
+  for (auto&& element : range) {
+    tasks.push_back(
+        group.add_task([shared, element = Element(std::forward<decltype(element)>(element))]() mutable -> R {
+          return std::invoke(*shared, element);
+        }));
+  }
+  for (const auto& task : tasks) {
+    if (!task.wait()) task.get();  // interrupted: throws
+  }
+  std::vector<Failure> failures;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    if (tasks[i].status() != TaskStatus::failed) continue;
+    failures.push_back({"item " + std::to_string(i), tasks[i].exception()});
+    detail::SlotOf::get(tasks[i])->claim_failure();
+  }
+  throw_function_failures(group.path(), std::move(failures));
+  if constexpr (std::is_void_v<R>) {
+    for (const auto& task : tasks) task.get();
+  } else {
+    std::vector<R> results;
+    results.reserve(tasks.size());
+    for (const auto& task : tasks) {
+      detail::SlotOf::get(task)->wait_for_success();                      // skipped: throws
+      results.push_back(std::move(detail::SlotOf::get(task)->stored()));  // nobody else has a handle
+    }
+    return results;
+  }
+}
+
+/// The same in a group of its own, with at most so many threads.
+template <std::ranges::input_range Range, class F>
+requires(!std::is_same_v<std::remove_cvref_t<Range>, ThreadGroup>) auto map(Range&& range, F f,
+                                                                            std::size_t max_workers = 32) {
+  ThreadGroup group("map", {.max_concurrent_threads = max_workers});
+  return map(group, std::forward<Range>(range), std::move(f));
+}
+
+namespace detail {
+template <class F>
+auto quorum_of(std::size_t k, std::vector<F> all) {
+  using R = std::decay_t<typename CallResult<F>::type>;
+  static_assert(!std::is_void_v<R>, "a race for nothing: let the functions return something");
+  if (k == 0 || k > all.size()) {
+    throw std::invalid_argument("quorum of " + std::to_string(k) + " out of " + std::to_string(all.size()) +
+                                " functions: at least 1, and not more than there are");
+  }
+  const std::size_t count = all.size();
+  ThreadGroup group("quorum", {.max_concurrent_threads = count});
+  std::vector<TaskHandle<R>> tasks;
+  for (std::size_t i = 0; i < count; ++i)
+    tasks.push_back(group.add_task(TaskName{"candidate " + std::to_string(i + 1)}, std::move(all[i])));
+
+  std::vector<TaskHandle<R>> won;
+  std::size_t lost = 0;
+  auto ended = tg::as_completed(tasks);
+  while (won.size() < k && lost <= count - k) {
+    TaskHandle<R>* const task = ended.next();
+    if (task == nullptr) break;
+    if (task->status() == TaskStatus::succeeded) {
+      won.push_back(*task);
+    } else {
+      ++lost;
+    }
+  }
+  const bool enough = won.size() == k;
+  group.set_event(ReasonKind::condition_met,
+                  enough ? "enough of them succeeded" : "too few of them can succeed");
+  std::vector<Failure> failures = group.wait_idle().failures;
+  if (!enough) {
+    const auto skipped = std::find_if(tasks.begin(), tasks.end(),
+                                      [](const auto& t) { return t.status() == TaskStatus::skipped; });
+    if (failures.empty() && skipped != tasks.end()) skipped->get();
+    if (ended.interrupted()) throw WaitInterrupted("quorum", *thread_utils::reason());
+    throw_function_failures(group.path(), std::move(failures));
+  }
+  std::vector<R> results;
+  for (const auto& task : won) results.push_back(std::move(detail::SlotOf::get(task)->stored()));
+  return results;
+}
+}  // namespace detail
+
+/// Runs all functions at once, returns the results of the first `k` that succeed, in the order in which they
+/// came, and tells the others to stop.
+///
+///     std::vector<Ack> acks = tg::quorum(2, std::vector<std::function<Ack()>>{to_a, to_b, to_c});
+///
+/// It returns when the others have ended, too, so these do well to be event-aware; what they still throw is
+/// dropped. The functions are tasks of a group of their own below the caller's: stopping them does not touch
+/// the caller's group. When fewer than `k` can still succeed, the rest is told to stop, and
+/// `FunctionFailures`
+/// ("candidate 2") holds what was thrown; if the caller's group was told to stop first, it is `TaskSkipped`
+/// or `WaitInterrupted`. Throws `std::invalid_argument` if `k` is 0 or more than there are functions.
+template <std::ranges::input_range Range>
+auto quorum(std::size_t k, Range&& functions) {
+  std::vector<std::decay_t<std::ranges::range_reference_t<Range>>> all;
+  for (auto&& f : functions) all.push_back(std::forward<decltype(f)>(f));
+  return detail::quorum_of(k, std::move(all));
+}
+
+namespace detail {
+/// Makes functions of different types alike, whether they take a token or not.
+template <class R, class F>
+struct Candidate {
+  F f;
+  R operator()(std::stop_token token) {
+    if constexpr (std::is_invocable_v<F&, std::stop_token>) {
+      return std::invoke(f, std::move(token));
+    } else {
+      return std::invoke(f);
+    }
+  }
+};
+}  // namespace detail
+
+/// The first success of several: `quorum` of one.
+///
+///     Page page = tg::first_of(from_mirror_a, from_mirror_b);      Page page =
+///     tg::first_of(list_of_mirrors);
+template <std::ranges::input_range Range>
+auto first_of(Range&& functions) {
+  auto results = quorum(1, std::forward<Range>(functions));
+  return std::move(results.front());
+}
+template <class F, class... Fs>
+requires(!std::ranges::range<F>) auto first_of(F first, Fs... rest) {
+  using R = std::common_type_t<std::decay_t<typename detail::CallResult<F>::type>,
+                               std::decay_t<typename detail::CallResult<Fs>::type>...>;
+  std::vector<UniqueFunction<R(std::stop_token)>> functions;
+  functions.push_back(detail::Candidate<R, F>{std::move(first)});
+  (functions.push_back(detail::Candidate<R, Fs>{std::move(rest)}), ...);
+  auto results = detail::quorum_of(1, std::move(functions));
+  return std::move(results.front());
+}
+
+}  // namespace tg

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether to try again, and when.
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <stdexcept>
+
+#include <threadgroup/registry/retry.hpp>
+
+namespace tg::detail {
+
+void check(const RetryOptions& options) {
+  if (options.max_tries == 0) throw std::invalid_argument("with_retries: max_tries is 0; give at least 1");
+  if (!(options.factor >= 1)) throw std::invalid_argument("with_retries: the factor must be at least 1");
+  if (!(options.jitter >= 0 && options.jitter <= 1))
+    throw std::invalid_argument("with_retries: the jitter must be from 0 to 1");
+}
+
+Duration retry_delay(const RetryOptions& options, std::size_t failed_tries, double chance) {
+  const auto first = static_cast<double>(std::max(options.first_delay, Duration()).nanos());
+  const auto longest = static_cast<double>(std::max(options.max_delay, Duration()).nanos());
+  const double full =
+      std::min(longest, first * std::pow(options.factor, static_cast<double>(failed_tries - 1)));
+  return std::chrono::duration<double, std::nano>(full * (1 - options.jitter * (1 - chance)));
+}
+
+// The mixing of splitmix64 (S. Vigna) over a counter: good enough to keep callers from trying in step.
+double random_chance() noexcept {
+  static std::atomic<std::uint64_t> counter{static_cast<std::uint64_t>(runtime::now().nanos())};
+  std::uint64_t z = counter.fetch_add(0x9e3779b97f4a7c15ULL, std::memory_order_relaxed);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+  return static_cast<double>((z ^ (z >> 31)) >> 11) / 9007199254740992.0;  // 2^53
+}
+
+bool wait_for_next_try(const RetryOptions& options, std::size_t failed_tries, TimePoint limit,
+                       const std::exception_ptr& failure) {
+  if (failed_tries >= options.max_tries) return false;
+  if (options.retry_if && !options.retry_if(failure)) return false;
+  const Duration delay = retry_delay(options, failed_tries, random_chance());
+  if (runtime::after(delay) > limit) return false;  // rather now than after a sleep for nothing
+  return thread_utils::event_aware_sleep(delay);
+}
+
+}  // namespace tg::detail
