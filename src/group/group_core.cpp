@@ -60,7 +60,7 @@ void GroupCore::on_event_set() noexcept {
     source = stop_source_;
   }
   source.request_stop();  // runs the callbacks of users: no lock is held
-  pool_.skip_pending();
+  pool_.skip_pending(event().reason());
 }
 
 }  // namespace tg::detail

@@ -160,6 +160,17 @@ bool ThreadGroup::set_event(ReasonKind kind, std::string message, SourceLocation
   return Forest::instance().set_event(*core_, detail::reason_from_here(kind, std::move(message), where));
 }
 
+std::size_t ThreadGroup::clear_pending(std::string message, SourceLocation where) {
+  core_->check_process("clear_pending");
+  if (message.empty()) message = "the pending tasks were cleared";
+  Reason reason = detail::reason_from_here(ReasonKind::requested, std::move(message), where);
+  reason.origin = id();
+  reason.origin_path = path();
+  reason.when = runtime::now();
+  return core_->pool().skip_pending(
+      detail::ReasonPointer::adopt(new detail::SharedReason(std::move(reason))));
+}
+
 std::optional<Reason> ThreadGroup::reason() const {
   const detail::ReasonPointer reason = core_->event().reason();
   if (!reason) return std::nullopt;

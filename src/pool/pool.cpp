@@ -58,7 +58,7 @@ void Pool::add(Task& task) {
       lock.unlock();
       TaskList one;
       one.push(task);
-      end_unrun(one, nullptr);
+      end_unrun(one, node_.event().reason(), nullptr);
       return;
     }
     queue_.push(task);
@@ -105,7 +105,7 @@ bool Pool::start_worker_for(std::uint64_t own, std::exception_ptr& error) noexce
   }
   place_waiters_.release_all();            // the reserved place is free again
   if (taken_back) wake_waiters(idle_now);  // a join may have seen the task that now never was
-  if (!lost.empty()) end_unrun(lost, error);
+  if (!lost.empty()) end_unrun(lost, {}, error);
   node_.release();
   return !taken_back;
 }
@@ -132,12 +132,13 @@ void Pool::count_done_locked(Task& task, TaskStatus status, TaskList& stale) noe
 }
 
 // Ends tasks that are counted as pending and in no queue: they fail with the error if there is one, else they
-// are skipped.
-void Pool::end_unrun(TaskList tasks, const std::exception_ptr& error) noexcept {
-  const ReasonPointer reason = node_.event().reason();
+// are skipped for the reason. Says how many.
+std::size_t Pool::end_unrun(TaskList tasks, const ReasonPointer& reason, const std::exception_ptr& error) noexcept {
   bool idle_now = false;
+  std::size_t count = 0;
   TaskList stale;
   while (Task* task = tasks.pop()) {
+    ++count;
     const TaskStatus status = error ? task->fail(error) : task->skip(reason);
     if (status == TaskStatus::failed) {
       stop_on_failure(*task);
@@ -151,15 +152,16 @@ void Pool::end_unrun(TaskList tasks, const std::exception_ptr& error) noexcept {
   }
   wake_waiters(idle_now);
   while (Task* task = stale.pop()) task->release();
+  return count;
 }
 
-void Pool::skip_pending() noexcept {
+std::size_t Pool::skip_pending(const ReasonPointer& reason) noexcept {
   TaskList tasks;
   {
     MutexLock lock(mutex_);
     tasks = queue_.take_all();
   }
-  if (!tasks.empty()) end_unrun(tasks, nullptr);
+  return tasks.empty() ? 0 : end_unrun(tasks, reason, nullptr);
 }
 
 void Pool::stop_on_failure(const Task& task) noexcept try {
@@ -283,6 +285,8 @@ void Pool::work() noexcept {
   const bool hand_over = reclaiming_ > 0;
   lock.unlock();
 
+  // Before anybody is woken: what the worker kept from task to task is what the woken will want.
+  if (flow.before_idle != nullptr) std::exchange(flow.before_idle, nullptr)(flow);
   if (hand_over) place_waiters_.release_all();
   if (idle_now) idle_waiters_.release_all();
   // The group may be gone from the forest by now, and the destructors to come are the user's: what these make

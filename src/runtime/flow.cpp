@@ -47,6 +47,7 @@ class FlowPool {
     flow->event = nullptr;
     flow->root = nullptr;
     flow->on_thread_exit = nullptr;
+    flow->before_idle = nullptr;
     tg::detail::MutexLock lock(mutex_);
     flow->next_free_ = free_;
     free_ = flow;

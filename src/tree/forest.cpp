@@ -329,13 +329,13 @@ void Forest::set_exit_grace(Duration grace) {
 
 void Forest::at_exit() { instance().finish_process(); }
 
-// Tells what is left to stop, waits for it within the grace, and names what does not stop. Nothing is killed
-// here: the process goes on exiting, and the system ends the threads with it.
+// Nothing is killed here: the process goes on exiting, and the system ends the threads with it.
 void Forest::finish_process() noexcept try {
   std::vector<Node*> left;
   TimePoint deadline;
   {
     MutexLock lock(mutex_);
+    if (std::exchange(finished_, true)) return;
     deadline = runtime::after(exit_grace_);
     for (NodeCore* root = first_root_; root != nullptr; root = root->next_sibling) {
       std::size_t depth = 0;

@@ -135,6 +135,9 @@ class ThreadGroup {
   bool set_event(std::string message = {}, SourceLocation where = SourceLocation::current());
   bool set_event(ReasonKind kind, std::string message, SourceLocation where = SourceLocation::current());
   bool set_event_for_child_tasks(std::string message = {}, SourceLocation where = SourceLocation::current());
+  /// Skips the tasks that have not begun, and says how many; those that run are told nothing, and the group
+  /// goes on.
+  std::size_t clear_pending(std::string message = {}, SourceLocation where = SourceLocation::current());
   bool event_is_set() const noexcept { return core_->event().is_set(); }
   std::optional<Reason> reason() const;
   /// A token that is told to stop when the event is set.

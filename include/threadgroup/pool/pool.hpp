@@ -53,8 +53,8 @@ class Pool {
   /// Takes the task over, and runs or skips it. Throws `std::system_error` or `std::bad_alloc` if there is no
   /// worker and none can be started; then the task is still the caller's.
   void add(Task& task);
-  /// Skips whatever has not started. The node's event is set.
-  void skip_pending() noexcept;
+  /// Skips whatever has not started, and says how many.
+  std::size_t skip_pending(const ReasonPointer& reason) noexcept;
 
   std::size_t bound() const noexcept { return bound_; }
   bool idle() const;
@@ -94,7 +94,7 @@ class Pool {
   void count_done_locked(Task& task, TaskStatus status, TaskList& stale) noexcept TG_REQUIRES(mutex_);
   void start_worker() noexcept;
   bool start_worker_for(std::uint64_t own, std::exception_ptr& error) noexcept;
-  void end_unrun(TaskList tasks, const std::exception_ptr& error) noexcept;
+  std::size_t end_unrun(TaskList tasks, const ReasonPointer& reason, const std::exception_ptr& error) noexcept;
   void stop_on_failure(const Task& task) noexcept;
   void wake_waiters(bool idle) noexcept;
   void forget_name(Worker& worker) noexcept;

@@ -46,6 +46,7 @@ class Flow {
   void* event = nullptr;                    // the event that tells this task to stop
   void* root = nullptr;                     // the tree that this thread roots
   void (*on_thread_exit)(Flow&) = nullptr;  // called once as the thread ends
+  void (*before_idle)(Flow&) = nullptr;     // set by a task; called once when its worker finds no further one
 
  private:
   friend class FlowPool;

@@ -58,6 +58,9 @@ class Forest {
   ForestSnapshot snapshot() const;
 
   void set_exit_grace(Duration grace);
+  /// Tells what is left to stop, waits for it within the grace, and names on stderr what does not stop. Only
+  /// the first call does anything: the end of the process makes it, or a runtime that has to end earlier.
+  void finish_process() noexcept;
 
  private:
   Forest();
@@ -75,13 +78,13 @@ class Forest {
   void append_snapshot_locked(Node& top, ForestSnapshot& out) const TG_REQUIRES(mutex_);
   static void forget_thread(runtime::Flow& flow);
   static void at_exit();
-  void finish_process() noexcept;
 
   mutable Mutex mutex_;
   NodeCore* first_root_ TG_GUARDED_BY(mutex_) = nullptr;  // linked through the siblings' links
   NodeCores cores_;                                       // see there for what the lock guards
   ThreadRoot* main_root_ TG_GUARDED_BY(mutex_) = nullptr;
   std::uint64_t last_id_ TG_GUARDED_BY(mutex_) = 0;
+  bool finished_ TG_GUARDED_BY(mutex_) = false;
   Duration exit_grace_ TG_GUARDED_BY(mutex_) = Duration::from_nanos(2'000'000'000);
 };
 

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Looking at a condition from a wait of the C++ side.
+#include <algorithm>
+
+#include "condition.hpp"
+
+namespace tg::python {
+
+namespace {
+bool look(const py::object& predicate) {
+  PyObject* const answer = calling_python([&] { return PyObject_CallNoArgs(predicate.ptr()); });
+  if (answer == nullptr) throw PythonError::fetch();
+  const Ref owned = Ref::steal(answer);
+  const int truth = calling_python([&] { return PyObject_IsTrue(answer); });
+  if (truth < 0) throw PythonError::fetch();
+  return truth == 1;
+}
+}  // namespace
+
+WaitStatus wait_for_condition(const py::object& predicate, Duration timeout, Duration interval, bool stop_when_idle,
+                              FunctionRef<std::uint64_t()> changes, ConditionWait wait) {
+  constexpr Duration kSlice = Duration::from_nanos(20'000'000);
+  const bool on_main = runtime::Flow::current().is_main();
+  const TimePoint deadline = runtime::after(timeout);
+  ConditionOptions options;
+  options.stop_when_idle = stop_when_idle;
+  // On the main thread the C++ side comes by more often than asked, for the sake of signals; the predicate is called
+  // only when it is due.
+  options.interval = on_main && interval > Duration() ? std::min(interval, kSlice) : interval;
+  TimePoint due;
+  std::uint64_t seen = 0;
+
+  PyThreadState* const state = PyEval_SaveThread();
+  const auto predicate_on_cpp_side = [&] {
+    take_back(state);
+    struct GiveAway {
+      ~GiveAway() { PyEval_SaveThread(); }
+    } give_away;
+    if (on_main) check_signals();
+    const TimePoint now = runtime::now();
+    const std::uint64_t current = changes();
+    if (on_main && now < due && current == seen && now < deadline) return false;
+    seen = current;
+    due = runtime::after(interval);
+    return look(predicate);
+  };
+  std::exception_ptr error;
+  WaitStatus status = WaitStatus::timed_out;
+  try {
+    status = wait(predicate_on_cpp_side, timeout, options);
+  } catch (...) {
+    error = std::current_exception();
+  }
+  take_back(state);
+  if (error) std::rethrow_exception(error);
+  return status;
+}
+
+}  // namespace tg::python

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Values, errors and signals.
+#include <cmath>
+#include <system_error>
+
+#include "convert.hpp"
+#include <threadgroup/base/errors.hpp>
+
+namespace tg::python {
+
+Duration to_duration(PyObject* seconds) {
+  if (seconds == nullptr || seconds == Py_None) return Duration::max();
+  double value = 0;
+  if (PyObject_HasAttrString(seconds, "total_seconds") != 0) {
+    value = py::handle(seconds).attr("total_seconds")().cast<double>();
+  } else {
+    value = PyFloat_AsDouble(seconds);
+    if (value == -1.0 && PyErr_Occurred() != nullptr) throw py::error_already_set();
+  }
+  if (std::isnan(value)) throw py::value_error("a time in seconds cannot be NaN");
+  return Duration(std::chrono::duration<double>(value));
+}
+
+py::object type_named(const char* name) { return py::module_::import("threadgroup_core._types").attr(name); }
+
+namespace {
+double seconds(Duration d) { return static_cast<double>(d.nanos()) / 1e9; }
+
+py::object raised_as(const char* type, const char* what) { return type_named(type)(what); }
+}  // namespace
+
+py::object to_python(const Reason& reason) {
+  return type_named("Reason")(type_named("ReasonKind")(to_string(reason.kind)), reason.message, reason.origin.value,
+                              reason.origin_path, reason.task ? py::object(py::str(*reason.task)) : py::none(),
+                              to_python(reason.exception), reason.str());
+}
+py::object to_python(const std::optional<Reason>& reason) { return reason ? to_python(*reason) : py::none(); }
+py::object to_python(TaskStatus status) { return type_named("TaskStatus")(to_string(status)); }
+py::object to_python(WaitStatus status) { return type_named("WaitStatus")(to_string(status)); }
+
+py::object to_python(const GroupStatistics& c) {
+  return type_named("GroupStatistics")(c.pending, c.running, c.succeeded, c.failed, c.skipped, c.threads);
+}
+
+py::list to_python(const std::vector<Failure>& failures) {
+  const py::object type = type_named("Failure");
+  py::list list;
+  for (const Failure& failure : failures) list.append(type(failure.task, to_python(failure.exception)));
+  return list;
+}
+
+py::object to_python(const JoinResult& result) {
+  const py::object type = type_named("RunningTask");
+  py::list running;
+  for (const RunningTask& task : result.running) running.append(type(task.name, seconds(task.running_for)));
+  return type_named("JoinResult")(result.timed_out, result.event_set, result.pending, running,
+                                  to_python(result.failures), result.str());
+}
+
+py::object to_python(const std::exception_ptr& error) {
+  if (!error) return py::none();
+  try {
+    std::rethrow_exception(error);
+  } catch (const PythonError& e) {
+    return py::reinterpret_borrow<py::object>(e.exception());
+  } catch (py::error_already_set& e) {
+    return e.value();
+  } catch (const TaskSkipped& e) {
+    return raised_as("TaskSkipped", e.what());
+  } catch (const WaitInterrupted& e) {
+    return raised_as("WaitInterrupted", e.what());
+  } catch (const NoGroupError& e) {
+    return raised_as("NoGroupError", e.what());
+  } catch (const ForkedError& e) {
+    return raised_as("ForkedError", e.what());
+  } catch (const std::system_error& e) {
+    if (e.code() == std::errc::resource_deadlock_would_occur) return raised_as("DeadlockError", e.what());
+    return py::reinterpret_borrow<py::object>(PyExc_RuntimeError)(e.what());
+  } catch (const std::bad_alloc&) {
+    return py::reinterpret_borrow<py::object>(PyExc_MemoryError)();
+  } catch (const std::invalid_argument& e) {
+    return py::reinterpret_borrow<py::object>(PyExc_ValueError)(e.what());
+  } catch (const std::exception& e) {
+    return py::reinterpret_borrow<py::object>(PyExc_RuntimeError)(e.what());
+  } catch (...) {
+    return py::reinterpret_borrow<py::object>(PyExc_RuntimeError)(describe_exception(error));
+  }
+}
+
+void set_error(const std::exception_ptr& error) noexcept {
+  try {
+    std::rethrow_exception(error);
+  } catch (const PythonError& e) {
+    e.restore();
+  } catch (py::error_already_set& e) {
+    e.restore();
+  } catch (...) {
+    try {
+      const py::object exception = to_python(error);
+      PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.ptr())), exception.ptr());
+    } catch (...) {  // Python could not make the exception: say what can be said without it
+      PyErr_SetString(PyExc_RuntimeError, "threadgroup_core: an error could not be translated");
+    }
+  }
+}
+
+void set_error_from_current() noexcept { set_error(std::current_exception()); }
+
+void check_signals() {
+  if (calling_python([] { return PyErr_CheckSignals(); }) == 0) return;
+  py::error_already_set error;
+  if (error.matches(PyExc_KeyboardInterrupt)) {
+    // Not the lock: skipping pending calls destroys Python objects, which takes it.
+    without_gil([] { ThreadEventsController::instance().set_all_events(ReasonKind::signal, "KeyboardInterrupt", {}); });
+  }
+  throw error;
+}
+
+}  // namespace tg::python

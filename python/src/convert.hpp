@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Values and errors between C++ and Python, and waits that Ctrl-C can end.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <exception>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "call.hpp"
+#include "gil.hpp"
+#include <threadgroup/runtime/clock.hpp>
+#include <threadgroup/runtime/flow.hpp>
+
+namespace tg::python {
+
+namespace py = pybind11;
+
+/// Seconds as a number, or a timedelta; None is for ever.
+Duration to_duration(PyObject* seconds);
+
+/// A class of threadgroup_core._types.
+py::object type_named(const char* name);
+py::object to_python(const Reason& reason);
+py::object to_python(const std::optional<Reason>& reason);
+py::object to_python(TaskStatus status);
+py::object to_python(WaitStatus status);
+py::object to_python(const GroupStatistics& counts);
+py::object to_python(const JoinResult& result);
+py::list to_python(const std::vector<Failure>& failures);
+/// The Python exception behind a C++ one; one of the library's own becomes its Python counterpart.
+py::object to_python(const std::exception_ptr& error);
+/// Raises it in Python: sets the error indicator.
+void set_error(const std::exception_ptr& error) noexcept;
+/// Sets the error indicator from the C++ exception that is being handled.
+void set_error_from_current() noexcept;
+
+/// Runs Python's signal handlers, on the main thread. If one raises KeyboardInterrupt, every group is told to stop. Throws
+/// what a handler raises.
+void check_signals();
+
+/// Calls `wait(duration)` without the interpreter's lock, until it says true or the time is up. On the main thread that is
+/// done in slices, with a look at signals between them; elsewhere in one.
+template <class Wait>
+bool wait_interruptibly(Duration timeout, Wait&& wait) {
+  constexpr Duration kSlice = Duration::from_nanos(20'000'000);
+  if (!runtime::Flow::current().is_main()) return without_gil([&] { return wait(timeout); });
+  const TimePoint deadline = runtime::after(timeout);
+  for (;;) {
+    const Duration left = deadline.is_never() ? Duration::max() : deadline - runtime::now();
+    const bool last = left <= kSlice;
+    if (without_gil([&] { return wait(last ? left : kSlice); })) return true;
+    check_signals();
+    if (last) return false;
+  }
+}
+
+}  // namespace tg::python

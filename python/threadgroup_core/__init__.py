@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Groups of threads that form trees and share a one-way stop event, on the C++ core of threadgroup.
+
+    from threadgroup_core import ThreadGroup, thread_utils
+
+    with ThreadGroup("Verifying Users", max_concurrent_threads=10) as group:
+        for user in users:
+            group.add_task(verify, user)
+        group.wait_for_condition(lambda: valid_users, timeout=600)   # then tells the rest to stop
+"""
+
+from __future__ import annotations
+
+import atexit as _atexit
+import os as _os
+import sys as _sys
+import traceback as _traceback
+
+from . import _core, _types, thread_utils
+from ._core import (
+    TaskHandle,
+    ThreadGroup,
+    set_all_events,
+    set_exit_grace,
+    set_unseen_failure_handler,
+    snapshot,
+    tree_text,
+)
+from ._executor import Executor
+from ._types import (
+    BaseExceptionGroup,
+    DeadlockError,
+    ExceptionGroup,
+    Failure,
+    ForkedError,
+    GroupStatistics,
+    JoinResult,
+    NodeSnapshot,
+    NoGroupError,
+    Reason,
+    ReasonKind,
+    RunningTask,
+    TaskFailures,
+    TaskSkipped,
+    TaskStatus,
+    WaitInterrupted,
+    WaitStatus,
+)
+
+__version__ = "0.1.0"
+__all__ = [
+    "BaseExceptionGroup",
+    "DeadlockError",
+    "ExceptionGroup",
+    "Executor",
+    "Failure",
+    "ForkedError",
+    "GroupStatistics",
+    "JoinResult",
+    "NoGroupError",
+    "NodeSnapshot",
+    "Reason",
+    "ReasonKind",
+    "RunningTask",
+    "TaskFailures",
+    "TaskHandle",
+    "TaskSkipped",
+    "TaskStatus",
+    "ThreadGroup",
+    "WaitInterrupted",
+    "WaitStatus",
+    "get_include",
+    "get_library_dir",
+    "set_all_events",
+    "set_exit_grace",
+    "set_unseen_failure_handler",
+    "snapshot",
+    "thread_utils",
+    "tree_text",
+]
+
+
+def get_include() -> str:
+    """The folder of the C++ headers, for extensions whose groups hang in the same tree."""
+    return _os.path.join(_os.path.dirname(_os.path.abspath(__file__)), "include")
+
+
+def get_library_dir() -> str:
+    """The folder of the C++ library that this package has loaded; such extensions link that one."""
+    return _os.path.dirname(_os.path.abspath(_core.__file__))
+
+
+def _report_unseen(path: str, task: str, exception: BaseException) -> None:
+    print(f"threadgroup: nobody saw that task '{task}' of group '{path}' failed:", file=_sys.stderr)
+    _traceback.print_exception(type(exception), exception, exception.__traceback__, file=_sys.stderr)
+
+
+set_unseen_failure_handler(_report_unseen)
+# After the threads that Python waits for, and before the interpreter goes.
+_atexit.register(_core._close)

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plain values that groups hand out, and the errors that they raise."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from dataclasses import dataclass, field
+from typing import Any, List, NamedTuple, Optional
+
+if sys.version_info < (3, 11):  # pragma: no cover - for older interpreters
+    class BaseExceptionGroup(BaseException):
+        """Several exceptions at once, where Python has no type of its own for that."""
+
+        def __init__(self, message: str, exceptions: "List[BaseException]") -> None:
+            super().__init__(message, exceptions)
+            self.message = message
+            self.exceptions = tuple(exceptions)
+
+        def __str__(self) -> str:
+            return f"{self.message} ({len(self.exceptions)} sub-exceptions)"
+
+    class ExceptionGroup(BaseExceptionGroup, Exception):
+        """The same, of exceptions that are all of type ``Exception``."""
+else:
+    from builtins import BaseExceptionGroup, ExceptionGroup
+
+
+class TaskStatus(str, enum.Enum):
+    """How far a task is. Each task ends as exactly one of the last three."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+    __str__ = str.__str__
+
+
+class WaitStatus(str, enum.Enum):
+    """How ``wait_for_condition`` ended. True exactly for ``CONDITION_MET``."""
+
+    CONDITION_MET = "condition_met"
+    EVENT_SET = "event_set"
+    TIMED_OUT = "timed_out"
+    GROUP_IDLE = "group_idle"
+
+    def __bool__(self) -> bool:
+        return self is WaitStatus.CONDITION_MET
+
+    __str__ = str.__str__
+
+
+class ReasonKind(str, enum.Enum):
+    """What set an event."""
+
+    REQUESTED = "requested"
+    CONDITION_MET = "condition_met"
+    FAILURE = "failure"
+    DEADLINE = "deadline"
+    DESTROYED = "destroyed"
+    SIGNAL = "signal"
+
+    __str__ = str.__str__
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a group was told to stop, and where that started."""
+
+    kind: ReasonKind
+    message: str
+    origin: int
+    origin_path: str
+    task: Optional[str]
+    exception: Optional[BaseException]
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class RunningTask(NamedTuple):
+    """A task that runs now, and for how many seconds it has."""
+
+    name: str
+    running_for: float
+
+
+class Failure(NamedTuple):
+    """A task that failed, and what it raised."""
+
+    task: str
+    exception: BaseException
+
+
+class GroupStatistics(NamedTuple):
+    """Each task that was ever added is in exactly one of the first five."""
+
+    pending: int
+    running: int
+    succeeded: int
+    failed: int
+    skipped: int
+    threads: int
+
+    @property
+    def done(self) -> int:
+        return self.succeeded + self.failed + self.skipped
+
+
+class NodeSnapshot(NamedTuple):
+    """One group, or the root of one thread, in a picture of the forest."""
+
+    id: int
+    parent: Optional[int]
+    depth: int
+    kind: str
+    name: str
+    event_is_set: bool
+    reason: Optional[Reason]
+    counts: GroupStatistics
+
+
+@dataclass
+class JoinResult:
+    """What a join says. It is true if everything is done."""
+
+    timed_out: bool = False
+    event_set: bool = False
+    pending: int = 0
+    running: List[RunningTask] = field(default_factory=list)
+    failures: List[Failure] = field(default_factory=list)
+    text: str = "done"
+
+    def __bool__(self) -> bool:
+        return not self.timed_out and not self.event_set
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class NoGroupError(RuntimeError):
+    """The call needs a group, and this thread runs no task of one."""
+
+
+class ForkedError(RuntimeError):
+    """A group, or the handle of an unfinished task, was used in a process forked from the one that made it."""
+
+
+class DeadlockError(RuntimeError):
+    """The wait would have been for the caller itself."""
+
+
+class TaskSkipped(RuntimeError):
+    """The result was asked for of a task that never ran: its group had been told to stop."""
+
+
+class WaitInterrupted(RuntimeError):
+    """The caller's own group was told to stop before the awaited result was there."""
+
+
+class TaskFailures(ExceptionGroup):  # type: ignore[type-arg]
+    """Several tasks failed: an exception group that also knows the tasks' names."""
+
+    failures: List[Failure] = []
+
+    def derive(self, excs: Any) -> "ExceptionGroup[Any]":
+        return ExceptionGroup(self.message, excs)
+
+
+def group_failures(path: str, failures: List[Failure]) -> BaseException:
+    """One exception for all of them: itself if it is the only one."""
+    if len(failures) == 1:
+        return failures[0].exception
+    names = ", ".join(f"'{f.task}'" for f in failures[:10])
+    more = f" and {len(failures) - 10} more" if len(failures) > 10 else ""
+    message = f"{len(failures)} tasks failed in group '{path}': {names}{more}"
+    exceptions = [f.exception for f in failures]
+    if not all(isinstance(e, Exception) for e in exceptions):
+        return BaseExceptionGroup(message, exceptions)
+    error = TaskFailures(message, exceptions)  # type: ignore[arg-type]
+    error.failures = failures
+    return error
