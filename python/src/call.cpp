@@ -28,7 +28,8 @@ Ref raised() {
 }
 }  // namespace
 
-// --- What was raised -----------------------------------------------------------------------------------------------
+// --- What was raised
+// -----------------------------------------------------------------------------------------------
 
 PythonError PythonError::fetch() { return PythonError(raised()); }
 
@@ -66,7 +67,8 @@ void PythonError::restore() const noexcept {
 #endif
 }
 
-// --- The call ------------------------------------------------------------------------------------------------------
+// --- The call
+// ------------------------------------------------------------------------------------------------------
 
 PyCall::PyCall(GroupState& group, PyObject* callable, PyObject* future, PyObject* const* stack,
                Py_ssize_t positional, PyObject* names)
@@ -130,15 +132,17 @@ void PyCall::drop_references() noexcept {
 Ref PyCall::call() noexcept {
   return Ref::steal(calling_python([this]() -> PyObject* {
     if (PyContext_Enter(context_) != 0) return nullptr;
-    PyObject* result = PyObject_Vectorcall(
-        callable_, places() + 1, static_cast<std::size_t>(positional_) | PY_VECTORCALL_ARGUMENTS_OFFSET, names_);
+    PyObject* result =
+        PyObject_Vectorcall(callable_, places() + 1,
+                            static_cast<std::size_t>(positional_) | PY_VECTORCALL_ARGUMENTS_OFFSET, names_);
     if (PyContext_Exit(context_) != 0) Py_CLEAR(result);
     return result;
   }));
 }
 
 Ref PyCall::operator()() {
-  if (!enter_worker(*group_)) throw std::runtime_error("the Python interpreter has ended");
+  const WorkerTurn turn(*group_);
+  if (!turn) throw std::runtime_error("the Python interpreter has ended");
   if (future_ == nullptr) {
     begun_ = true;
     Ref result = call();
@@ -152,11 +156,13 @@ Ref PyCall::operator()() {
 // False with an error set if the future itself did not work.
 bool PyCall::call_for_future() {
   const auto tell = [this](PyObject* name, PyObject* what) {
-    const Ref done = Ref::steal(calling_python([&] { return PyObject_CallMethodOneArg(future_, name, what); }));
+    const Ref done =
+        Ref::steal(calling_python([&] { return PyObject_CallMethodOneArg(future_, name, what); }));
     return done.get() != nullptr;
   };
   begun_ = true;
-  const Ref go = Ref::steal(calling_python([this] { return PyObject_CallMethodNoArgs(future_, name_begin); }));
+  const Ref go =
+      Ref::steal(calling_python([this] { return PyObject_CallMethodNoArgs(future_, name_begin); }));
   if (go.get() == nullptr) return false;
   if (go.get() != Py_True) return true;  // cancelled
   const Ref result = call();
@@ -170,7 +176,8 @@ bool init_call() {
   name_begin = PyUnicode_InternFromString("set_running_or_notify_cancel");
   name_set_result = PyUnicode_InternFromString("set_result");
   name_set_exception = PyUnicode_InternFromString("set_exception");
-  return name_cancel != nullptr && name_begin != nullptr && name_set_result != nullptr && name_set_exception != nullptr;
+  return name_cancel != nullptr && name_begin != nullptr && name_set_result != nullptr &&
+         name_set_exception != nullptr;
 }
 
 }  // namespace tg::python

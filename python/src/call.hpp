@@ -6,8 +6,8 @@
 #include <exception>
 #include <memory>
 
-#include "gil.hpp"
 #include <threadgroup/threadgroup.hpp>
+#include "gil.hpp"
 
 namespace tg::python {
 
@@ -35,13 +35,14 @@ class PythonError : public std::exception {
 
 /// A call that is made on a worker.
 ///
-/// With a future (`concurrent.futures.Future`) the outcome goes there; a call that is dropped unmade cancels it.
-/// Requires: built under the interpreter's lock; moved and destroyed anywhere.
+/// With a future (`concurrent.futures.Future`) the outcome goes there; a call that is dropped unmade cancels
+/// it. Requires: built under the interpreter's lock; moved and destroyed anywhere.
 class PyCall {
  public:
-  /// `stack` holds the positional arguments and then the values of `names` (a tuple, or null), as in a vectorcall.
-  PyCall(GroupState& group, PyObject* callable, PyObject* future, PyObject* const* stack, Py_ssize_t positional,
-         PyObject* names);
+  /// `stack` holds the positional arguments and then the values of `names` (a tuple, or null), as in a
+  /// vectorcall.
+  PyCall(GroupState& group, PyObject* callable, PyObject* future, PyObject* const* stack,
+         Py_ssize_t positional, PyObject* names);
   PyCall(PyCall&& other) noexcept;
   PyCall& operator=(PyCall&&) = delete;
   ~PyCall();
@@ -49,7 +50,8 @@ class PyCall {
   Ref operator()();
 
  private:
-  static constexpr Py_ssize_t kInside = 4;  // one is the spare place that a vectorcall wants before the first argument
+  static constexpr Py_ssize_t kInside =
+      4;  // one is the spare place that a vectorcall wants before the first argument
 
   PyObject** places() noexcept { return total_ < kInside ? inside_ : outside_; }
   Ref call() noexcept;

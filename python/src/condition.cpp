@@ -17,15 +17,15 @@ bool look(const py::object& predicate) {
 }
 }  // namespace
 
-WaitStatus wait_for_condition(const py::object& predicate, Duration timeout, Duration interval, bool stop_when_idle,
-                              FunctionRef<std::uint64_t()> changes, ConditionWait wait) {
+WaitStatus wait_for_condition(const py::object& predicate, Duration timeout, Duration interval,
+                              bool stop_when_idle, FunctionRef<std::uint64_t()> changes, ConditionWait wait) {
   constexpr Duration kSlice = Duration::from_nanos(20'000'000);
   const bool on_main = runtime::Flow::current().is_main();
   const TimePoint deadline = runtime::after(timeout);
   ConditionOptions options;
   options.stop_when_idle = stop_when_idle;
-  // On the main thread the C++ side comes by more often than asked, for the sake of signals; the predicate is called
-  // only when it is due.
+  // On the main thread the C++ side comes by more often than asked, for the sake of signals; the predicate is
+  // called only when it is due.
   options.interval = on_main && interval > Duration() ? std::min(interval, kSlice) : interval;
   TimePoint due;
   std::uint64_t seen = 0;

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <system_error>
 
-#include "convert.hpp"
 #include <threadgroup/base/errors.hpp>
+#include "convert.hpp"
 
 namespace tg::python {
 
@@ -30,8 +30,9 @@ py::object raised_as(const char* type, const char* what) { return type_named(typ
 }  // namespace
 
 py::object to_python(const Reason& reason) {
-  return type_named("Reason")(type_named("ReasonKind")(to_string(reason.kind)), reason.message, reason.origin.value,
-                              reason.origin_path, reason.task ? py::object(py::str(*reason.task)) : py::none(),
+  return type_named("Reason")(type_named("ReasonKind")(to_string(reason.kind)), reason.message,
+                              reason.origin.value, reason.origin_path,
+                              reason.task ? py::object(py::str(*reason.task)) : py::none(),
                               to_python(reason.exception), reason.str());
 }
 py::object to_python(const std::optional<Reason>& reason) { return reason ? to_python(*reason) : py::none(); }
@@ -111,7 +112,9 @@ void check_signals() {
   py::error_already_set error;
   if (error.matches(PyExc_KeyboardInterrupt)) {
     // Not the lock: skipping pending calls destroys Python objects, which takes it.
-    without_gil([] { ThreadEventsController::instance().set_all_events(ReasonKind::signal, "KeyboardInterrupt", {}); });
+    without_gil([] {
+      ThreadEventsController::instance().set_all_events(ReasonKind::signal, "KeyboardInterrupt", {});
+    });
   }
   throw error;
 }

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "call.hpp"
-#include "gil.hpp"
 #include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/runtime/flow.hpp>
+#include "call.hpp"
+#include "gil.hpp"
 
 namespace tg::python {
 
@@ -37,12 +37,12 @@ void set_error(const std::exception_ptr& error) noexcept;
 /// Sets the error indicator from the C++ exception that is being handled.
 void set_error_from_current() noexcept;
 
-/// Runs Python's signal handlers, on the main thread. If one raises KeyboardInterrupt, every group is told to stop. Throws
-/// what a handler raises.
+/// Runs Python's signal handlers, on the main thread. If one raises KeyboardInterrupt, every group is told to
+/// stop. Throws what a handler raises.
 void check_signals();
 
-/// Calls `wait(duration)` without the interpreter's lock, until it says true or the time is up. On the main thread that is
-/// done in slices, with a look at signals between them; elsewhere in one.
+/// Calls `wait(duration)` without the interpreter's lock, until it says true or the time is up. On the main
+/// thread that is done in slices, with a look at signals between them; elsewhere in one.
 template <class Wait>
 bool wait_interruptibly(Duration timeout, Wait&& wait) {
   constexpr Duration kSlice = Duration::from_nanos(20'000'000);

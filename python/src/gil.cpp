@@ -2,19 +2,22 @@
 // Who may touch the interpreter, and how its end is awaited.
 //
 // Invariants
-//   G1. Whoever takes the lock from outside Python is counted in `users` first and looks at `open` afterwards; the end
-//       clears `open` first and waits for `users` afterwards. So nobody takes the lock unseen while Python goes away.
-//   G2. A worker that holds the lock between two tasks takes only the library's own locks, and nobody who holds one of
+//   G1. Whoever takes the lock from outside Python is counted in `users` first and looks at `open`
+//   afterwards; the end
+//       clears `open` first and waits for `users` afterwards. So nobody takes the lock unseen while Python
+//       goes away.
+//   G2. A worker that holds the lock between two tasks takes only the library's own locks, and nobody who
+//   holds one of
 //       those asks for the interpreter's.
 #include <unistd.h>
 
 #include <atomic>
 
-#include "gil.hpp"
 #include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/runtime/flow.hpp>
 #include <threadgroup/runtime/fork.hpp>
 #include <threadgroup/tree/forest.hpp>
+#include "gil.hpp"
 
 namespace tg::python {
 
@@ -45,8 +48,13 @@ class Worker {
     end_use();
   }
 
+  /// It is in the middle of a task, which has given the lock away.
+  bool waits() const noexcept { return holding_ && PyGILState_Check() == 0; }
+
   bool enter(GroupState& group) noexcept {
-    if (!holding_) {
+    if (waits()) {
+      take_back(state_);
+    } else if (!holding_) {
       if (!begin_use()) return false;
       if (state_ != nullptr) {
         take_back(state_);
@@ -158,7 +166,7 @@ GilIfOpen::~GilIfOpen() {
   end_use();
 }
 
-bool enter_worker(GroupState& group) noexcept { return worker.enter(group); }
+WorkerTurn::WorkerTurn(GroupState& group) noexcept : nested_(worker.waits()), entered_(worker.enter(group)) {}
 
 bool interpreter_is_open() noexcept { return open.load(std::memory_order_relaxed); }
 

@@ -14,13 +14,14 @@
 
 namespace tg::python {
 
-/// Stops this thread for good: the interpreter is going away under it, and whatever it did next would be wrong.
+/// Stops this thread for good: the interpreter is going away under it, and whatever it did next would be
+/// wrong.
 [[noreturn]] void park_for_ever() noexcept;
 
 /// Takes the lock back for a thread that gave it away. Parks for ever once the interpreter is going.
 ///
-/// CPython ends a thread that asks for the lock too late by `pthread_exit`, which unwinds our frames; those that must
-/// not throw would abort the process. So that unwinding stops here.
+/// CPython ends a thread that asks for the lock too late by `pthread_exit`, which unwinds our frames; those
+/// that must not throw would abort the process. So that unwinding stops here.
 void take_back(PyThreadState* state) noexcept;
 
 /// Calls `f` with the lock given away, so that the other threads run meanwhile.
@@ -118,10 +119,26 @@ struct GroupState {
   }
 };
 
-/// Makes the calling worker hold the lock, with a thread state that lives as long as the thread, and shows the thread in
-/// `threading` under the group's name. It keeps the lock from task to task, until it has no further one or others have
-/// waited for 5 ms. False once the interpreter is going.
-bool enter_worker(GroupState& group) noexcept;
+/// Makes the calling worker hold the lock for a scope and beyond, with a thread state that lives as long as
+/// the thread, and shows the thread in `threading` under the group's name. It keeps the lock from task to
+/// task, until it has no further one or others have waited for 5 ms. False once the interpreter is going.
+///
+/// A task that waits for another one may be given that one to run on its own stack. It has given the lock
+/// away then, and has to find it given away when the other is done.
+class WorkerTurn {
+ public:
+  explicit WorkerTurn(GroupState& group) noexcept;
+  ~WorkerTurn() {
+    if (nested_) PyEval_SaveThread();
+  }
+  WorkerTurn(const WorkerTurn&) = delete;
+  WorkerTurn& operator=(const WorkerTurn&) = delete;
+  explicit operator bool() const noexcept { return entered_; }
+
+ private:
+  bool nested_ = false;
+  bool entered_ = false;
+};
 
 /// Whether Python code may still run.
 bool interpreter_is_open() noexcept;

@@ -15,7 +15,8 @@ namespace {
 // A C++ group, and what its workers share on the Python side.
 class Group {
  public:
-  Group(std::string name, std::size_t bound, bool daemon, const std::string& on_failure, const py::object& time_limit) {
+  Group(std::string name, std::size_t bound, bool daemon, const std::string& on_failure,
+        const py::object& time_limit) {
     GroupOptions options;
     options.max_concurrent_threads = bound;
     options.daemon = daemon;
@@ -25,7 +26,8 @@ class Group {
       throw py::value_error("on_failure is 'keep_going' or 'set_event', not '" + on_failure + "'");
     }
     if (!time_limit.is_none()) options.time_limit = to_duration(time_limit.ptr());
-    if (!interpreter_is_open()) throw std::runtime_error("cannot make a group: the interpreter is shutting down");
+    if (!interpreter_is_open())
+      throw std::runtime_error("cannot make a group: the interpreter is shutting down");
     group_ = std::make_unique<ThreadGroup>(std::move(name), options);
     state_ = new GroupState(group_->name());
   }
@@ -43,8 +45,8 @@ class Group {
   GroupState* state_ = nullptr;
 };
 
-// The destructor of a C++ group waits without end. Here Ctrl-C must get through: then the group is left to the end of
-// the process, which waits a bounded time. False in that case.
+// The destructor of a C++ group waits without end. Here Ctrl-C must get through: then the group is left to
+// the end of the process, which waits a bounded time. False in that case.
 bool Group::stop_and_wait() noexcept {
   try {
     if (!runtime::Flow::current().is_main() || group_->statistics().idle()) return true;
@@ -92,7 +94,8 @@ struct GroupDeleter {
   }
 };
 
-// --- Adding: METH_FASTCALL by hand, for it is called once per task ---------------------------------------------------
+// --- Adding: METH_FASTCALL by hand, for it is called once per task
+// ---------------------------------------------------
 
 Group* group_of(PyObject* self) {
   py::detail::make_caster<Group> caster;
@@ -164,18 +167,23 @@ PyCFunction as_function(PyObject* (*f)(PyObject*, PyObject* const*, Py_ssize_t, 
 }
 PyMethodDef fast_methods[] = {
     {"add_task", as_function(&group_add_task), METH_FASTCALL | METH_KEYWORDS,
-     "add_task(fn, /, *args, **kwargs) -> TaskHandle\n\nAdds a task: fn(*args, **kwargs), in a copy of the caller's "
-     "context. Tasks start in the order in which one thread added them. If the event is set, the task is skipped at "
+     "add_task(fn, /, *args, **kwargs) -> TaskHandle\n\nAdds a task: fn(*args, **kwargs), in a copy of the "
+     "caller's "
+     "context. Tasks start in the order in which one thread added them. If the event is set, the task is "
+     "skipped at "
      "once."},
     {"add_named_task", as_function(&group_add_named_task), METH_FASTCALL | METH_KEYWORDS,
-     "add_named_task(name, fn, /, *args, **kwargs) -> TaskHandle\n\nThe same, with a name for reports and errors."},
+     "add_named_task(name, fn, /, *args, **kwargs) -> TaskHandle\n\nThe same, with a name for reports and "
+     "errors."},
     {"post", as_function(&group_post), METH_FASTCALL | METH_KEYWORDS,
-     "post(fn, /, *args, **kwargs) -> None\n\nThe same without a handle: cheaper. A result is dropped; a failure still "
+     "post(fn, /, *args, **kwargs) -> None\n\nThe same without a handle: cheaper. A result is dropped; a "
+     "failure still "
      "reaches the join."},
     {"_submit", as_function(&group_submit), METH_FASTCALL | METH_KEYWORDS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 
-// --- Waiting ---------------------------------------------------------------------------------------------------------
+// --- Waiting
+// ---------------------------------------------------------------------------------------------------------
 
 JoinResult wait_idle(Group& group, const py::object& timeout) {
   JoinResult result;
@@ -189,8 +197,8 @@ JoinResult wait_idle(Group& group, const py::object& timeout) {
 py::object join(Group& group, const py::object& timeout) {
   JoinResult result = wait_idle(group, timeout);
   if (!result.failures.empty()) {
-    const py::object error =
-        py::module_::import("threadgroup_core._types").attr("group_failures")(group->path(), to_python(result.failures));
+    const py::object error = py::module_::import("threadgroup_core._types")
+                                 .attr("group_failures")(group->path(), to_python(result.failures));
     PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.ptr())), error.ptr());
     throw py::error_already_set();
   }
@@ -205,12 +213,15 @@ py::object group_wait_for_condition(Group& group, const py::object& predicate, c
         const GroupStatistics counts = group->statistics();
         return counts.done() + group.state().notices;
       },
-      [&](Predicate p, Duration t, const ConditionOptions& o) { return group->wait_for_condition(p, t, o, {}); }));
+      [&](Predicate p, Duration t, const ConditionOptions& o) {
+        return group->wait_for_condition(p, t, o, {});
+      }));
 }
 
 void exit_with(Group& group, const py::object& type, const py::object&, const py::object&) {
   if (!type.is_none()) {
-    // What is on its way tells more than what the tasks raise now; that goes to the handler for unseen failures.
+    // What is on its way tells more than what the tasks raise now; that goes to the handler for unseen
+    // failures.
     without_gil([&] { group->set_event("an exception left the with block"); });
     const JoinResult result = wait_idle(group, py::none());
     without_gil([&] { detail::report_unseen(group->path(), result.failures); });
@@ -225,23 +236,29 @@ void init_group(py::module_& module) {
   py::class_<Group, std::unique_ptr<Group, GroupDeleter>> type(
       module, "ThreadGroup", py::dynamic_attr(),
       "A named group of tasks that block: at most so many run at a time, and all can be told to stop.\n\n"
-      "A group made inside a task is a child of that task's group, and told to stop together with it. When the object "
-      "goes, its tasks are told to stop and awaited. As a context manager it joins at the end of the block, and on an "
+      "A group made inside a task is a child of that task's group, and told to stop together with it. When "
+      "the object "
+      "goes, its tasks are told to stop and awaited. As a context manager it joins at the end of the block, "
+      "and on an "
       "exception tells its tasks to stop first.");
-  type.def(py::init<std::string, std::size_t, bool, const std::string&, const py::object&>(), py::arg("name") = "",
-           py::arg("max_concurrent_threads") = 32, py::kw_only(), py::arg("daemon") = false,
-           py::arg("on_failure") = "keep_going", py::arg("time_limit") = py::none())
+  type.def(py::init<std::string, std::size_t, bool, const std::string&, const py::object&>(),
+           py::arg("name") = "", py::arg("max_concurrent_threads") = 32, py::kw_only(),
+           py::arg("daemon") = false, py::arg("on_failure") = "keep_going",
+           py::arg("time_limit") = py::none())
       .def("join", &join, py::arg("timeout") = py::none(),
-           "Wait until nothing is pending or running, then raise the failures that nobody has seen: one as itself, "
+           "Wait until nothing is pending or running, then raise the failures that nobody has seen: one as "
+           "itself, "
            "several as an exception group. After the timeout say what is left, and change nothing.")
       .def(
           "wait_idle",
           [](Group& group, const py::object& timeout) { return to_python(wait_idle(group, timeout)); },
           py::arg("timeout") = py::none(), "As join, but the failures are in the result and not raised.")
-      .def("wait_for_condition", &group_wait_for_condition, py::arg("predicate"), py::arg("timeout") = py::none(),
-           py::arg("interval") = 0.1, py::arg("stop_when_idle") = true,
-           "Wait until the predicate is true, and then tell the group to stop. It is looked at once at the start, "
-           "whenever a task ends, at each notify(), at least every interval, and once at the end of the time.")
+      .def(
+          "wait_for_condition", &group_wait_for_condition, py::arg("predicate"),
+          py::arg("timeout") = py::none(), py::arg("interval") = 0.1, py::arg("stop_when_idle") = true,
+          "Wait until the predicate is true, and then tell the group to stop. It is looked at once at the "
+          "start, "
+          "whenever a task ends, at each notify(), at least every interval, and once at the end of the time.")
       .def(
           "notify",
           [](Group& group) {
@@ -250,28 +267,37 @@ void init_group(py::module_& module) {
           },
           "Have those who wait for a condition look again.")
       .def(
-          "set_event", [](Group& group, std::string message) {
+          "set_event",
+          [](Group& group, std::string message) {
             return without_gil([&] { return group->set_event(std::move(message), SourceLocation{}); });
           },
-          py::arg("message") = "", "Tell this group and all below it to stop. True if this call set the event.")
+          py::arg("message") = "",
+          "Tell this group and all below it to stop. True if this call set the event.")
       .def(
-          "set_event_for_child_tasks", [](Group& group, std::string message) {
+          "set_event_for_child_tasks",
+          [](Group& group, std::string message) {
             return without_gil([&] { return group->set_event(std::move(message), SourceLocation{}); });
           },
           py::arg("message") = "", "The same.")
       .def(
-          "clear_pending", [](Group& group, std::string message) {
+          "clear_pending",
+          [](Group& group, std::string message) {
             return without_gil([&] { return group->clear_pending(std::move(message), SourceLocation{}); });
           },
           py::arg("message") = "",
-          "Skip the tasks that have not begun, and say how many. Those that run are told nothing, and the group goes on.")
-      .def("event_is_set", [](Group& group) { return group->event_is_set(); }, "Whether the group was told to stop.")
-      .def_property_readonly("reason", [](Group& group) { return to_python(group->reason()); },
-                             "Why the group was told to stop, if it was.")
+          "Skip the tasks that have not begun, and say how many. Those that run are told nothing, and the "
+          "group goes on.")
+      .def(
+          "event_is_set", [](Group& group) { return group->event_is_set(); },
+          "Whether the group was told to stop.")
+      .def_property_readonly(
+          "reason", [](Group& group) { return to_python(group->reason()); },
+          "Why the group was told to stop, if it was.")
       .def_property_readonly("name", [](Group& group) { return group->name(); })
       .def_property_readonly("id", [](Group& group) { return group->id().value; })
-      .def_property_readonly("path", [](Group& group) { return group->path(); },
-                             "Where it stands: 'MainThread/Verifying Users'.")
+      .def_property_readonly(
+          "path", [](Group& group) { return group->path(); },
+          "Where it stands: 'MainThread/Verifying Users'.")
       .def_property_readonly("statistics", [](Group& group) { return to_python(group->statistics()); })
       .def("_set_thread_names", &Group::set_thread_names)
       .def("__enter__", [](py::object self) { return self; })

@@ -18,8 +18,7 @@ namespace tg::python {
 namespace {
 
 struct HandleObject {
-  PyObject_HEAD
-  TaskHandle<Ref> handle;
+  PyObject_HEAD TaskHandle<Ref> handle;
   PyObject* weak_references;
 };
 
@@ -38,7 +37,8 @@ PyObject* guarded(F&& f) noexcept {
   }
 }
 
-bool parse_timeout(PyObject* const* args, Py_ssize_t count, PyObject* names, const char* method, Duration& timeout) {
+bool parse_timeout(PyObject* const* args, Py_ssize_t count, PyObject* names, const char* method,
+                   Duration& timeout) {
   const Py_ssize_t named = names != nullptr ? PyTuple_GET_SIZE(names) : 0;
   if (count + named > 1 ||
       (named == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "timeout") != 0)) {
@@ -113,31 +113,39 @@ void handle_dealloc(PyObject* self) {
 }
 
 PyMethodDef methods[] = {
-    {"wait", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&handle_wait)), METH_FASTCALL | METH_KEYWORDS,
-     "wait(timeout=None) -> bool\n\nTrue once the task has ended, in whichever way. False after the timeout, or if the "
+    {"wait", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&handle_wait)),
+     METH_FASTCALL | METH_KEYWORDS,
+     "wait(timeout=None) -> bool\n\nTrue once the task has ended, in whichever way. False after the timeout, "
+     "or if the "
      "caller's own group was told to stop first."},
-    {"get", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&handle_get)), METH_FASTCALL | METH_KEYWORDS,
-     "get(timeout=None)\n\nWaits, and returns what the task returned or raises what it raised. TaskSkipped if it never "
-     "ran, WaitInterrupted if the caller's own group was told to stop first, TimeoutError after the timeout."},
+    {"get", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&handle_get)),
+     METH_FASTCALL | METH_KEYWORDS,
+     "get(timeout=None)\n\nWaits, and returns what the task returned or raises what it raised. TaskSkipped "
+     "if it never "
+     "ran, WaitInterrupted if the caller's own group was told to stop first, TimeoutError after the "
+     "timeout."},
     {"done", &handle_done, METH_NOARGS, "done() -> bool\n\nWhether the task has ended, in whichever way."},
     {"exception", &handle_exception, METH_NOARGS,
-     "exception() -> BaseException | None\n\nWhat the task raised, if it has failed. Asking does not count as having "
+     "exception() -> BaseException | None\n\nWhat the task raised, if it has failed. Asking does not count "
+     "as having "
      "seen it; get() does."},
     {"__class_getitem__", &handle_class_getitem, METH_O | METH_CLASS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 
-PyGetSetDef properties[] = {{"status", &handle_status, nullptr, "How far the task is: a TaskStatus.", nullptr},
-                            {"name", &handle_name, nullptr, "The name given to the task, or 'task 17'.", nullptr},
-                            {"reason", &handle_reason, nullptr, "Why it was skipped, if it was.", nullptr},
-                            {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyGetSetDef properties[] = {
+    {"status", &handle_status, nullptr, "How far the task is: a TaskStatus.", nullptr},
+    {"name", &handle_name, nullptr, "The name given to the task, or 'task 17'.", nullptr},
+    {"reason", &handle_reason, nullptr, "Why it was skipped, if it was.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
-PyMemberDef members[] = {{"__weaklistoffset__", TG_PY_SIZE_MEMBER, offsetof(HandleObject, weak_references), TG_PY_READONLY,
-                          nullptr},
+PyMemberDef members[] = {{"__weaklistoffset__", TG_PY_SIZE_MEMBER, offsetof(HandleObject, weak_references),
+                          TG_PY_READONLY, nullptr},
                          {nullptr, 0, 0, 0, nullptr}};
 
 PyType_Slot slots[] = {
-    {Py_tp_doc, const_cast<char*>("Looks at one task of a group, waits for it, and has its result.\n\nIt outlives the "
-                                  "group. A wait lends the caller's place to other tasks of its group.")},
+    {Py_tp_doc,
+     const_cast<char*>("Looks at one task of a group, waits for it, and has its result.\n\nIt outlives the "
+                       "group. A wait lends the caller's place to other tasks of its group.")},
     {Py_tp_methods, methods},
     {Py_tp_getset, properties},
     {Py_tp_members, members},

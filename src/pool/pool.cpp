@@ -133,7 +133,8 @@ void Pool::count_done_locked(Task& task, TaskStatus status, TaskList& stale) noe
 
 // Ends tasks that are counted as pending and in no queue: they fail with the error if there is one, else they
 // are skipped for the reason. Says how many.
-std::size_t Pool::end_unrun(TaskList tasks, const ReasonPointer& reason, const std::exception_ptr& error) noexcept {
+std::size_t Pool::end_unrun(TaskList tasks, const ReasonPointer& reason,
+                            const std::exception_ptr& error) noexcept {
   bool idle_now = false;
   std::size_t count = 0;
   TaskList stale;

@@ -94,7 +94,8 @@ class Pool {
   void count_done_locked(Task& task, TaskStatus status, TaskList& stale) noexcept TG_REQUIRES(mutex_);
   void start_worker() noexcept;
   bool start_worker_for(std::uint64_t own, std::exception_ptr& error) noexcept;
-  std::size_t end_unrun(TaskList tasks, const ReasonPointer& reason, const std::exception_ptr& error) noexcept;
+  std::size_t end_unrun(TaskList tasks, const ReasonPointer& reason,
+                        const std::exception_ptr& error) noexcept;
   void stop_on_failure(const Task& task) noexcept;
   void wake_waiters(bool idle) noexcept;
   void forget_name(Worker& worker) noexcept;

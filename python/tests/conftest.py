@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests share: programs in processes of their own, and a forest that is empty between tests."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+import threadgroup_core
+
+
+@pytest.fixture
+def run_program():
+    """Runs a program in a new interpreter; returns the completed process, whose output is text."""
+
+    def run(source, *arguments, timeout=60, **options):
+        return subprocess.run([sys.executable, "-c", textwrap.dedent(source), *arguments], capture_output=True, text=True,
+                              timeout=timeout, **options)
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def no_group_is_left(request):
+    yield
+    left = [n.name for n in threadgroup_core.snapshot() if n.kind in ("group", "daemon") and n.counts.running]
+    assert not left, f"{request.node.name} left running: {left}"
