@@ -10,7 +10,9 @@ if(PROJECT_IS_TOP_LEVEL)
   find_program(TG_CCACHE ccache)
   if(TG_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
     # The sloppiness is what ccache asks for before it caches users of a precompiled header.
-    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${TG_CCACHE})
+    # The base folder lets one clone use what another has compiled.
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros
+                                    CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${TG_CCACHE})
   endif()
 
   # Debian's own interpreter: another python3 earlier on the PATH may lack Debian's modules.
