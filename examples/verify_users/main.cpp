@@ -73,7 +73,10 @@ int run(const Options& options) {
   ending.ended = tg::runtime::now();
   ending.counts = group.statistics();
   ending.reason = group.reason();
-  ending.unicode = terminal && terminal->unicode();
+  if (terminal) {
+    ending.unicode = terminal->unicode();
+    ending.columns = terminal->columns();
+  }
   view.finish();
 
   say(summarize(ending));

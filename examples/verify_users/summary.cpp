@@ -69,8 +69,9 @@ std::string first_few(std::vector<std::string> names) {
 // How far the event had come when it was just set: a moment that is over before a live view can show it.
 std::string picture_of_stop(const Ending& ending) {
   std::string text = "\nThe groups when they were told to stop:\n";
-  for (const StyledLine& line : draw_tree(ending.stopped, {.lines = 20, .columns = 120}, ending.unicode)) {
-    text += "  " + line.render(118, false) + '\n';
+  for (const StyledLine& line :
+       draw_tree(ending.stopped, {.lines = 20, .columns = ending.columns}, ending.unicode)) {
+    text += "  " + line.render(std::max<std::size_t>(ending.columns, 3) - 3, false) + '\n';
   }
   return text;
 }

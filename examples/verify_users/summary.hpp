@@ -20,6 +20,7 @@ struct Ending {
   std::optional<tg::Reason> reason{};  // why the group was told to stop; none: it came to its end by itself
   tg::ForestSnapshot stopped{};        // the forest right after that
   bool unicode = false;                // draw it with box characters
+  std::size_t columns = 120;           // and not wider than this
   tg::TimePoint ended{};               // when the last task was over
 };
 
