@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <new>
 
+#include <threadgroup/base/mutex.hpp>
 #include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/runtime/flow.hpp>
 #include <threadgroup/runtime/fork.hpp>
@@ -28,6 +30,26 @@ std::atomic<long> users{0};
 PyObject* worker_thread_type = nullptr;  // threadgroup_core._threads.WorkerThread
 
 constexpr Duration kTurn = Duration::from_nanos(5'000'000);  // the interpreter's own switch interval
+
+// At most one of our threads waits for the interpreter's lock; the others wait here, where waiting costs
+// nothing. Python wakes each of its waiters every 5 ms, so a thousand of them, all woken by one event, would
+// keep the machine busy waking.
+detail::Mutex turnstile;
+
+// Takes the lock by `take`, which may find that it is too late: then this thread stays here, and those behind
+// it too.
+template <class F>
+auto through_turnstile(F&& take) noexcept {
+  turnstile.lock();
+  if constexpr (std::is_void_v<std::invoke_result_t<F&>>) {
+    calling_python(take);
+    turnstile.unlock();
+  } else {
+    const auto result = calling_python(take);
+    turnstile.unlock();
+    return result;
+  }
+}
 
 bool begin_use() noexcept {
   users.fetch_add(1, std::memory_order_seq_cst);
@@ -59,7 +81,7 @@ class Worker {
       if (state_ != nullptr) {
         take_back(state_);
       } else {
-        calling_python([] { PyGILState_Ensure(); });
+        through_turnstile([] { PyGILState_Ensure(); });
         state_ = PyThreadState_Get();
         generation_ = runtime::fork_generation();
       }
@@ -132,7 +154,10 @@ thread_local Worker worker;
 
 void Worker::leave_flow(runtime::Flow&) noexcept { worker.leave(); }
 
-void after_fork_in_child() { users.store(0, std::memory_order_relaxed); }
+void after_fork_in_child() {
+  users.store(0, std::memory_order_relaxed);
+  ::new (static_cast<void*>(&turnstile)) detail::Mutex;  // whoever held it is in the parent
+}
 
 }  // namespace
 
@@ -141,11 +166,7 @@ void park_for_ever() noexcept {
 }
 
 void take_back(PyThreadState* state) noexcept {
-  try {
-    PyEval_RestoreThread(state);
-  } catch (abi::__forced_unwind&) {
-    park_for_ever();
-  }
+  through_turnstile([state] { PyEval_RestoreThread(state); });
 }
 
 GilIfOpen::GilIfOpen() noexcept {
@@ -156,7 +177,7 @@ GilIfOpen::GilIfOpen() noexcept {
     how_ = How::held_before;
     return;
   }
-  calling_python([this] { state_ = PyGILState_Ensure(); });
+  state_ = through_turnstile([] { return PyGILState_Ensure(); });
   how_ = How::taken;
 }
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+import time
 import weakref
 from concurrent.futures import Executor as _BaseExecutor
 from concurrent.futures import Future
@@ -124,7 +125,10 @@ class Executor(_BaseExecutor):
         """Take no more work; with cancel_futures cancel what has not begun; with wait wait for the rest."""
         self._shutdown = True
         if cancel_futures:
-            self._group.set_event("shutdown(cancel_futures=True)")
+            # As in the standard library, what was submitted first has begun by now: its thread is on its way.
+            while (counts := self._group.statistics).pending and not counts.running and not self._group.event_is_set():
+                time.sleep(0)
+            self._group.clear_pending("shutdown(cancel_futures=True)")
         if wait:
             self._group.wait_idle()
         _sweep()
