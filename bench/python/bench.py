@@ -55,33 +55,62 @@ def group_with_post():
         return time.perf_counter() - begin
 
 
-def wake_with_event():
-    event, ready = threading.Event(), threading.Semaphore(0)
-    threads = [threading.Thread(target=lambda: (ready.release(), event.wait(1000))) for _ in range(SLEEPERS)]
-    for thread in threads:
-        thread.start()
-    for _ in threads:
+def wake(start, release):
+    """When each of the sleepers was awake again, counted from the signal: of the median one, and of the last."""
+    ready, awake = threading.Semaphore(0), []
+
+    def sleeper(sleep):
+        ready.release()
+        sleep()
+        awake.append(time.perf_counter())
+
+    end = start(sleeper)
+    for _ in range(SLEEPERS):
         ready.acquire()
     time.sleep(0.3)
     begin = time.perf_counter()
-    event.set()
-    for thread in threads:
-        thread.join()
-    return time.perf_counter() - begin
+    release()
+    end()
+    return statistics.median(awake) - begin, max(awake) - begin
+
+
+def wake_with_event():
+    event = threading.Event()
+
+    def start(sleeper):
+        threads = [threading.Thread(target=sleeper, args=(lambda: event.wait(1000),)) for _ in range(SLEEPERS)]
+        for thread in threads:
+            thread.start()
+        return lambda: [thread.join() for thread in threads]
+
+    return wake(start, event.set)
 
 
 def wake_with_group():
-    ready = threading.Semaphore(0)
     with ThreadGroup("bench", SLEEPERS) as group:
-        for _ in range(SLEEPERS):
-            group.post(lambda: (ready.release(), thread_utils.event_aware_sleep(1000)))
-        for _ in range(SLEEPERS):
-            ready.acquire()
-        time.sleep(0.3)
-        begin = time.perf_counter()
-        group.set_event()
-        group.join()
-        return time.perf_counter() - begin
+
+        def start(sleeper):
+            for _ in range(SLEEPERS):
+                group.post(sleeper, lambda: thread_utils.event_aware_sleep(1000))
+            return group.join
+
+        return wake(start, group.set_event)
+
+
+def median_with_event():
+    return wake_with_event()[0]
+
+
+def median_with_group():
+    return wake_with_group()[0]
+
+
+def last_with_event():
+    return wake_with_event()[1]
+
+
+def last_with_group():
+    return wake_with_group()[1]
 
 
 def notice(wait):
@@ -116,7 +145,8 @@ PROBLEMS = [
     ("200,000 empty tasks, with results", pool_with_results, group_with_results, 3),
     ("200,000 empty tasks, post", pool_with_results, group_with_post, 4),
     ("200,000 empty tasks, Executor", pool_with_results, executor_with_results, None),
-    ("1,000 sleepers woken", wake_with_event, wake_with_group, 5),
+    ("1,000 sleepers woken: the median one", median_with_event, median_with_group, 5),
+    ("1,000 sleepers woken: the last one", last_with_event, last_with_group, 5),
     ("condition noticed (polling every 0.1 s)", notice_by_polling, notice_by_condition, 20),
 ]
 
