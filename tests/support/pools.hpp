@@ -18,7 +18,7 @@ class PoolNode final : public detail::Node {
  public:
   PoolNode(std::string name, std::size_t bound, OnFailure on_failure)
       : Node(std::move(name), NodeKind::group), pool(*this, bound, on_failure) {}
-  void on_event_set() noexcept override { pool.skip_pending(); }
+  void on_event_set() noexcept override { pool.skip_pending(event().reason()); }
   GroupStatistics statistics() const override { return pool.statistics(); }
   void lend_place() noexcept override { pool.lend_place(); }
   void reclaim_place() noexcept override { pool.reclaim_place(); }
