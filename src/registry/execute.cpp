@@ -124,7 +124,7 @@ ResultStream ThreadGroup::as_completed() {
   // Twice the bound: while the reader looks at one result, the workers have the next tasks before them.
   const std::size_t window = 2 * core_->pool().bound();
   return ResultStream(
-      [this, &registry, calls = registry.calls(), at = std::size_t{0}]() mutable {
+      [this, calls = registry.calls(), at = std::size_t{0}]() mutable {
         if (at == calls.size()) return TaskHandle<Value>();
         return start(*this, calls[at++]);
       },

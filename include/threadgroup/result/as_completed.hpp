@@ -104,8 +104,8 @@ class AsCompleted {
         at_end_(std::move(at_end)),
         queue_(std::make_shared<detail::CompletionQueue<T>>()),
         window_(window) {}
-  AsCompleted(AsCompleted&&) = default;
-  AsCompleted& operator=(AsCompleted&&) = default;
+  AsCompleted(AsCompleted&&) noexcept = default;
+  AsCompleted& operator=(AsCompleted&&) noexcept = default;
 
   /// Waits for the next one; null at the end. It is valid until the next call.
   Item* next() {

@@ -115,9 +115,7 @@ enum class Passing { reference, optional, shared };
 template <class T, class P>
 constexpr Passing passing() {
   using Plain = std::remove_cvref_t<P>;
-  if constexpr (std::is_same_v<Plain, T>) {
-    return Passing::reference;
-  } else if constexpr (std::is_same_v<Plain, std::optional<T>>) {
+  if constexpr (std::is_same_v<Plain, std::optional<T>>) {
     return Passing::optional;
   } else if constexpr (std::is_same_v<Plain, std::shared_ptr<const T>>) {
     return Passing::shared;
