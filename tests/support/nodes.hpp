@@ -34,17 +34,23 @@ class BareNode final : public detail::Node {
 /// For a scope, the calling flow runs a task of the node.
 class Inside {
  public:
-  explicit Inside(detail::Node& node) : before_(runtime::Flow::current().task) {
+  explicit Inside(detail::Node& node)
+      : before_(runtime::Flow::current().task), event_before_(runtime::Flow::current().event) {
     context_.node = &node;
     runtime::Flow::current().task = &context_;
+    runtime::Flow::current().event = &node.event();
   }
-  ~Inside() { runtime::Flow::current().task = before_; }
+  ~Inside() {
+    runtime::Flow::current().task = before_;
+    runtime::Flow::current().event = event_before_;
+  }
   Inside(const Inside&) = delete;
   Inside& operator=(const Inside&) = delete;
 
  private:
   detail::TaskContext context_;
   void* const before_;
+  void* const event_before_;
 };
 
 /// Owns a linked node, as a group's object does.
