@@ -207,12 +207,18 @@ TEST(first_of, returns_the_first_success_and_tells_the_rest_to_stop) {
   tg::ThreadGroup group("caller");
   const auto task = group.add_task([] {
     std::atomic<bool> told = false;
+    std::latch sleeping(1);  // one that has not begun is skipped, and told nothing
     const int first = tg::first_of(
         [&] {
+          sleeping.count_down();
           told = !tg::thread_utils::event_aware_sleep(std::chrono::hours(1));
           return 1;
         },
-        [] { return 2; }, []() -> int { throw std::runtime_error("dropped"); });
+        [&] {
+          sleeping.wait();
+          return 2;
+        },
+        []() -> int { throw std::runtime_error("dropped"); });
     return std::pair(first, told.load());
   });
   EXPECT_EQ(task.get(), std::pair(2, true));
