@@ -7,19 +7,10 @@
 #include <threadgroup/threadgroup.hpp>
 
 #include "../common/main.hpp"
+#include "resident.hpp"
 
 namespace {
 double heap_bytes() { return static_cast<double>(mallinfo2().uordblks); }
-
-std::int64_t resident_bytes() {
-  long pages = 0;
-  long resident = 0;
-  if (std::FILE* file = std::fopen("/proc/self/statm", "r")) {
-    if (std::fscanf(file, "%ld %ld", &pages, &resident) != 2) resident = 0;
-    std::fclose(file);
-  }
-  return std::int64_t{resident} * 4096;
-}
 }  // namespace
 
 void bench::run(const Options& options) {

@@ -6,18 +6,7 @@
 #include <vector>
 
 #include "../common/main.hpp"
-
-namespace {
-std::int64_t resident_bytes() {
-  long pages = 0;
-  long resident = 0;
-  if (std::FILE* file = std::fopen("/proc/self/statm", "r")) {
-    if (std::fscanf(file, "%ld %ld", &pages, &resident) != 2) resident = 0;
-    std::fclose(file);
-  }
-  return std::int64_t{resident} * 4096;
-}
-}  // namespace
+#include "resident.hpp"
 
 void bench::run(const Options& options) {
   const std::int64_t threads = options.get("threads", 1'000);

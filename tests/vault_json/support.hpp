@@ -11,6 +11,8 @@
 #include <sstream>
 #include <string>
 
+#include "vault/support.hpp"
+
 namespace tg::test {
 
 /// A folder that is gone afterwards.
@@ -41,23 +43,4 @@ inline void put(const std::string& path, const std::string& text) {
   std::filesystem::rename(path + ".new", path);
 }
 
-template <class E, class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const E& e) {
-    return e.what();
-  } catch (const std::exception& e) {
-    ADD_FAILURE() << "another exception: " << e.what();
-    return {};
-  }
-  ADD_FAILURE() << "no exception";
-  return {};
-}
-inline bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 }  // namespace tg::test
-
-#define EXPECT_HAS(text, part) EXPECT_PRED2(tg::test::has, text, part)
