@@ -1,35 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The queue, the workers and the counts. The invariants P1 to P4 stand in the header.
+// The queue and the counts. The invariants P1 to P4 stand in the header; the workers in pool_worker.cpp.
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 
 #include <threadgroup/event/wait.hpp>
 #include <threadgroup/pool/pool.hpp>
 #include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/runtime/flow.hpp>
-#include <threadgroup/runtime/fork.hpp>
 #include <threadgroup/runtime/threads.hpp>
 #include <threadgroup/tree/forest.hpp>
 
+#include "pool/pool_worker.hpp"
+
 namespace tg::detail {
-
-// What others may ask of a worker while it runs a task. It stands on the worker's stack; the pool's lock
-// guards it.
-struct Pool::Worker {
-  Worker* previous = nullptr;
-  Worker* next = nullptr;
-  bool busy = false;
-  Task* named = nullptr;     // the task, if it has a name; valid until `forget_name`
-  std::uint64_t number = 0;  // the task's number
-  TimePoint since;
-  const std::uint32_t fork_generation = runtime::fork_generation();
-};
-
-namespace {
-// How many tasks may stand on one stack, each waiting for the next. Beyond it they get threads of their own:
-// a stack is smaller than the number of threads that a system can have.
-constexpr std::size_t kDeepest = 64;
-}  // namespace
 
 Pool::Pool(Node& node, std::size_t bound, OnFailure on_failure) noexcept
     : node_(node), bound_(bound), on_failure_(on_failure) {}
@@ -131,13 +114,19 @@ void Pool::count_done_locked(Task& task, TaskStatus status, TaskList& stale) noe
   failures_.push(task);
 }
 
-// Ends tasks that are counted as pending and in no queue: they fail with the error if there is one, else they
-// are skipped for the reason. Says how many.
+// Ends tasks (at least one) that are counted as pending and in no queue: they fail with the
+// error if there is one, else they are skipped for the reason. Says how many.
 std::size_t Pool::end_unrun(TaskList tasks, const ReasonPointer& reason,
                             const std::exception_ptr& error) noexcept {
   bool idle_now = false;
   std::size_t count = 0;
   TaskList stale;
+  Worker self;  // not busy, but about to count its task
+  {
+    MutexLock lock(mutex_);
+    self.number = tasks.front()->number();
+    enter_locked(self);
+  }
   while (Task* task = tasks.pop()) {
     ++count;
     const TaskStatus status = error ? task->fail(error) : task->skip(reason);
@@ -149,6 +138,8 @@ std::size_t Pool::end_unrun(TaskList tasks, const ReasonPointer& reason,
     MutexLock lock(mutex_);
     --pending_;
     count_done_locked(*task, status, stale);
+    self.number = tasks.empty() ? 0 : tasks.front()->number();
+    if (tasks.empty()) leave_locked(self);
     idle_now = pending_ == 0 && running_ == 0;
   }
   wake_waiters(idle_now);
@@ -185,192 +176,6 @@ void Pool::wake_waiters(bool idle) noexcept {
   if (idle) idle_waiters_.release_all();
 }
 
-namespace {
-std::string name_of_task(const Task& task) { return task.name(); }
-}  // namespace
-
-// --- The worker ---
-
-void Pool::worker_main(void* pool) noexcept { static_cast<Pool*>(pool)->work(); }
-
-Task* Pool::next_task_locked() noexcept {
-  // Somebody who lent a place wants it back: it goes before the queue.
-  if (reclaiming_ > 0 && workers_ - lent_ + reclaiming_ > bound_) return nullptr;
-  return queue_.pop();
-}
-
-void Pool::forget_name(Worker& worker) noexcept {
-  MutexLock lock(mutex_);
-  worker.named = nullptr;
-}
-
-void Pool::enter_locked(Worker& worker) noexcept {
-  worker.next = first_worker_;
-  if (first_worker_ != nullptr) first_worker_->previous = &worker;
-  first_worker_ = &worker;
-}
-
-void Pool::leave_locked(Worker& worker) noexcept {
-  (worker.previous != nullptr ? worker.previous->next : first_worker_) = worker.next;
-  if (worker.next != nullptr) worker.next->previous = worker.previous;
-}
-
-void Pool::begin_locked(Worker& worker, Task& task) noexcept {
-  --pending_;
-  ++running_;
-  worker.busy = true;
-  worker.named = task.given_name().empty() ? nullptr : &task;
-  worker.number = task.number();
-  worker.since = runtime::coarse_now();
-}
-
-// Runs the task with no lock held, and lets go of it unless it failed.
-TaskStatus Pool::run(Worker& worker, Task& task) noexcept {
-  // Between the event and the setter's `skip_pending` a worker may come to a task that must not run any more.
-  const TaskStatus status = node_.event().is_set() ? task.skip(node_.event().reason()) : task.run(node_);
-  if (runtime::fork_generation() != worker.fork_generation) return status;
-  if (status == TaskStatus::failed) {
-    stop_on_failure(task);
-  } else {
-    if (worker.named != nullptr) forget_name(worker);
-    task.release();  // before it counts as done: a join covers the end of the user's objects, too
-  }
-  return status;
-}
-
-void Pool::end_locked(Worker& worker, Task& task, TaskStatus status, TaskList& stale) noexcept {
-  worker.busy = false;
-  worker.named = nullptr;
-  --running_;
-  count_done_locked(task, status, stale);
-}
-
-void Pool::work() noexcept {
-  runtime::Flow& flow = runtime::Flow::current();
-  flow.set_os_name(node_.name());
-  TaskContext context{&node_, nullptr, &name_of_task};
-  flow.task = &context;
-  flow.event = &node_.event();
-  Worker self;
-  TaskList stale;
-
-  MutexLock lock(mutex_);
-  --starting_;
-  enter_locked(self);
-  while (Task* task = next_task_locked()) {
-    begin_locked(self, *task);
-    const bool start_next = may_start_locked();  // P3
-    if (start_next) reserve_worker_locked();
-    lock.unlock();
-
-    if (start_next) start_worker();
-    while (Task* old = stale.pop()) old->release();
-    context.task = task;
-    const TaskStatus status = run(self, *task);
-    // The task forked, and this is the child: the lock and the counts are the parent's.
-    if (runtime::fork_generation() != self.fork_generation) return;
-    context.task = nullptr;
-
-    lock.lock();
-    end_locked(self, *task, status, stale);
-    if (!change_waiters_.empty()) {
-      lock.unlock();
-      change_waiters_.release_all();
-      lock.lock();
-    }
-  }
-
-  --workers_;
-  leave_locked(self);
-  const bool idle_now = pending_ == 0 && running_ == 0;
-  const bool hand_over = reclaiming_ > 0;
-  lock.unlock();
-
-  // Before anybody is woken: what the worker kept from task to task is what the woken will want.
-  if (flow.before_idle != nullptr) std::exchange(flow.before_idle, nullptr)(flow);
-  if (hand_over) place_waiters_.release_all();
-  if (idle_now) idle_waiters_.release_all();
-  // The group may be gone from the forest by now, and the destructors to come are the user's: what these make
-  // must not hang below it.
-  flow.task = nullptr;
-  flow.event = nullptr;
-  while (Task* old = stale.pop()) old->release();
-  node_.release();  // P4: the last touch
-}
-
-// --- Waiting for one another ---
-
-bool Pool::run_now(Task& wanted) noexcept {
-  runtime::Flow& flow = runtime::Flow::current();
-  TaskContext* const outer = TaskContext::current();
-  // A task that waits inside a predicate has lent its place already; what ran here would have none.
-  if (outer->place_is_lent || outer->depth() >= kDeepest) return false;
-  Worker self;
-  {
-    MutexLock lock(mutex_);
-    // Only the next in line: others would overtake those that were added before them.
-    if (queue_.front() != &wanted || node_.event().is_set()) return false;
-    queue_.pop();
-    enter_locked(self);
-    begin_locked(self, wanted);
-  }
-  TaskContext context{&node_, &wanted, &name_of_task};
-  context.outer = outer;
-  flow.task = &context;
-  const TaskStatus status = run(self, wanted);
-  if (runtime::fork_generation() != self.fork_generation) return true;  // as in `work`
-  flow.task = outer;
-  TaskList stale;
-  {
-    MutexLock lock(mutex_);
-    end_locked(self, wanted, status, stale);
-    leave_locked(self);
-  }
-  change_waiters_.release_all();  // not idle: the task that waited is running
-  while (Task* old = stale.pop()) old->release();
-  return true;
-}
-
-// --- Lending ---
-
-void Pool::lend_place() noexcept {
-  bool start = false;
-  bool hand_over = false;
-  {
-    MutexLock lock(mutex_);
-    ++lent_;
-    hand_over = reclaiming_ > 0;
-    start = may_start_locked();
-    if (start) reserve_worker_locked();
-  }
-  if (hand_over) place_waiters_.release_all();
-  if (start) start_worker();
-}
-
-void Pool::reclaim_place() noexcept {
-  {
-    MutexLock lock(mutex_);
-    if (node_.event().is_set() || workers_ - lent_ + reclaiming_ < bound_) {
-      --lent_;
-      return;
-    }
-    ++reclaiming_;
-  }
-  const auto place_is_free = [this] {
-    MutexLock lock(mutex_);
-    if (workers_ - lent_ >= bound_) return false;
-    --lent_;
-    --reclaiming_;
-    return true;
-  };
-  if (wait(place_waiters_, place_is_free, {&node_.event(), nullptr}, TimePoint::never()) !=
-      WaitOutcome::ready) {
-    MutexLock lock(mutex_);
-    --lent_;
-    --reclaiming_;
-  }
-}
-
 // --- Looking ---
 
 bool Pool::idle() const {
@@ -389,6 +194,17 @@ void Pool::notify() noexcept {
     ++changes_;
   }
   change_waiters_.release_all();
+}
+
+void Pool::wait_until_counted(const std::vector<std::uint64_t>& numbers) noexcept {
+  const auto counted = [&] {
+    MutexLock lock(mutex_);
+    for (const Worker* worker = first_worker_; worker != nullptr; worker = worker->next) {
+      if (std::binary_search(numbers.begin(), numbers.end(), worker->number)) return false;
+    }
+    return true;
+  };
+  static_cast<void>(wait(change_waiters_, counted, {}, TimePoint::never()));
 }
 
 bool Pool::wait_until_quiet(TimePoint deadline) noexcept {
@@ -426,25 +242,28 @@ std::vector<RunningTask> Pool::running_tasks() const {
 }
 
 std::vector<Failure> Pool::take_failures() {
-  std::vector<Failure> taken;
-  for (;;) {
-    Task* task = nullptr;
-    {
-      MutexLock lock(mutex_);
-      task = failures_.pop();
-    }
-    if (task == nullptr) return taken;
-    try {
-      Failure failure = task->failure();
-      taken.reserve(taken.size() + 1 > taken.capacity() ? 2 * taken.size() + 1 : 0);
-      if (task->claim_failure()) taken.push_back(std::move(failure));
-    } catch (...) {  // no memory: it stays for the next one who asks
-      MutexLock lock(mutex_);
-      failures_.push(*task);
-      throw;
-    }
-    task->release();
+  TaskList left;
+  {
+    MutexLock lock(mutex_);
+    left = failures_.take_all();
   }
+  std::vector<Failure> taken;
+  try {
+    while (Task* task = left.front()) {
+      taken.reserve(taken.size() < taken.capacity() ? 0 : 2 * taken.size() + 1);
+      Failure failure = task->failure();
+      left.pop();  // nothing throws from here on
+      if (task->claim_failure()) taken.push_back(std::move(failure));
+      task->release();
+    }
+  } catch (...) {
+    // No memory. What is left stays for the next one who asks; what was taken must reach this one.
+    MutexLock lock(mutex_);
+    left.append(failures_.take_all());
+    failures_ = left;
+    if (taken.empty()) throw;
+  }
+  return taken;
 }
 
 }  // namespace tg::detail

@@ -69,6 +69,9 @@ class Pool {
   WaitQueue& change_waiters() noexcept { return change_waiters_; }
   std::uint64_t changes() const;
   void notify() noexcept;
+  /// Waits until the counts say of these tasks (numbers, in order) that they are done. All of them have
+  /// ended: a handle may know that a moment before the counts do.
+  void wait_until_counted(const std::vector<std::uint64_t>& numbers) noexcept;
 
   /// A task of this pool waits for another one of it; see `Node::run_now`.
   bool run_now(Task& wanted) noexcept;

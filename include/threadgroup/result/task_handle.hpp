@@ -62,7 +62,8 @@ class TaskHandle {
   /// True once the task has ended, in whichever way. False if the caller's event was set first.
   /// Throws `std::system_error` (`resource_deadlock_would_occur`) in the task itself.
   bool wait() const { return slot_->wait(TimePoint::never()) == detail::WaitOutcome::ready; }
-  /// The same; false also after the time-out.
+  /// The same; false also after the time-out. In a task that waits for another one of its own group it may
+  /// take longer: its place was lent, and it goes on when it has one again.
   bool wait(Duration timeout) const {
     return slot_->wait(runtime::after(timeout)) == detail::WaitOutcome::ready;
   }
