@@ -40,8 +40,18 @@ void wait_for_all(const std::vector<ResultStruct>& results, detail::Event* event
   }
 }
 
-// Starts all of them and waits. If one cannot be started (no memory, no thread), those before it end first.
-ResultList run(ThreadGroup& group, std::vector<RegisteredCall> calls, detail::Event* event) {
+std::vector<std::uint64_t> numbers_of(const ResultList& results) {
+  std::vector<std::uint64_t> numbers;
+  numbers.reserve(results.size());
+  for (const ResultStruct& result : results)
+    numbers.push_back(detail::SlotOf::get(result.handle())->number());
+  return numbers;  // in order, for one thread added them
+}
+
+// Starts all of them and waits, until the group's counts show it, too. If one cannot be started (no memory,
+// no thread), those before it end first.
+ResultList run(ThreadGroup& group, detail::Pool& pool, std::vector<RegisteredCall> calls,
+               detail::Event* event) {
   std::vector<ResultStruct> results;
   results.reserve(calls.size());
   try {
@@ -52,6 +62,7 @@ ResultList run(ThreadGroup& group, std::vector<RegisteredCall> calls, detail::Ev
   }
   wait_for_all(results, event);
   ResultList list(std::move(results));
+  if (list.complete()) pool.wait_until_counted(numbers_of(list));
   detail::claim_failures(list);  // whoever gets the list has been told
   return list;
 }
@@ -97,7 +108,7 @@ const ResultList& ThreadGroup::run_registered(const char* operation, ResultList&
   std::vector<RegisteredCall> calls = registry.calls();
   registry.begin_run();
   try {
-    results = run(*this, std::move(calls), event);
+    results = run(*this, core_->pool(), std::move(calls), event);
     return registry.end_run(results, results.complete());
   } catch (...) {
     registry.abandon_run();

@@ -7,10 +7,12 @@
 #include <memory>
 #include <semaphore>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <system_error>
 #include <thread>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include <threadgroup/threadgroup.hpp>
@@ -341,6 +343,42 @@ TEST(threaded_execution, in_a_task_obeys_the_event_of_the_tasks_group) {
   const tg::ResultList results = task.get();
   EXPECT_EQ(results[0].status(), tg::TaskStatus::skipped);
   EXPECT_EQ(results[0].reason()->message, "stop");
+}
+
+TEST(execute, does_not_return_before_its_tasks_are_counted) {
+  tg::ThreadGroup group("counted", {.on_failure = tg::OnFailure::set_event});
+  group.register_function("f", [] { throw std::runtime_error("f"); });
+  std::atomic<bool> returned = false;
+  bool too_early = false;
+  // The failure is in the handle, and not yet in the counts, while the group is told to stop because of it.
+  const std::stop_callback on_stop(group.get_stop_token(), [&] {
+    for (int i = 0; i < 2000; ++i) std::this_thread::yield();
+    too_early = returned;
+  });
+  const tg::ResultList results = group.execute_results();
+  returned = true;
+  EXPECT_FALSE(too_early);
+  EXPECT_EQ(group.statistics().failed, 1u);
+}
+
+TEST(execute, may_be_called_by_the_destructor_of_a_skipped_callable) {
+  tg::ThreadGroup group;
+  group.register_function("f", [] {});
+  group.set_event("stop");
+  struct ExecutesAtTheEnd {
+    tg::ThreadGroup* group;
+    std::size_t* results;
+    ExecutesAtTheEnd(tg::ThreadGroup* of, std::size_t* to) : group(of), results(to) {}
+    ExecutesAtTheEnd(ExecutesAtTheEnd&& other) noexcept
+        : group(std::exchange(other.group, nullptr)), results(other.results) {}
+    ~ExecutesAtTheEnd() {
+      if (group != nullptr) *results = group->execute_results().size();
+    }
+    void operator()() const {}
+  };
+  std::size_t results = 0;
+  group.post(ExecutesAtTheEnd(&group, &results));
+  EXPECT_EQ(results, 1u);
 }
 
 TEST(create_function, calls_the_function_with_its_arguments) {
