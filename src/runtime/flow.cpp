@@ -103,12 +103,20 @@ struct FlowReturner {
 thread_local FlowReturner flow_returner;
 }  // namespace
 
-Flow& Flow::adopt() {
-  Flow* flow = FlowPool::instance().take();
-  FlowPool::look_at_thread(*flow);
-  current_ = flow;
+Flow& Flow::reserve() { return *FlowPool::instance().take(); }
+
+void Flow::give_back(Flow& reserved) noexcept { FlowPool::instance().give_back(&reserved); }
+
+void Flow::become(Flow& reserved) noexcept {
+  FlowPool::look_at_thread(reserved);
+  current_ = &reserved;
   flow_returner.armed = true;
-  return *flow;
+}
+
+Flow& Flow::adopt() {
+  Flow& flow = reserve();
+  become(flow);
+  return flow;
 }
 
 void Flow::park_until(TimePoint deadline) noexcept {

@@ -24,9 +24,18 @@ constexpr Duration kKeepsNameFor = Duration::from_nanos(50'000'000);
 const std::string kIdleName = "tg-idle";
 
 struct ThreadStart {
-  ThreadCache* cache;
-  Job job;
-  std::uint32_t generation;
+  ThreadCache* const cache;
+  const Job job;
+  const std::uint32_t generation;
+  // Made here, where a lack of memory can be told, and not by the thread, where nobody could hear of it.
+  Flow* flow = nullptr;
+
+  ThreadStart(ThreadCache* of, Job first) : cache(of), job(first), generation(fork_generation()) {}
+  ThreadStart(const ThreadStart&) = delete;
+  ThreadStart& operator=(const ThreadStart&) = delete;
+  ~ThreadStart() {
+    if (flow != nullptr) Flow::give_back(*flow);
+  }
 };
 }  // namespace
 
@@ -80,7 +89,8 @@ void ThreadCache::start(Job job) {
 }
 
 void ThreadCache::create_thread(Job job) {
-  auto start = std::make_unique<ThreadStart>(ThreadStart{this, job, fork_generation()});
+  auto start = std::make_unique<ThreadStart>(this, job);
+  start->flow = &Flow::reserve();
   bool inject = false;
   {
     MutexLock lock(mutex_);
@@ -113,6 +123,7 @@ void ThreadCache::create_thread(Job job) {
 
 void* ThreadCache::thread_main(void* raw) {
   const std::unique_ptr<ThreadStart> start(static_cast<ThreadStart*>(raw));
+  Flow::become(*std::exchange(start->flow, nullptr));
   // The kernel may round a timer by 50 us, which is a twentieth of a sleep of 1 ms; these threads ask for
   // none of it.
   ::prctl(PR_SET_TIMERSLACK, 1UL);

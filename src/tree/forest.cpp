@@ -2,6 +2,7 @@
 // Linking, marking and waking. The invariants T1 to T5 stand in the header.
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <utility>
 
 #include <threadgroup/runtime/clock.hpp>
@@ -90,15 +91,16 @@ Node& Forest::root_of_calling_thread_locked() {
   runtime::Flow& flow = runtime::Flow::current();
   if (flow.is_main()) {
     if (main_root_ == nullptr) {
-      main_root_ = new ThreadRoot("MainThread", NodeKind::main_thread, &flow);
-      introduce_locked(*main_root_, nullptr);
+      auto root = std::make_unique<ThreadRoot>("MainThread", NodeKind::main_thread, &flow);
+      introduce_locked(*root, nullptr);
+      main_root_ = root.release();
     }
     return *main_root_;
   }
   if (flow.root == nullptr) {
-    auto* root = new ThreadRoot(flow.os_label(), NodeKind::foreign_thread, &flow);
+    auto root = std::make_unique<ThreadRoot>(flow.os_label(), NodeKind::foreign_thread, &flow);
     introduce_locked(*root, nullptr);
-    flow.root = root;
+    flow.root = root.release();
     flow.on_thread_exit = &Forest::forget_thread;
   }
   return *static_cast<ThreadRoot*>(flow.root);

@@ -8,6 +8,9 @@
 namespace tg::detail {
 
 /// The event of the group that the calling flow works for, or null where there is none.
-inline Event* event_of_caller() noexcept { return static_cast<Event*>(runtime::Flow::current().event); }
+inline Event* event_of_caller() noexcept {
+  const runtime::Flow* const flow = runtime::Flow::current_if_any();
+  return flow != nullptr ? static_cast<Event*>(flow->event) : nullptr;
+}
 
 }  // namespace tg::detail

@@ -29,6 +29,14 @@ class Flow {
     Flow* flow = current_;
     return flow != nullptr ? *flow : adopt();
   }
+  /// The calling flow, or null on a thread that has not become one yet: it is in no task.
+  static Flow* current_if_any() noexcept { return current_; }
+
+  /// For whoever makes a thread: its flow, so that a thread that runs is never short of one. Either the
+  /// thread becomes it, or it is given back.
+  static Flow& reserve();
+  static void become(Flow& reserved) noexcept;
+  static void give_back(Flow& reserved) noexcept;
 
   void park_until(TimePoint deadline) noexcept;
   void unpark() noexcept;

@@ -149,7 +149,10 @@ struct TaskContext {
   std::string task_name() const { return task != nullptr ? name_of(*task) : std::string(); }
 
   /// The calling flow's, or null outside a task.
-  static TaskContext* current() noexcept { return static_cast<TaskContext*>(runtime::Flow::current().task); }
+  static TaskContext* current() noexcept {
+    const runtime::Flow* const flow = runtime::Flow::current_if_any();
+    return flow != nullptr ? static_cast<TaskContext*>(flow->task) : nullptr;
+  }
 };
 
 /// Lends the calling task's place to others of its group, for a scope in which it waits for one of them.
