@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Making, joining and destroying groups.
 #include <cstdio>
+#include <new>
 #include <stdexcept>
 #include <system_error>
 
@@ -63,25 +64,39 @@ ThreadGroup::~ThreadGroup() {
       std::fprintf(stderr, "threadgroup: cannot tell group '%s' to stop: %s\n", name().c_str(), e.what());
     }
   }
-  if (own_task) {
-    // Waiting would be waiting for the caller. The workers hold the core, and the last one takes it out of
-    // the forest.
-    detail::report_unseen(
-        path(),
-        {Failure{"(the destructor)",
-                 std::make_exception_ptr(std::system_error(
-                     std::make_error_code(std::errc::resource_deadlock_would_occur),
-                     "the group was destroyed by a task of its own, at " + thread_utils::current_path() +
-                         "; it was told to stop and its tasks go on without it"))}});
-  } else {
-    detail::Pool& pool = core_->pool();
-    static_cast<void>(detail::wait(
-        pool.idle_waiters(), [&pool] { return pool.idle(); }, {}, TimePoint::never()));
-    const std::vector<Failure> unseen = pool.take_failures();
-    if (!unseen.empty()) detail::report_unseen(path(), unseen);
-    Forest::instance().unlink(*core_);
+  try {
+    if (own_task) {
+      // Waiting would be waiting for the caller. The workers hold the core, and the last one takes it out of
+      // the forest.
+      detail::report_unseen(
+          path(),
+          {Failure{"(the destructor)",
+                   std::make_exception_ptr(std::system_error(
+                       std::make_error_code(std::errc::resource_deadlock_would_occur),
+                       "the group was destroyed by a task of its own, at " + thread_utils::current_path() +
+                           "; it was told to stop and its tasks go on without it"))}});
+    } else {
+      detail::Pool& pool = core_->pool();
+      static_cast<void>(detail::wait(
+          pool.idle_waiters(), [&pool] { return pool.idle(); }, {}, TimePoint::never()));
+      report_all(pool.take_failures());
+    }
+  } catch (const std::exception& e) {  // no memory: what is left in the pool is tried again with the core
+    std::fprintf(stderr, "threadgroup: cannot tell how group '%s' ended: %s\n", name().c_str(), e.what());
   }
+  if (!own_task) Forest::instance().unlink(*core_);
   core_->release();
+}
+
+// They are out of the pool, so from here on they must reach somebody.
+void ThreadGroup::report_all(const std::vector<Failure>& failures) const {
+  if (failures.empty()) return;
+  std::string where;
+  try {
+    where = path();
+  } catch (const std::bad_alloc&) {  // then without
+  }
+  detail::report_unseen(where, failures);
 }
 
 bool ThreadGroup::is_own_task() const {
@@ -121,7 +136,14 @@ JoinResult ThreadGroup::join_until(TimePoint deadline) {
   if (!result) return result;
   std::vector<Failure> failures = core_->pool().take_failures();
   if (failures.size() == 1) std::rethrow_exception(failures.front().exception);
-  if (failures.size() > 1) throw TaskFailures(path(), std::move(failures));
+  if (failures.size() > 1) {
+    try {
+      throw TaskFailures(path(), failures);
+    } catch (const std::bad_alloc&) {
+      report_all(failures);  // nobody else has them
+      throw;
+    }
+  }
   return result;
 }
 

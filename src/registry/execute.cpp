@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Running registered functions: the members of ThreadGroup that need the registry, and execution without a
 // group.
+#include <algorithm>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -40,29 +41,30 @@ void wait_for_all(const std::vector<ResultStruct>& results, detail::Event* event
   }
 }
 
-std::vector<std::uint64_t> numbers_of(const ResultList& results) {
-  std::vector<std::uint64_t> numbers;
-  numbers.reserve(results.size());
-  for (const ResultStruct& result : results)
-    numbers.push_back(detail::SlotOf::get(result.handle())->number());
-  return numbers;  // in order, for one thread added them
-}
-
 // Starts all of them and waits, until the group's counts show it, too. If one cannot be started (no memory,
 // no thread), those before it end first.
 ResultList run(ThreadGroup& group, detail::Pool& pool, std::vector<RegisteredCall> calls,
                detail::Event* event) {
   std::vector<ResultStruct> results;
   results.reserve(calls.size());
-  try {
-    for (RegisteredCall& call : calls) results.emplace_back(start(group, call));
-  } catch (...) {
+  std::vector<std::uint64_t> numbers;  // of the tasks; in order, for one thread adds them
+  numbers.reserve(calls.size());
+  const auto wait_until_ended = [&] {
     wait_for_all(results, event);
+    const auto done = [](const ResultStruct& result) { return result.handle().done(); };
+    if (std::all_of(results.begin(), results.end(), done)) pool.wait_until_counted(numbers);
+  };
+  try {
+    for (RegisteredCall& call : calls) {
+      results.emplace_back(start(group, call));
+      numbers.push_back(detail::SlotOf::get(results.back().handle())->number());
+    }
+  } catch (...) {
+    wait_until_ended();
     throw;
   }
-  wait_for_all(results, event);
+  wait_until_ended();
   ResultList list(std::move(results));
-  if (list.complete()) pool.wait_until_counted(numbers_of(list));
   detail::claim_failures(list);  // whoever gets the list has been told
   return list;
 }

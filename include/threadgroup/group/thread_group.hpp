@@ -176,6 +176,7 @@ class ThreadGroup {
   JoinResult join_until(TimePoint deadline);
   JoinResult wait_idle_until(TimePoint deadline);
   bool is_own_task() const;
+  void report_all(const std::vector<Failure>& failures) const;
 
   void update_args_of(const std::string& name, const detail::OfferedArguments& offered);
   detail::Event* event_for_execute(const char* operation) const;
