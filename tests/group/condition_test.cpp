@@ -207,9 +207,25 @@ TEST(WaitForCondition, predicate_may_wait_take_locks_and_use_the_group) {
 }
 
 TEST(WaitForCondition, predicate_runs_on_the_waiting_thread) {
-  ThreadGroup group;
+  // Whatever makes it look: the start, a task's end, a notification, the clock, the deadline.
   const auto me = std::this_thread::get_id();
-  EXPECT_EQ(group.wait_for_condition([&] { return std::this_thread::get_id() == me; }, 1s),
+  int looks = 0;
+  ThreadGroup group;
+  EXPECT_EQ(group.wait_for_condition(
+                [&] {
+                  EXPECT_EQ(std::this_thread::get_id(), me);
+                  EXPECT_EQ(thread_utils::current_path(), "MainThread");
+                  if (++looks < 20) group.post([&] { thread_utils::notify(); });
+                  return looks == 40;
+                },
+                kForever, {.interval = 1ms, .stop_when_idle = false}),
+            WaitStatus::condition_met);
+  EXPECT_EQ(group.wait_for_condition(
+                [&] {
+                  EXPECT_EQ(std::this_thread::get_id(), me);
+                  return true;
+                },
+                0s),
             WaitStatus::condition_met);
 }
 

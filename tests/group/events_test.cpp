@@ -9,11 +9,13 @@
 #include <string>
 #include <system_error>
 #include <thread>
+#include <vector>
 
 #include <threadgroup/group/thread_group.hpp>
 #include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/runtime/threads.hpp>
 #include <threadgroup/tree/thread_utils.hpp>
+#include <threadgroup/vault/vault.hpp>
 
 #include "support/eventually.hpp"
 
@@ -21,6 +23,8 @@ namespace tg {
 namespace {
 
 using namespace std::chrono_literals;
+
+const Key<int> kNeverThere{"never there"};
 
 // Waits in a task until it is told to stop.
 void until_told() { EXPECT_FALSE(thread_utils::event_aware_sleep(std::chrono::hours::max())); }
@@ -38,9 +42,41 @@ TEST(Events, set_event_returns_whether_this_call_set_it_and_the_first_reason_sta
 
 TEST(Events, set_event_for_child_tasks_is_the_same) {
   ThreadGroup group("g");
+  std::latch asleep(1);
+  const auto outer = group.add_task([&] {
+    ThreadGroup inner("inner");
+    return inner
+        .add_task([&] {
+          asleep.count_down();
+          until_told();
+          return thread_utils::reason()->origin_path;
+        })
+        .wait();
+  });
+  const auto pending_or_told = group.add_task([] { return thread_utils::event_aware_sleep(1h); });
+  asleep.wait();
   EXPECT_TRUE(group.set_event_for_child_tasks("seeds"));
   EXPECT_EQ(group.reason()->message, "seeds");
   EXPECT_EQ(group.reason()->kind, ReasonKind::requested);
+  EXPECT_TRUE(outer.wait());
+  EXPECT_TRUE(pending_or_told.wait());
+  EXPECT_FALSE(group.set_event("again"));
+}
+
+TEST(Events, event_is_never_cleared) {
+  ThreadGroup group("g");
+  group.set_event("for good");
+  group.post([] {});
+  EXPECT_TRUE(group.join());
+  EXPECT_TRUE(group.wait_idle());
+  EXPECT_EQ(group.clear_pending(), 0u);
+  EXPECT_EQ(group.wait_for_condition([] { return true; }, 1h), WaitStatus::condition_met);
+  group.register_function("f", [] {});
+  group.execute();
+  EXPECT_TRUE(group.event_is_set());
+  EXPECT_EQ(group.reason()->message, "for good");
+  EXPECT_EQ(group.reason()->kind, ReasonKind::requested);
+  EXPECT_EQ(group.add_task([] {}).status(), TaskStatus::skipped);
 }
 
 TEST(Events, reason_says_kind_message_origin_source_and_time) {
@@ -129,6 +165,72 @@ TEST(Events, pending_tasks_are_skipped_and_a_running_one_that_completes_keeps_it
   EXPECT_TRUE(group.join());
   EXPECT_FALSE(ran);
   EXPECT_EQ(group.statistics().skipped, 1u);
+}
+
+// Each of them begins when the event is set already; that they wake when it comes is said of each elsewhere.
+TEST(Events, running_task_is_told_by_every_event_aware_call) {
+  std::latch go(1);
+  ThreadGroup elsewhere("elsewhere", {.max_concurrent_threads = 1});
+  const auto endless = elsewhere.add_task([&] {
+    go.wait();
+    return 1;
+  });
+  elsewhere.register_function("f", [] {});
+  Vault vault("v", {kNeverThere});
+  const auto never = [] { return false; };
+  ThreadGroup group("g");
+  const auto told = group.add_task([&](std::stop_token token) {
+    thread_utils::set_event("stop");
+    EXPECT_TRUE(token.stop_requested());
+    EXPECT_TRUE(thread_utils::event_is_set());
+    EXPECT_EQ(thread_utils::reason()->message, "stop");
+    EXPECT_FALSE(thread_utils::event_aware_sleep(1h));
+    EXPECT_FALSE(endless.wait());
+    EXPECT_FALSE(endless.wait(1h));
+    EXPECT_THROW(endless.get(), WaitInterrupted);
+    EXPECT_TRUE(elsewhere.join().event_set);
+    EXPECT_TRUE(elsewhere.join(1h).event_set);
+    EXPECT_TRUE(elsewhere.wait_idle().event_set);
+    EXPECT_EQ(elsewhere.wait_for_condition(never, 1h), WaitStatus::event_set);
+    EXPECT_EQ(thread_utils::wait_for_condition(never, 1h), WaitStatus::event_set);
+    EXPECT_FALSE(elsewhere.execute_results().complete());
+    auto results = as_completed(std::vector{endless});
+    EXPECT_EQ(results.next(), nullptr);
+    EXPECT_TRUE(results.interrupted());
+    EXPECT_EQ(vault.wait_for(kNeverThere), KeyWait::event_set);
+    EXPECT_EQ(vault.wait_for_all(1h, kNeverThere), KeyWait::event_set);
+    return 42;
+  });
+  EXPECT_EQ(told.get(), 42);  // and it keeps its result
+  EXPECT_FALSE(elsewhere.event_is_set());
+  go.count_down();
+  EXPECT_TRUE(elsewhere.join());
+}
+
+TEST(Events, nothing_throws_for_having_been_cancelled_unless_a_throwing_form_was_chosen) {
+  ThreadGroup group("g", {.max_concurrent_threads = 1});
+  std::latch started(1);
+  std::latch go(1);
+  group.post([&] {
+    started.count_down();
+    go.wait();
+  });
+  group.register_function("f", [] { return 1; });
+  const auto skipped = group.add_task([] { return 1; });
+  started.wait();
+  EXPECT_NO_THROW(group.set_event("stop"));
+  EXPECT_TRUE(skipped.wait());
+  EXPECT_TRUE(skipped.wait(1h));
+  EXPECT_EQ(skipped.exception(), nullptr);
+  EXPECT_EQ(group.wait_for_condition([] { return false; }, 1h), WaitStatus::event_set);
+  EXPECT_TRUE(group.join(0s).timed_out);
+  go.count_down();
+  EXPECT_TRUE(group.join());
+  EXPECT_TRUE(group.wait_idle().failures.empty());
+  EXPECT_EQ(group.execute()[0].status(), TaskStatus::skipped);
+  EXPECT_EQ(group.statistics().failed, 0u);
+  EXPECT_THROW(skipped.get(), TaskSkipped);
+  EXPECT_THROW(group.get_results()[0].as<int>(), TaskSkipped);
 }
 
 TEST(Events, add_task_after_the_event_returns_a_handle_that_is_already_skipped) {
