@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/threadgroup.hpp>
 
 namespace {
@@ -70,6 +71,29 @@ TEST_F(Exit, daemon_that_does_not_stop_is_named_and_the_process_ends) {
         std::exit(3);
       },
       ExitedWithCode(3), "at exit, group 'stubborn' still runs task 'poll the queue'");
+}
+
+TEST_F(Exit, grace_is_two_seconds_unless_set) {
+  struct SaysWhetherItTookTwoSeconds {
+    tg::TimePoint since;
+    ~SaysWhetherItTookTwoSeconds() {
+      say(tg::runtime::now() - since >= tg::Duration(2s) ? "two seconds or more" : "too early");
+    }
+  };
+  EXPECT_EXIT(
+      {
+        ::alarm(20);                                   // an end there is
+        static SaysWhetherItTookTwoSeconds stopwatch;  // made before the library, so it looks after the grace
+        std::latch running(1);
+        leaked_group("stubborn", true).post([&running] {
+          running.count_down();
+          wait_for_ever();
+        });
+        running.wait();
+        stopwatch.since = tg::runtime::now();
+        std::exit(15);
+      },
+      ExitedWithCode(15), "still runs task 'task 1'\ntwo seconds or more$");
 }
 
 TEST_F(Exit, grace_is_shared_by_all_stragglers) {
