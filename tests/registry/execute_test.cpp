@@ -145,6 +145,42 @@ TEST(execute, failures_that_it_threw_are_not_told_again_by_a_join) {
   EXPECT_TRUE(group.join());
 }
 
+TEST(execute, a_result_whose_move_throws_is_that_functions_failure) {
+  struct ThrowsWhenMoved {
+    ThrowsWhenMoved() = default;
+    ThrowsWhenMoved(ThrowsWhenMoved&&) { throw std::range_error("move"); }
+  };
+  tg::ThreadGroup group;
+  group.register_function("f", [] { return ThrowsWhenMoved(); });
+  group.register_function("g", [] { return 2; });
+  EXPECT_EQ(group.execute_results().str(), "[(function=f; failed=move), (function=g; result=2)]");
+  EXPECT_TRUE(group.executed());
+}
+
+TEST(execute, values_without_a_printable_form_print_as_their_type) {
+  struct Opaque {};
+  tg::ThreadGroup group;
+  group.register_function("f", [] { return Opaque(); });
+  group.register_function("g", [] { return std::vector<Opaque>(1); });
+  const std::string text = group.execute().str();
+  EXPECT_NE(text.find("(function=f; result="), std::string::npos) << text;
+  EXPECT_NE(text.find("Opaque), (function=g; result=["), std::string::npos) << text;
+  EXPECT_NE(text.find("Opaque])]"), std::string::npos) << text;
+}
+
+TEST(execute, executed_stays_true_whatever_the_next_runs_bring) {
+  bool fail = true;
+  tg::ThreadGroup group("g", {.max_concurrent_threads = 1});
+  group.register_function("f", [&] {
+    if (fail) throw std::runtime_error("no");
+  });
+  EXPECT_THROW(group.execute(), tg::FunctionFailures);
+  EXPECT_TRUE(group.executed());
+  fail = false;
+  EXPECT_EQ(group.execute().str(), "[(function=f; result=void)]");
+  EXPECT_TRUE(group.executed());
+}
+
 TEST(execute_results, returns_failures_instead_of_throwing_them) {
   tg::ThreadGroup group;
   group.register_function("f", [] { throw std::runtime_error("no"); });
