@@ -145,11 +145,13 @@ ResultStream ThreadGroup::as_completed() {
 }
 
 bool ThreadGroup::executed() const {
+  core_->check_process("executed");  // another thread of the parent may have held the lock across the fork
   const Registry* const registry = registry_.get();
   return registry != nullptr && registry->executed();
 }
 
 const ResultList& ThreadGroup::get_results() const {
+  core_->check_process("get_results");
   static const ResultList none;
   const Registry* const registry = registry_.get();
   return registry != nullptr ? registry->latest() : none;

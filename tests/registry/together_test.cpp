@@ -10,6 +10,7 @@
 #include <semaphore>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <threadgroup/threadgroup.hpp>
@@ -144,6 +145,23 @@ TEST(as_completed, in_a_task_of_the_same_group_lends_the_place) {
     return total;
   });
   EXPECT_EQ(sum.get(), 6);
+}
+
+TEST(as_completed, of_the_calling_task_itself_is_an_error_and_no_hang) {
+  tg::ThreadGroup group("g");
+  std::latch ready(1);
+  tg::TaskHandle<bool> self;
+  self = group.add_task([&] {
+    ready.wait();
+    try {
+      tg::as_completed(std::vector{self}).next();
+      return false;
+    } catch (const std::system_error& e) {
+      return e.code() == std::errc::resource_deadlock_would_occur;
+    }
+  });
+  ready.count_down();
+  EXPECT_TRUE(self.get());
 }
 
 TEST(map, results_are_typed_and_in_order) {

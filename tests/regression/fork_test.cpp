@@ -103,11 +103,21 @@ void use_inherited(ThreadGroup& group, const TaskHandle<int>& unfinished, const 
   REQUIRE_IN_CHILD(throws_forked([&] { group.set_event_for_child_tasks(); }));
   REQUIRE_IN_CHILD(throws_forked([&] { static_cast<void>(group.get_stop_token()); }));
   REQUIRE_IN_CHILD(throws_forked([&] { static_cast<void>(group.statistics()); }));
+  REQUIRE_IN_CHILD(throws_forked([&] { group.clear_pending(); }));
+  REQUIRE_IN_CHILD(throws_forked([&] { group.register_function("f", [] {}); }));
+  REQUIRE_IN_CHILD(throws_forked([&] { group.update_fn_args("f", 1); }));
+  REQUIRE_IN_CHILD(throws_forked([&] { group.execute(); }));
+  REQUIRE_IN_CHILD(throws_forked([&] { group.execute_results(); }));
+  REQUIRE_IN_CHILD(throws_forked([&] { group.as_completed(); }));
+  REQUIRE_IN_CHILD(throws_forked([&] { static_cast<void>(group.executed()); }));
+  REQUIRE_IN_CHILD(throws_forked([&] { static_cast<void>(group.get_results()); }));
   REQUIRE_IN_CHILD(!group.event_is_set());
   REQUIRE_IN_CHILD(group.name() == "inherited");
   REQUIRE_IN_CHILD(throws_forked([&] { unfinished.wait(); }));
   REQUIRE_IN_CHILD(throws_forked([&] { unfinished.wait(1s); }));
   REQUIRE_IN_CHILD(throws_forked([&] { static_cast<void>(unfinished.get()); }));
+  REQUIRE_IN_CHILD(throws_forked([&] { tg::as_completed(std::vector{unfinished}).next(); }));
+  REQUIRE_IN_CHILD(tg::as_completed(std::vector{finished}).next()->get() == 1);
   REQUIRE_IN_CHILD(finished.get() == 1);  // what is there already can be had
   REQUIRE_IN_CHILD(tg::thread_utils::current_path() == "MainThread");
   ThreadEventsController::instance().set_all_events();
@@ -229,6 +239,7 @@ TEST(Fork, child_may_exit_normally) {
 // A lock that some other thread holds at the moment of the fork would be held in the child for ever.
 TEST(Fork, fork_while_others_hammer_the_library_leaves_no_lock_behind) {
   ThreadGroup shared("inherited");
+  shared.register_function("f", [] {});
   std::binary_semaphore let_go(0);
   const auto finished = shared.add_task([] { return 1; });
   ASSERT_TRUE(finished.wait());
@@ -245,6 +256,7 @@ TEST(Fork, fork_while_others_hammer_the_library_leaves_no_lock_behind) {
         for (int k = 0; k < 3; ++k) group.post([] { ThreadGroup("inner").post([] {}); });
         static_cast<void>(shared.statistics());
         static_cast<void>(shared.get_stop_token());
+        static_cast<void>(shared.executed());
         static_cast<void>(ThreadEventsController::instance().snapshot());
         tg::set_unseen_failure_handler({});
         if (i == 2) group.set_event();

@@ -172,6 +172,8 @@ class AsCompleted {
         feed_ = {};
         return;
       }
+      // For what it throws: the task may be the caller, or have stayed behind in the parent of a fork.
+      if (!task.done()) static_cast<void>(task.wait(Duration()));
       if (const detail::TaskContext* caller = detail::TaskContext::current();
           caller != nullptr && detail::SlotOf::get(task)->belongs_to(caller->node)) {
         lends_to_ = caller->node;
