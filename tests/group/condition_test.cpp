@@ -229,6 +229,11 @@ TEST(WaitForCondition, predicate_runs_on_the_waiting_thread) {
             WaitStatus::condition_met);
 }
 
+TEST(WaitForCondition, interval_defaults_to_100_ms_and_an_idle_group_ends_it) {
+  EXPECT_EQ(ConditionOptions{}.interval, Duration(100ms));
+  EXPECT_TRUE(ConditionOptions{}.stop_when_idle);
+}
+
 TEST(WaitForCondition, interval_must_be_above_zero) {
   ThreadGroup group;
   for (const Duration interval : {Duration(0s), Duration(-1s)}) {
