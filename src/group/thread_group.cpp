@@ -60,8 +60,8 @@ ThreadGroup::~ThreadGroup() {
     try {
       Forest::instance().set_event(
           *core_, detail::reason_from_here(ReasonKind::destroyed, "the group's object was destroyed", {}));
-    } catch (const std::exception& e) {
-      std::fprintf(stderr, "threadgroup: cannot tell group '%s' to stop: %s\n", name().c_str(), e.what());
+    } catch (const std::bad_alloc&) {
+      Forest::instance().set_destroyed_without_memory(*core_);
     }
   }
   try {

@@ -33,7 +33,16 @@ Forest& Forest::instance() {
   return *forest;
 }
 
-Forest::Forest() {
+namespace {
+Reason destroyed_without_memory() {
+  Reason reason;
+  reason.kind = ReasonKind::destroyed;
+  reason.message = "a group's object was destroyed, and there was no memory to say which";
+  return reason;
+}
+}  // namespace
+
+Forest::Forest() : destroyed_without_memory_(new SharedReason(destroyed_without_memory())) {
   runtime::ThreadCache::instance();  // its fork handlers come before ours
   runtime::at_fork([]() TG_NO_THREAD_SAFETY_ANALYSIS { instance().mutex_.lock(); },  // held across the fork
                    []() TG_NO_THREAD_SAFETY_ANALYSIS { instance().mutex_.unlock(); },
@@ -224,11 +233,19 @@ bool Forest::set_event(Node& node, Reason reason) {
   reason.origin_path = path(node);
   reason.when = runtime::now();
   const auto shared = ReasonPointer::adopt(new SharedReason(std::move(reason)));
+  return set_event(node, *shared.get());
+}
+
+void Forest::set_destroyed_without_memory(Node& node) noexcept {
+  set_event(node, *destroyed_without_memory_);
+}
+
+bool Forest::set_event(Node& node, const SharedReason& reason) noexcept {
   Marked marked;
   {
     MutexLock lock(mutex_);
-    mark_subtree_locked(node, shared.get(), marked);
-    shared.get()->add_references(marked.count);  // before a marked node can go, which takes this lock
+    mark_subtree_locked(node, &reason, marked);
+    reason.add_references(marked.count);  // before a marked node can go, which takes this lock
   }
   notify(marked.first);
   return marked.top;

@@ -300,6 +300,27 @@ TEST_P(NoMemory, destructor_without_it_does_not_throw_and_tells_of_failures_or_s
   set_unseen_failure_handler({});
 }
 
+TEST_P(NoMemory, destructor_without_it_still_tells_the_tasks_to_stop) {
+  std::optional<ThreadGroup> group;
+  for (int allocations = 0;; ++allocations) {
+    std::latch started(1);
+    group.emplace("g", GroupOptions{.max_concurrent_threads = 1});
+    const auto told = group->add_task([&] {
+      started.count_down();
+      return thread_utils::event_aware_sleep(1h) ? ReasonKind::requested : thread_utils::reason()->kind;
+    });
+    const auto pending = group->add_task([] {});
+    started.wait();
+    const Try outcome =
+        try_with(allocations, GetParam(), [&] { group.reset(); });  // hangs if it tells nobody
+    EXPECT_FALSE(outcome.threw);
+    EXPECT_EQ(told.get(), ReasonKind::destroyed);
+    EXPECT_EQ(pending.status(), TaskStatus::skipped);
+    EXPECT_EQ(pending.reason()->kind, ReasonKind::destroyed);
+    if (!outcome.refused) break;
+  }
+}
+
 TEST_P(NoMemory, group_that_cannot_be_made_leaves_nothing_behind) {
   const auto make = [&] {
     std::optional<ThreadGroup> group;

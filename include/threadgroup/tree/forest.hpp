@@ -49,6 +49,9 @@ class Forest {
   /// Sets the event of the group and of all below it, and wakes them. The origin in the reason is filled in
   /// here. True if this call set the group's own event.
   bool set_event(Node& node, Reason reason);
+  /// The same for a group that is being destroyed when there is no memory for a reason of its own: its tasks
+  /// would be waited for in vain if they were not told.
+  void set_destroyed_without_memory(Node& node) noexcept;
   /// Does so for every group there is.
   void set_all_events(Reason reason);
 
@@ -73,11 +76,14 @@ class Forest {
   struct Marked;
   void mark_subtree_locked(Node& top, const SharedReason* reason, Marked& marked) TG_REQUIRES(mutex_);
   static void notify(NodeCore* first) noexcept;
+  bool set_event(Node& node, const SharedReason& reason) noexcept;
   Node* next_in_walk_locked(const Node& from, const Node& top, std::size_t& depth) const TG_REQUIRES(mutex_);
   std::string path_locked(const Node& node) const TG_REQUIRES(mutex_);
   void append_snapshot_locked(Node& top, ForestSnapshot& out) const TG_REQUIRES(mutex_);
   static void forget_thread(runtime::Flow& flow);
   static void at_exit();
+
+  const SharedReason* const destroyed_without_memory_;  // made beforehand, and kept
 
   mutable Mutex mutex_;
   NodeCore* first_root_ TG_GUARDED_BY(mutex_) = nullptr;  // linked through the siblings' links
