@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include <threadgroup/base/spin.hpp>
 #include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/runtime/flow.hpp>
 #include <threadgroup/runtime/fork.hpp>
@@ -21,6 +22,7 @@ namespace {
 // A thread keeps the name of its last group for this long, then says that it is idle. Renaming at once would
 // cost two system calls in every use of a short-lived group.
 constexpr Duration kKeepsNameFor = Duration::from_nanos(50'000'000);
+constexpr int kSpins = 100;  // about 2 us: less than it costs to sleep and be woken
 const std::string kIdleName = "tg-idle";
 
 struct ThreadStart {
@@ -158,6 +160,7 @@ bool ThreadCache::wait_for_job(IdleThread& self, Job& job) {
     ++idle_count_;
     idle_until = after(idle_time_);
   }
+  for (int i = 0; i < kSpins && !self.flow->has_permit(); ++i) tg::detail::relax();
   TimePoint rename_at = after(kKeepsNameFor);
   for (;;) {
     self.flow->park_until(rename_at < idle_until ? rename_at : idle_until);

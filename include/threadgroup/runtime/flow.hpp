@@ -10,6 +10,8 @@
 
 namespace tg::runtime {
 
+class BlockCache;
+
 /// One line of execution.
 ///
 ///     Flow& me = Flow::current();
@@ -40,6 +42,7 @@ class Flow {
 
   void park_until(TimePoint deadline) noexcept;
   void unpark() noexcept;
+  bool has_permit() const noexcept { return state_.load(std::memory_order_acquire) == kPermit; }
 
   /// Whether this is the flow in which `main` runs (after a fork: the only flow of the child).
   bool is_main() const noexcept { return is_main_; }
@@ -57,6 +60,7 @@ class Flow {
   void (*before_idle)(Flow&) = nullptr;     // set by a task; called once when its worker finds no further one
 
  private:
+  friend class BlockCache;
   friend class FlowPool;
   Flow() = default;
   static Flow& adopt();
@@ -68,6 +72,7 @@ class Flow {
   static constinit thread_local Flow* current_;
 
   std::atomic<std::uint32_t> state_{kNoPermit};  // atomic: written by whoever unparks
+  BlockCache* blocks_ = nullptr;                 // stays with the flow when another thread takes it over
   bool is_main_ = false;
   char os_name_[16] = {};
   Flow* next_free_ = nullptr;  // guarded by the pool's lock

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Blocks: what is handed out is whole, aligned and nobody else's, whichever flows take and give back.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <semaphore>
+#include <set>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <threadgroup/runtime/blocks.hpp>
+
+namespace tg::runtime {
+namespace {
+
+TEST(Blocks, of_every_size_are_aligned_and_do_not_overlap) {
+  for (std::size_t size = 1; size <= kLargestBlock + 64; ++size) {
+    const std::size_t alignment = size % 64 == 0 && size <= kLargestBlock ? 64 : size % 16 == 0 ? 16 : 8;
+    std::map<std::uintptr_t, void*> blocks;
+    for (int i = 0; i < 20; ++i) {
+      void* const block = take_block(size);
+      const auto address = reinterpret_cast<std::uintptr_t>(block);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+      EXPECT_EQ(address % alignment, 0U) << size;
+#else
+      static_cast<void>(alignment);
+#endif
+      std::memset(block, i, size);
+      blocks.emplace(address, block);
+    }
+    std::uintptr_t end = 0;
+    for (const auto& [address, block] : blocks) {
+      EXPECT_GE(address, end) << size;
+      end = address + size;
+    }
+    for (const auto& [address, block] : blocks) give_block(block, size);
+  }
+}
+
+TEST(Blocks, given_back_are_used_again) {
+  // Far more in sum than at a time. If each were new, this would need a hundred megabytes.
+  std::set<void*> seen;
+  for (int i = 0; i < 1'000'000; ++i) {
+    void* const block = take_block(100);
+    if (i % 1000 == 0) seen.insert(block);
+    give_block(block, 100);
+  }
+  EXPECT_LE(seen.size(), 100U);
+}
+
+TEST(Blocks, travel_between_the_flow_that_takes_and_the_flow_that_gives_back) {
+  constexpr std::size_t kRound = 500;
+  constexpr int kRounds = 400;
+  std::vector<std::uint64_t*> blocks(kRound);
+  std::binary_semaphore taken(0);
+  std::binary_semaphore given_back(0);
+  std::thread other([&] {
+    for (int round = 0; round < kRounds; ++round) {
+      taken.acquire();
+      for (std::size_t i = 0; i < kRound; ++i) {
+        EXPECT_EQ(*blocks[i], i) << "two owners wrote to one block";
+        give_block(blocks[i], 48);
+      }
+      given_back.release();
+    }
+  });
+  std::set<void*> seen;
+  for (int round = 0; round < kRounds; ++round) {
+    for (std::size_t i = 0; i < kRound; ++i) {
+      blocks[i] = static_cast<std::uint64_t*>(take_block(48));
+      *blocks[i] = i;
+      seen.insert(blocks[i]);
+    }
+    taken.release();
+    given_back.acquire();
+  }
+  other.join();
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  EXPECT_LE(seen.size(), 3 * kRound) << "they do not come back to the flow that takes";
+#endif
+}
+
+TEST(Blocks, many_flows_never_share_one) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([t] {
+      std::vector<std::pair<unsigned char*, std::size_t>> mine;
+      for (int i = 0; i < 20'000; ++i) {
+        const std::size_t size = 16 + static_cast<std::size_t>(i * 7 + t) % 200;
+        auto* const block = static_cast<unsigned char*>(take_block(size));
+        std::memset(block, t, size);
+        mine.emplace_back(block, size);
+        if (mine.size() < 300) continue;
+        for (const auto& [old, bytes] : mine) {
+          for (std::size_t k = 0; k < bytes; ++k) ASSERT_EQ(old[k], t);
+          give_block(old, bytes);
+        }
+        mine.clear();
+      }
+      for (const auto& [old, bytes] : mine) give_block(old, bytes);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+struct alignas(128) OverAligned : InBlock {
+  char bytes[128];
+};
+
+TEST(Blocks, over_aligned_objects_come_from_the_heap) {
+  auto* const object = new OverAligned;
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(object) % 128, 0U);
+  delete object;
+}
+
+}  // namespace
+}  // namespace tg::runtime
