@@ -151,6 +151,9 @@ bool Forest::unlink_leaf(Node& node) noexcept {
     if (node.parent_ == nullptr || node.parent_->kind_ != NodeKind::foreign_thread) {
       detach_locked(node);
       node.parent_ = nullptr;
+      // With one owner, who is the caller, and out of everybody's sight, its event is of no more use.
+      if (node.references_.load(std::memory_order_acquire) == 1)
+        cores_.put_back(std::exchange(node.core_, nullptr));
       return true;
     }
   }

@@ -29,8 +29,9 @@ Node::~Node() {
 
 void Node::destroy() noexcept {
   on_last_reference();
-  Forest::instance().unlink(
-      *this);  // before any part of it goes: others may be looking at it under the forest's lock
+  // Before any part of it goes: others may be looking at it under the forest's lock. One that was taken out
+  // is seen by nobody any more.
+  if (linked_) Forest::instance().unlink(*this);
   delete this;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 
 #include <threadgroup/tree/node.hpp>
 
@@ -11,12 +12,14 @@ namespace tg::detail {
 /// Hands out and takes back cores of nodes. They come from pages that hold nothing else and are kept for
 /// reuse.
 ///
-/// Thread safety: `take` only under the forest's lock, which its callers hold anyway; `give_back` from any
-/// thread, without a lock. Lifetime: part of the forest; pages are not given back to the heap.
+/// Thread safety: `take` and `put_back` only under the forest's lock, which their callers hold anyway;
+/// `give_back` from any thread, without a lock. Lifetime: part of the forest; pages are not given back to the
+/// heap.
 class NodeCores {
  public:
   /// Makes a core for the node. Throws `std::bad_alloc`.
   NodeCore* take(Node& owner);
+  void put_back(NodeCore* core) noexcept;
   void give_back(NodeCore* core) noexcept;
 
  private:
@@ -29,7 +32,12 @@ class NodeCores {
 
   void make_page();
 
-  Slot* free_ = nullptr;                  // guarded by the forest's lock
+  // Guarded by the forest's lock.
+  Slot* free_ = nullptr;
+  Slot* fresh_ = nullptr;  // never used yet
+  Slot* fresh_end_ = nullptr;
+  std::size_t page_bytes_ = 0;
+
   std::atomic<Slot*> returned_{nullptr};  // atomic: pushed to by anybody, taken as a whole under the lock
 };
 
