@@ -56,6 +56,11 @@ void WaitQueue::release_all() noexcept {
   while (node != nullptr) {
     WaitNode* const next = node->next_;
     runtime::Flow* const flow = node->flow_;
+    if (flow == nullptr) {
+      node->call_(*node);
+      node = next;
+      continue;
+    }
     node->released_.store(true,
                           std::memory_order_release);  // from here on the node may be gone, but not the flow
     flow->unpark();

@@ -17,6 +17,7 @@ GroupCore::GroupCore(std::string name, const GroupOptions& options)
       pool_(*this, options.max_concurrent_threads, options.on_failure) {}
 
 void GroupCore::on_last_reference() noexcept try {
+  if (!pool_.has_failures_at_the_end()) return;
   // None, but for a group that was destroyed from one of its own tasks: its destructor could not wait for
   // these.
   const std::vector<Failure> failures = pool_.take_failures();

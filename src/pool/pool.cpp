@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The queue and the counts. The invariants P1 to P4 stand in the header; the workers in pool_worker.cpp.
+// The queue and the counts. The invariants P1 to P5 stand in the header; the workers in pool_worker.cpp.
 #include <algorithm>
 #include <cstdio>
 #include <utility>
@@ -17,26 +17,38 @@ namespace tg::detail {
 Pool::Pool(Node& node, std::size_t bound, OnFailure on_failure) noexcept
     : node_(node), bound_(bound), on_failure_(on_failure) {}
 
-// --- Adding ---
-
-bool Pool::may_start_locked() const noexcept {
-  return starting_ == 0 && !queue_.empty() && workers_ - lent_ + reclaiming_ < bound_;
+Pool::~Pool() {
+  while (Task* task = failures_.pop()) task->release();  // nobody else touches it any more
 }
 
-void Pool::reserve_worker_locked() noexcept {
+// --- Adding ---
+
+// Moves what was added into an empty queue; false if there is nothing.
+bool Pool::refill_locked() noexcept {
+  MutexLock lock(add_mutex_);
+  queue_ = incoming_.take_all();
+  if (!queue_.empty()) return true;
+  call_worker_.store(true, std::memory_order_relaxed);  // P5; too often does no harm: the adder looks again
+  return false;
+}
+
+// If one more worker is needed, counts it as on its way. Called wherever a place may have become free.
+bool Pool::reserve_worker_locked() noexcept {
+  if (starting_ != 0 || !has_free_place_locked()) return false;
+  if (queue_.empty() && (call_worker_.load(std::memory_order_relaxed) || !refill_locked())) return false;
   ++starting_;
   ++workers_;
+  return true;
 }
 
 void Pool::add(Task& task) {
   node_.event().watch();  // first: from here on a setter comes to skip what we queue, or we see the event
-  bool start = false;
+  bool call = false;
   std::uint64_t number = 0;  // from the unlock on, the task may have been run and be gone
   {
-    MutexLock lock(mutex_);
+    MutexLock lock(add_mutex_);
     number = ++added_;
     task.set_number(number);
-    ++pending_;
     if (node_.event().is_set()) {
       lock.unlock();
       TaskList one;
@@ -44,11 +56,18 @@ void Pool::add(Task& task) {
       end_unrun(one, node_.event().reason(), nullptr);
       return;
     }
-    queue_.push(task);
-    start = may_start_locked();
-    if (start) reserve_worker_locked();
+    incoming_.push(task);
+    call = call_worker_.load(std::memory_order_relaxed);
+    if (call) call_worker_.store(false, std::memory_order_relaxed);
   }
-  if (!start) return;
+  if (call) bring_worker(number);
+}
+
+void Pool::bring_worker(std::uint64_t number) {
+  {
+    MutexLock lock(mutex_);
+    if (!reserve_worker_locked()) return;
+  }
   std::exception_ptr error;
   if (!start_worker_for(number, error)) std::rethrow_exception(error);
 }
@@ -76,12 +95,15 @@ bool Pool::start_worker_for(std::uint64_t own, std::exception_ptr& error) noexce
     MutexLock lock(mutex_);
     --starting_;
     --workers_;
+    MutexLock adders(add_mutex_);
+    queue_.append(incoming_.take_all());
+    call_worker_.store(true, std::memory_order_relaxed);  // the next adder tries again
     if (workers_ == lent_) {
       taken_back = own != 0 && queue_.remove(own);
       if (taken_back) {
-        --pending_;
+        ++begun_;
         ++changes_;
-        idle_now = pending_ == 0 && running_ == 0;
+        idle_now = running_ == 0 && added_ == begun_;
       }
       lost = queue_.take_all();
     }
@@ -136,11 +158,11 @@ std::size_t Pool::end_unrun(TaskList tasks, const ReasonPointer& reason,
       task->release();  // before it counts as done: a join covers the end of the user's objects, too
     }
     MutexLock lock(mutex_);
-    --pending_;
+    ++begun_;
     count_done_locked(*task, status, stale);
     self.number = tasks.empty() ? 0 : tasks.front()->number();
     if (tasks.empty()) leave_locked(self);
-    idle_now = pending_ == 0 && running_ == 0;
+    idle_now = idle_locked();
   }
   wake_waiters(idle_now);
   while (Task* task = stale.pop()) task->release();
@@ -151,7 +173,9 @@ std::size_t Pool::skip_pending(const ReasonPointer& reason) noexcept {
   TaskList tasks;
   {
     MutexLock lock(mutex_);
+    MutexLock adders(add_mutex_);
     tasks = queue_.take_all();
+    tasks.append(incoming_.take_all());
   }
   return tasks.empty() ? 0 : end_unrun(tasks, reason, nullptr);
 }
@@ -180,7 +204,12 @@ void Pool::wake_waiters(bool idle) noexcept {
 
 bool Pool::idle() const {
   MutexLock lock(mutex_);
-  return pending_ == 0 && running_ == 0;
+  return idle_locked();
+}
+
+std::uint64_t Pool::pending_locked() const noexcept {
+  MutexLock lock(add_mutex_);
+  return added_ - begun_;
 }
 
 std::uint64_t Pool::changes() const {
@@ -217,14 +246,14 @@ bool Pool::wait_until_quiet(TimePoint deadline) noexcept {
   }
   const auto quiet = [this, own] {
     MutexLock lock(mutex_);
-    return pending_ == 0 && running_ <= own;
+    return running_ <= own && pending_locked() == 0;
   };
   return wait(change_waiters_, quiet, {}, deadline) == WaitOutcome::ready;
 }
 
 GroupStatistics Pool::statistics() const {
   MutexLock lock(mutex_);
-  return GroupStatistics{pending_, running_, succeeded_, failed_, skipped_, workers_};
+  return GroupStatistics{pending_locked(), running_, succeeded_, failed_, skipped_, workers_};
 }
 
 std::vector<RunningTask> Pool::running_tasks() const {

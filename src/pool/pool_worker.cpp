@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The workers: how one serves the queue, and how a task waits for another one. The invariants P1 to P4 stand
+// The workers: how one serves the queue, and how a task waits for another one. The invariants P1 to P5 stand
 // in pool.hpp.
 #include "pool/pool_worker.hpp"
 
@@ -26,7 +26,10 @@ void Pool::worker_main(void* pool) noexcept { static_cast<Pool*>(pool)->work(); 
 Task* Pool::next_task_locked() noexcept {
   // Somebody who lent a place wants it back: it goes before the queue.
   if (reclaiming_ > 0 && workers_ - lent_ + reclaiming_ > bound_) return nullptr;
-  return queue_.pop();
+  if (queue_.empty() && !refill_locked()) return nullptr;
+  Task* const task = queue_.pop();
+  __builtin_prefetch(queue_.front());  // whoever takes it next will want it at once
+  return task;
 }
 
 void Pool::forget_name(Worker& worker) noexcept {
@@ -45,13 +48,13 @@ void Pool::leave_locked(Worker& worker) noexcept {
   if (worker.next != nullptr) worker.next->previous = worker.previous;
 }
 
-void Pool::begin_locked(Worker& worker, Task& task) noexcept {
-  --pending_;
+void Pool::begin_locked(Worker& worker, Task& task, TimePoint now) noexcept {
+  ++begun_;
   ++running_;
   worker.busy = true;
   worker.named = task.given_name().empty() ? nullptr : &task;
   worker.number = task.number();
-  worker.since = runtime::coarse_now();
+  worker.since = now;
 }
 
 // Runs the task with no lock held, and lets go of it unless it failed.
@@ -88,10 +91,10 @@ void Pool::work() noexcept {
   MutexLock lock(mutex_);
   --starting_;
   enter_locked(self);
+  TimePoint now = runtime::coarse_now();
   while (Task* task = next_task_locked()) {
-    begin_locked(self, *task);
-    const bool start_next = may_start_locked();  // P3
-    if (start_next) reserve_worker_locked();
+    begin_locked(self, *task, now);
+    const bool start_next = reserve_worker_locked();  // P3
     lock.unlock();
 
     if (start_next) start_worker();
@@ -102,6 +105,7 @@ void Pool::work() noexcept {
     if (runtime::fork_generation() != self.fork_generation) return;
     context.task = nullptr;
 
+    now = runtime::coarse_now();
     lock.lock();
     end_locked(self, *task, status, stale);
     if (!change_waiters_.empty()) {
@@ -113,7 +117,7 @@ void Pool::work() noexcept {
 
   --workers_;
   leave_locked(self);
-  const bool idle_now = pending_ == 0 && running_ == 0;
+  const bool idle_now = idle_locked();
   const bool hand_over = reclaiming_ > 0;
   lock.unlock();
 
@@ -137,13 +141,15 @@ bool Pool::run_now(Task& wanted) noexcept {
   // A task that waits inside a predicate has lent its place already; what ran here would have none.
   if (outer->place_is_lent || outer->depth() >= kDeepest) return false;
   Worker self;
+  const TimePoint now = runtime::coarse_now();
   {
     MutexLock lock(mutex_);
     // Only the next in line: others would overtake those that were added before them.
+    if (queue_.empty() && !refill_locked()) return false;
     if (queue_.front() != &wanted || node_.event().is_set()) return false;
     queue_.pop();
     enter_locked(self);
-    begin_locked(self, wanted);
+    begin_locked(self, wanted, now);
   }
   TaskContext context{&node_, &wanted, &name_of_task};
   context.outer = outer;
@@ -171,8 +177,7 @@ void Pool::lend_place() noexcept {
     MutexLock lock(mutex_);
     ++lent_;
     hand_over = reclaiming_ > 0;
-    start = may_start_locked();
-    if (start) reserve_worker_locked();
+    start = reserve_worker_locked();
   }
   if (hand_over) place_waiters_.release_all();
   if (start) start_worker();
@@ -181,7 +186,7 @@ void Pool::lend_place() noexcept {
 void Pool::reclaim_place() noexcept {
   {
     MutexLock lock(mutex_);
-    if (node_.event().is_set() || workers_ - lent_ + reclaiming_ < bound_) {
+    if (node_.event().is_set() || has_free_place_locked()) {
       --lent_;
       return;
     }

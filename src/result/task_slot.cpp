@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Waiting for a task, and what is thrown instead of a result.
 #include <system_error>
+#include <unordered_map>
 
 #include <threadgroup/base/errors.hpp>
 #include <threadgroup/base/spin.hpp>
@@ -12,54 +13,77 @@
 
 namespace tg::detail {
 
-TaskSlot::TaskSlot(Node& group, std::string name)
-    : group_(&group),
-      fork_generation_(runtime::fork_generation()),
-      name_(name.empty() ? nullptr : new std::string(std::move(name))) {}
+namespace {
 
-TaskSlot::~TaskSlot() { delete name_.load(std::memory_order_relaxed); }
+// The names of unnamed tasks that somebody has asked for. That is rare, so they take no room in each task.
+class ShownNames {
+ public:
+  static ShownNames& instance() {
+    static ShownNames* const names = new ShownNames;  // never destroyed: handles outlive static objects
+    return *names;
+  }
+  const std::string& show(const TaskSlot& task) {
+    std::string name = task.Task::name();
+    MutexLock lock(mutex_);
+    return names_.try_emplace(&task, std::move(name)).first->second;
+  }
+  void forget(const TaskSlot& task) noexcept {
+    MutexLock lock(mutex_);
+    names_.erase(&task);
+  }
 
-const std::string& TaskSlot::given_name() const noexcept {
-  static const std::string none;
-  const std::string* const name = name_.load(std::memory_order_acquire);
-  return name != nullptr ? *name : none;
+ private:
+  ShownNames() {
+    runtime::at_fork([] { instance().lock(); }, [] { instance().unlock(); }, [] { instance().unlock(); });
+  }
+  void lock() TG_NO_THREAD_SAFETY_ANALYSIS { mutex_.lock(); }  // held across the fork: no scope to tie it to
+  void unlock() TG_NO_THREAD_SAFETY_ANALYSIS { mutex_.unlock(); }
+
+  Mutex mutex_;
+  std::unordered_map<const TaskSlot*, const std::string> names_ TG_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+TaskSlot::TaskSlot(Node& group) noexcept : fork_generation_(runtime::fork_generation()), group_(&group) {}
+
+TaskSlot::~TaskSlot() {
+  if (has(kNameIsShown)) ShownNames::instance().forget(*this);
+  if (status() == TaskStatus::failed) ending_.exception.~exception_ptr();
+  if (status() == TaskStatus::skipped) ending_.reason.~ReasonPointer();
 }
 
 const std::string& TaskSlot::shown_name() {
-  if (const std::string* name = name_.load(std::memory_order_acquire)) return *name;
-  auto made = std::make_unique<const std::string>(Task::name());
-  const std::string* expected = nullptr;
-  if (name_.compare_exchange_strong(expected, made.get(), std::memory_order_acq_rel)) return *made.release();
-  return *expected;  // somebody else was faster
+  const std::string& given = given_name();
+  if (!given.empty()) return given;
+  const std::string& shown = ShownNames::instance().show(*this);
+  raise(kNameIsShown);
+  return shown;
 }
 
-TaskStatus TaskSlot::end(TaskStatus status, std::exception_ptr exception, ReasonPointer reason) noexcept {
-  exception_ = std::move(exception);
-  reason_ = std::move(reason);
+TaskStatus TaskSlot::end_failed(std::exception_ptr exception) noexcept {
+  ::new (static_cast<void*>(&ending_.exception)) std::exception_ptr(std::move(exception));
+  return publish(TaskStatus::failed);
+}
+
+TaskStatus TaskSlot::end_skipped(ReasonPointer reason) noexcept {
+  ::new (static_cast<void*>(&ending_.reason)) ReasonPointer(std::move(reason));
+  return publish(TaskStatus::skipped);
+}
+
+TaskStatus TaskSlot::publish(TaskStatus status) noexcept {
   status_.store(status, std::memory_order_seq_cst);  // Q1: before we look for waiters
   // In the child of a fork that the task made, the waiters are the parent's: their stacks are gone.
-  if (runtime::fork_generation() == fork_generation_) {
-    done_waiters_.release_all();
-    if (watchers_.load(std::memory_order_seq_cst) != nullptr) tell_watchers();
-  }
+  if (runtime::fork_generation() == fork_generation_) done_waiters_.release_all();
   return status;
 }
 
 void TaskSlot::watch(TaskWatcher& watcher) noexcept {
-  TaskWatcher* first = watchers_.load(std::memory_order_relaxed);
-  do watcher.next_ = first;
-  while (!watchers_.compare_exchange_weak(first, &watcher, std::memory_order_seq_cst));
-  // As Q1: we have put ourselves in before we look; `end` publishes before it looks. One of the two tells.
-  if (done()) tell_watchers();
-}
-
-void TaskSlot::tell_watchers() noexcept {
-  TaskWatcher* watcher = watchers_.exchange(nullptr, std::memory_order_seq_cst);
-  while (watcher != nullptr) {
-    TaskWatcher* const next = watcher->next_;
-    watcher->ended();  // it may be gone afterwards
-    watcher = next;
-  }
+  add_reference();  // the watcher, once told, may let go of the last handle
+  done_waiters_.link(watcher);
+  // Q1: it stands in line before we look, and the end is published before that looks for it. One of us tells.
+  if (done()) done_waiters_.release_all();
+  release();
 }
 
 namespace {
@@ -104,9 +128,9 @@ void TaskSlot::wait_for_success() {
   switch (status()) {
     case TaskStatus::failed:
       claim_failure();  // this caller sees it; a join need not tell it again
-      std::rethrow_exception(exception_);
+      std::rethrow_exception(ending_.exception);
     case TaskStatus::skipped:
-      throw TaskSkipped(Task::name(), *reason_);
+      throw TaskSkipped(Task::name(), *ending_.reason);
     default:
       return;
   }

@@ -22,15 +22,20 @@ namespace tg::detail {
 class WaitQueue;
 
 /// One flow's place in one queue. It stands on the waiter's stack.
+///
+/// Or the place of something that wants to be called instead of woken: that call is the last that the queue
+/// does with the node, and comes with no lock held.
 class WaitNode {
  public:
   explicit WaitNode(runtime::Flow& flow) noexcept : flow_(&flow) {}
+  explicit WaitNode(void (*call)(WaitNode&) noexcept) noexcept : call_(call) {}
   WaitNode(const WaitNode&) = delete;
   WaitNode& operator=(const WaitNode&) = delete;
 
  private:
   friend class WaitQueue;
-  runtime::Flow* const flow_;
+  runtime::Flow* const flow_ = nullptr;               // either this
+  void (*const call_)(WaitNode&) noexcept = nullptr;  // or this
   WaitNode* previous_ = nullptr;      // guarded by the queue's lock while linked, then the releaser's
   WaitNode* next_ = nullptr;          // likewise
   std::uint32_t epoch_ = 0;           // guarded by the queue's lock

@@ -11,6 +11,7 @@
 #include <threadgroup/base/duration.hpp>
 #include <threadgroup/base/mutex.hpp>
 #include <threadgroup/pool/pool.hpp>
+#include <threadgroup/runtime/blocks.hpp>
 #include <threadgroup/tree/node.hpp>
 
 namespace tg {
@@ -30,7 +31,7 @@ namespace detail {
 ///
 /// Lifetime: counted (see `Node`): the group's object holds one reference and each worker another, so a group
 /// that goes away from inside one of its own tasks leaves no worker with nothing under its feet.
-class GroupCore final : public Node {
+class GroupCore final : public Node, public runtime::InBlock {
  public:
   GroupCore(std::string name, const GroupOptions& options);
 

@@ -59,11 +59,15 @@ class ThreadGroup {
   /// `std::bad_alloc` if neither a worker nor memory can be had; then nothing was added.
   template <class F, class... Args>
   requires(!std::same_as<std::remove_cvref_t<F>, TaskName>) auto add_task(F&& f, Args&&... args) {
-    return add_named(std::string(), std::forward<F>(f), std::forward<Args>(args)...);
+    core_->check_process("add_task");
+    return hand_over_with_handle(new detail::CallableTask<detail::CallFor<F, Args...>>(
+        *core_, std::forward<F>(f), std::forward<Args>(args)...));
   }
   template <class F, class... Args>
   auto add_task(TaskName name, F&& f, Args&&... args) {
-    return add_named(std::move(name.value), std::forward<F>(f), std::forward<Args>(args)...);
+    core_->check_process("add_task");
+    return hand_over_with_handle(new detail::NamedTask<detail::CallFor<F, Args...>>(
+        std::move(name.value), *core_, std::forward<F>(f), std::forward<Args>(args)...));
   }
 
   /// The same without a handle: cheaper. A result is dropped; a failure still reaches the join.
@@ -149,12 +153,8 @@ class ThreadGroup {
   GroupStatistics statistics() const;
 
  private:
-  template <class F, class... Args>
-  auto add_named(std::string name, F&& f, Args&&... args) {
-    using Call = detail::CallFor<F, Args...>;
-    core_->check_process("add_task");
-    auto* const task = new detail::CallableTask<Call>(*core_, std::move(name), std::forward<F>(f),
-                                                      std::forward<Args>(args)...);
+  template <class Call>
+  TaskHandle<typename Call::Result> hand_over_with_handle(detail::CallableTask<Call>* task) {
     task->add_reference();  // the pool's
     TaskHandle<typename Call::Result> handle(task);
     hand_over(task);

@@ -1,23 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 // A group's queue and its bounded workers.
 //
+// Two locks, as in the two-lock queue of M. Michael and M. Scott, "Simple, Fast, and Practical Non-Blocking
+// and Blocking Concurrent Queue Algorithms" (1996): adders take `add_mutex_` and put tasks into `incoming_`;
+// workers take `mutex_` and serve `queue_`, and when that is empty they move all of `incoming_` over at once.
+// So those who add and those who work rarely meet.
+//
 // Invariants
-//   P1. A task is counted exactly once: pending -> running -> done, or pending -> done without running. Queue
-//   and counters
-//       change in one critical section. (Tasks taken out to be skipped stay counted as pending until they
-//       are.)
+//   P1. A task is counted exactly once: pending -> running -> done, or pending -> done without running. The
+//       pending ones are those added but not begun (`added_ - begun_`). Each list changes together with its
+//       counter, under its lock, and whoever wants all counts holds both locks. (Tasks taken out to be
+//       skipped stay counted as pending until they are.)
 //   P2. workers_ - lent_ <= bound: the workers that can run are never more than the bound. The exception:
-//   when the event is set,
-//       a task that had lent its place goes on at once, for being told to stop must not wait.
-//   P3. While the queue is not empty, a worker is on its way to it (starting_ > 0), or all places are taken
-//   by workers that will look
-//       at it after their task, or no thread can be had (then whoever failed to get one took care of the
-//       queue). One wake-up in flight is enough: the worker that it brings starts the next one before it runs
-//       its task.
+//   when
+//       the event is set, a task that had lent its place goes on at once, for being told to stop must not
+//       wait.
+//   P3. While a task is pending, a worker is on its way (starting_ > 0), or all places are taken by workers
+//   that
+//       will look at the queue after their task, or an adder is on its way to bring one, or no thread can be
+//       had (then whoever failed to get one took care of the queue). One wake-up in flight is enough: the
+//       worker that it brings starts the next one before it runs its task.
 //   P4. A worker holds a reference to the node, so the pool outlives its last touch, also when the group's
-//   object is gone.
+//   object
+//       is gone.
+//   P5. While a place is free, nobody is on the way and nothing is pending, `call_worker_` is set: whoever
+//   adds
+//       next clears it and comes to bring a worker. It is only set while `incoming_` is empty. Reading it as
+//       set under `mutex_` alone is enough: if it was cleared meanwhile, the adder that did so has yet to
+//       come here.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -47,6 +60,8 @@ namespace detail {
 class Pool {
  public:
   Pool(Node& node, std::size_t bound, OnFailure on_failure) noexcept;
+  /// Lets go of failures that nobody could be told of, for want of memory.
+  ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
@@ -62,6 +77,8 @@ class Pool {
   std::vector<RunningTask> running_tasks() const;
   /// The failures that nobody has taken yet, in the order in which they happened.
   std::vector<Failure> take_failures();
+  /// For the last owner, when nobody else can touch the pool any more.
+  bool has_failures_at_the_end() const noexcept TG_NO_THREAD_SAFETY_ANALYSIS { return !failures_.empty(); }
 
   /// Released when the last task ends.
   WaitQueue& idle_waiters() noexcept { return idle_waiters_; }
@@ -85,16 +102,22 @@ class Pool {
 
   static void worker_main(void* pool) noexcept;
   void work() noexcept;
-  bool may_start_locked() const noexcept TG_REQUIRES(mutex_);
-  void reserve_worker_locked() noexcept TG_REQUIRES(mutex_);
+  bool refill_locked() noexcept TG_REQUIRES(mutex_);
+  bool reserve_worker_locked() noexcept TG_REQUIRES(mutex_);
+  void bring_worker(std::uint64_t number);
   Task* next_task_locked() noexcept TG_REQUIRES(mutex_);
   void enter_locked(Worker& worker) noexcept TG_REQUIRES(mutex_);
   void leave_locked(Worker& worker) noexcept TG_REQUIRES(mutex_);
-  void begin_locked(Worker& worker, Task& task) noexcept TG_REQUIRES(mutex_);
+  void begin_locked(Worker& worker, Task& task, TimePoint now) noexcept TG_REQUIRES(mutex_);
   TaskStatus run(Worker& worker, Task& task) noexcept;
   void end_locked(Worker& worker, Task& task, TaskStatus status, TaskList& stale) noexcept
       TG_REQUIRES(mutex_);
   void count_done_locked(Task& task, TaskStatus status, TaskList& stale) noexcept TG_REQUIRES(mutex_);
+  std::uint64_t pending_locked() const noexcept TG_REQUIRES(mutex_);
+  bool idle_locked() const noexcept TG_REQUIRES(mutex_) { return running_ == 0 && pending_locked() == 0; }
+  bool has_free_place_locked() const noexcept TG_REQUIRES(mutex_) {
+    return workers_ - lent_ + reclaiming_ < bound_;
+  }
   void start_worker() noexcept;
   bool start_worker_for(std::uint64_t own, std::exception_ptr& error) noexcept;
   std::size_t end_unrun(TaskList tasks, const ReasonPointer& reason,
@@ -103,30 +126,35 @@ class Pool {
   void wake_waiters(bool idle) noexcept;
   void forget_name(Worker& worker) noexcept;
 
-  // Constant after construction.
+  // What adders touch, and what never changes, stands apart from what workers touch: a cache line that both
+  // write travels between processors for each task.
   Node& node_;
   const std::size_t bound_;
   const OnFailure on_failure_;
+  mutable Mutex add_mutex_ TG_ACQUIRED_AFTER(mutex_);
+  std::atomic<bool> call_worker_{true};  // P5; atomic: written under `add_mutex_`, also read without
+  TaskList incoming_ TG_GUARDED_BY(add_mutex_);
+  std::uint64_t added_ TG_GUARDED_BY(add_mutex_) = 0;
 
-  mutable Mutex mutex_;
-  TaskList queue_ TG_GUARDED_BY(mutex_);
-  TaskList failures_ TG_GUARDED_BY(mutex_);
-  std::size_t pending_ TG_GUARDED_BY(mutex_) = 0;
-  std::size_t running_ TG_GUARDED_BY(mutex_) = 0;
-  std::uint64_t succeeded_ TG_GUARDED_BY(mutex_) = 0;
-  std::uint64_t failed_ TG_GUARDED_BY(mutex_) = 0;
-  std::uint64_t skipped_ TG_GUARDED_BY(mutex_) = 0;
-  std::uint64_t added_ TG_GUARDED_BY(mutex_) = 0;
-  std::uint64_t changes_ TG_GUARDED_BY(mutex_) = 0;
-  std::size_t workers_ TG_GUARDED_BY(mutex_) = 0;     // serving or on their way
-  std::size_t starting_ TG_GUARDED_BY(mutex_) = 0;    // of them, on their way
-  std::size_t lent_ TG_GUARDED_BY(mutex_) = 0;        // of them, waiting for another task
-  std::size_t reclaiming_ TG_GUARDED_BY(mutex_) = 0;  // of the lent ones, done waiting and without a place
-  Worker* first_worker_ TG_GUARDED_BY(mutex_) = nullptr;
-
+  // Rarely touched while tasks come and go.
   WaitQueue idle_waiters_;
   WaitQueue change_waiters_;
   WaitQueue place_waiters_;
+  TaskList failures_ TG_GUARDED_BY(mutex_);
+  std::uint64_t failed_ TG_GUARDED_BY(mutex_) = 0;
+  std::uint64_t skipped_ TG_GUARDED_BY(mutex_) = 0;
+  Worker* first_worker_ TG_GUARDED_BY(mutex_) = nullptr;
+
+  mutable Mutex mutex_;
+  std::uint32_t running_ TG_GUARDED_BY(mutex_) = 0;
+  std::uint32_t workers_ TG_GUARDED_BY(mutex_) = 0;     // serving or on their way
+  std::uint32_t starting_ TG_GUARDED_BY(mutex_) = 0;    // of them, on their way
+  std::uint32_t lent_ TG_GUARDED_BY(mutex_) = 0;        // of them, waiting for another task
+  std::uint32_t reclaiming_ TG_GUARDED_BY(mutex_) = 0;  // of the lent ones, done waiting and without a place
+  TaskList queue_ TG_GUARDED_BY(mutex_);
+  std::uint64_t begun_ TG_GUARDED_BY(mutex_) = 0;  // or ended without having begun
+  std::uint64_t succeeded_ TG_GUARDED_BY(mutex_) = 0;
+  std::uint64_t changes_ TG_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace detail

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <threadgroup/event/reason.hpp>
+#include <threadgroup/runtime/blocks.hpp>
 #include <threadgroup/tree/node.hpp>
 
 namespace tg {
@@ -28,7 +29,7 @@ namespace detail {
 /// A pool calls exactly one of `run`, `skip` and `fail`, once, with no lock held; then `release`, also for a
 /// failed one once its failure was taken. None of them throws: whatever the user's code throws becomes the
 /// task's failure.
-class Task {
+class Task : public runtime::InBlock {
  public:
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
@@ -48,19 +49,26 @@ class Task {
   virtual void release() noexcept = 0;
 
   /// Counts the tasks of the pool from 1; written by the pool before anybody else knows the task.
-  std::uint64_t number() const noexcept { return number_; }
-  void set_number(std::uint64_t number) noexcept { number_ = number; }
+  std::uint64_t number() const noexcept { return std::uint64_t{number_high_} << 32 | number_low_; }
+  void set_number(std::uint64_t number) noexcept {
+    number_low_ = static_cast<std::uint32_t>(number);
+    number_high_ = static_cast<std::uint16_t>(number >> 32);
+  }
   /// The given name, or "task 17" where there is none.
   std::string name() const;
 
  protected:
+  static const std::string& no_name() noexcept;
+
   Task() = default;
   virtual ~Task() = default;
 
  private:
   friend class TaskList;
   Task* next_ = nullptr;
-  std::uint64_t number_ = 0;
+  // 48 bits, so that small fields of a derived class fit in the same word.
+  std::uint32_t number_low_ = 0;
+  std::uint16_t number_high_ = 0;
 };
 
 /// A first-in-first-out list through the tasks themselves. It owns nothing.

@@ -53,11 +53,12 @@ class TaskHandle {
   const std::string& name() const { return slot_->shown_name(); }
   /// Why it was skipped, if it was.
   std::optional<Reason> reason() const {
-    if (status() != TaskStatus::skipped) return std::nullopt;
-    return *slot_->reason();
+    const detail::SharedReason* const reason = slot_->reason();
+    if (reason == nullptr) return std::nullopt;
+    return **reason;
   }
   /// What it threw, if it failed. Asking does not count as having seen it; `get` does.
-  std::exception_ptr exception() const { return done() ? slot_->exception() : nullptr; }
+  std::exception_ptr exception() const { return slot_->exception(); }
 
   /// True once the task has ended, in whichever way. False if the caller's event was set first.
   /// Throws `std::system_error` (`resource_deadlock_would_occur`) in the task itself.

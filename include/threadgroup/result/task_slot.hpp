@@ -83,17 +83,16 @@ void destroy_keeping_error(T& object, std::exception_ptr& error) noexcept {
 
 /// Wants to be told once when a task has ended. It owns itself from `TaskSlot::watch` until `ended` is
 /// called.
-class TaskWatcher {
+class TaskWatcher : public WaitNode {
  public:
+  TaskWatcher() noexcept
+      : WaitNode([](WaitNode& node) noexcept { static_cast<TaskWatcher&>(node).ended(); }) {}
+
   /// Called on whichever flow ended the task (or was late to watch it), with no lock held.
   virtual void ended() noexcept = 0;
 
  protected:
   ~TaskWatcher() = default;
-
- private:
-  friend class TaskSlot;
-  TaskWatcher* next_ = nullptr;
 };
 
 /// What a handle shares with the task, but for the result itself.
@@ -104,7 +103,7 @@ class TaskWatcher {
 /// Lifetime: counted; one reference is the pool's, the others are the handles'.
 class TaskSlot : public Task {
  public:
-  TaskSlot(Node& group, std::string name);
+  explicit TaskSlot(Node& group) noexcept;
 
   TaskStatus status() const noexcept { return status_.load(std::memory_order_acquire); }
   bool done() const noexcept { return status_.load(std::memory_order_seq_cst) > TaskStatus::running; }
@@ -117,41 +116,65 @@ class TaskSlot : public Task {
   bool belongs_to(const Node* group) const noexcept { return group_ == group; }
   /// Waits, and throws unless the task succeeded.
   void wait_for_success();
-  /// Of a skipped task.
-  const ReasonPointer& reason() const noexcept { return reason_; }
-  const std::exception_ptr& exception() const noexcept { return exception_; }
+  /// Of a skipped task; else null.
+  const SharedReason* reason() const noexcept {
+    return status() == TaskStatus::skipped ? ending_.reason.get() : nullptr;
+  }
+  /// Of a failed task; else null.
+  std::exception_ptr exception() const noexcept {
+    return status() == TaskStatus::failed ? ending_.exception : nullptr;
+  }
+  /// The given name, or "task 17", which stays as long as the task.
   const std::string& shown_name();
 
   void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
-  const std::string& given_name() const noexcept final;
-  bool claim_failure() noexcept final { return !claimed_.exchange(true, std::memory_order_acq_rel); }
-  bool failure_is_claimed() const noexcept final { return claimed_.load(std::memory_order_acquire); }
-  Failure failure() const final { return Failure{Task::name(), exception_}; }
+  const std::string& given_name() const noexcept override { return no_name(); }
+  bool claim_failure() noexcept final { return raise(kFailureIsClaimed); }
+  bool failure_is_claimed() const noexcept final { return has(kFailureIsClaimed); }
+  Failure failure() const final { return Failure{Task::name(), ending_.exception}; }
   void release() noexcept final {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
 
  protected:
+  static constexpr std::uint8_t kFailureIsClaimed = 1;
+  static constexpr std::uint8_t kResultIsTaken = 2;
+  static constexpr std::uint8_t kNameIsShown = 4;
+
   ~TaskSlot() override;
   void begin() noexcept { status_.store(TaskStatus::running, std::memory_order_relaxed); }
-  TaskStatus end(TaskStatus status, std::exception_ptr exception, ReasonPointer reason = {}) noexcept;
+  TaskStatus end_with_result() noexcept { return publish(TaskStatus::succeeded); }
+  TaskStatus end_failed(std::exception_ptr exception) noexcept;
+  TaskStatus end_skipped(ReasonPointer reason) noexcept;
+
+  bool has(std::uint8_t flag) const noexcept { return (flags_.load(std::memory_order_acquire) & flag) != 0; }
+  /// True to the first who raises it.
+  bool raise(std::uint8_t flag) noexcept {
+    return (flags_.fetch_or(flag, std::memory_order_acq_rel) & flag) == 0;
+  }
 
  private:
-  void tell_watchers() noexcept;
+  TaskStatus publish(TaskStatus status) noexcept;
 
-  // Constant after construction.
-  Node* const group_;  // to compare with; it may be gone once the task is done
-  const std::uint32_t fork_generation_;
-
+  // A million of these may be queued, so each byte counts: the small ones stand behind the base's last field.
+  std::atomic<TaskStatus> status_{TaskStatus::pending};  // atomic: publishes the result, or `ending_`
+  std::atomic<std::uint8_t> flags_{0};                   // atomic: handles and a join may want the same
   std::atomic<std::uint32_t> references_{1};             // atomic: owners on many threads
-  std::atomic<TaskStatus> status_{TaskStatus::pending};  // atomic: publishes the fields below
-  std::atomic<bool> claimed_{false};      // atomic: a handle and a join may want it at the same time
-  std::atomic<const std::string*> name_;  // atomic: an unnamed task is named when first asked
+  // Constant after construction.
+  const std::uint32_t fork_generation_;
+  Node* const group_;  // to compare with; it may be gone once the task is done
+
   WaitQueue done_waiters_;
-  std::atomic<TaskWatcher*> watchers_{nullptr};  // atomic: whoever exchanges it for null tells them
-  std::exception_ptr exception_;  // written before the last change of status, constant afterwards
-  ReasonPointer reason_;          // likewise
+  // Written before the last change of the status, constant afterwards. Which of them is there, the status
+  // says.
+  union Ending {
+    Ending() noexcept {}
+    ~Ending() {}
+    std::exception_ptr exception;  // failed
+    ReasonPointer reason;          // skipped
+  } ending_;
 };
+static_assert(sizeof(void*) != 8 || sizeof(TaskSlot) == 64);
 
 /// The slot with room for a result.
 template <class R>
@@ -167,8 +190,8 @@ class ResultSlot : public TaskSlot {
 
   Stored& stored() noexcept { return *std::launder(reinterpret_cast<Stored*>(room_)); }
   /// For a result that can only be moved: true to the first who asks.
-  bool result_is_taken() const noexcept { return result_taken_.load(std::memory_order_acquire); }
-  bool claim_result() noexcept { return !result_taken_.exchange(true, std::memory_order_acq_rel); }
+  bool result_is_taken() const noexcept { return has(kResultIsTaken); }
+  bool claim_result() noexcept { return raise(kResultIsTaken); }
 
  protected:
   ~ResultSlot() override {
@@ -192,20 +215,18 @@ class ResultSlot : public TaskSlot {
 
  private:
   alignas(Stored) std::byte room_[sizeof(Stored)];
-  std::atomic<bool> result_taken_{false};  // atomic: several handles may ask
 };
 
 /// The whole task: the slot and the callable.
 template <class C>
-class CallableTask final : public ResultSlot<typename C::Result> {
+class CallableTask : public ResultSlot<typename C::Result> {
   using Base = ResultSlot<typename C::Result>;
 
  public:
   template <class... Given>
-  CallableTask(Node& group, std::string name, Given&&... given)
-      : Base(group, std::move(name)), call_(std::forward<Given>(given)...) {}
+  explicit CallableTask(Node& group, Given&&... given) : Base(group), call_(std::forward<Given>(given)...) {}
 
-  TaskStatus run(Node& group) noexcept override {
+  TaskStatus run(Node& group) noexcept final {
     this->begin();
     std::exception_ptr error;
     bool stored = false;
@@ -217,22 +238,20 @@ class CallableTask final : public ResultSlot<typename C::Result> {
     }
     // Before the end is published: whoever sees the task done may rely on its callable being gone.
     destroy_keeping_error(call_, error);
-    if (error && stored) this->drop();
-    // Not in one expression: the error may be moved away before it is looked at.
-    const TaskStatus status = error ? TaskStatus::failed : TaskStatus::succeeded;
-    return this->end(status, std::move(error));
+    if (!error) return this->end_with_result();
+    if (stored) this->drop();
+    return this->end_failed(std::move(error));
   }
 
-  TaskStatus skip(const ReasonPointer& reason) noexcept override {
+  TaskStatus skip(const ReasonPointer& reason) noexcept final {
     std::exception_ptr error;
     destroy_keeping_error(call_, error);
-    const TaskStatus status = error ? TaskStatus::failed : TaskStatus::skipped;
-    return this->end(status, std::move(error), reason);
+    return error ? this->end_failed(std::move(error)) : this->end_skipped(reason);
   }
 
-  TaskStatus fail(std::exception_ptr error) noexcept override {
+  TaskStatus fail(std::exception_ptr error) noexcept final {
     destroy_keeping_error(call_, error);
-    return this->end(TaskStatus::failed, std::move(error));
+    return this->end_failed(std::move(error));
   }
 
   /// The pool did not take the task, and nobody else knows it.
@@ -242,11 +261,28 @@ class CallableTask final : public ResultSlot<typename C::Result> {
     this->release();
   }
 
- private:
+ protected:
   ~CallableTask() noexcept override {}  // the callable is gone since the end of the task
+
+ private:
   union {
     C call_;
   };
+};
+
+/// The same with a name.
+template <class C>
+class NamedTask final : public CallableTask<C> {
+ public:
+  template <class... Given>
+  NamedTask(std::string name, Node& group, Given&&... given)
+      : CallableTask<C>(group, std::forward<Given>(given)...), name_(std::move(name)) {}
+
+  const std::string& given_name() const noexcept override { return name_; }
+
+ private:
+  ~NamedTask() noexcept override = default;
+  const std::string name_;
 };
 
 /// A task that nobody holds a handle of: the link, the callable, and after a failure the exception in its
@@ -271,10 +307,7 @@ class PostedTask final : public Task {
     return end(TaskStatus::failed, std::move(error));
   }
 
-  const std::string& given_name() const noexcept override {
-    static const std::string none;
-    return none;
-  }
+  const std::string& given_name() const noexcept override { return no_name(); }
   bool claim_failure() noexcept override { return true; }
   bool failure_is_claimed() const noexcept override { return false; }
   Failure failure() const override { return Failure{this->name(), error_}; }
@@ -297,11 +330,11 @@ class PostedTask final : public Task {
     return TaskStatus::failed;
   }
 
+  bool failed_ = false;  // first: there is room for it behind the base's last field
   union {
     C call_;                    // until the task ends
     std::exception_ptr error_;  // afterwards, if it failed
   };
-  bool failed_ = false;
 };
 
 }  // namespace tg::detail
