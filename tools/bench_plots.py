@@ -3,7 +3,7 @@
 import math
 from xml.sax.saxutils import escape
 
-COLOURS = {"ours": "#0b6e4f", "tbb": "#4361ee", "asio": "#f3722c", "std": "#8d99ae", "raw": "#2b2d42", "boost": "#9d4edd"}
+COLOURS = {"ours": "#0b6e4f", "tbb": "#4361ee", "asio": "#f3722c", "std": "#8d99ae", "raw": "#2b2d42", "boost": "#9d4edd", "fiber": "#e5989b"}
 WIDTH = 720
 
 

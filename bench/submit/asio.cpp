@@ -5,13 +5,18 @@
 
 #include "work.hpp"
 
+namespace {
+struct Work {
+  explicit Work(const bench::SubmitSize& size) : pool(static_cast<std::size_t>(size.workers)) {}
+  void produce(std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) boost::asio::post(pool, [] {});
+  }
+  void drain() { pool.join(); }
+  boost::asio::thread_pool pool;
+};
+}  // namespace
+
 void bench::run(const Options& options) {
   const SubmitSize size(options);
-  boost::asio::thread_pool pool(static_cast<std::size_t>(size.workers));
-  time_submit(
-      size,
-      [&](std::int64_t count) {
-        for (std::int64_t i = 0; i < count; ++i) boost::asio::post(pool, [] {});
-      },
-      [&] { pool.join(); });
+  time_submit(size, [&] { return Work(size); });
 }

@@ -3,13 +3,18 @@
 #include "../common/deque_pool.hpp"
 #include "work.hpp"
 
+namespace {
+struct Work {
+  explicit Work(const bench::SubmitSize& size) : pool(size.workers) {}
+  void produce(std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) pool.post([] {});
+  }
+  void drain() { pool.drain(); }
+  bench::DequePool pool;
+};
+}  // namespace
+
 void bench::run(const Options& options) {
   const SubmitSize size(options);
-  DequePool pool(size.workers);
-  time_submit(
-      size,
-      [&](std::int64_t count) {
-        for (std::int64_t i = 0; i < count; ++i) pool.post([] {});
-      },
-      [&] { pool.drain(); });
+  time_submit(size, [&] { return Work(size); });
 }
