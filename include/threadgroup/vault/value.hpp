@@ -18,18 +18,32 @@
 #include <memory>
 #include <utility>
 
+#include <threadgroup/runtime/blocks.hpp>
+
 namespace tg::detail {
 
 /// A value of some type, shared by whoever reads it.
-class ValueNode {
+class ValueNode : public runtime::InBlock {
  public:
   ValueNode(const ValueNode&) = delete;
   ValueNode& operator=(const ValueNode&) = delete;
 
   void add(std::int64_t count) noexcept { references_.fetch_add(count, std::memory_order_relaxed); }
+  /// The same, where the caller knows that the count is `only` if nobody else has a share: then nobody else
+  /// can change it meanwhile, and an atomic addition, the dearest part of a short insert, is not needed.
+  void add(std::int64_t count, std::int64_t only) noexcept {
+    if (references_.load(std::memory_order_acquire) == only) {
+      references_.store(only + count, std::memory_order_relaxed);
+    } else {
+      add(count);
+    }
+  }
   /// Changes the count and destroys the value at zero.
   void settle(std::int64_t change) noexcept {
-    if (references_.fetch_add(change, std::memory_order_acq_rel) + change == 0) delete this;
+    if (references_.load(std::memory_order_acquire) + change == 0 ||
+        references_.fetch_add(change, std::memory_order_acq_rel) + change == 0) {
+      delete this;
+    }
   }
 
  protected:
@@ -151,13 +165,19 @@ class ValueCell {
   /// Puts a value in (or nothing), and takes out the one before.
   ValueRef exchange(ValueRef value) noexcept {
     ValueNode* const added = value.detach();
-    if (added != nullptr) added->add(kOwnedByCell - 1);  // V3; the caller's reference becomes the cell's
+    if (added != nullptr) added->add(kOwnedByCell - 1, 1);  // V3; the caller's reference becomes the cell's
     const std::uint64_t before =
         word_.exchange(reinterpret_cast<std::uint64_t>(added), std::memory_order_acq_rel);
     ValueNode* const taken = node_of(before);
     if (taken == nullptr) return {};
     const auto readers = static_cast<std::int64_t>(before >> kReaderShift);
-    taken->add(readers - kOwnedByCell + 1);  // V3; the cell's share becomes the caller's reference
+    // V3; the cell's share becomes the caller's reference. Without readers, and with no share but the cell's,
+    // nobody is left who could come to the value.
+    if (readers == 0) {
+      taken->add(1 - kOwnedByCell, kOwnedByCell);
+    } else {
+      taken->add(readers - kOwnedByCell + 1);
+    }
     return ValueRef(taken);
   }
 
