@@ -53,11 +53,13 @@ void WaitQueue::release_all() noexcept {
     node = head_.exchange(nullptr, std::memory_order_relaxed);
     if (++epoch_ == 0) ++epoch_;  // zero is the epoch of nodes that stand nowhere
   }
+  WaitNode* to_call = nullptr;  // last: whoever sleeps must not wait for what these do
   while (node != nullptr) {
     WaitNode* const next = node->next_;
     runtime::Flow* const flow = node->flow_;
     if (flow == nullptr) {
-      node->call_(*node);
+      node->next_ = to_call;
+      to_call = node;
       node = next;
       continue;
     }
@@ -65,6 +67,11 @@ void WaitQueue::release_all() noexcept {
                           std::memory_order_release);  // from here on the node may be gone, but not the flow
     flow->unpark();
     node = next;
+  }
+  while (to_call != nullptr) {
+    WaitNode* const next = to_call->next_;
+    to_call->call_(*to_call);
+    to_call = next;
   }
 }
 

@@ -27,6 +27,7 @@ GroupCore* make_core(std::string name, const GroupOptions& options) {
   }
   // With the first group, and not when first needed: see there.
   detail::prepare_unseen_failures();
+  detail::prepare_shown_names();
   detail::TimeLimits::instance();
   auto* const core = new GroupCore(std::move(name), options);
   try {
@@ -64,6 +65,11 @@ ThreadGroup::~ThreadGroup() {
       Forest::instance().set_destroyed_without_memory(*core_);
     }
   }
+  detail::Pool& pool = core_->pool();
+  if (!own_task) {
+    static_cast<void>(detail::wait(
+        pool.idle_waiters(), [&pool] { return pool.idle(); }, {}, TimePoint::never()));
+  }
   try {
     if (own_task) {
       // Waiting would be waiting for the caller. The workers hold the core, and the last one takes it out of
@@ -76,9 +82,6 @@ ThreadGroup::~ThreadGroup() {
                        "the group was destroyed by a task of its own, at " + thread_utils::current_path() +
                            "; it was told to stop and its tasks go on without it"))}});
     } else {
-      detail::Pool& pool = core_->pool();
-      static_cast<void>(detail::wait(
-          pool.idle_waiters(), [&pool] { return pool.idle(); }, {}, TimePoint::never()));
       report_all(pool.take_failures());
     }
   } catch (const std::exception& e) {  // no memory: what is left in the pool is tried again with the core

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include <threadgroup/base/spin.hpp>
 #include <threadgroup/event/wait.hpp>
 #include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/runtime/flow.hpp>
@@ -15,6 +16,11 @@ namespace {
 // How many tasks may stand on one stack, each waiting for the next. Beyond it they get threads of their own:
 // a stack is smaller than the number of threads that a system can have.
 constexpr std::size_t kDeepest = 64;
+
+// How long a worker that has emptied the queue waits before it looks at what was added meanwhile: about 2 us,
+// if nobody waits for the group to be idle. A worker as fast as the adder would else fetch each task alone,
+// and each such meeting costs both of them more than the task.
+constexpr int kLetSomeCome = 100;
 
 std::string name_of_task(const Task& task) { return task.name(); }
 }  // namespace
@@ -52,7 +58,7 @@ void Pool::begin_locked(Worker& worker, Task& task, TimePoint now) noexcept {
   ++begun_;
   ++running_;
   worker.busy = true;
-  worker.named = task.given_name().empty() ? nullptr : &task;
+  worker.named = task.given_name() == nullptr ? nullptr : &task;
   worker.number = task.number();
   worker.since = now;
 }
@@ -108,9 +114,11 @@ void Pool::work() noexcept {
     now = runtime::coarse_now();
     lock.lock();
     end_locked(self, *task, status, stale);
-    if (!change_waiters_.empty()) {
+    const bool let_some_come = queue_.empty() && idle_waiters_.empty();
+    if (let_some_come || !change_waiters_.empty()) {
       lock.unlock();
       change_waiters_.release_all();
+      for (int i = 0; let_some_come && i < kLetSomeCome; ++i) relax();
       lock.lock();
     }
   }

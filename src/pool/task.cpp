@@ -23,19 +23,8 @@ const char* to_string(TaskStatus status) noexcept {
 namespace detail {
 
 std::string Task::name() const {
-  const std::string& given = given_name();
-  return given.empty() ? "task " + std::to_string(number()) : given;
-}
-
-const std::string& Task::no_name() noexcept {
-  // Made without memory, and never destroyed: handles outlive static objects.
-  union Kept {
-    Kept() noexcept : text() {}
-    ~Kept() {}
-    std::string text;
-  };
-  static const Kept kept;
-  return kept.text;
+  const std::string* const given = given_name();
+  return given == nullptr ? "task " + std::to_string(number()) : *given;
 }
 
 bool TaskList::remove(std::uint64_t number) noexcept {

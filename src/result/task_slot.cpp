@@ -45,6 +45,8 @@ class ShownNames {
 
 }  // namespace
 
+void prepare_shown_names() { ShownNames::instance(); }
+
 TaskSlot::TaskSlot(Node& group) noexcept : fork_generation_(runtime::fork_generation()), group_(&group) {}
 
 TaskSlot::~TaskSlot() {
@@ -54,8 +56,7 @@ TaskSlot::~TaskSlot() {
 }
 
 const std::string& TaskSlot::shown_name() {
-  const std::string& given = given_name();
-  if (!given.empty()) return given;
+  if (const std::string* const given = given_name()) return *given;
   const std::string& shown = ShownNames::instance().show(*this);
   raise(kNameIsShown);
   return shown;

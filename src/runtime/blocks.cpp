@@ -3,8 +3,9 @@
 //
 // Invariants
 //   B1. A free block is in exactly one list: of a flow's cache, or of the depot.
-//   B2. A cache holds less than two batches of each size, and a batch that changes hands is full. (Only where
-//       memory ran out when a cache was to be made, blocks stand alone in the depot.)
+//   B2. A cache holds less than two batches of each size, and a batch that changes hands is full. (Blocks
+//   that
+//       come from a thread without a cache stand alone in the depot.)
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -140,7 +141,6 @@ class BlockCache {
   static BlockCache& of_flow() {
     Flow& flow = Flow::current();
     if (flow.blocks_ == nullptr) [[unlikely]] {
-      BlockDepot::instance();
       flow.blocks_ = new BlockCache;
     }
     return *flow.blocks_;
@@ -182,6 +182,8 @@ class BlockCache {
   std::array<Shelf, kSizes> shelves_;
 };
 
+void prepare_blocks() { BlockDepot::instance(); }
+
 void* take_block(std::size_t bytes) {
   if (!kKeep || bytes > kLargestBlock) return ::operator new(bytes);
   return BlockCache::of_flow().take(index_of(bytes));
@@ -189,11 +191,15 @@ void* take_block(std::size_t bytes) {
 
 void give_block(void* block, std::size_t bytes) noexcept {
   if (!kKeep || bytes > kLargestBlock) return ::operator delete(block);
-  try {
-    BlockCache::of_flow().give(index_of(bytes), block);
-  } catch (const std::bad_alloc&) {
-    BlockDepot::instance().give_one(index_of(bytes), ::new (block) FreeBlock{nullptr, nullptr});
+  // A thread is not made a flow for this: it may be on its way out, past the point where its flow was given
+  // back.
+  if (Flow::current_if_any() != nullptr) {
+    try {
+      return BlockCache::of_flow().give(index_of(bytes), block);
+    } catch (const std::bad_alloc&) {
+    }
   }
+  BlockDepot::instance().give_one(index_of(bytes), ::new (block) FreeBlock{nullptr, nullptr});
 }
 
 }  // namespace tg::runtime

@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include <threadgroup/runtime/blocks.hpp>
 #include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/runtime/fork.hpp>
 #include <threadgroup/runtime/threads.hpp>
@@ -44,6 +45,7 @@ Reason destroyed_without_memory() {
 
 Forest::Forest() : destroyed_without_memory_(new SharedReason(destroyed_without_memory())) {
   runtime::ThreadCache::instance();  // its fork handlers come before ours
+  runtime::prepare_blocks();
   runtime::at_fork([]() TG_NO_THREAD_SAFETY_ANALYSIS { instance().mutex_.lock(); },  // held across the fork
                    []() TG_NO_THREAD_SAFETY_ANALYSIS { instance().mutex_.unlock(); },
                    []() TG_NO_THREAD_SAFETY_ANALYSIS {
@@ -70,7 +72,6 @@ void Forest::attach_locked(Node& node, Node* parent) {
     last->next_sibling = core;
     first->node->previous_sibling_ = core;
   }
-  node.linked_ = true;
 }
 
 void Forest::detach_locked(Node& node) {
@@ -86,7 +87,6 @@ void Forest::detach_locked(Node& node) {
   } else if (first != nullptr) {
     first->node->previous_sibling_ = node.previous_sibling_;  // it was the last
   }
-  node.linked_ = false;
 }
 
 void Forest::introduce_locked(Node& node, Node* parent) {
@@ -94,6 +94,7 @@ void Forest::introduce_locked(Node& node, Node* parent) {
   node.id_ = GroupId{++last_id_};
   if (node.name_.empty()) node.name_ = "ThreadGroup-" + std::to_string(node.id_.value);
   attach_locked(node, parent);
+  node.linked_ = true;
 }
 
 Node& Forest::root_of_calling_thread_locked() {
@@ -125,6 +126,7 @@ void Forest::forget_thread(runtime::Flow& flow) {
     root->flow = nullptr;
     if (root->core_->first_child == nullptr) {
       forest.detach_locked(*root);
+      root->linked_ = false;
       gone = root;
     }
   }
@@ -150,9 +152,11 @@ bool Forest::unlink_leaf(Node& node) noexcept {
     if (node.core_->first_child != nullptr) return false;
     if (node.parent_ == nullptr || node.parent_->kind_ != NodeKind::foreign_thread) {
       detach_locked(node);
+      node.linked_ = false;
       node.parent_ = nullptr;
-      // With one owner, who is the caller, and out of everybody's sight, its event is of no more use.
-      if (node.references_.load(std::memory_order_acquire) == 1)
+      // With one owner, who is the caller, and out of everybody's sight, its event is of no more use. (A
+      // reason may hold an exception of the user's, which must not end under the lock.)
+      if (node.references_.load(std::memory_order_acquire) == 1 && !node.event().is_set())
         cores_.put_back(std::exchange(node.core_, nullptr));
       return true;
     }
@@ -168,6 +172,7 @@ void Forest::unlink(Node& node) noexcept {
     if (!node.linked_) return;
     Node* const parent = node.parent_;
     detach_locked(node);
+    node.linked_ = false;
     node.parent_ = nullptr;  // somebody may hold the node longer, and ask for its path
     while (NodeCore* child = node.core_->first_child) {  // T4
       detach_locked(*child->node);
@@ -176,6 +181,7 @@ void Forest::unlink(Node& node) noexcept {
     if (parent != nullptr && parent->kind_ == NodeKind::foreign_thread &&
         parent->core_->first_child == nullptr && static_cast<ThreadRoot*>(parent)->flow == nullptr) {
       detach_locked(*parent);
+      parent->linked_ = false;
       gone = parent;
     }
   }

@@ -4,10 +4,12 @@
 
 #include <array>
 #include <atomic>
+#include <latch>
 #include <memory>
 #include <thread>
 #include <vector>
 
+#include <threadgroup/event/wait.hpp>
 #include <threadgroup/event/wait_queue.hpp>
 #include <threadgroup/runtime/clock.hpp>
 
@@ -139,6 +141,30 @@ TEST(WaitQueue, waiters_that_leave_and_a_releaser_do_not_touch_each_others_nodes
   releaser.join();
   for (auto& waiter : waiters) waiter.join();
   EXPECT_TRUE(queue.empty());
+}
+
+TEST(WaitQueue, sleepers_do_not_wait_for_what_the_called_ones_do) {
+  WaitQueue queue;
+  std::atomic<bool> ready{false};
+  std::latch standing(1);
+  static std::latch* awake = nullptr;
+  std::latch sleeper_is_awake(1);
+  awake = &sleeper_is_awake;
+  std::thread sleeper([&] {
+    int looks = 0;
+    const auto look = [&] {
+      if (++looks == 2) standing.count_down();  // the second look comes after standing in line
+      return ready.load();
+    };
+    EXPECT_EQ(wait(queue, look, {}, TimePoint::never()), WaitOutcome::ready);
+    sleeper_is_awake.count_down();
+  });
+  standing.wait();
+  WaitNode called([](WaitNode&) noexcept { awake->wait(); });
+  queue.link(called);  // it stands before the sleeper
+  ready = true;
+  queue.release_all();
+  sleeper.join();
 }
 
 }  // namespace

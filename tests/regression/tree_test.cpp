@@ -170,4 +170,25 @@ TEST(Tree, event_set_while_tasks_are_added_skips_or_runs_each_exactly_once) {
   }
 }
 
+struct LooksAtTheForest {
+  LooksAtTheForest() = default;
+  LooksAtTheForest(const LooksAtTheForest&) = default;
+  ~LooksAtTheForest() { static_cast<void>(forest()); }
+};
+
+TEST(Tree, exception_in_a_reason_may_use_the_library_as_it_goes_with_the_last_group) {
+  std::optional<ThreadGroup> parent(std::in_place, "parent",
+                                    tg::GroupOptions{.on_failure = tg::OnFailure::set_event});
+  std::unique_ptr<ThreadGroup> child;
+  parent->post([&child] {
+    child = std::make_unique<ThreadGroup>("child");
+    throw LooksAtTheForest();
+  });
+  EXPECT_THROW(parent->join(), LooksAtTheForest);
+  EXPECT_TRUE(child->event_is_set());
+  parent.reset();
+  child.reset();  // the last to hold the reason, and with it the exception
+  EXPECT_TRUE(forest().nodes.empty()) << to_text(forest());
+}
+
 }  // namespace

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <threadgroup/runtime/blocks.hpp>
+#include <threadgroup/runtime/flow.hpp>
 
 namespace tg::runtime {
 namespace {
@@ -114,6 +115,30 @@ TEST(Blocks, over_aligned_objects_come_from_the_heap) {
   auto* const object = new OverAligned;
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(object) % 128, 0U);
   delete object;
+}
+
+// Made before the thread is a flow, so it goes after the flow was given back.
+struct GivesBackLate {
+  void* block = nullptr;
+  bool* became_a_flow = nullptr;
+  ~GivesBackLate() {
+    give_block(block, 96);
+    *became_a_flow = Flow::current_if_any() != nullptr;
+  }
+};
+
+TEST(Blocks, thread_on_its_way_out_gives_back_without_becoming_a_flow_again) {
+  bool became_a_flow = true;
+  std::thread([&] {
+    thread_local GivesBackLate late;
+    late.became_a_flow = &became_a_flow;
+    late.block = take_block(96);
+    static_cast<void>(Flow::current());
+  }).join();
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  EXPECT_FALSE(became_a_flow);
+#endif
+  give_block(take_block(96), 96);
 }
 
 }  // namespace

@@ -153,5 +153,25 @@ TEST(TreeHammer, chain_of_a_million_groups_is_set_looked_at_and_destroyed) {
   EXPECT_TRUE(forest_is_empty());
 }
 
+TEST(TreeHammer, last_worker_goes_while_its_group_is_handed_to_another_parent) {
+  set_unseen_failure_handler([](const std::string&, const Failure&) {});  // each child tells of its end
+  for (int round = 0; round < rounds(1'000); ++round) {
+    std::latch destroyed(1);
+    std::optional<ThreadGroup> parent("parent");
+    parent->post([&destroyed] {
+      auto* const child = new ThreadGroup("child");
+      child->post([child, &destroyed] {
+        delete child;
+        destroyed.count_down();
+      });
+      destroyed.wait();
+    });
+    static_cast<void>(parent->join());
+    parent.reset();  // the child may still be there, for its worker is on the way out
+  }
+  while (!forest_is_empty()) std::this_thread::yield();
+  set_unseen_failure_handler({});
+}
+
 }  // namespace
 }  // namespace tg::stress

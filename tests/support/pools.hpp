@@ -83,7 +83,7 @@ class ProbeTask final : public detail::Task {
     error_ = std::move(error);
     return TaskStatus::failed;
   }
-  const std::string& given_name() const noexcept override { return name_; }
+  const std::string* given_name() const noexcept override { return name_.empty() ? nullptr : &name_; }
   bool claim_failure() noexcept override { return !claimed.exchange(true); }
   bool failure_is_claimed() const noexcept override { return claimed; }
   Failure failure() const override { return Failure{name(), error_}; }

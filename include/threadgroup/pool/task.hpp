@@ -40,8 +40,8 @@ class Task : public runtime::InBlock {
   virtual TaskStatus skip(const ReasonPointer& reason) noexcept = 0;
   /// Destroys the callable without calling it, for it cannot run: `failed`.
   virtual TaskStatus fail(std::exception_ptr exception) noexcept = 0;
-  /// The name given to the task, or "" if it has none. It does not change after the task was added.
-  virtual const std::string& given_name() const noexcept = 0;
+  /// The name given to the task, or null if it has none. It does not change after the task was added.
+  virtual const std::string* given_name() const noexcept = 0;
   /// Of a failed task: true once, to whoever will deliver its failure.
   virtual bool claim_failure() noexcept = 0;
   virtual bool failure_is_claimed() const noexcept = 0;
@@ -58,8 +58,6 @@ class Task : public runtime::InBlock {
   std::string name() const;
 
  protected:
-  static const std::string& no_name() noexcept;
-
   Task() = default;
   virtual ~Task() = default;
 

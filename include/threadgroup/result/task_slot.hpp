@@ -128,7 +128,7 @@ class TaskSlot : public Task {
   const std::string& shown_name();
 
   void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
-  const std::string& given_name() const noexcept override { return no_name(); }
+  const std::string* given_name() const noexcept override { return nullptr; }
   bool claim_failure() noexcept final { return raise(kFailureIsClaimed); }
   bool failure_is_claimed() const noexcept final { return has(kFailureIsClaimed); }
   Failure failure() const final { return Failure{Task::name(), ending_.exception}; }
@@ -175,6 +175,10 @@ class TaskSlot : public Task {
   } ending_;
 };
 static_assert(sizeof(void*) != 8 || sizeof(TaskSlot) == 64);
+
+/// Makes what handles need to show names, before any thread can be in the middle of making it as another one
+/// forks.
+void prepare_shown_names();
 
 /// The slot with room for a result.
 template <class R>
@@ -278,7 +282,7 @@ class NamedTask final : public CallableTask<C> {
   NamedTask(std::string name, Node& group, Given&&... given)
       : CallableTask<C>(group, std::forward<Given>(given)...), name_(std::move(name)) {}
 
-  const std::string& given_name() const noexcept override { return name_; }
+  const std::string* given_name() const noexcept override { return name_.empty() ? nullptr : &name_; }
 
  private:
   ~NamedTask() noexcept override = default;
@@ -307,7 +311,7 @@ class PostedTask final : public Task {
     return end(TaskStatus::failed, std::move(error));
   }
 
-  const std::string& given_name() const noexcept override { return no_name(); }
+  const std::string* given_name() const noexcept override { return nullptr; }
   bool claim_failure() noexcept override { return true; }
   bool failure_is_claimed() const noexcept override { return false; }
   Failure failure() const override { return Failure{this->name(), error_}; }

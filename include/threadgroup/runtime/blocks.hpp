@@ -25,6 +25,9 @@ void* take_block(std::size_t bytes);
 /// Takes the block back, of the size that was asked for.
 void give_block(void* block, std::size_t bytes) noexcept;
 
+/// Makes what stands behind blocks, before any thread can be in the middle of making it as another one forks.
+void prepare_blocks();
+
 /// A base for classes whose objects live in blocks.
 class InBlock {
  public:

@@ -112,7 +112,9 @@ class Node {
   std::atomic<std::uint32_t> references_{1};  // atomic: owners on many threads
 
   // Guarded by the forest's lock.
-  bool linked_ = false;  // also read by the last owner, when nobody can link or unlink any more
+  // Written when the node comes into the forest and when it leaves it, but not as it is handed to another
+  // parent: the last owner reads it without the lock, at a time when only the latter can still happen.
+  bool linked_ = false;
   Node* parent_ = nullptr;
   NodeCore* previous_sibling_ = nullptr;  // the first one's leads to the last
 
