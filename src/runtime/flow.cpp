@@ -61,8 +61,25 @@ class FlowPool {
       flow.os_name_[0] = '\0';
   }
 
+  // Has the flow given back when the calling thread ends: by a key of POSIX threads, for these are looked
+  // after when all of the thread's thread-local objects are gone, and some of those may use the library as
+  // they go. (Nor are they looked after by `std::exit`, whose handlers must still know in whose task they
+  // were called.)
+  void take_back_at_the_end(Flow& flow) noexcept {
+    // Without room for it the flow is given up with the thread, which costs its few bytes.
+    if (has_key_) static_cast<void>(::pthread_setspecific(key_, &flow));
+  }
+
  private:
+  static void thread_ends(void* raw) {
+    auto* const flow = static_cast<Flow*>(raw);
+    if (flow->on_thread_exit != nullptr) flow->on_thread_exit(*flow);
+    set_current(nullptr);
+    instance().give_back(flow);
+  }
+
   FlowPool() {
+    has_key_ = ::pthread_key_create(&key_, &FlowPool::thread_ends) == 0;
     at_fork([] { instance().lock(); }, [] { instance().unlock(); },
             [] {
               instance().unlock();
@@ -79,29 +96,15 @@ class FlowPool {
   void lock() TG_NO_THREAD_SAFETY_ANALYSIS { mutex_.lock(); }  // held across the fork: no scope to tie it to
   void unlock() TG_NO_THREAD_SAFETY_ANALYSIS { mutex_.unlock(); }
 
+  // Constant after construction.
+  pthread_key_t key_{};
+  bool has_key_ = false;
+
   tg::detail::Mutex mutex_;
   Flow* free_ TG_GUARDED_BY(mutex_) = nullptr;
 };
 
 constinit thread_local Flow* Flow::current_ = nullptr;
-
-namespace {
-// Gives the flow back as its thread ends. A destructor of another thread-local that runs later and calls the
-// library makes the thread a flow again; that one is given up, which costs its few bytes.
-struct FlowReturner {
-  bool armed = false;
-  ~FlowReturner() {
-    Flow* flow = FlowPool::current_or_null();
-    // In a task: this is no end of a thread but `std::exit` called by the task, which runs the destructors of
-    // its thread first. What the exit handlers do next must still know whose task it is.
-    if (!armed || flow == nullptr || flow->task != nullptr) return;
-    if (flow->on_thread_exit != nullptr) flow->on_thread_exit(*flow);
-    FlowPool::set_current(nullptr);
-    FlowPool::instance().give_back(flow);
-  }
-};
-thread_local FlowReturner flow_returner;
-}  // namespace
 
 Flow& Flow::reserve() { return *FlowPool::instance().take(); }
 
@@ -110,7 +113,7 @@ void Flow::give_back(Flow& reserved) noexcept { FlowPool::instance().give_back(&
 void Flow::become(Flow& reserved) noexcept {
   FlowPool::look_at_thread(reserved);
   current_ = &reserved;
-  flow_returner.armed = true;
+  FlowPool::instance().take_back_at_the_end(reserved);
 }
 
 Flow& Flow::adopt() {

@@ -8,6 +8,7 @@
 #include <semaphore>
 #include <stdexcept>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -36,7 +37,8 @@ void wait_for_ever() {
 void say(const char* text) { std::fputs(text, stderr); }
 
 ThreadGroup& leaked_group(const char* name, bool daemon) {
-  return *new ThreadGroup(name, {.daemon = daemon});
+  static auto& all = *new std::vector<ThreadGroup*>;  // never destroyed, but found by who looks for leaks
+  return *all.emplace_back(new ThreadGroup(name, {.daemon = daemon}));
 }
 
 TEST_F(Exit, daemon_that_sleeps_is_told_and_ends_before_the_process) {
