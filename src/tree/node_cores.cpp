@@ -11,7 +11,7 @@ namespace {
 // Walks are fast where nodes stand side by side over many pages of memory; a program with ten groups needs
 // little. So each piece is twice as large as the one before it.
 constexpr std::size_t kFirstBytes = 4096;
-constexpr std::size_t kLastBytes = 1024 * 1024;
+constexpr std::size_t kLastBytes = std::size_t{1024} * 1024;
 }  // namespace
 
 void NodeCores::make_page() {

@@ -184,7 +184,7 @@ TEST(Tree, exception_in_a_reason_may_use_the_library_as_it_goes_with_the_last_gr
     child = std::make_unique<ThreadGroup>("child");
     throw LooksAtTheForest();
   });
-  EXPECT_THROW(parent->join(), LooksAtTheForest);
+  EXPECT_THROW(static_cast<void>(parent->join()), LooksAtTheForest);
   EXPECT_TRUE(child->event_is_set());
   parent.reset();
   child.reset();  // the last to hold the reason, and with it the exception
