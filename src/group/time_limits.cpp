@@ -20,18 +20,16 @@ TimeLimits& TimeLimits::instance() {
 }
 
 TimeLimits::TimeLimits() {
-  runtime::at_fork([]() TG_NO_THREAD_SAFETY_ANALYSIS { instance().mutex_.lock(); },  // held across the fork
-                   []() TG_NO_THREAD_SAFETY_ANALYSIS { instance().mutex_.unlock(); },
-                   []() TG_NO_THREAD_SAFETY_ANALYSIS {
-                     // The groups and the flow are the parent's. The references stay, so nothing of them is
-                     // touched here.
-                     instance().entries_.clear();
-                     instance().serving_ = false;
-                     // Whoever waits in there stands on the stack of a thread that is gone, and the next
-                     // thread gets that stack.
-                     ::new (&instance().changed_) WaitQueue;
-                     instance().mutex_.unlock();
-                   });
+  runtime::hold_across_forks([]() -> Mutex& { return instance().mutex_; },
+                             []() TG_NO_THREAD_SAFETY_ANALYSIS {
+                               // The groups and the flow are the parent's. The references stay, so nothing of
+                               // them is touched here.
+                               instance().entries_.clear();
+                               instance().serving_ = false;
+                               // Whoever waits in there stands on the stack of a thread that is gone, and the
+                               // next thread gets that stack.
+                               ::new (&instance().changed_) WaitQueue;
+                             });
 }
 
 void TimeLimits::add(Node& node, TimePoint deadline, Duration limit) {

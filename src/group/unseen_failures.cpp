@@ -27,9 +27,7 @@ struct HandlerHolder {
 
  private:
   HandlerHolder() {
-    runtime::at_fork([]() TG_NO_THREAD_SAFETY_ANALYSIS { instance().mutex.lock(); },  // held across the fork
-                     []() TG_NO_THREAD_SAFETY_ANALYSIS { instance().mutex.unlock(); },
-                     []() TG_NO_THREAD_SAFETY_ANALYSIS { instance().mutex.unlock(); });
+    runtime::hold_across_forks([]() -> detail::Mutex& { return instance().mutex; });
   }
 };
 

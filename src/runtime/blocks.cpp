@@ -4,8 +4,7 @@
 // Invariants
 //   B1. A free block is in exactly one list: of a flow's cache, or of the depot.
 //   B2. A cache holds less than two batches of each size, and a batch that changes hands is full. (Blocks
-//   that
-//       come from a thread without a cache stand alone in the depot.)
+//       that come from a thread without a cache stand alone in the depot.)
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -103,10 +102,8 @@ class BlockDepot {
 
  private:
   BlockDepot() {
-    at_fork([] { instance().lock(); }, [] { instance().unlock(); }, [] { instance().unlock(); });
+    hold_across_forks([]() -> tg::detail::Mutex& { return instance().mutex_; });
   }
-  void lock() TG_NO_THREAD_SAFETY_ANALYSIS { mutex_.lock(); }  // held across the fork: no scope to tie it to
-  void unlock() TG_NO_THREAD_SAFETY_ANALYSIS { mutex_.unlock(); }
 
   void* pop_page_locked() noexcept TG_REQUIRES(mutex_) {
     FreeBlock* const page = pages_;
@@ -182,6 +179,8 @@ class BlockCache {
   std::array<Shelf, kSizes> shelves_;
 };
 
+bool blocks_are_kept() noexcept { return kKeep; }
+
 void prepare_blocks() { BlockDepot::instance(); }
 
 void* take_block(std::size_t bytes) {
@@ -191,8 +190,7 @@ void* take_block(std::size_t bytes) {
 
 void give_block(void* block, std::size_t bytes) noexcept {
   if (!kKeep || bytes > kLargestBlock) return ::operator delete(block);
-  // A thread is not made a flow for this: it may be on its way out, past the point where its flow was given
-  // back.
+  // A thread that only gives back is not made a flow for it.
   if (Flow::current_if_any() != nullptr) {
     try {
       return BlockCache::of_flow().give(index_of(bytes), block);

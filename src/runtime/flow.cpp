@@ -8,6 +8,7 @@
 #include <new>
 
 #include <threadgroup/base/mutex.hpp>
+#include <threadgroup/runtime/blocks.hpp>
 #include <threadgroup/runtime/flow.hpp>
 #include <threadgroup/runtime/fork.hpp>
 
@@ -80,21 +81,19 @@ class FlowPool {
 
   FlowPool() {
     has_key_ = ::pthread_key_create(&key_, &FlowPool::thread_ends) == 0;
-    at_fork([] { instance().lock(); }, [] { instance().unlock(); },
-            [] {
-              instance().unlock();
-              Flow* flow = current_or_null();
-              if (flow == nullptr) return;
-              // The child has one thread, it is the main one, and it is in no task: whatever ran here belongs
-              // to the parent's groups.
-              flow->is_main_ = true;
-              flow->task = nullptr;
-              flow->event = nullptr;
-              flow->root = nullptr;
-            });
+    prepare_blocks();
+    hold_across_forks([]() -> tg::detail::Mutex& { return instance().mutex_; }, [] { begin_child(); });
   }
-  void lock() TG_NO_THREAD_SAFETY_ANALYSIS { mutex_.lock(); }  // held across the fork: no scope to tie it to
-  void unlock() TG_NO_THREAD_SAFETY_ANALYSIS { mutex_.unlock(); }
+  static void begin_child() noexcept {
+    Flow* const flow = current_or_null();
+    if (flow == nullptr) return;
+    // The child has one thread, it is the main one, and it is in no task: whatever ran here belongs to the
+    // parent's groups.
+    flow->is_main_ = true;
+    flow->task = nullptr;
+    flow->event = nullptr;
+    flow->root = nullptr;
+  }
 
   // Constant after construction.
   pthread_key_t key_{};

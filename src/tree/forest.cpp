@@ -5,7 +5,6 @@
 #include <memory>
 #include <utility>
 
-#include <threadgroup/runtime/blocks.hpp>
 #include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/runtime/fork.hpp>
 #include <threadgroup/runtime/threads.hpp>
@@ -45,15 +44,12 @@ Reason destroyed_without_memory() {
 
 Forest::Forest() : destroyed_without_memory_(new SharedReason(destroyed_without_memory())) {
   runtime::ThreadCache::instance();  // its fork handlers come before ours
-  runtime::prepare_blocks();
-  runtime::at_fork([]() TG_NO_THREAD_SAFETY_ANALYSIS { instance().mutex_.lock(); },  // held across the fork
-                   []() TG_NO_THREAD_SAFETY_ANALYSIS { instance().mutex_.unlock(); },
-                   []() TG_NO_THREAD_SAFETY_ANALYSIS {
-                     // The nodes are the parent's; here they are only memory that nobody will use.
-                     instance().first_root_ = nullptr;
-                     instance().main_root_ = nullptr;
-                     instance().mutex_.unlock();
-                   });
+  runtime::hold_across_forks([]() -> Mutex& { return instance().mutex_; },
+                             []() TG_NO_THREAD_SAFETY_ANALYSIS {
+                               // The nodes are the parent's; here they are only memory that nobody will use.
+                               instance().first_root_ = nullptr;
+                               instance().main_root_ = nullptr;
+                             });
   std::atexit(&Forest::at_exit);
 }
 

@@ -23,26 +23,29 @@ void NodeCores::make_page() {
 
 NodeCore* NodeCores::take(Node& owner) {
   if (free_ == nullptr) free_ = returned_.exchange(nullptr, std::memory_order_acquire);
-  if (free_ != nullptr) {
-    Slot* const slot = free_;
+  Slot* slot = free_;
+  if (slot != nullptr) {
     free_ = slot->next;
-    return ::new (static_cast<void*>(&slot->core)) NodeCore(owner);
+  } else {
+    if (fresh_ == fresh_end_) make_page();
+    slot = ::new (static_cast<void*>(fresh_++)) Slot;
   }
-  if (fresh_ == fresh_end_) make_page();
-  auto* const slot = ::new (static_cast<void*>(fresh_++)) Slot;
   return ::new (static_cast<void*>(&slot->core)) NodeCore(owner);
 }
 
-void NodeCores::put_back(NodeCore* core) noexcept {
+NodeCores::Slot* NodeCores::end(NodeCore* core) noexcept {
   core->~NodeCore();
-  auto* const slot = ::new (static_cast<void*>(core)) Slot;
+  return ::new (static_cast<void*>(core)) Slot;
+}
+
+void NodeCores::put_back(NodeCore* core) noexcept {
+  Slot* const slot = end(core);
   slot->next = free_;
   free_ = slot;
 }
 
 void NodeCores::give_back(NodeCore* core) noexcept {
-  core->~NodeCore();
-  auto* const slot = ::new (static_cast<void*>(core)) Slot;
+  Slot* const slot = end(core);
   slot->next = returned_.load(std::memory_order_relaxed);
   while (!returned_.compare_exchange_weak(slot->next, slot, std::memory_order_release,
                                           std::memory_order_relaxed)) {

@@ -42,6 +42,7 @@ class Flow {
 
   void park_until(TimePoint deadline) noexcept;
   void unpark() noexcept;
+  /// Whether `park_until` would return at once.
   bool has_permit() const noexcept { return state_.load(std::memory_order_acquire) == kPermit; }
 
   /// Whether this is the flow in which `main` runs (after a fork: the only flow of the child).

@@ -30,6 +30,7 @@ class NodeCores {
     NodeCore core;
   };
 
+  static Slot* end(NodeCore* core) noexcept;
   void make_page();
 
   // Guarded by the forest's lock.
