@@ -17,11 +17,6 @@ namespace {
 // a stack is smaller than the number of threads that a system can have.
 constexpr std::size_t kDeepest = 64;
 
-// How long a worker that has emptied the queue waits before it looks at what was added meanwhile: about 2 us,
-// if nobody waits for the group to be idle. A worker as fast as the adder would else fetch each task alone,
-// and each such meeting costs both of them more than the task.
-constexpr int kLetSomeCome = 100;
-
 std::string name_of_task(const Task& task) { return task.name(); }
 }  // namespace
 
@@ -114,11 +109,14 @@ void Pool::work() noexcept {
     now = runtime::coarse_now();
     lock.lock();
     end_locked(self, *task, status, stale);
-    const bool let_some_come = queue_.empty() && idle_waiters_.empty();
-    if (let_some_come || !change_waiters_.empty()) {
+    const bool ran_dry = queue_.empty();
+    if (ran_dry || !change_waiters_.empty()) {
       lock.unlock();
       change_waiters_.release_all();
-      for (int i = 0; let_some_come && i < kLetSomeCome; ++i) relax();
+      // It lets some come: a worker as fast as the adder would else fetch each task alone, and each such
+      // meeting costs both of them more than the task. Not while it keeps what others want, or somebody waits
+      // for idleness.
+      if (ran_dry && flow.before_idle == nullptr) spin_briefly([this] { return !idle_waiters_.empty(); });
       lock.lock();
     }
   }

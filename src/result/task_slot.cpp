@@ -34,10 +34,8 @@ class ShownNames {
 
  private:
   ShownNames() {
-    runtime::at_fork([] { instance().lock(); }, [] { instance().unlock(); }, [] { instance().unlock(); });
+    runtime::hold_across_forks([]() -> Mutex& { return instance().mutex_; });
   }
-  void lock() TG_NO_THREAD_SAFETY_ANALYSIS { mutex_.lock(); }  // held across the fork: no scope to tie it to
-  void unlock() TG_NO_THREAD_SAFETY_ANALYSIS { mutex_.unlock(); }
 
   Mutex mutex_;
   std::unordered_map<const TaskSlot*, const std::string> names_ TG_GUARDED_BY(mutex_);
@@ -87,10 +85,6 @@ void TaskSlot::watch(TaskWatcher& watcher) noexcept {
   release();
 }
 
-namespace {
-constexpr int kSpins = 100;
-}
-
 WaitOutcome TaskSlot::wait(TimePoint deadline) { return wait_watching(event_of_caller(), deadline); }
 
 WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline) {
@@ -114,7 +108,7 @@ WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline) {
   if (own_group && deadline.is_never() && caller->node->run_now(*this)) return WaitOutcome::ready;
   // On another thread it may be about to end; going to sleep and being woken takes longer than most short
   // tasks.
-  for (int i = 0; i < kSpins && status() == TaskStatus::running; ++i) relax();
+  spin_briefly([this] { return status() != TaskStatus::running; });
   if (done()) return WaitOutcome::ready;
   const PlaceLent lent(own_group ? caller : nullptr);
   return detail::wait(

@@ -22,7 +22,6 @@ namespace {
 // A thread keeps the name of its last group for this long, then says that it is idle. Renaming at once would
 // cost two system calls in every use of a short-lived group.
 constexpr Duration kKeepsNameFor = Duration::from_nanos(50'000'000);
-constexpr int kSpins = 100;  // about 2 us: less than it costs to sleep and be woken
 const std::string kIdleName = "tg-idle";
 
 struct ThreadStart {
@@ -56,12 +55,8 @@ ThreadCache& ThreadCache::instance() {
 }
 
 ThreadCache::ThreadCache() {
-  at_fork([]() TG_NO_THREAD_SAFETY_ANALYSIS { instance().mutex_.lock(); },  // held across the fork
-          []() TG_NO_THREAD_SAFETY_ANALYSIS { instance().mutex_.unlock(); },
-          []() TG_NO_THREAD_SAFETY_ANALYSIS {
-            instance().forget_threads_after_fork();
-            instance().mutex_.unlock();
-          });
+  hold_across_forks([]() -> tg::detail::Mutex& { return instance().mutex_; },
+                    []() TG_NO_THREAD_SAFETY_ANALYSIS { instance().forget_threads_after_fork(); });
 }
 
 void ThreadCache::forget_threads_after_fork() {
@@ -160,7 +155,7 @@ bool ThreadCache::wait_for_job(IdleThread& self, Job& job) {
     ++idle_count_;
     idle_until = after(idle_time_);
   }
-  for (int i = 0; i < kSpins && !self.flow->has_permit(); ++i) tg::detail::relax();
+  tg::detail::spin_briefly([&self] { return self.flow->has_permit(); });
   TimePoint rename_at = after(kKeepsNameFor);
   for (;;) {
     self.flow->park_until(rename_at < idle_until ? rename_at : idle_until);

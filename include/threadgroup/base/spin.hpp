@@ -13,4 +13,10 @@ inline void relax() noexcept {
 #endif
 }
 
+/// Waits by spinning until `done()`, but for about 2 us at most: less than it costs to sleep and be woken.
+template <class Done>
+void spin_briefly(Done done) noexcept {
+  for (int i = 0; i < 100 && !done(); ++i) relax();
+}
+
 }  // namespace tg::detail
