@@ -16,12 +16,12 @@ Background::Background(Duration interval, std::function<void()> tick) : state_(s
   state_->tick = std::move(tick);
   auto shared = std::make_unique<std::shared_ptr<State>>(state_);
   runtime::ThreadCache::instance().start({&Background::serve, shared.get()});
-  shared.release();  // the flow has it now
+  static_cast<void>(shared.release());  // the flow has it now
 }
 
 Background::~Background() {
-  auto* const reason = new SharedReason(Reason{});
-  if (!state_->stop.mark(reason)) reason->release();
+  ReasonPointer reason = state_->ending;
+  if (state_->stop.mark(reason.get())) reason.detach();  // the event has that reference
   state_->stop.release_waiters();
   State& state = *state_;
   const auto ended = [&state] {

@@ -31,6 +31,8 @@ class Background {
     Duration interval;
     std::function<void()> tick;
     Event stop;
+    // Made beforehand: the end must not fail for want of memory.
+    const ReasonPointer ending = ReasonPointer::adopt(new SharedReason(Reason{}));
     Mutex mutex;
     bool ended TG_GUARDED_BY(mutex) = false;
     WaitQueue end_waiters;

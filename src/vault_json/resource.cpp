@@ -18,7 +18,7 @@ std::string resolved(const std::filesystem::path& path) {
 }
 }  // namespace
 
-JsonResource::JsonResource(std::filesystem::path path, JsonMode mode, JsonOptions options)
+JsonResource::JsonResource(const std::filesystem::path& path, JsonMode mode, JsonOptions options)
     : path_(resolved(path)), mode_(mode), options_(options) {
   if (options_.interval <= Duration())
     throw std::invalid_argument("tg::JsonOptions: the interval must be above zero");

@@ -53,7 +53,7 @@ class JsonFile;
 /// and lets go of the vault; afterwards changes are not kept any more.
 class JsonResource {
  public:
-  JsonResource(std::filesystem::path path, JsonMode mode, JsonOptions options = {});
+  JsonResource(const std::filesystem::path& path, JsonMode mode, JsonOptions options = {});
   JsonResource(const JsonResource&) = delete;
   JsonResource& operator=(const JsonResource&) = delete;
   ~JsonResource();
