@@ -1,21 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bytes that a queued task takes beyond its callable, and that a sleeping thread takes beyond what the kernel
 // gives it.
-#include <malloc.h>
-
 #include <latch>
 #include <threadgroup/threadgroup.hpp>
 
 #include "../common/main.hpp"
 #include "resident.hpp"
 
-namespace {
-double heap_bytes() { return static_cast<double>(mallinfo2().uordblks); }
-}  // namespace
-
 void bench::run(const Options& options) {
   using namespace std::chrono_literals;
-  const std::int64_t tasks = options.get("tasks", 100'000);
+  const std::int64_t tasks = options.get("tasks", 1'000'000);
   const std::int64_t threads = options.get("threads", 1'000);
   struct Callable {
     std::int64_t a, b;
@@ -26,14 +20,15 @@ void bench::run(const Options& options) {
   group.post([&go] { go.wait(); });
   const double n = static_cast<double>(tasks);
   {
-    const double before = heap_bytes();
+    const std::int64_t before = resident_bytes();
     for (std::int64_t i = 0; i < tasks; ++i) group.post(Callable{i, i});
-    report("bytes_per_post", (heap_bytes() - before) / n - sizeof(Callable));
+    report("bytes_per_post", static_cast<double>(resident_bytes() - before) / n - sizeof(Callable));
   }
   {
-    const double before = heap_bytes();
+    const std::int64_t before = resident_bytes();
     for (std::int64_t i = 0; i < tasks; ++i) group.add_task(Callable{i, i});
-    report("bytes_per_add_task", (heap_bytes() - before) / n - sizeof(Callable) - sizeof(std::int64_t));
+    report("bytes_per_add_task",
+           static_cast<double>(resident_bytes() - before) / n - sizeof(Callable) - sizeof(std::int64_t));
   }
   go.count_down();
   static_cast<void>(group.join());
