@@ -18,6 +18,8 @@
 
 #include "support/eventually.hpp"
 #include "support/in_child.hpp"
+#include "support/reasons.hpp"
+#include "support/throwing.hpp"
 
 namespace tg {
 namespace {
@@ -83,15 +85,7 @@ TEST_F(ClearPending, skipped_ones_carry_the_reason) {
   const TimePoint before = runtime::now();
   group.clear_pending("not needed");
   const auto line = static_cast<std::uint32_t>(__LINE__ - 1);
-  const Reason reason = *unnamed.reason();
-  EXPECT_EQ(reason.kind, ReasonKind::requested);
-  EXPECT_EQ(reason.message, "not needed");
-  EXPECT_EQ(reason.origin, group.id());
-  EXPECT_EQ(reason.origin_path, "MainThread/g");
-  EXPECT_FALSE(reason.task);
-  EXPECT_EQ(reason.where.line, line);
-  EXPECT_GE(reason.when, before);
-  EXPECT_LE(reason.when, runtime::now());
+  test::expect_requested(*unnamed.reason(), group, "not needed", line, before);
   EXPECT_THROW(unnamed.get(), TaskSkipped);
 
   const auto next = group.add_task([] {});
@@ -151,17 +145,9 @@ TEST_F(ClearPending, wakes_those_who_wait_for_the_skipped_and_for_the_group) {
 }
 
 TEST_F(ClearPending, destroys_the_callables_and_a_destructor_that_throws_is_that_tasks_failure) {
-  struct Bomb {
-    bool armed = true;
-    Bomb() = default;
-    Bomb(Bomb&& other) noexcept : armed(std::exchange(other.armed, false)) {}
-    ~Bomb() noexcept(false) {
-      if (armed) throw std::runtime_error("destructor");
-    }
-  };
   const auto token = std::make_shared<int>(0);
   group.post([token] {});
-  const auto failed = group.add_task([bomb = Bomb()] {});
+  const auto failed = group.add_task([bomb = test::ThrowsWhenDestroyed()] {});
   EXPECT_EQ(token.use_count(), 2);
   EXPECT_EQ(group.clear_pending(), 2u);
   EXPECT_EQ(token.use_count(), 1);

@@ -18,6 +18,7 @@
 #include <threadgroup/vault/vault.hpp>
 
 #include "support/eventually.hpp"
+#include "support/reasons.hpp"
 
 namespace tg {
 namespace {
@@ -84,15 +85,7 @@ TEST(Events, reason_says_kind_message_origin_source_and_time) {
   const TimePoint before = runtime::now();
   group.set_event("why");
   const auto line = static_cast<std::uint32_t>(__LINE__ - 1);
-  const Reason reason = *group.reason();
-  EXPECT_EQ(reason.kind, ReasonKind::requested);
-  EXPECT_EQ(reason.message, "why");
-  EXPECT_EQ(reason.origin, group.id());
-  EXPECT_EQ(reason.origin_path, "MainThread/g");
-  EXPECT_FALSE(reason.task);
-  EXPECT_EQ(reason.where.line, line);
-  EXPECT_GE(reason.when, before);
-  EXPECT_LE(reason.when, runtime::now());
+  test::expect_requested(*group.reason(), group, "why", line, before);
 }
 
 TEST(Events, thread_utils_set_event_reaches_the_siblings_and_names_the_task) {

@@ -14,6 +14,8 @@
 #include <threadgroup/runtime/threads.hpp>
 #include <threadgroup/threadgroup.hpp>
 
+#include "support/throwing.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -55,18 +57,10 @@ TEST(Queue, one_exception_does_not_take_the_tasks_behind_it_along) {
 }
 
 TEST(Queue, exception_of_a_destructor_does_not_take_the_tasks_behind_it_along) {
-  struct ThrowsWhenDestroyed {
-    bool armed = true;
-    ThrowsWhenDestroyed() = default;
-    ThrowsWhenDestroyed(ThrowsWhenDestroyed&& other) noexcept : armed(std::exchange(other.armed, false)) {}
-    ~ThrowsWhenDestroyed() noexcept(false) {
-      if (armed) throw std::runtime_error("destructor");
-    }
-  };
   ThreadGroup group("destructors", {.max_concurrent_threads = 1});
   std::atomic<int> ran{0};
   for (int i = 0; i < 10; ++i) {
-    group.post([bomb = ThrowsWhenDestroyed(), &ran] { ++ran; });
+    group.post([bomb = tg::test::ThrowsWhenDestroyed(), &ran] { ++ran; });
     group.post([&ran] { ++ran; });
   }
   EXPECT_EQ(group.wait_idle().failures.size(), 10u);
