@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <latch>
+#include <mutex>
 #include <semaphore>
 #include <stdexcept>
 #include <thread>
@@ -37,7 +38,9 @@ void wait_for_ever() {
 void say(const char* text) { std::fputs(text, stderr); }
 
 ThreadGroup& leaked_group(const char* name, bool daemon) {
+  static auto& mutex = *new std::mutex;
   static auto& all = *new std::vector<ThreadGroup*>;  // never destroyed, but found by who looks for leaks
+  const std::lock_guard lock(mutex);
   return *all.emplace_back(new ThreadGroup(name, {.daemon = daemon}));
 }
 
