@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The queue and the counts. The invariants P1 to P5 stand in the header; the workers in pool_worker.cpp.
+// The queue and the counts. The invariants P1 to P6 stand in the header; the workers in pool_worker.cpp.
 #include <algorithm>
 #include <cstdio>
 #include <utility>
@@ -23,19 +23,34 @@ Pool::~Pool() {
 
 // --- Adding ---
 
-// Moves what was added into an empty queue; false if there is nothing.
+// Moves what was added from outside into the empty queue; false if there is nothing.
 bool Pool::refill_locked() noexcept {
   MutexLock lock(add_mutex_);
   queue_ = incoming_.take_all();
-  if (!queue_.empty()) return true;
-  call_worker_.store(true, std::memory_order_relaxed);  // P5; too often does no harm: the adder looks again
-  return false;
+  return !queue_.empty();
+}
+
+// Whether anything is pending. If not, whoever adds next will know that it must come here: P5.
+bool Pool::is_work_left_locked() noexcept {
+  const auto look = [this]() TG_REQUIRES(mutex_) {
+    if (!queue_.empty() || refill_locked()) return true;
+    for (const LocalQueue* local = first_local_; local != nullptr; local = local->next) {
+      if (!local->empty()) return true;
+    }
+    return false;
+  };
+  if (look()) return true;
+  call_worker_.store(true, std::memory_order_relaxed);
+  if (!look()) return false;
+  call_worker_.store(false, std::memory_order_relaxed);
+  return true;
 }
 
 // If one more worker is needed, counts it as on its way. Called wherever a place may have become free.
 bool Pool::reserve_worker_locked() noexcept {
   if (starting_ != 0 || !has_free_place_locked()) return false;
-  if (queue_.empty() && (call_worker_.load(std::memory_order_relaxed) || !refill_locked())) return false;
+  if (queue_.empty() && (call_worker_.load(std::memory_order_relaxed) || !is_work_left_locked()))
+    return false;
   ++starting_;
   ++workers_;
   return true;
@@ -43,24 +58,47 @@ bool Pool::reserve_worker_locked() noexcept {
 
 void Pool::add(Task& task) {
   node_.event().watch();  // first: from here on a setter comes to skip what we queue, or we see the event
+  if (LocalQueue* const local = local_queue_of_caller()) return add_local(*local, task);
   bool call = false;
   std::uint64_t number = 0;  // from the unlock on, the task may have been run and be gone
   {
     MutexLock lock(add_mutex_);
-    number = ++added_;
+    ++added_;
+    number = ++numbers_;
     task.set_number(number);
     if (node_.event().is_set()) {
       lock.unlock();
-      TaskList one;
-      one.push(task);
-      end_unrun(one, node_.event().reason(), nullptr);
-      return;
+      return refuse(task);
     }
     incoming_.push(task);
     call = call_worker_.load(std::memory_order_relaxed);
     if (call) call_worker_.store(false, std::memory_order_relaxed);
   }
   if (call) bring_worker(number);
+}
+
+void Pool::add_local(LocalQueue& local, Task& task) {
+  if (!local.has_number()) {
+    MutexLock lock(add_mutex_);
+    local.take_numbers(numbers_);
+  }
+  const std::uint64_t number = local.next_number();
+  task.set_number(number);
+  switch (local.add(task, node_.event(), call_worker_)) {
+    case LocalQueue::Added::queued:
+      return;
+    case LocalQueue::Added::call_worker:
+      return bring_worker(number);
+    case LocalQueue::Added::refused:
+      return refuse(task);
+  }
+}
+
+// The event is set: the task is counted and in no list.
+void Pool::refuse(Task& task) noexcept {
+  TaskList one;
+  one.push(task);
+  end_unrun(one, node_.event().reason(), nullptr);
 }
 
 void Pool::bring_worker(std::uint64_t number) {
@@ -95,18 +133,18 @@ bool Pool::start_worker_for(std::uint64_t own, std::exception_ptr& error) noexce
     MutexLock lock(mutex_);
     --starting_;
     --workers_;
-    MutexLock adders(add_mutex_);
-    queue_.append(incoming_.take_all());
-    call_worker_.store(true, std::memory_order_relaxed);  // the next adder tries again
     if (workers_ == lent_) {
-      taken_back = own != 0 && queue_.remove(own);
+      lost = take_all_locked();
+      taken_back = own != 0 && lost.remove(own);
       if (taken_back) {
         ++begun_;
         ++changes_;
-        idle_now = running_ == 0 && added_ == begun_;
+        idle_now = lost.empty() && idle_locked();
       }
-      lost = queue_.take_all();
+    } else {
+      queue_ = take_all_locked();  // where whoever begins a task or lends its place sees it, and tries again
     }
+    call_worker_.store(true, std::memory_order_relaxed);  // and so does the next adder
   }
   place_waiters_.release_all();            // the reserved place is free again
   if (taken_back) wake_waiters(idle_now);  // a join may have seen the task that now never was
@@ -169,13 +207,21 @@ std::size_t Pool::end_unrun(TaskList tasks, const ReasonPointer& reason,
   return count;
 }
 
+TaskList Pool::take_all_locked() noexcept {
+  TaskList tasks = queue_.take_all();
+  for (LocalQueue* local = first_local_; local != nullptr; local = local->next) {
+    tasks.append(local->take_all());
+  }
+  MutexLock lock(add_mutex_);
+  tasks.append(incoming_.take_all());
+  return tasks;
+}
+
 std::size_t Pool::skip_pending(const ReasonPointer& reason) noexcept {
   TaskList tasks;
   {
     MutexLock lock(mutex_);
-    MutexLock adders(add_mutex_);
-    tasks = queue_.take_all();
-    tasks.append(incoming_.take_all());
+    tasks = take_all_locked();
   }
   return tasks.empty() ? 0 : end_unrun(tasks, reason, nullptr);
 }
@@ -207,14 +253,29 @@ bool Pool::idle() const {
   return idle_locked();
 }
 
-std::uint64_t Pool::pending_locked() const noexcept {
-  MutexLock lock(add_mutex_);
-  return added_ - begun_;
+// All counts at one moment: with all locks held, P1. The analysis cannot see a number of locks in a loop.
+GroupStatistics Pool::count_locked() const noexcept TG_NO_THREAD_SAFETY_ANALYSIS {
+  for (LocalQueue* local = first_local_; local != nullptr; local = local->next) local->mutex().lock();
+  add_mutex_.lock();
+  GroupStatistics sum{added_ - begun_, running_, succeeded_, failed_, skipped_, workers_};
+  add_mutex_.unlock();
+  for (LocalQueue* local = first_local_; local != nullptr; local = local->next) {
+    const LocalQueue::Counts& counts = local->counts_held();
+    sum.pending += counts.added - counts.begun;
+    sum.running += counts.running;
+    sum.succeeded += counts.succeeded;
+    local->mutex().unlock();
+  }
+  return sum;
 }
 
 std::uint64_t Pool::changes() const {
   MutexLock lock(mutex_);
-  return changes_;
+  std::uint64_t sum = changes_;
+  for (const LocalQueue* local = first_local_; local != nullptr; local = local->next) {
+    sum += local->counts().succeeded;
+  }
+  return sum;
 }
 
 void Pool::notify() noexcept {
@@ -231,6 +292,9 @@ void Pool::wait_until_counted(const std::vector<std::uint64_t>& numbers) noexcep
     for (const Worker* worker = first_worker_; worker != nullptr; worker = worker->next) {
       if (std::binary_search(numbers.begin(), numbers.end(), worker->number)) return false;
     }
+    for (const LocalQueue* local = first_local_; local != nullptr; local = local->next) {
+      if (local->runs_one_of(numbers)) return false;
+    }
     return true;
   };
   static_cast<void>(wait(change_waiters_, counted, {}, TimePoint::never()));
@@ -246,26 +310,27 @@ bool Pool::wait_until_quiet(TimePoint deadline) noexcept {
   }
   const auto quiet = [this, own] {
     MutexLock lock(mutex_);
-    return running_ <= own && pending_locked() == 0;
+    const GroupStatistics counts = count_locked();
+    return counts.running <= own && counts.pending == 0;
   };
   return wait(change_waiters_, quiet, {}, deadline) == WaitOutcome::ready;
 }
 
 GroupStatistics Pool::statistics() const {
   MutexLock lock(mutex_);
-  return GroupStatistics{pending_locked(), running_, succeeded_, failed_, skipped_, workers_};
+  return count_locked();
 }
 
 std::vector<RunningTask> Pool::running_tasks() const {
   std::vector<RunningTask> running;
   MutexLock lock(mutex_);
-  const TimePoint t = runtime::coarse_now();  // under the lock: no task began later
+  const TimePoint now = runtime::coarse_now();
   running.reserve(running_);
   for (const Worker* worker = first_worker_; worker != nullptr; worker = worker->next) {
-    if (!worker->busy) continue;
-    running.push_back(
-        {worker->named != nullptr ? worker->named->name() : "task " + std::to_string(worker->number),
-         t - worker->since});
+    if (worker->busy) running.push_back(worker->look(now));
+  }
+  for (const LocalQueue* local = first_local_; local != nullptr; local = local->next) {
+    local->append_running(running, now);
   }
   return running;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The workers: how one serves the queue, and how a task waits for another one. The invariants P1 to P5 stand
+// The workers: how one serves the queue, and how a task waits for another one. The invariants P1 to P6 stand
 // in pool.hpp.
 #include "pool/pool_worker.hpp"
 
@@ -17,26 +17,22 @@ namespace {
 // a stack is smaller than the number of threads that a system can have.
 constexpr std::size_t kDeepest = 64;
 
+// A worker serves its local queue for so many tasks, then looks for others that wait.
+constexpr int kLocalTurn = 64;
+
+// How often a worker that finds nothing looks again for what other workers leave standing in their local
+// queues, with about 2 us between. Leaving at once would cost the next adder a wake-up each time.
+constexpr int kLooks = 8;
+
+// As many workers as can keep a processor busy on most machines.
+constexpr std::uint32_t kMostLocalQueues = 16;
+
 std::string name_of_task(const Task& task) { return task.name(); }
 }  // namespace
 
 // --- The worker ---
 
 void Pool::worker_main(void* pool) noexcept { static_cast<Pool*>(pool)->work(); }
-
-Task* Pool::next_task_locked() noexcept {
-  // Somebody who lent a place wants it back: it goes before the queue.
-  if (reclaiming_ > 0 && workers_ - lent_ + reclaiming_ > bound_) return nullptr;
-  if (queue_.empty() && !refill_locked()) return nullptr;
-  Task* const task = queue_.pop();
-  __builtin_prefetch(queue_.front());  // whoever takes it next will want it at once
-  return task;
-}
-
-void Pool::forget_name(Worker& worker) noexcept {
-  MutexLock lock(mutex_);
-  worker.named = nullptr;
-}
 
 void Pool::enter_locked(Worker& worker) noexcept {
   worker.next = first_worker_;
@@ -49,41 +45,81 @@ void Pool::leave_locked(Worker& worker) noexcept {
   if (worker.next != nullptr) worker.next->previous = worker.previous;
 }
 
+// Somebody who lent a place wants it back: it goes before the queue.
+bool Pool::place_is_wanted_back_locked() const noexcept {
+  const std::uint32_t reclaiming = reclaiming_.load(std::memory_order_relaxed);
+  return reclaiming > 0 && workers_ - lent_ + reclaiming > bound_;
+}
+
 void Pool::begin_locked(Worker& worker, Task& task, TimePoint now) noexcept {
   ++begun_;
   ++running_;
   worker.busy = true;
-  worker.named = task.given_name() == nullptr ? nullptr : &task;
-  worker.number = task.number();
-  worker.since = now;
+  worker.begin(task, now);
 }
 
-// Runs the task with no lock held, and lets go of it unless it failed.
-TaskStatus Pool::run(Worker& worker, Task& task) noexcept {
+void Pool::end_locked(Worker& worker, Task& task, TaskStatus status, TaskList& stale) noexcept {
+  worker.busy = false;
+  worker.end();
+  --running_;
+  count_done_locked(task, status, stale);
+}
+
+// Runs the task with no lock held, and lets go of it unless it failed. `guard` guards `here`.
+TaskStatus Pool::run(Task& task, RunningHere& here, Mutex& guard) noexcept {
   // Between the event and the setter's `skip_pending` a worker may come to a task that must not run any more.
   const TaskStatus status = node_.event().is_set() ? task.skip(node_.event().reason()) : task.run(node_);
-  if (runtime::fork_generation() != worker.fork_generation) return status;
+  if (here.is_in_forked_child()) return status;
   if (status == TaskStatus::failed) {
     stop_on_failure(task);
   } else {
-    if (worker.named != nullptr) forget_name(worker);
+    if (here.named != nullptr) {
+      MutexLock lock(guard);
+      here.named = nullptr;
+    }
     task.release();  // before it counts as done: a join covers the end of the user's objects, too
   }
   return status;
 }
 
-void Pool::end_locked(Worker& worker, Task& task, TaskStatus status, TaskList& stale) noexcept {
-  worker.busy = false;
-  worker.named = nullptr;
-  worker.number = 0;
-  --running_;
+// Runs tasks of the local queue, without the pool's lock between them. Says how many: a turn at most.
+int Pool::serve_local(LocalQueue& local, TaskContext& context, TaskList& stale) noexcept {
+  RunningHere here;
+  Task* task = local.begin(here, runtime::coarse_now());
+  int served = 0;
+  while (task != nullptr) {
+    ++served;
+    context.task = task;
+    const TaskStatus status = run(*task, here, local.mutex());
+    if (here.is_in_forked_child()) return served;
+    context.task = nullptr;
+    const bool another = served < kLocalTurn && reclaiming_.load(std::memory_order_relaxed) == 0;
+    if (status != TaskStatus::succeeded) {
+      end_unsuccessful_local(local, here, *task, status, stale);
+      task = nullptr;
+    } else if (another) {
+      task = local.end_and_begin(here, runtime::coarse_now());
+    } else {
+      local.end(here, status);
+      task = nullptr;
+    }
+    change_waiters_.release_all();
+  }
+  return served;
+}
+
+void Pool::end_unsuccessful_local(LocalQueue& local, RunningHere& here, Task& task, TaskStatus status,
+                                  TaskList& stale) noexcept {
+  MutexLock lock(mutex_);
+  local.end(here, status);
   count_done_locked(task, status, stale);
 }
 
 void Pool::work() noexcept {
   runtime::Flow& flow = runtime::Flow::current();
   flow.set_os_name(node_.name());
-  TaskContext context{&node_, nullptr, &name_of_task};
+  LocalQueue local;
+  TaskContext context{&node_, nullptr, &name_of_task, &local};
   flow.task = &context;
   flow.event = &node_.event();
   Worker self;
@@ -93,38 +129,68 @@ void Pool::work() noexcept {
   --starting_;
   enter_locked(self);
   TimePoint now = runtime::coarse_now();
-  while (Task* task = next_task_locked()) {
-    begin_locked(self, *task, now);
-    const bool start_next = reserve_worker_locked();  // P3
-    lock.unlock();
-
-    if (start_next) start_worker();
-    while (Task* old = stale.pop()) old->release();
-    context.task = task;
-    const TaskStatus status = run(self, *task);
-    // The task forked, and this is the child: the lock and the counts are the parent's.
-    if (runtime::fork_generation() != self.fork_generation) return;
-    context.task = nullptr;
-
-    now = runtime::coarse_now();
-    lock.lock();
-    end_locked(self, *task, status, stale);
-    const bool ran_dry = queue_.empty();
-    if (ran_dry || !change_waiters_.empty()) {
+  for (int looks = 0; !place_is_wanted_back_locked(); ++looks) {
+    if (!queue_.empty() || refill_locked()) {
+      Task* const task = queue_.pop();
+      __builtin_prefetch(queue_.front());  // whoever takes it next will want it at once
+      begin_locked(self, *task, now);
+      const bool start_next = reserve_worker_locked();  // P3
       lock.unlock();
-      change_waiters_.release_all();
-      // It lets some come: a worker as fast as the adder would else fetch each task alone, and each such
-      // meeting costs both of them more than the task. Not while it keeps what others want, or somebody waits
-      // for idleness.
-      if (ran_dry && flow.before_idle == nullptr) spin_briefly([this] { return !idle_waiters_.empty(); });
+
+      if (start_next) start_worker();
+      while (Task* old = stale.pop()) old->release();
+      context.task = task;
+      const TaskStatus status = run(*task, self, mutex_);
+      // The task forked, and this is the child: the lock and the counts are the parent's.
+      if (self.is_in_forked_child()) return;
+      context.task = nullptr;
+
+      now = runtime::coarse_now();
       lock.lock();
+      end_locked(self, *task, status, stale);
+      looks = -1;
+      if (!change_waiters_.empty()) {
+        lock.unlock();
+        change_waiters_.release_all();
+        lock.lock();
+      }
     }
+    if (local.use == LocalQueue::Use::open) {
+      if (queue_.empty()) local.moved_ones_have_begun();  // P6
+      lock.unlock();
+      const int served = serve_local(local, context, stale);
+      if (self.is_in_forked_child()) return;
+      now = runtime::coarse_now();
+      lock.lock();
+      if (served > 0) {
+        looks = -1;
+        continue;
+      }
+    }
+    if (!queue_.empty()) continue;
+
+    // There is nothing. A worker that keeps what others want (Python's lock) does not wait for more; nor does
+    // the last one, if somebody waits for idleness.
+    const bool others_may_leave_some = local_queues_ > (local.use == LocalQueue::Use::open ? 1u : 0u);
+    const bool is_last_look = flow.before_idle != nullptr || looks >= (others_may_leave_some ? kLooks : 0) ||
+                              (!idle_waiters_.empty() && idle_locked());
+    if (steal_locked(is_last_look)) continue;
+    if (is_last_look) {
+      if (!is_work_left_locked()) break;
+      continue;
+    }
+    // It lets some come: a worker as fast as the adder would else fetch each task alone, and each such
+    // meeting costs both of them more than the task.
+    lock.unlock();
+    spin_briefly([&] { return !others_may_leave_some && !idle_waiters_.empty(); });
+    lock.lock();
   }
 
   --workers_;
   leave_locked(self);
+  close_locked(local);
   const bool idle_now = idle_locked();
-  const bool hand_over = reclaiming_ > 0;
+  const bool hand_over = reclaiming_.load(std::memory_order_relaxed) > 0;
   lock.unlock();
 
   // Before anybody is woken: what the worker kept from task to task is what the woken will want.
@@ -139,35 +205,94 @@ void Pool::work() noexcept {
   node_.release();  // P4: the last touch
 }
 
+// --- Local queues ---
+
+// The local queue of the worker that calls, if it runs a task of this pool. It is opened when first asked
+// for: most tasks add none. Beyond `kMostLocalQueues` there is none, for whoever looks for work looks into
+// each.
+LocalQueue* Pool::local_queue_of_caller() noexcept {
+  const TaskContext* const context = TaskContext::current();
+  if (context == nullptr || context->node != &node_) return nullptr;
+  LocalQueue& local = *context->local;
+  if (local.use == LocalQueue::Use::not_asked) {
+    MutexLock lock(mutex_);
+    local.use = local_queues_ < kMostLocalQueues ? LocalQueue::Use::open : LocalQueue::Use::refused;
+    if (local.use == LocalQueue::Use::open) {
+      ++local_queues_;
+      local.next = first_local_;
+      if (first_local_ != nullptr) first_local_->previous = &local;
+      first_local_ = &local;
+    }
+  }
+  return local.use == LocalQueue::Use::open ? &local : nullptr;
+}
+
+void Pool::close_locked(LocalQueue& local) noexcept {
+  if (local.use != LocalQueue::Use::open) return;
+  --local_queues_;
+  (local.previous != nullptr ? local.previous->next : first_local_) = local.next;
+  if (local.next != nullptr) local.next->previous = local.previous;
+  queue_.append(local.take_all());  // there are some if the worker leaves because its place is wanted back
+  const LocalQueue::Counts counts = local.counts();
+  begun_ += counts.begun;
+  succeeded_ += counts.succeeded;
+  changes_ += counts.succeeded;
+  MutexLock adders(add_mutex_);
+  added_ += counts.added;
+  local.return_numbers(numbers_);
+}
+
+// Moves what another worker has in its local queue into the empty queue: what it leaves standing, or all that
+// there is. False if there is none.
+bool Pool::steal_locked(bool at_once) noexcept {
+  for (LocalQueue* local = first_local_; local != nullptr && queue_.empty(); local = local->next) {
+    queue_ = at_once ? local->take_all() : local->take_if_left_standing();
+  }
+  return !queue_.empty();
+}
+
 // --- Waiting for one another ---
 
 bool Pool::run_now(Task& wanted) noexcept {
   runtime::Flow& flow = runtime::Flow::current();
   TaskContext* const outer = TaskContext::current();
   // A task that waits inside a predicate has lent its place already; what ran here would have none.
-  if (outer->place_is_lent || outer->depth() >= kDeepest) return false;
+  if (outer->place_is_lent || outer->depth() >= kDeepest || node_.event().is_set()) return false;
+  LocalQueue& local = *outer->local;
+  const bool has_local = local.use == LocalQueue::Use::open;
   Worker self;
   const TimePoint now = runtime::coarse_now();
-  {
+  // Only the next in line: others would overtake those that were added before them.
+  bool is_local = has_local && local.begin_if_next(wanted, self, now);
+  if (!is_local) {
     MutexLock lock(mutex_);
-    // Only the next in line: others would overtake those that were added before them.
-    if (queue_.empty() && !refill_locked()) return false;
-    if (queue_.front() != &wanted || node_.event().is_set()) return false;
-    queue_.pop();
-    enter_locked(self);
-    begin_locked(self, wanted, now);
+    if (!queue_.empty() || refill_locked()) {
+      if (queue_.front() != &wanted) return false;
+      queue_.pop();
+      enter_locked(self);
+      begin_locked(self, wanted, now);
+    } else {
+      if (!has_local) return false;
+      local.moved_ones_have_begun();  // P6
+      is_local = local.begin_if_next(wanted, self, now);
+      if (!is_local) return false;
+    }
   }
-  TaskContext context{&node_, &wanted, &name_of_task};
+  TaskContext context{&node_, &wanted, &name_of_task, &local};
   context.outer = outer;
   flow.task = &context;
-  const TaskStatus status = run(self, wanted);
-  if (runtime::fork_generation() != self.fork_generation) return true;  // as in `work`
+  const TaskStatus status = run(wanted, self, is_local ? local.mutex() : mutex_);
+  if (self.is_in_forked_child()) return true;  // as in `work`
   flow.task = outer;
   TaskList stale;
-  {
+  if (!is_local) {
     MutexLock lock(mutex_);
     end_locked(self, wanted, status, stale);
     leave_locked(self);
+  } else if (status != TaskStatus::succeeded) {
+    end_unsuccessful_local(local, self, wanted, status, stale);
+  } else {
+    local.end(self, status);
   }
   change_waiters_.release_all();  // not idle: the task that waited is running
   while (Task* old = stale.pop()) old->release();
@@ -182,7 +307,7 @@ void Pool::lend_place() noexcept {
   {
     MutexLock lock(mutex_);
     ++lent_;
-    hand_over = reclaiming_ > 0;
+    hand_over = reclaiming_.load(std::memory_order_relaxed) > 0;
     start = reserve_worker_locked();
   }
   if (hand_over) place_waiters_.release_all();
@@ -196,20 +321,20 @@ void Pool::reclaim_place() noexcept {
       --lent_;
       return;
     }
-    ++reclaiming_;
+    reclaiming_.fetch_add(1, std::memory_order_relaxed);
   }
   const auto place_is_free = [this] {
     MutexLock lock(mutex_);
     if (workers_ - lent_ >= bound_) return false;
     --lent_;
-    --reclaiming_;
+    reclaiming_.fetch_sub(1, std::memory_order_relaxed);
     return true;
   };
   if (wait(place_waiters_, place_is_free, {&node_.event(), nullptr}, TimePoint::never()) !=
       WaitOutcome::ready) {
     MutexLock lock(mutex_);
     --lent_;
-    --reclaiming_;
+    reclaiming_.fetch_sub(1, std::memory_order_relaxed);
   }
 }
 

@@ -77,6 +77,48 @@ TEST(PoolHammer, destructors_meet_the_last_task) {
   EXPECT_EQ(ended.load(), count + (count + 2) / 3);
 }
 
+// Trees of tasks that add tasks: some wait for them, some block until another worker ran them, some fail, and
+// others join, look, and add from outside meanwhile.
+TEST(PoolHammer, tasks_that_add_tasks_meet_workers_that_take_them) {
+  for (const std::size_t bound : {1u, 2u, 5u}) {
+    ThreadGroup group("trees", {.max_concurrent_threads = bound});
+    std::atomic<std::uint64_t> ended{0};
+    std::uint64_t expected = 0;
+    std::function<void(int, unsigned)> grow = [&](int depth, unsigned seed) {
+      if (depth > 0) {
+        std::vector<TaskHandle<void>> children;
+        for (unsigned i = 0; i < 3; ++i) {
+          children.push_back(group.add_task([&grow, depth, seed, i] { grow(depth - 1, seed * 3 + i); }));
+        }
+        if (seed % 2 == 0) children[seed % 3].wait();
+        if (seed % 5 == 0) std::this_thread::yield();
+      }
+      ++ended;
+    };
+    std::atomic<bool> stop{false};
+    std::thread watcher([&] {
+      while (!stop) {
+        const GroupStatistics now = group.statistics();
+        EXPECT_LE(now.pending, 1'000'000u);
+        static_cast<void>(group.join(1ms));
+      }
+    });
+    for (int i = 0; i < rounds(100); ++i) {
+      group.post([&grow, i] { grow(4, static_cast<unsigned>(i)); });
+      expected += 1 + 3 + 9 + 27 + 81;
+      if (i % 7 == 0) {
+        ASSERT_TRUE(group.join(60s)) << "bound " << bound << ", round " << i;
+        ASSERT_EQ(ended.load(), expected);
+      }
+    }
+    ASSERT_TRUE(group.join(60s)) << "bound " << bound;
+    stop = true;
+    watcher.join();
+    EXPECT_EQ(ended.load(), expected);
+    EXPECT_EQ(group.statistics().succeeded, expected);
+  }
+}
+
 // Each task waits for the next one of its group, twenty deep, from several roots at once. There are never
 // more tasks at work than the bound.
 TEST(PoolHammer, nested_waits_lend_and_reclaim_their_places) {

@@ -64,9 +64,9 @@ class GroupCore final : public Node, public runtime::InBlock {
   const std::uint32_t fork_generation_;
   const bool has_time_limit_;
 
-  Pool pool_;
   mutable Mutex mutex_;
   std::stop_source stop_source_ TG_GUARDED_BY(mutex_){std::nostopstate};  // made when first asked for
+  Pool pool_;
 };
 
 }  // namespace detail

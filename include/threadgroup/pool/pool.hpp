@@ -4,13 +4,15 @@
 // Two locks, as in the two-lock queue of M. Michael and M. Scott, "Simple, Fast, and Practical Non-Blocking
 // and Blocking Concurrent Queue Algorithms" (1996): adders take `add_mutex_` and put tasks into `incoming_`;
 // workers take `mutex_` and serve `queue_`, and when that is empty they move all of `incoming_` over at once.
-// So those who add and those who work rarely meet.
+// So those who add and those who work rarely meet. What tasks add to their own group goes into a queue of the
+// worker that runs them, with a lock of its own (src/pool/local_queue.hpp).
 //
 // Invariants
 //   P1. A task is counted exactly once: pending -> running -> done, or pending -> done without running. The
-//       pending ones are those added but not begun (`added_ - begun_`). Each list changes together with its
-//       counter, under its lock, and whoever wants all counts holds both locks. (Tasks taken out to be
-//       skipped stay counted as pending until they are.)
+//       pending ones are those added but not begun (`added_ - begun_`, with those of the local queues). Each
+//       list changes together with its counter, under its lock, and whoever wants all counts holds all
+//       locks: `mutex_`, then those of the local queues, then `add_mutex_`. (Tasks taken out to be skipped
+//       stay counted as pending until they are.)
 //   P2. workers_ - lent_ <= bound: the workers that can run are never more than the bound. The exception:
 //   when
 //       the event is set, a task that had lent its place goes on at once, for being told to stop must not
@@ -25,9 +27,13 @@
 //       is gone.
 //   P5. While a place is free, nobody is on the way and nothing is pending, `call_worker_` is set: whoever
 //   adds
-//       next clears it and comes to bring a worker. It is only set while `incoming_` is empty. Reading it as
-//       set under `mutex_` alone is enough: if it was cleared meanwhile, the adder that did so has yet to
-//       come here.
+//       next clears it and comes to bring a worker. Whoever sets it does so under `mutex_` and then looks
+//       once more into every list: what was added before is found there, and who adds later sees it set.
+//       Reading it as set under `mutex_` is enough to know that nothing is pending outside `queue_`, or that
+//       an adder has yet to come here.
+//   P6. Once tasks were moved from a local queue to the end of `queue_`, the local one is not served (L1)
+//   until
+//       `queue_` was seen empty. So the tasks that one thread added start in their order.
 #pragma once
 
 #include <atomic>
@@ -36,6 +42,7 @@
 #include <exception>
 #include <vector>
 
+#include <threadgroup/base/cache_line.hpp>
 #include <threadgroup/base/mutex.hpp>
 #include <threadgroup/event/wait_queue.hpp>
 #include <threadgroup/pool/task.hpp>
@@ -51,6 +58,9 @@ enum class OnFailure {
 };
 
 namespace detail {
+
+class LocalQueue;
+struct RunningHere;
 
 /// The queue of one group, and the workers that serve it: at most `bound` at a time, taken from the process's
 /// cache of threads when work arrives and given back when there is none left.
@@ -102,19 +112,29 @@ class Pool {
 
   static void worker_main(void* pool) noexcept;
   void work() noexcept;
+  int serve_local(LocalQueue& local, TaskContext& context, TaskList& stale) noexcept;
+  void end_unsuccessful_local(LocalQueue& local, RunningHere& here, Task& task, TaskStatus status,
+                              TaskList& stale) noexcept;
+  LocalQueue* local_queue_of_caller() noexcept;
+  void add_local(LocalQueue& local, Task& task);
+  void refuse(Task& task) noexcept;
+  void close_locked(LocalQueue& local) noexcept TG_REQUIRES(mutex_);
   bool refill_locked() noexcept TG_REQUIRES(mutex_);
+  bool steal_locked(bool at_once) noexcept TG_REQUIRES(mutex_);
+  bool is_work_left_locked() noexcept TG_REQUIRES(mutex_);
+  TaskList take_all_locked() noexcept TG_REQUIRES(mutex_);
   bool reserve_worker_locked() noexcept TG_REQUIRES(mutex_);
   void bring_worker(std::uint64_t number);
-  Task* next_task_locked() noexcept TG_REQUIRES(mutex_);
+  bool place_is_wanted_back_locked() const noexcept TG_REQUIRES(mutex_);
   void enter_locked(Worker& worker) noexcept TG_REQUIRES(mutex_);
   void leave_locked(Worker& worker) noexcept TG_REQUIRES(mutex_);
   void begin_locked(Worker& worker, Task& task, TimePoint now) noexcept TG_REQUIRES(mutex_);
-  TaskStatus run(Worker& worker, Task& task) noexcept;
+  TaskStatus run(Task& task, RunningHere& here, Mutex& guard) noexcept;
   void end_locked(Worker& worker, Task& task, TaskStatus status, TaskList& stale) noexcept
       TG_REQUIRES(mutex_);
   void count_done_locked(Task& task, TaskStatus status, TaskList& stale) noexcept TG_REQUIRES(mutex_);
-  std::uint64_t pending_locked() const noexcept TG_REQUIRES(mutex_);
-  bool idle_locked() const noexcept TG_REQUIRES(mutex_) { return running_ == 0 && pending_locked() == 0; }
+  GroupStatistics count_locked() const noexcept TG_REQUIRES(mutex_);
+  bool idle_locked() const noexcept TG_REQUIRES(mutex_) { return running_ == 0 && count_locked().idle(); }
   bool has_free_place_locked() const noexcept TG_REQUIRES(mutex_) {
     return workers_ - lent_ + reclaiming_ < bound_;
   }
@@ -124,33 +144,39 @@ class Pool {
                         const std::exception_ptr& error) noexcept;
   void stop_on_failure(const Task& task) noexcept;
   void wake_waiters(bool idle) noexcept;
-  void forget_name(Worker& worker) noexcept;
 
-  // What adders touch, and what never changes, stands apart from what workers touch: a cache line that both
-  // write travels between processors for each task.
+  // Three parts on cache lines of their own: a line that both adders and workers write travels between
+  // processors for each task.
+
+  // What is rarely written while tasks come and go.
   Node& node_;
   const std::size_t bound_;
   const OnFailure on_failure_;
-  mutable Mutex add_mutex_ TG_ACQUIRED_AFTER(mutex_);
-  std::atomic<bool> call_worker_{true};  // P5; atomic: written under `add_mutex_`, also read without
-  TaskList incoming_ TG_GUARDED_BY(add_mutex_);
-  std::uint64_t added_ TG_GUARDED_BY(add_mutex_) = 0;
-
-  // Rarely touched while tasks come and go.
+  std::atomic<std::uint32_t> reclaiming_{0};  // of the lent places, those whose task is done waiting and has
+                                              // none; atomic: written under `mutex_`, also read without
   WaitQueue idle_waiters_;
   WaitQueue change_waiters_;
   WaitQueue place_waiters_;
+  Worker* first_worker_ TG_GUARDED_BY(mutex_) = nullptr;
+  LocalQueue* first_local_ TG_GUARDED_BY(mutex_) = nullptr;
+  std::uint32_t local_queues_ TG_GUARDED_BY(mutex_) = 0;
   TaskList failures_ TG_GUARDED_BY(mutex_);
   std::uint64_t failed_ TG_GUARDED_BY(mutex_) = 0;
   std::uint64_t skipped_ TG_GUARDED_BY(mutex_) = 0;
-  Worker* first_worker_ TG_GUARDED_BY(mutex_) = nullptr;
 
-  mutable Mutex mutex_;
+  // What adders write.
+  alignas(kCacheLine) mutable Mutex add_mutex_ TG_ACQUIRED_AFTER(mutex_);
+  std::atomic<bool> call_worker_{true};  // P5; atomic: adders read and clear it under any of their locks
+  TaskList incoming_ TG_GUARDED_BY(add_mutex_);
+  std::uint64_t added_ TG_GUARDED_BY(add_mutex_) = 0;
+  std::uint64_t numbers_ TG_GUARDED_BY(add_mutex_) = 0;  // given to tasks so far
+
+  // What workers write.
+  alignas(kCacheLine) mutable Mutex mutex_;
   std::uint32_t running_ TG_GUARDED_BY(mutex_) = 0;
-  std::uint32_t workers_ TG_GUARDED_BY(mutex_) = 0;     // serving or on their way
-  std::uint32_t starting_ TG_GUARDED_BY(mutex_) = 0;    // of them, on their way
-  std::uint32_t lent_ TG_GUARDED_BY(mutex_) = 0;        // of them, waiting for another task
-  std::uint32_t reclaiming_ TG_GUARDED_BY(mutex_) = 0;  // of the lent ones, done waiting and without a place
+  std::uint32_t workers_ TG_GUARDED_BY(mutex_) = 0;   // serving or on their way
+  std::uint32_t starting_ TG_GUARDED_BY(mutex_) = 0;  // of them, on their way
+  std::uint32_t lent_ TG_GUARDED_BY(mutex_) = 0;      // of them, waiting for another task
   TaskList queue_ TG_GUARDED_BY(mutex_);
   std::uint64_t begun_ TG_GUARDED_BY(mutex_) = 0;  // or ended without having begun
   std::uint64_t succeeded_ TG_GUARDED_BY(mutex_) = 0;

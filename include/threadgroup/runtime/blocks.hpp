@@ -5,13 +5,15 @@
 #include <cstddef>
 #include <new>
 
+#include <threadgroup/base/cache_line.hpp>
+
 namespace tg::runtime {
 
 /// The largest block that is kept for reuse; larger ones come from the heap.
 constexpr std::size_t kLargestBlock = 512;
 
-/// A block of that many bytes, aligned for any type of that size that is not over-aligned. Throws
-/// `std::bad_alloc`.
+/// A block of that many bytes, aligned for any type of that size that is not over-aligned, or over-aligned to
+/// a cache line. Throws `std::bad_alloc`.
 ///
 /// Each flow keeps what was given back on it, by size, and hands whole batches on to the others once it has
 /// two. This is the scheme of J. Bonwick and J. Adams, "Magazines and Vmem" (2001), section 3, with batches
@@ -37,12 +39,18 @@ class InBlock {
  public:
   static void* operator new(std::size_t bytes) { return take_block(bytes); }
   static void operator delete(void* block, std::size_t bytes) noexcept { give_block(block, bytes); }
-  // Those of over-aligned classes live on the heap.
+  // Over-aligned ones live in blocks, too, as long as a cache line is enough for them.
   static void* operator new(std::size_t bytes, std::align_val_t alignment) {
-    return ::operator new(bytes, alignment);
+    return fits(bytes, alignment) ? take_block(bytes) : ::operator new(bytes, alignment);
   }
-  static void operator delete(void* memory, std::align_val_t alignment) noexcept {
-    ::operator delete(memory, alignment);
+  static void operator delete(void* memory, std::size_t bytes, std::align_val_t alignment) noexcept {
+    fits(bytes, alignment) ? give_block(memory, bytes) : ::operator delete(memory, alignment);
+  }
+
+ private:
+  static bool fits(std::size_t bytes, std::align_val_t alignment) noexcept {
+    return blocks_are_kept() && bytes <= kLargestBlock &&
+           static_cast<std::size_t>(alignment) <= tg::detail::kCacheLine;
   }
 };
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <threadgroup/base/cache_line.hpp>
 #include <threadgroup/event/event.hpp>
 #include <threadgroup/tree/statistics.hpp>
 
@@ -29,13 +30,14 @@ class Forest;
 
 class Node;
 class Task;
+class LocalQueue;
 
 /// The part of a node that walks of the forest touch: its event, and the links that lead downwards. It is one
 /// cache line, in memory where such lines stand side by side, for a walk over many groups is bound by the
 /// memory that it touches.
 ///
 /// The links belong to the `Forest` and its lock.
-struct alignas(64) NodeCore {
+struct alignas(kCacheLine) NodeCore {
   explicit NodeCore(Node& owner) noexcept : node(&owner) {}
 
   Event event;
@@ -46,7 +48,7 @@ struct alignas(64) NodeCore {
   NodeCore* walk_next = nullptr;
   Node* const node;
 };
-static_assert(sizeof(NodeCore) == 64);
+static_assert(sizeof(NodeCore) == kCacheLine);
 
 /// A node of the forest: a name, an event, and links to its neighbours.
 ///
@@ -131,6 +133,7 @@ struct TaskContext {
   Node* node = nullptr;
   Task* task = nullptr;
   std::string (*name_of)(const Task&) = nullptr;  // the tree does not know what a task looks like
+  LocalQueue* local = nullptr;                    // the pool's own: what the tasks of this flow add to it
   bool place_is_lent = false;                     // only the flow itself looks
   // The task that waits below on this stack, until this one is done; of the same group.
   const TaskContext* outer = nullptr;

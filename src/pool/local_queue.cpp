@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// The invariants L1 and L2 stand in the header.
+#include "pool/local_queue.hpp"
+
+#include <algorithm>
+
+namespace tg::detail {
+
+namespace {
+// Numbers that a worker takes at a time, at most: those it does not use are lost unless it took the last.
+constexpr std::uint64_t kLargestShare = 256;
+}  // namespace
+
+void RunningHere::begin(Task& task, TimePoint now) noexcept {
+  named = task.given_name() == nullptr ? nullptr : &task;
+  number = task.number();
+  since = now;
+}
+
+void RunningHere::end() noexcept {
+  named = nullptr;
+  number = 0;
+}
+
+RunningTask RunningHere::look(TimePoint now) const {
+  return {named != nullptr ? named->name() : "task " + std::to_string(number),
+          now < since ? Duration() : now - since};
+}
+
+void LocalQueue::take_numbers(std::uint64_t& from) noexcept {
+  next_number_ = from + 1;
+  from += share_;
+  numbers_end_ = from + 1;
+  share_ = std::min(2 * share_, kLargestShare);
+}
+
+void LocalQueue::return_numbers(std::uint64_t& to) const noexcept {
+  if (to + 1 == numbers_end_) to = next_number_ - 1;
+}
+
+LocalQueue::Added LocalQueue::add(Task& task, const Event& event, std::atomic<bool>& call_worker) noexcept {
+  MutexLock lock(mutex_);
+  ++counts_.added;
+  if (event.is_set()) return Added::refused;
+  tasks_.push(task);
+  if (!call_worker.load(std::memory_order_relaxed)) return Added::queued;
+  call_worker.store(false, std::memory_order_relaxed);
+  return Added::call_worker;
+}
+
+Task* LocalQueue::begin_locked(RunningHere& here, TimePoint now) noexcept {
+  if (moved_) return nullptr;
+  Task* const task = tasks_.pop();
+  if (task == nullptr) return nullptr;
+  ++counts_.begun;
+  ++counts_.running;
+  here.begin(*task, now);
+  here.outer = innermost_;
+  innermost_ = &here;
+  return task;
+}
+
+void LocalQueue::end_locked(RunningHere& here, TaskStatus status) noexcept {
+  innermost_ = here.outer;
+  here.end();
+  --counts_.running;
+  if (status == TaskStatus::succeeded) ++counts_.succeeded;
+}
+
+Task* LocalQueue::begin(RunningHere& here, TimePoint now) noexcept {
+  MutexLock lock(mutex_);
+  return begin_locked(here, now);
+}
+
+bool LocalQueue::begin_if_next(Task& task, RunningHere& here, TimePoint now) noexcept {
+  MutexLock lock(mutex_);
+  return tasks_.front() == &task && begin_locked(here, now) != nullptr;
+}
+
+void LocalQueue::end(RunningHere& here, TaskStatus status) noexcept {
+  MutexLock lock(mutex_);
+  end_locked(here, status);
+}
+
+Task* LocalQueue::end_and_begin(RunningHere& here, TimePoint now) noexcept {
+  MutexLock lock(mutex_);
+  end_locked(here, TaskStatus::succeeded);
+  return begin_locked(here, now);
+}
+
+void LocalQueue::moved_ones_have_begun() noexcept {
+  MutexLock lock(mutex_);
+  moved_ = false;
+}
+
+bool LocalQueue::empty() const noexcept {
+  MutexLock lock(mutex_);
+  return tasks_.empty();
+}
+
+LocalQueue::Counts LocalQueue::counts() const noexcept {
+  MutexLock lock(mutex_);
+  return counts_;
+}
+
+TaskList LocalQueue::take_all() noexcept {
+  MutexLock lock(mutex_);
+  moved_ = moved_ || !tasks_.empty();
+  return tasks_.take_all();
+}
+
+TaskList LocalQueue::take_if_left_standing() noexcept {
+  MutexLock lock(mutex_);
+  if (tasks_.empty()) return {};
+  if (const std::uint64_t first = tasks_.front()->number(); first != seen_first_) {
+    seen_first_ = first;
+    return {};
+  }
+  moved_ = true;
+  return tasks_.take_all();
+}
+
+void LocalQueue::append_running(std::vector<RunningTask>& running, TimePoint now) const {
+  MutexLock lock(mutex_);
+  for (const RunningHere* here = innermost_; here != nullptr; here = here->outer) {
+    running.push_back(here->look(now));
+  }
+}
+
+bool LocalQueue::runs_one_of(const std::vector<std::uint64_t>& sorted_numbers) const noexcept {
+  MutexLock lock(mutex_);
+  for (const RunningHere* here = innermost_; here != nullptr; here = here->outer) {
+    if (std::binary_search(sorted_numbers.begin(), sorted_numbers.end(), here->number)) return true;
+  }
+  return false;
+}
+
+}  // namespace tg::detail

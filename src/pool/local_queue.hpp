@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tasks that the tasks of one worker add to their own group.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include <threadgroup/base/cache_line.hpp>
+#include <threadgroup/base/mutex.hpp>
+#include <threadgroup/event/event.hpp>
+#include <threadgroup/pool/task.hpp>
+#include <threadgroup/runtime/clock.hpp>
+#include <threadgroup/runtime/fork.hpp>
+#include <threadgroup/tree/statistics.hpp>
+
+namespace tg::detail {
+
+// A task that runs, as others see it. It stands on the stack of whoever runs it.
+struct RunningHere {
+  void begin(Task& task, TimePoint now) noexcept;
+  void end() noexcept;
+  RunningTask look(TimePoint now) const;
+  bool is_in_forked_child() const noexcept { return runtime::fork_generation() != fork_generation; }
+
+  // Guarded by the pool's lock, or by that of the local queue from which the task came.
+  Task* named = nullptr;     // the task, if it has a name; valid until `Pool::run` lets go of it
+  std::uint64_t number = 0;  // the task's number, until it is counted as done; else 0
+  TimePoint since;
+  RunningHere* outer = nullptr;  // of a local queue: the task that waits for this one, on the same stack
+  // Constant after construction.
+  const std::uint32_t fork_generation = runtime::fork_generation();
+};
+
+// A queue that one worker fills and serves with a lock of its own, which nobody else wants as long as the
+// worker keeps up. Whoever has nothing to do may move the tasks into the pool's queue.
+//
+//     Task* task = local.begin(here, now);    // the worker
+//     queue_ = local.take_if_left_standing();  // another worker, under the pool's lock
+//
+// Invariants
+//   L1. While tasks that were moved from here may stand in the pool's queue, none is begun from here: the
+//       moved ones were added earlier.
+//   L2. Each step of a task (added, begun, ended) changes the list and the counts under one hold of the lock,
+//       and tasks move to the pool's queue under the pool's lock: see P1.
+//
+// Thread safety: as said at each function. Lifetime: it stands on the worker's stack; the pool knows it from
+// the first task on, until the worker leaves.
+class alignas(kCacheLine) LocalQueue {
+ public:
+  struct Counts {
+    std::uint64_t added = 0;
+    std::uint64_t begun = 0;
+    std::uint64_t succeeded = 0;
+    std::uint32_t running = 0;
+  };
+  enum class Added {
+    queued,
+    call_worker,  // queued, and the caller is to bring a worker: see P5
+    refused,      // the event is set: counted, and still the caller's
+  };
+  enum class Use : std::uint8_t { not_asked, open, refused };
+
+  LocalQueue() = default;
+  LocalQueue(const LocalQueue&) = delete;
+  LocalQueue& operator=(const LocalQueue&) = delete;
+
+  // --- For the worker ---
+  // Whether the pool knows this queue. Once refused it stays so, for the sake of the order.
+  Use use = Use::not_asked;
+  // Numbers for tasks: taken from the pool some at a time, more each time.
+  bool has_number() const noexcept { return next_number_ != numbers_end_; }
+  std::uint64_t next_number() noexcept { return next_number_++; }
+  void take_numbers(std::uint64_t& from) noexcept;
+  void return_numbers(std::uint64_t& to) const noexcept;
+
+  Added add(Task& task, const Event& event, std::atomic<bool>& call_worker) noexcept;
+  // The next task, now counted as running; null if there is none, or L1 forbids.
+  Task* begin(RunningHere& here, TimePoint now) noexcept;
+  // The same for this task only, if it is the next one.
+  bool begin_if_next(Task& task, RunningHere& here, TimePoint now) noexcept;
+  void end(RunningHere& here, TaskStatus status) noexcept;
+  // Ends the one, which succeeded, and begins the next.
+  Task* end_and_begin(RunningHere& here, TimePoint now) noexcept;
+  // The pool's queue was seen empty, under the pool's lock.
+  void moved_ones_have_begun() noexcept;
+
+  // --- For everybody, under the pool's lock ---
+  bool empty() const noexcept;
+  Counts counts() const noexcept;
+  const Counts& counts_held() const noexcept TG_REQUIRES(mutex_) { return counts_; }
+  TaskList take_all() noexcept;
+  // All, if the first one stood there already when this was last asked. A worker that is busy adding or about
+  // to take it itself is left alone: fetching it would cost both of them more than the task.
+  TaskList take_if_left_standing() noexcept;
+  void append_running(std::vector<RunningTask>& running, TimePoint now) const;
+  bool runs_one_of(const std::vector<std::uint64_t>& sorted_numbers) const noexcept;
+
+  Mutex& mutex() const noexcept TG_RETURN_CAPABILITY(mutex_) { return mutex_; }
+
+  // The pool's list, guarded by the pool's lock.
+  LocalQueue* previous = nullptr;
+  LocalQueue* next = nullptr;
+
+ private:
+  Task* begin_locked(RunningHere& here, TimePoint now) noexcept TG_REQUIRES(mutex_);
+  void end_locked(RunningHere& here, TaskStatus status) noexcept TG_REQUIRES(mutex_);
+
+  // The worker's.
+  std::uint64_t next_number_ = 0;
+  std::uint64_t numbers_end_ = 0;
+  std::uint64_t share_ = 1;
+
+  mutable Mutex mutex_;
+  bool moved_ TG_GUARDED_BY(mutex_) = false;  // L1
+  TaskList tasks_ TG_GUARDED_BY(mutex_);
+  std::uint64_t seen_first_ TG_GUARDED_BY(mutex_) = 0;  // the number of the task that stood first when asked
+  RunningHere* innermost_ TG_GUARDED_BY(mutex_) = nullptr;
+  Counts counts_ TG_GUARDED_BY(mutex_);
+};
+
+}  // namespace tg::detail

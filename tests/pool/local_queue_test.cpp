@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+// What tasks add to their own group: its order, its counts, and that nobody waits for it in vain.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <functional>
+#include <latch>
+#include <memory>
+#include <numeric>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <threadgroup/threadgroup.hpp>
+
+#include "support/eventually.hpp"
+
+namespace tg {
+namespace {
+
+using test::eventually;
+
+std::vector<int> count_up(int to) {
+  std::vector<int> numbers(static_cast<std::size_t>(to));
+  std::iota(numbers.begin(), numbers.end(), 1);
+  return numbers;
+}
+
+TEST(LocalQueue, tasks_that_a_task_adds_start_in_their_order) {
+  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  std::vector<int> order;  // one place: no two of them write at the same time
+  group.post([&] {
+    for (int i = 1; i <= 1000; ++i) group.post([&order, i] { order.push_back(i); });
+  });
+  static_cast<void>(group.join());
+  EXPECT_EQ(order, count_up(1000));
+}
+
+TEST(LocalQueue, what_a_blocked_task_added_runs_elsewhere_in_its_order) {
+  ThreadGroup group("two places", {.max_concurrent_threads = 2});
+  std::vector<int> order;  // one place is left for all of them
+  group.post([&] {
+    std::latch all(100);
+    for (int i = 1; i <= 100; ++i) {
+      group.post([&, i] {
+        order.push_back(i);
+        all.count_down();
+      });
+    }
+    all.wait();
+  });
+  static_cast<void>(group.join());
+  EXPECT_EQ(order, count_up(100));
+}
+
+TEST(LocalQueue, later_ones_wait_for_earlier_ones_that_another_worker_took) {
+  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  std::vector<int> order;
+  group.post([&] {
+    TaskHandle<void> awaited;
+    for (int i = 1; i <= 50; ++i) {
+      auto handle = group.add_task([&order, i] { order.push_back(i); });
+      if (i == 25) awaited = handle;
+    }
+    awaited
+        .wait();  // lends the place: another worker takes them all, and is stopped somewhere behind the 25th
+    for (int i = 51; i <= 60; ++i) group.post([&order, i] { order.push_back(i); });
+  });
+  static_cast<void>(group.join());
+  EXPECT_EQ(order, count_up(60));
+}
+
+TEST(LocalQueue, a_worker_is_called_for_what_a_task_adds_before_it_blocks) {
+  // The call is not lost, whether the other worker is not there, on its way out, or looking around.
+  for (int round = 0; round < 500; ++round) {
+    ThreadGroup group("two places", {.max_concurrent_threads = 2});
+    group.post([&] {
+      for (int i = 0; i < 3; ++i) {
+        std::latch ran(1);
+        group.post([&ran] { ran.count_down(); });
+        ran.wait();
+      }
+    });
+    ASSERT_TRUE(group.join());
+  }
+}
+
+TEST(LocalQueue, tasks_that_always_add_another_one_do_not_keep_the_others_waiting) {
+  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  std::atomic<bool> served{false};
+  std::latch begun(1);
+  std::function<void()> again = [&] {
+    if (!served) group.post(again);
+  };
+  group.post([&] {
+    again();
+    begun.count_down();
+  });
+  begun.wait();
+  group.post([&served] { served = true; });
+  EXPECT_TRUE(group.join());
+  EXPECT_TRUE(served);
+}
+
+TEST(LocalQueue, more_workers_than_local_queues_lose_nothing) {
+  ThreadGroup group("many places", {.max_concurrent_threads = 40});
+  std::atomic<int> ran{0};
+  std::latch all_there(40);
+  for (int i = 0; i < 40; ++i) {
+    group.post([&] {
+      all_there.arrive_and_wait();
+      for (int k = 0; k < 100; ++k) group.post([&ran] { ++ran; });
+    });
+  }
+  static_cast<void>(group.join());
+  EXPECT_EQ(ran, 4000);
+  EXPECT_EQ(group.statistics().succeeded, 4040u);
+}
+
+TEST(LocalQueue, numbers_are_given_once) {
+  ThreadGroup group("numbers", {.max_concurrent_threads = 4});
+  std::vector<std::vector<std::string>> names(4);
+  std::latch all_there(4);
+  for (auto& mine : names) {
+    group.post([&] {
+      all_there.arrive_and_wait();
+      for (int i = 0; i < 300; ++i) mine.push_back(group.add_task([] {}).name());
+    });
+  }
+  static_cast<void>(group.join());
+  std::set<std::string> different;
+  for (const auto& mine : names) different.insert(mine.begin(), mine.end());
+  EXPECT_EQ(different.size(), 1200u);
+}
+
+TEST(LocalQueue, the_first_tasks_are_numbered_without_gaps) {
+  ThreadGroup group("numbers", {.max_concurrent_threads = 1});
+  group.add_task([&] { EXPECT_EQ(group.add_task([] {}).name(), "task 2"); }).wait();
+  static_cast<void>(group.join());
+  EXPECT_EQ(group.add_task([] {}).name(), "task 3");
+}
+
+TEST(LocalQueue, counts_are_exact_at_each_moment) {
+  ThreadGroup group("counts", {.max_concurrent_threads = 3});
+  std::atomic<std::uint64_t> added{0};  // raised after each add: never more than were added
+  std::atomic<bool> stop{false};
+  const auto add = [&](auto&& task) {
+    group.post(task);
+    ++added;
+  };
+  std::thread watcher([&] {
+    std::uint64_t done = 0;
+    while (!stop) {
+      const std::uint64_t before = added;
+      const GroupStatistics now = group.statistics();
+      EXPECT_GE(now.total(), before);
+      EXPECT_GE(now.done(), done);
+      EXPECT_LE(now.running, 3u);
+      EXPECT_LE(now.pending, 10'000u);  // a difference that went below zero would be huge
+      done = now.done();
+    }
+  });
+  for (int i = 0; i < 300; ++i) {
+    add([&] {
+      for (int k = 0; k < 20; ++k) add([] {});
+    });
+  }
+  static_cast<void>(group.join());
+  stop = true;
+  watcher.join();
+  EXPECT_EQ(group.statistics().succeeded, 300u * 21u);
+  EXPECT_EQ(group.statistics().total(), added);
+}
+
+TEST(LocalQueue, an_event_skips_what_stands_in_it) {
+  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  std::vector<TaskHandle<void>> inner;
+  group
+      .add_task([&] {
+        for (int i = 0; i < 10; ++i) inner.push_back(group.add_task([] {}));
+        group.set_event_for_child_tasks("enough");
+        inner.push_back(group.add_task([] {}));
+      })
+      .wait();
+  static_cast<void>(group.join());
+  for (const auto& handle : inner) EXPECT_EQ(handle.status(), TaskStatus::skipped);
+  EXPECT_EQ(group.statistics().skipped, 11u);
+}
+
+TEST(LocalQueue, clear_pending_finds_what_stands_in_it) {
+  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  std::size_t cleared = 0;
+  group.post([&] {
+    for (int i = 0; i < 10; ++i) group.post([] {});
+    cleared = group.clear_pending();
+  });
+  static_cast<void>(group.join());
+  EXPECT_EQ(cleared, 10u);
+  EXPECT_EQ(group.statistics().skipped, 10u);
+}
+
+TEST(LocalQueue, failures_in_it_reach_the_join) {
+  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  group.post([&] {
+    for (int i = 0; i < 5; ++i) {
+      group.add_task(TaskName{"fails " + std::to_string(i)}, [] { throw std::runtime_error("no"); });
+      group.post([] {});
+    }
+  });
+  try {
+    static_cast<void>(group.join());
+    ADD_FAILURE() << "five tasks failed";
+  } catch (const TaskFailures& e) {
+    ASSERT_EQ(e.failures().size(), 5u);
+    EXPECT_EQ(e.failures()[3].task, "fails 3");
+  }
+  EXPECT_EQ(group.statistics().succeeded, 6u);
+}
+
+TEST(LocalQueue, running_tasks_from_it_are_named) {
+  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  std::latch running(1);
+  std::latch go(1);
+  group.post([&] {
+    group.add_task(TaskName{"inner"}, [&] {
+      running.count_down();
+      go.wait();
+    });
+  });
+  running.wait();
+  const JoinResult result = group.join(Duration());
+  ASSERT_EQ(result.running.size(), 1u);
+  EXPECT_EQ(result.running[0].name, "inner");
+  EXPECT_EQ(result.pending, 0u);
+  go.count_down();
+  EXPECT_TRUE(group.join());
+}
+
+TEST(LocalQueue, a_destructor_of_a_task_in_it_may_add_tasks) {
+  struct AddsInTheEnd {
+    ThreadGroup* group;
+    std::atomic<int>* ran;
+    AddsInTheEnd(ThreadGroup* g, std::atomic<int>* r) : group(g), ran(r) {}
+    AddsInTheEnd(AddsInTheEnd&& other) noexcept
+        : group(std::exchange(other.group, nullptr)), ran(other.ran) {}
+    ~AddsInTheEnd() {
+      if (group != nullptr) group->post([r = ran] { ++*r; });
+    }
+  };
+  ThreadGroup group("two places", {.max_concurrent_threads = 2});
+  std::atomic<int> ran{0};
+  group.post([&] {
+    for (int i = 0; i < 100; ++i) group.post([adds = AddsInTheEnd(&group, &ran)] {});
+  });
+  EXPECT_TRUE(group.join());
+  EXPECT_EQ(ran, 100);
+}
+
+TEST(LocalQueue, a_condition_sees_each_task_end) {
+  ThreadGroup group("conditions", {.max_concurrent_threads = 2});
+  std::atomic<int> ended{0};
+  group.post([&] {
+    for (int i = 0; i < 200; ++i) group.post([&ended] { ++ended; });
+  });
+  EXPECT_EQ(group.wait_for_condition([&] { return ended == 200; }, std::chrono::hours(1),
+                                     {.interval = std::chrono::hours(1)}),
+            WaitStatus::condition_met);
+}
+
+}  // namespace
+}  // namespace tg
