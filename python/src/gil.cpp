@@ -14,12 +14,12 @@
 #include <atomic>
 #include <new>
 
-#include <threadgroup/base/mutex.hpp>
 #include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/runtime/flow.hpp>
 #include <threadgroup/runtime/fork.hpp>
 #include <threadgroup/tree/forest.hpp>
 #include "gil.hpp"
+#include "turnstile.hpp"
 
 namespace tg::python {
 
@@ -31,25 +31,36 @@ PyObject* worker_thread_type = nullptr;  // threadgroup_core._threads.WorkerThre
 
 constexpr Duration kTurn = Duration::from_nanos(5'000'000);  // the interpreter's own switch interval
 
-// At most one of our threads waits for the interpreter's lock; the others wait here, where waiting costs
-// nothing. Python wakes each of its waiters every 5 ms, so a thousand of them, all woken by one event, would
-// keep the machine busy waking.
-detail::Mutex turnstile;
+Turnstile turnstile;
 
-// Takes the lock by `take`, which may find that it is too late: then this thread stays here, and those behind
-// it too.
+// Takes the lock by `take` when it is the place's turn. It may be too late: then this thread stays here, and
+// those behind it too.
 template <class F>
-auto through_turnstile(F&& take) noexcept {
-  turnstile.lock();
+auto take_in_turn(const Turnstile::Place& place, F&& take) noexcept {
+  Turnstile::wait(place);
   if constexpr (std::is_void_v<std::invoke_result_t<F&>>) {
     calling_python(take);
-    turnstile.unlock();
+    turnstile.pass_on();
   } else {
     const auto result = calling_python(take);
-    turnstile.unlock();
+    turnstile.pass_on();
     return result;
   }
 }
+
+template <class F>
+auto through_turnstile(F&& take) noexcept {
+  Turnstile::Place place(runtime::Flow::current());
+  turnstile.line_up(place);
+  return take_in_turn(place, take);
+}
+
+// Has a sleeper that is told of the event line up, without waking it before it is its turn.
+struct LinesUp : detail::WaitNode {
+  explicit LinesUp(runtime::Flow& flow) noexcept : WaitNode(&LinesUp::call), place(flow) {}
+  static void call(WaitNode& node) noexcept { turnstile.line_up(static_cast<LinesUp&>(node).place); }
+  Turnstile::Place place;
+};
 
 bool begin_use() noexcept {
   users.fetch_add(1, std::memory_order_seq_cst);
@@ -156,7 +167,7 @@ void Worker::leave_flow(runtime::Flow&) noexcept { worker.leave(); }
 
 void after_fork_in_child() {
   users.store(0, std::memory_order_relaxed);
-  ::new (static_cast<void*>(&turnstile)) detail::Mutex;  // whoever held it is in the parent
+  ::new (static_cast<void*>(&turnstile)) Turnstile;  // whoever stands in line is in the parent
 }
 
 }  // namespace
@@ -167,6 +178,20 @@ void park_for_ever() noexcept {
 
 void take_back(PyThreadState* state) noexcept {
   through_turnstile([state] { PyEval_RestoreThread(state); });
+}
+
+bool sleep_without_gil(detail::Event& event, Duration d) {
+  const TimePoint deadline = runtime::after(d);
+  runtime::Flow& me = runtime::Flow::current();
+  LinesUp node(me);
+  PyThreadState* const state = PyEval_SaveThread();
+  event.watch();
+  event.waiters().link(node);
+  while (!event.is_set() && runtime::now() < deadline) me.park_until(deadline);
+  const bool woken = event.is_set();
+  if (event.waiters().unlink(node)) turnstile.line_up(node.place);  // else it did so, or is about to
+  take_in_turn(node.place, [state] { PyEval_RestoreThread(state); });
+  return !woken;
 }
 
 GilIfOpen::GilIfOpen() noexcept {

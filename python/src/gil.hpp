@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include <threadgroup/event/event.hpp>
+
 namespace tg::python {
 
 /// Stops this thread for good: the interpreter is going away under it, and whatever it did next would be
@@ -23,6 +25,10 @@ namespace tg::python {
 /// CPython ends a thread that asks for the lock too late by `pthread_exit`, which unwinds our frames; those
 /// that must not throw would abort the process. So that unwinding stops here.
 void take_back(PyThreadState* state) noexcept;
+
+/// Sleeps with the lock given away, for a duration or until the event is set; true after the whole sleep. A
+/// thousand such sleepers are not woken all at once, only to wait for the lock: each one when it may have it.
+bool sleep_without_gil(detail::Event& event, Duration d);
 
 /// Calls `f` with the lock given away, so that the other threads run meanwhile.
 template <class F>

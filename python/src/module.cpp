@@ -5,15 +5,15 @@
 #include "group.hpp"
 #include "handle.hpp"
 
+#include <threadgroup/event/caller.hpp>
+
 namespace tg::python {
 
 namespace {
 
 bool event_aware_sleep(const py::object& seconds) {
   const Duration whole = to_duration(seconds.ptr());
-  if (detail::TaskContext::current() != nullptr) {
-    return without_gil([&] { return thread_utils::event_aware_sleep(whole); });
-  }
+  if (detail::Event* const event = detail::event_of_caller()) return sleep_without_gil(*event, whole);
   wait_interruptibly(whole, [](Duration slice) {
     thread_utils::event_aware_sleep(slice);
     return false;

@@ -28,7 +28,7 @@ void WaitQueue::link(WaitNode& node) noexcept {
   head_.store(&node, std::memory_order_seq_cst);  // Q1: before the waiter looks
 }
 
-void WaitQueue::unlink(WaitNode& node) noexcept {
+bool WaitQueue::unlink(WaitNode& node) noexcept {
   {
     MutexLock lock(mutex_);
     if (node.epoch_ == epoch_) {
@@ -39,10 +39,11 @@ void WaitQueue::unlink(WaitNode& node) noexcept {
         head_.store(node.next_, std::memory_order_relaxed);
       }
       node.epoch_ = 0;
-      return;
+      return true;
     }
   }
-  wait_until_released(node.released_, *node.flow_);
+  if (node.flow_ != nullptr) wait_until_released(node.released_, *node.flow_);
+  return false;
 }
 
 void WaitQueue::release_all() noexcept {

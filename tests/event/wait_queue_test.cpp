@@ -167,5 +167,20 @@ TEST(WaitQueue, sleepers_do_not_wait_for_what_the_called_ones_do) {
   sleeper.join();
 }
 
+TEST(WaitQueue, unlink_says_whether_a_node_to_be_called_still_stood_there) {
+  WaitQueue queue;
+  static int calls = 0;
+  WaitNode node([](WaitNode&) noexcept { ++calls; });
+  EXPECT_FALSE(queue.unlink(node));  // never linked
+  queue.link(node);
+  EXPECT_TRUE(queue.unlink(node));
+  queue.release_all();
+  EXPECT_EQ(calls, 0);
+  queue.link(node);
+  queue.release_all();
+  EXPECT_EQ(calls, 1);
+  EXPECT_FALSE(queue.unlink(node));
+}
+
 }  // namespace
 }  // namespace tg::detail

@@ -58,8 +58,9 @@ class WaitQueue {
 
   /// Puts the node in, unless it stands there already.
   void link(WaitNode& node) noexcept;
-  /// Takes the node out, if it was ever linked. Afterwards nobody else touches it.
-  void unlink(WaitNode& node) noexcept;
+  /// Takes the node out, if it was ever linked, and says whether it still stood there. Afterwards nobody else
+  /// touches it; but one that wants to be called is, now or soon, if it had been linked and is not any more.
+  bool unlink(WaitNode& node) noexcept;
   void release_all() noexcept;
   bool empty() const noexcept { return head_.load(std::memory_order_seq_cst) == nullptr; }
 
