@@ -93,6 +93,11 @@ void LocalQueue::moved_ones_have_begun() noexcept {
   moved_ = false;
 }
 
+void LocalQueue::earlier_ones_stand_in_pool() noexcept {
+  MutexLock lock(mutex_);
+  moved_ = true;
+}
+
 bool LocalQueue::empty() const noexcept {
   MutexLock lock(mutex_);
   return tasks_.empty();

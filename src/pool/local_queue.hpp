@@ -39,8 +39,8 @@ struct RunningHere {
 //     queue_ = local.take_if_left_standing();  // another worker, under the pool's lock
 //
 // Invariants
-//   L1. While tasks that were moved from here may stand in the pool's queue, none is begun from here: the
-//       moved ones were added earlier.
+//   L1. While tasks that were moved from here, or were added by this thread before, may stand in the pool's
+//       queue, none is begun from here.
 //   L2. Each step of a task (added, begun, ended) changes the list and the counts under one hold of the lock,
 //       and tasks move to the pool's queue under the pool's lock: see P1.
 //
@@ -84,14 +84,17 @@ class alignas(kCacheLine) LocalQueue {
   Task* end_and_begin(RunningHere& here, TimePoint now) noexcept;
   // The pool's queue was seen empty, under the pool's lock.
   void moved_ones_have_begun() noexcept;
+  // The worker's thread may have added tasks that stand in the pool's queue: L1 holds for them, too.
+  void earlier_ones_stand_in_pool() noexcept;
 
   // --- For everybody, under the pool's lock ---
   bool empty() const noexcept;
   Counts counts() const noexcept;
   const Counts& counts_held() const noexcept TG_REQUIRES(mutex_) { return counts_; }
   TaskList take_all() noexcept;
-  // All, if the first one stood there already when this was last asked. A worker that is busy adding or about
-  // to take it itself is left alone: fetching it would cost both of them more than the task.
+  // All, if the first one stood there already when somebody last asked. A worker that is busy adding, or
+  // about to take it itself, is left alone for that long: fetching it would cost both of them more than the
+  // task.
   TaskList take_if_left_standing() noexcept;
   void append_running(std::vector<RunningTask>& running, TimePoint now) const;
   bool runs_one_of(const std::vector<std::uint64_t>& sorted_numbers) const noexcept;

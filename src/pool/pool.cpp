@@ -133,6 +133,8 @@ bool Pool::start_worker_for(std::uint64_t own, std::exception_ptr& error) noexce
     MutexLock lock(mutex_);
     --starting_;
     --workers_;
+    // P5: the next adder tries again. It comes before the lists are taken: who adds after that sees it.
+    call_worker_.store(true, std::memory_order_relaxed);
     if (workers_ == lent_) {
       lost = take_all_locked();
       taken_back = own != 0 && lost.remove(own);
@@ -144,7 +146,6 @@ bool Pool::start_worker_for(std::uint64_t own, std::exception_ptr& error) noexce
     } else {
       queue_ = take_all_locked();  // where whoever begins a task or lends its place sees it, and tries again
     }
-    call_worker_.store(true, std::memory_order_relaxed);  // and so does the next adder
   }
   place_waiters_.release_all();            // the reserved place is free again
   if (taken_back) wake_waiters(idle_now);  // a join may have seen the task that now never was

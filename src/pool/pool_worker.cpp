@@ -17,7 +17,8 @@ namespace {
 // a stack is smaller than the number of threads that a system can have.
 constexpr std::size_t kDeepest = 64;
 
-// A worker serves its local queue for so many tasks, then looks for others that wait.
+// A worker serves its local queue for so many tasks, or until the coarse clock goes on, which it does every
+// few milliseconds; then it looks for others that wait.
 constexpr int kLocalTurn = 64;
 
 // How often a worker that finds nothing looks again for what other workers leave standing in their local
@@ -28,6 +29,9 @@ constexpr int kLooks = 8;
 constexpr std::uint32_t kMostLocalQueues = 16;
 
 std::string name_of_task(const Task& task) { return task.name(); }
+
+// Pools that share a bit do no harm: a local queue waits for the pool's in vain.
+std::uint64_t bit_of(const Node& node) noexcept { return std::uint64_t{1} << (node.id().value % 64); }
 }  // namespace
 
 // --- The worker ---
@@ -85,7 +89,8 @@ TaskStatus Pool::run(Task& task, RunningHere& here, Mutex& guard) noexcept {
 // Runs tasks of the local queue, without the pool's lock between them. Says how many: a turn at most.
 int Pool::serve_local(LocalQueue& local, TaskContext& context, TaskList& stale) noexcept {
   RunningHere here;
-  Task* task = local.begin(here, runtime::coarse_now());
+  const TimePoint turn_began = runtime::coarse_now();
+  Task* task = local.begin(here, turn_began);
   int served = 0;
   while (task != nullptr) {
     ++served;
@@ -93,12 +98,14 @@ int Pool::serve_local(LocalQueue& local, TaskContext& context, TaskList& stale) 
     const TaskStatus status = run(*task, here, local.mutex());
     if (here.is_in_forked_child()) return served;
     context.task = nullptr;
-    const bool another = served < kLocalTurn && reclaiming_.load(std::memory_order_relaxed) == 0;
+    const TimePoint now = runtime::coarse_now();
+    const bool another =
+        served < kLocalTurn && now == turn_began && reclaiming_.load(std::memory_order_relaxed) == 0;
     if (status != TaskStatus::succeeded) {
       end_unsuccessful_local(local, here, *task, status, stale);
       task = nullptr;
     } else if (another) {
-      task = local.end_and_begin(here, runtime::coarse_now());
+      task = local.end_and_begin(here, now);
     } else {
       local.end(here, status);
       task = nullptr;
@@ -130,7 +137,8 @@ void Pool::work() noexcept {
   enter_locked(self);
   TimePoint now = runtime::coarse_now();
   for (int looks = 0; !place_is_wanted_back_locked(); ++looks) {
-    if (!queue_.empty() || refill_locked()) {
+    // What a blocked worker left standing comes before what is new: there is no end to that.
+    if (!queue_.empty() || steal_locked(&local, false) || refill_locked()) {
       Task* const task = queue_.pop();
       __builtin_prefetch(queue_.front());  // whoever takes it next will want it at once
       begin_locked(self, *task, now);
@@ -155,11 +163,13 @@ void Pool::work() noexcept {
         lock.lock();
       }
     }
+    if (place_is_wanted_back_locked()) break;
     if (local.use == LocalQueue::Use::open) {
       if (queue_.empty()) local.moved_ones_have_begun();  // P6
       lock.unlock();
       const int served = serve_local(local, context, stale);
       if (self.is_in_forked_child()) return;
+      while (Task* old = stale.pop()) old->release();
       now = runtime::coarse_now();
       lock.lock();
       if (served > 0) {
@@ -174,9 +184,8 @@ void Pool::work() noexcept {
     const bool others_may_leave_some = local_queues_ > (local.use == LocalQueue::Use::open ? 1u : 0u);
     const bool is_last_look = flow.before_idle != nullptr || looks >= (others_may_leave_some ? kLooks : 0) ||
                               (!idle_waiters_.empty() && idle_locked());
-    if (steal_locked(is_last_look)) continue;
     if (is_last_look) {
-      if (!is_work_left_locked()) break;
+      if (!steal_locked(&local, true) && !is_work_left_locked()) break;
       continue;
     }
     // It lets some come: a worker as fast as the adder would else fetch each task alone, and each such
@@ -212,19 +221,36 @@ void Pool::work() noexcept {
 // each.
 LocalQueue* Pool::local_queue_of_caller() noexcept {
   const TaskContext* const context = TaskContext::current();
-  if (context == nullptr || context->node != &node_) return nullptr;
-  LocalQueue& local = *context->local;
-  if (local.use == LocalQueue::Use::not_asked) {
-    MutexLock lock(mutex_);
-    local.use = local_queues_ < kMostLocalQueues ? LocalQueue::Use::open : LocalQueue::Use::refused;
-    if (local.use == LocalQueue::Use::open) {
-      ++local_queues_;
-      local.next = first_local_;
-      if (first_local_ != nullptr) first_local_->previous = &local;
-      first_local_ = &local;
+  if (context == nullptr) return nullptr;
+  if (context->node == &node_) {
+    LocalQueue& local = *context->local;
+    if (local.use == LocalQueue::Use::not_asked) {
+      MutexLock lock(mutex_);
+      open_locked(local);
     }
+    if (local.use == LocalQueue::Use::open) return &local;
   }
-  return local.use == LocalQueue::Use::open ? &local : nullptr;
+  runtime::Flow::current().shared_queues |= bit_of(node_);  // P6
+  return nullptr;
+}
+
+void Pool::open_locked(LocalQueue& local) noexcept {
+  if (local_queues_ == kMostLocalQueues) {
+    local.use = LocalQueue::Use::refused;
+    return;
+  }
+  local.use = LocalQueue::Use::open;
+  ++local_queues_;
+  local.next = first_local_;
+  if (first_local_ != nullptr) first_local_->previous = &local;
+  first_local_ = &local;
+  if ((runtime::Flow::current().shared_queues & bit_of(node_)) == 0) return;
+  // P6: what this thread added before it came here, or in an earlier life as a worker, may still stand there.
+  {
+    MutexLock lock(add_mutex_);
+    queue_.append(incoming_.take_all());
+  }
+  if (!queue_.empty()) local.earlier_ones_stand_in_pool();
 }
 
 void Pool::close_locked(LocalQueue& local) noexcept {
@@ -232,7 +258,10 @@ void Pool::close_locked(LocalQueue& local) noexcept {
   --local_queues_;
   (local.previous != nullptr ? local.previous->next : first_local_) = local.next;
   if (local.next != nullptr) local.next->previous = local.previous;
-  queue_.append(local.take_all());  // there are some if the worker leaves because its place is wanted back
+  if (!local.empty()) {  // the worker leaves because its place is wanted back
+    queue_.append(local.take_all());
+    runtime::Flow::current().shared_queues |= bit_of(node_);  // P6
+  }
   const LocalQueue::Counts counts = local.counts();
   begun_ += counts.begun;
   succeeded_ += counts.succeeded;
@@ -244,9 +273,9 @@ void Pool::close_locked(LocalQueue& local) noexcept {
 
 // Moves what another worker has in its local queue into the empty queue: what it leaves standing, or all that
 // there is. False if there is none.
-bool Pool::steal_locked(bool at_once) noexcept {
+bool Pool::steal_locked(const LocalQueue* own, bool at_once) noexcept {
   for (LocalQueue* local = first_local_; local != nullptr && queue_.empty(); local = local->next) {
-    queue_ = at_once ? local->take_all() : local->take_if_left_standing();
+    if (local != own) queue_ = at_once ? local->take_all() : local->take_if_left_standing();
   }
   return !queue_.empty();
 }

@@ -49,6 +49,7 @@ class FlowPool {
     flow->root = nullptr;
     flow->on_thread_exit = nullptr;
     flow->before_idle = nullptr;
+    flow->shared_queues = 0;
     tg::detail::MutexLock lock(mutex_);
     flow->next_free_ = free_;
     free_ = flow;

@@ -170,16 +170,16 @@ TEST(WaitQueue, sleepers_do_not_wait_for_what_the_called_ones_do) {
 TEST(WaitQueue, unlink_says_whether_a_node_to_be_called_still_stood_there) {
   WaitQueue queue;
   static int calls = 0;
-  WaitNode node([](WaitNode&) noexcept { ++calls; });
-  EXPECT_FALSE(queue.unlink(node));  // never linked
-  queue.link(node);
-  EXPECT_TRUE(queue.unlink(node));
-  queue.release_all();
-  EXPECT_EQ(calls, 0);
-  queue.link(node);
+  const auto count = [](WaitNode&) noexcept { ++calls; };
+  WaitNode left(count);
+  EXPECT_FALSE(queue.unlink(left));  // never linked
+  queue.link(left);
+  EXPECT_TRUE(queue.unlink(left));
+  WaitNode called(count);
+  queue.link(called);
   queue.release_all();
   EXPECT_EQ(calls, 1);
-  EXPECT_FALSE(queue.unlink(node));
+  EXPECT_FALSE(queue.unlink(called));
 }
 
 }  // namespace

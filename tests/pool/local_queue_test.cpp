@@ -2,9 +2,11 @@
 // What tasks add to their own group: its order, its counts, and that nobody waits for it in vain.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <latch>
+#include <map>
 #include <memory>
 #include <numeric>
 #include <set>
@@ -267,6 +269,113 @@ TEST(LocalQueue, a_condition_sees_each_task_end) {
   EXPECT_EQ(group.wait_for_condition([&] { return ended == 200; }, std::chrono::hours(1),
                                      {.interval = std::chrono::hours(1)}),
             WaitStatus::condition_met);
+}
+
+TEST(LocalQueue, what_a_blocked_task_added_does_not_starve_behind_tasks_that_always_add) {
+  ThreadGroup group("two places", {.max_concurrent_threads = 2});
+  std::latch ran(1);
+  std::atomic<bool> stop{false};
+  std::function<void()> again = [&] {
+    if (!stop) group.post(again);
+  };
+  group.post(again);
+  group.post([&] {
+    group.post([&] {
+      ran.count_down();
+      stop = true;
+    });
+    ran.wait();
+  });
+  EXPECT_TRUE(group.join());
+}
+
+TEST(LocalQueue, a_turn_of_long_tasks_ends_for_those_that_others_add) {
+  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  std::atomic<int> renewals{0};
+  std::atomic<int> renewals_at_start{-1};
+  std::function<void()> again = [&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // longer than the coarse clock stands still
+    ++renewals;
+    if (renewals_at_start < 0) group.post(again);
+  };
+  group.post(again);
+  eventually([&] { return renewals > 2; });
+  group.post([&] { renewals_at_start = renewals.load(); });
+  const int renewals_when_added = renewals;
+  EXPECT_TRUE(group.join());
+  EXPECT_LE(renewals_at_start - renewals_when_added, 3);
+}
+
+TEST(LocalQueue, failures_that_were_taken_do_not_pile_up) {
+  static std::atomic<int> alive{0};
+  struct Counted : std::runtime_error {
+    Counted() : std::runtime_error("counted") { ++alive; }
+    Counted(const Counted& other) : std::runtime_error(other) { ++alive; }
+    Counted& operator=(const Counted&) = delete;
+    ~Counted() override { --alive; }
+  };
+  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  int most = 0;
+  int left = 1000;
+  std::function<void()> again = [&] {
+    EXPECT_THROW(group.add_task([] { throw Counted(); }).get(), Counted);
+    most = std::max(most, alive.load());
+    if (--left > 0) group.post(again);
+  };
+  group.post(again);
+  EXPECT_TRUE(group.join());
+  EXPECT_LE(most, 2 * 64);  // what one turn may leave
+}
+
+TEST(LocalQueue, a_place_that_is_wanted_back_does_not_wait_for_what_the_other_task_added) {
+  // The waiting task must have given up before the other one ends. If the machine was too busy for that,
+  // again.
+  bool resumed_first = false;
+  for (int attempt = 0; attempt < 20 && !resumed_first; ++attempt) {
+    ThreadGroup group("one place", {.max_concurrent_threads = 1});
+    std::atomic<bool> resumed{false};
+    group.post([&] {
+      const auto other = group.add_task([&] {
+        group.post([&] { resumed_first = resumed; });
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      });
+      EXPECT_FALSE(other.wait(std::chrono::milliseconds(1)));
+      resumed = true;
+    });
+    static_cast<void>(group.join());
+  }
+  EXPECT_TRUE(resumed_first);
+}
+
+TEST(LocalQueue, what_a_thread_added_in_an_earlier_life_as_a_worker_starts_first) {
+  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  std::vector<std::string> order;  // one place: no two of them write at the same time
+  std::map<std::string, std::thread::id> added_by;
+  const auto add = [&](const std::string& name, std::function<void()> task) {
+    added_by[name] = std::this_thread::get_id();
+    return group.add_task([&order, name, task] {
+      order.push_back(name);
+      if (task) task();
+    });
+  };
+  group.post([&] {
+    const auto first = add("first", [&] {
+      add("early", {});
+      add("late", {});
+    });
+    add("between", {});
+    const auto third = add("third", [&] { add("last", {}); });
+    EXPECT_TRUE(
+        first.wait(std::chrono::hours(1)));  // with a time limit another worker runs it, and then leaves
+    EXPECT_TRUE(third.wait(std::chrono::hours(1)));
+  });
+  EXPECT_TRUE(group.join());
+  const auto place = [&](const char* name) { return std::find(order.begin(), order.end(), name); };
+  EXPECT_LT(place("early"), place("late"));
+  if (added_by["late"] == added_by["last"]) {
+    EXPECT_LT(place("late"), place("last"));
+  }
+  EXPECT_EQ(order.size(), 6u);
 }
 
 }  // namespace

@@ -13,27 +13,23 @@
 //       list changes together with its counter, under its lock, and whoever wants all counts holds all
 //       locks: `mutex_`, then those of the local queues, then `add_mutex_`. (Tasks taken out to be skipped
 //       stay counted as pending until they are.)
-//   P2. workers_ - lent_ <= bound: the workers that can run are never more than the bound. The exception:
-//   when
-//       the event is set, a task that had lent its place goes on at once, for being told to stop must not
-//       wait.
-//   P3. While a task is pending, a worker is on its way (starting_ > 0), or all places are taken by workers
-//   that
-//       will look at the queue after their task, or an adder is on its way to bring one, or no thread can be
-//       had (then whoever failed to get one took care of the queue). One wake-up in flight is enough: the
-//       worker that it brings starts the next one before it runs its task.
+//   P2. workers_ - lent_ <= bound: the workers that can run are never more than the bound. But when the event
+//       is set, a task that had lent its place goes on at once. Being told to stop must not wait.
+//   P3. While a task is pending, a worker is on its way (starting_ > 0), or an awake one has yet to look into
+//       all lists, or all places are taken by workers that will do so after their tasks, or an adder is on
+//       its way to bring one, or no thread can be had (then whoever failed to get one took care of the
+//       queue). One wake-up in flight is enough: the worker that it brings starts the next one before it runs
+//       its task.
 //   P4. A worker holds a reference to the node, so the pool outlives its last touch, also when the group's
-//   object
-//       is gone.
+//       object is gone.
 //   P5. While a place is free, nobody is on the way and nothing is pending, `call_worker_` is set: whoever
-//   adds
-//       next clears it and comes to bring a worker. Whoever sets it does so under `mutex_` and then looks
-//       once more into every list: what was added before is found there, and who adds later sees it set.
+//       adds next clears it and comes to bring a worker. Whoever sets it does so under `mutex_` and looks
+//       into every list after that: what was added before is found there, and who adds later sees it set.
 //       Reading it as set under `mutex_` is enough to know that nothing is pending outside `queue_`, or that
 //       an adder has yet to come here.
-//   P6. Once tasks were moved from a local queue to the end of `queue_`, the local one is not served (L1)
-//   until
-//       `queue_` was seen empty. So the tasks that one thread added start in their order.
+//   P6. Tasks that one thread added start in their order. Once some were moved from a local queue to the end
+//       of `queue_`, the local one is not served (L1) until `queue_` was seen empty. The same holds for a new
+//       local queue of a thread that may have tasks in the lists that all share (`Flow::shared_queues`).
 #pragma once
 
 #include <atomic>
@@ -120,7 +116,8 @@ class Pool {
   void refuse(Task& task) noexcept;
   void close_locked(LocalQueue& local) noexcept TG_REQUIRES(mutex_);
   bool refill_locked() noexcept TG_REQUIRES(mutex_);
-  bool steal_locked(bool at_once) noexcept TG_REQUIRES(mutex_);
+  void open_locked(LocalQueue& local) noexcept TG_REQUIRES(mutex_);
+  bool steal_locked(const LocalQueue* own, bool at_once) noexcept TG_REQUIRES(mutex_);
   bool is_work_left_locked() noexcept TG_REQUIRES(mutex_);
   TaskList take_all_locked() noexcept TG_REQUIRES(mutex_);
   bool reserve_worker_locked() noexcept TG_REQUIRES(mutex_);
