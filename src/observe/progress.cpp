@@ -52,7 +52,7 @@ std::string Progress::str() const {
 
 std::string Progress::bar(std::size_t width) const {
   const std::size_t full = total > 0 ? std::min<std::uint64_t>(width, width * done / total) : 0;
-  return "[" + std::string(full, '#') + std::string(width - full, '-') + "] " + str();
+  return fmt::format("[{}{}] {}", std::string(full, '#'), std::string(width - full, '-'), str());
 }
 
 ProgressReporter::ProgressReporter(const ThreadGroup& group, ProgressObserver observer,

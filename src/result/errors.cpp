@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The texts of what joins and handles throw and say.
 #include <algorithm>
-#include <cstdio>
+
+#include <fmt/format.h>
 
 #include <threadgroup/result/errors.hpp>
 #include <threadgroup/result/join_result.hpp>
@@ -9,8 +10,8 @@
 namespace tg {
 
 namespace {
-constexpr std::size_t kMostInText =
-    10;  // a text with thousands of failures helps nobody; the list has them all
+// A text with thousands of failures helps nobody; the list has them all.
+constexpr std::size_t kMostInText = 10;
 
 std::string describe(const char* what, const std::string& group, const std::vector<Failure>& failures) {
   if (failures.size() == 1) {
@@ -20,7 +21,7 @@ std::string describe(const char* what, const std::string& group, const std::vect
   std::string text = std::to_string(failures.size()) + " " + what + "s failed in group '" + group + "'";
   for (std::size_t i = 0; i < std::min(failures.size(), kMostInText); ++i) {
     text += i == 0 ? ": " : "; ";
-    text += "'" + failures[i].task + "': " + describe_exception(failures[i].exception);
+    text += fmt::format("'{}': {}", failures[i].task, describe_exception(failures[i].exception));
   }
   if (failures.size() > kMostInText)
     text += "; and " + std::to_string(failures.size() - kMostInText) + " more";
@@ -48,9 +49,8 @@ std::string JoinResult::str() const {
   std::string text = timed_out ? "timed out: " : "told to stop: ";
   text += std::to_string(pending) + " pending, " + std::to_string(running.size()) + " running";
   for (std::size_t i = 0; i < std::min(running.size(), kMostInText); ++i) {
-    char seconds[32];
-    std::snprintf(seconds, sizeof seconds, "%.1f", static_cast<double>(running[i].running_for.nanos()) / 1e9);
-    text += (i == 0 ? " (" : ", ") + running[i].name + " for " + seconds + " s";
+    const double seconds = static_cast<double>(running[i].running_for.nanos()) / 1e9;
+    text += fmt::format("{}{} for {:.1f} s", i == 0 ? " (" : ", ", running[i].name, seconds);
   }
   if (running.size() > kMostInText) text += ", and " + std::to_string(running.size() - kMostInText) + " more";
   if (!running.empty()) text += ")";

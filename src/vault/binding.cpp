@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names functions that were given no name.
+#include <fmt/format.h>
+
 #include <threadgroup/vault/binding.hpp>
 
 namespace tg::detail {
@@ -11,7 +13,7 @@ std::string describe_flow(const VaultCore& core, std::span<const std::size_t> in
     for (const std::size_t slot : slots) text += (text.empty() ? "" : ", ") + core.info(slot).name;
     return text;
   };
-  return "(" + list(inputs) + " -> " + list(outputs) + ")";
+  return fmt::format("({} -> {})", list(inputs), list(outputs));
 }
 
 }  // namespace tg::detail
