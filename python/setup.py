@@ -36,6 +36,9 @@ class CMakeBuild(build_ext):
         subprocess.check_call(["cmake", "-S", str(HERE.parent), "-B", str(tree), *options])
         jobs = os.environ.get("TG_JOBS", str(os.cpu_count() or 1))
         subprocess.check_call(["cmake", "--build", str(tree), "--target", "_core", "-j", jobs])
+        # What an earlier version left here would go into the wheel, too.
+        for old in package.glob("libthreadgroup.so*"):
+            old.unlink()
         subprocess.check_call(["cmake", "--install", str(tree), "--component", "python", "--prefix", str(package)])
 
 
