@@ -11,17 +11,6 @@ namespace {
 constexpr std::uint64_t kLargestShare = 256;
 }  // namespace
 
-void RunningHere::begin(Task& task, TimePoint now) noexcept {
-  named = task.given_name() == nullptr ? nullptr : &task;
-  number = task.number();
-  since = now;
-}
-
-void RunningHere::end() noexcept {
-  named = nullptr;
-  number = 0;
-}
-
 RunningTask RunningHere::look(TimePoint now) const {
   return {named != nullptr ? named->name() : "task " + std::to_string(number),
           now < since ? Duration() : now - since};

@@ -18,8 +18,15 @@ namespace tg::detail {
 
 // A task that runs, as others see it. It stands on the stack of whoever runs it.
 struct RunningHere {
-  void begin(Task& task, TimePoint now) noexcept;
-  void end() noexcept;
+  void begin(Task& task, TimePoint now) noexcept {
+    named = task.given_name() == nullptr ? nullptr : &task;
+    number = task.number();
+    since = now;
+  }
+  void end() noexcept {
+    named = nullptr;
+    number = 0;
+  }
   RunningTask look(TimePoint now) const;
   bool is_in_forked_child() const noexcept { return runtime::fork_generation() != fork_generation; }
 

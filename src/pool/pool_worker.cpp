@@ -163,8 +163,8 @@ void Pool::work() noexcept {
         lock.lock();
       }
     }
-    if (place_is_wanted_back_locked()) break;
     if (local.use == LocalQueue::Use::open) {
+      if (place_is_wanted_back_locked()) break;
       if (queue_.empty()) local.moved_ones_have_begun();  // P6
       lock.unlock();
       const int served = serve_local(local, context, stale);
