@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/threadgroup.hpp>
 
 #include "support/eventually.hpp"
@@ -294,7 +295,8 @@ TEST(LocalQueue, a_turn_of_long_tasks_ends_for_those_that_others_add) {
   std::atomic<int> renewals{0};
   std::atomic<int> renewals_at_start{-1};
   std::function<void()> again = [&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // longer than the coarse clock stands still
+    const TimePoint begun = runtime::coarse_now();
+    eventually([&] { return runtime::coarse_now() != begun; });
     ++renewals;
     if (renewals_at_start < 0) group.post(again);
   };
@@ -337,7 +339,8 @@ TEST(LocalQueue, a_place_that_is_wanted_back_does_not_wait_for_what_the_other_ta
     group.post([&] {
       const auto other = group.add_task([&] {
         group.post([&] { resumed_first = resumed; });
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        const TimePoint long_after = runtime::after(std::chrono::milliseconds(100));
+        eventually([&] { return runtime::now() >= long_after; });
       });
       EXPECT_FALSE(other.wait(std::chrono::milliseconds(1)));
       resumed = true;
