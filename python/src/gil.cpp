@@ -3,12 +3,10 @@
 //
 // Invariants
 //   G1. Whoever takes the lock from outside Python is counted in `users` first and looks at `open`
-//   afterwards; the end
-//       clears `open` first and waits for `users` afterwards. So nobody takes the lock unseen while Python
-//       goes away.
+//       afterwards; the end clears `open` first and waits for `users` afterwards. So nobody takes the lock
+//       unseen while Python goes away.
 //   G2. A worker that holds the lock between two tasks takes only the library's own locks, and nobody who
-//   holds one of
-//       those asks for the interpreter's.
+//       holds one of those asks for the interpreter's.
 #include <unistd.h>
 
 #include <atomic>

@@ -2,10 +2,9 @@
 // The registered functions of one group and the results of its runs.
 //
 // Invariants
-//   R1. The list that `end_run` or `latest` returned stays where it is until a run begins that overlaps no
-//   other,
-//       and another has ended since. So threads that execute at the same time each read what their run
-//       returned.
+//   R1. The list that `end_run` or `latest` returned stays where it is until a run begins that overlaps
+//       no other, and another has ended since. So threads that execute at the same time each read what their
+//       run returned.
 //   R2. Results and functions that are dropped are destroyed with no lock held: they are the user's.
 #pragma once
 

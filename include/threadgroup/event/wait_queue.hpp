@@ -2,12 +2,13 @@
 // The flows that wait for one thing to happen.
 //
 // Invariants
-//   Q1. A waiter links itself first and looks at what it waits for afterwards; whoever makes it happen does
-//   so first and
-//       looks for waiters afterwards. So one of the two sees the other, and no wake-up is lost.
-//   Q2. A node is linked exactly while its epoch is the queue's. `release_all` takes all nodes by advancing
-//   the epoch. Q3. A node that was taken belongs to the releaser until `released_` is true; the waiter stays
-//   until then.
+//   Q1. A waiter links itself first and looks at what it waits for afterwards; whoever makes it happen
+//       does so first and looks for waiters afterwards. So one of the two sees the other, and no wake-up is
+//       lost.
+//   Q2. A node is linked exactly while its epoch is the queue's. `release_all` takes all nodes by
+//       advancing the epoch.
+//   Q3. A node that was taken belongs to the releaser until `released_` is true; the waiter stays until
+//       then.
 #pragma once
 
 #include <atomic>

@@ -3,16 +3,16 @@
 //
 // Invariants
 //   T1. A set parent has set children; a child linked under a set parent is born set. Linking and marking
-//   happen under the
-//       one lock. (Roots of threads carry no event and are not "set": what the main thread makes later is a
-//       fresh start.)
-//   T2. The first reason wins, and every descendant's event holds the reason of the group where it started.
+//       happen under the one lock. (Roots of threads carry no event and are not "set": what the main thread
+//       makes later is a fresh start.)
+//   T2. The first reason wins, and every descendant's event holds the reason of the group where it
+//       started.
 //   T3. Marking comes first for the whole subtree, under the lock and without touching any waiter; waking
-//   comes after, with
-//       no lock held. A node with something to wake is held by a reference in between.
-//   T4. A parent does not own its children. Unlinking is O(1) plus one step for each child, which goes to the
-//   grandparent. T5. Order of locks: the forest's, then a group's, then a queue's. Nobody takes the forest's
-//   while holding another.
+//       comes after, with no lock held. A node with something to wake is held by a reference in between.
+//   T4. A parent does not own its children. Unlinking is O(1) plus one step for each child, which goes to
+//       the grandparent.
+//   T5. Order of locks: the forest's, then a group's, then a queue's. Nobody takes the forest's while
+//       holding another.
 #pragma once
 
 #include <cstdint>

@@ -3,18 +3,16 @@
 //
 // Invariants
 //   K1. Cells are written under the lock and read without it. A step that changes several keys makes
-//   `sequence_` odd while it
-//       is at work; a reader that finds it odd or changed reads again under the lock. So nobody sees half a
-//       step, and whoever has seen a part of it sees all of it from then on.
+//       `sequence_` odd while it is at work; a reader that finds it odd or changed reads again under the
+//       lock. So nobody sees half a step, and whoever has seen a part of it sees all of it from then on.
 //   K2. A complete set of inputs is taken when it becomes complete, in the same critical section as the
-//   insert that completed
-//       it: once, whoever else inserts at the same time. The values of the set are what the run gets.
-//   K3. Runs of one automatic follow each other. `busy` is true from when one is handed to the group until it
-//   is over and no
-//       set is waiting; only whoever changed it to true, or its run, hands over the next.
-//   K4. No code of the user runs under the lock: values come in ready-made and are destroyed outside, runners
-//   and sinks are
-//       called outside.
+//       insert that completed it: once, whoever else inserts at the same time. The values of the set are what
+//       the run gets.
+//   K3. Runs of one automatic follow each other. `busy` is true from when one is handed to the group
+//       until it is over and no set is waiting; only whoever changed it to true, or its run, hands over the
+//       next.
+//   K4. No code of the user runs under the lock: values come in ready-made and are destroyed outside,
+//       runners and sinks are called outside.
 #pragma once
 
 #include <atomic>

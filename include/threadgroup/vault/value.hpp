@@ -3,14 +3,13 @@
 //
 // Invariants
 //   V1. A value never changes once it stands in a cell, and stands in one cell once in its life.
-//   V2. A cell's word is the value's address and, in its upper 16 bits, the number of readers that are using
-//   the value through
-//       the cell right now. Looking at the address and counting oneself is one compare-and-swap, so no reader
-//       counts itself on a value that is gone.
-//   V3. While a value stands in a cell, its own count is raised by kOwnedByCell. Whoever takes it out adds
-//   the readers of the
-//       word and removes that share in one step; readers that find the value gone from the cell subtract
-//       themselves from the value's own count. So the count reaches zero once, after the last of them.
+//   V2. A cell's word is the value's address and, in its upper 16 bits, the number of readers that are
+//       using the value through the cell right now. Looking at the address and counting oneself is one
+//       compare-and-swap, so no reader counts itself on a value that is gone.
+//   V3. While a value stands in a cell, its own count is raised by kOwnedByCell. Whoever takes it out
+//       adds the readers of the word and removes that share in one step; readers that find the value gone
+//       from the cell subtract themselves from the value's own count. So the count reaches zero once, after
+//       the last of them.
 #pragma once
 
 #include <atomic>
