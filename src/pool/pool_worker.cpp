@@ -30,6 +30,19 @@ constexpr std::uint32_t kMostLocalQueues = 16;
 
 std::string name_of_task(const Task& task) { return task.name(); }
 
+// Entries of the lists of workers and of local queues stand on stacks, and are linked by themselves.
+template <class Entry>
+void put_first(Entry*& first, Entry& entry) noexcept {
+  entry.next = first;
+  if (first != nullptr) first->previous = &entry;
+  first = &entry;
+}
+template <class Entry>
+void take_out(Entry*& first, Entry& entry) noexcept {
+  (entry.previous != nullptr ? entry.previous->next : first) = entry.next;
+  if (entry.next != nullptr) entry.next->previous = entry.previous;
+}
+
 // Pools that share a bit do no harm: a local queue waits for the pool's in vain.
 std::uint64_t bit_of(const Node& node) noexcept { return std::uint64_t{1} << (node.id().value % 64); }
 }  // namespace
@@ -38,16 +51,8 @@ std::uint64_t bit_of(const Node& node) noexcept { return std::uint64_t{1} << (no
 
 void Pool::worker_main(void* pool) noexcept { static_cast<Pool*>(pool)->work(); }
 
-void Pool::enter_locked(Worker& worker) noexcept {
-  worker.next = first_worker_;
-  if (first_worker_ != nullptr) first_worker_->previous = &worker;
-  first_worker_ = &worker;
-}
-
-void Pool::leave_locked(Worker& worker) noexcept {
-  (worker.previous != nullptr ? worker.previous->next : first_worker_) = worker.next;
-  if (worker.next != nullptr) worker.next->previous = worker.previous;
-}
+void Pool::enter_locked(Worker& worker) noexcept { put_first(first_worker_, worker); }
+void Pool::leave_locked(Worker& worker) noexcept { take_out(first_worker_, worker); }
 
 // Somebody who lent a place wants it back: it goes before the queue.
 bool Pool::place_is_wanted_back_locked() const noexcept {
@@ -99,15 +104,11 @@ int Pool::serve_local(LocalQueue& local, TaskContext& context, TaskList& stale) 
     if (here.is_in_forked_child()) return served;
     context.task = nullptr;
     const TimePoint now = runtime::coarse_now();
-    const bool another =
-        served < kLocalTurn && now == turn_began && reclaiming_.load(std::memory_order_relaxed) == 0;
-    if (status != TaskStatus::succeeded) {
-      end_unsuccessful_local(local, here, *task, status, stale);
-      task = nullptr;
-    } else if (another) {
+    if (status == TaskStatus::succeeded && served < kLocalTurn && now == turn_began &&
+        reclaiming_.load(std::memory_order_relaxed) == 0) {
       task = local.end_and_begin(here, now);
     } else {
-      local.end(here, status);
+      end_local(local, here, *task, status, stale);
       task = nullptr;
     }
     change_waiters_.release_all();
@@ -115,8 +116,9 @@ int Pool::serve_local(LocalQueue& local, TaskContext& context, TaskList& stale) 
   return served;
 }
 
-void Pool::end_unsuccessful_local(LocalQueue& local, RunningHere& here, Task& task, TaskStatus status,
-                                  TaskList& stale) noexcept {
+void Pool::end_local(LocalQueue& local, RunningHere& here, Task& task, TaskStatus status,
+                     TaskList& stale) noexcept {
+  if (status == TaskStatus::succeeded) return local.end(here, status);
   MutexLock lock(mutex_);
   local.end(here, status);
   count_done_locked(task, status, stale);
@@ -220,9 +222,10 @@ void Pool::work() noexcept {
 // for: most tasks add none. Beyond `kMostLocalQueues` there is none, for whoever looks for work looks into
 // each.
 LocalQueue* Pool::local_queue_of_caller() noexcept {
+  runtime::Flow* const flow = runtime::Flow::current_if_any();
+  if (flow == nullptr) return nullptr;  // not one of our threads: it never is a worker
   const TaskContext* const context = TaskContext::current();
-  if (context == nullptr) return nullptr;
-  if (context->node == &node_) {
+  if (context != nullptr && context->node == &node_) {
     LocalQueue& local = *context->local;
     if (local.use == LocalQueue::Use::not_asked) {
       MutexLock lock(mutex_);
@@ -230,7 +233,7 @@ LocalQueue* Pool::local_queue_of_caller() noexcept {
     }
     if (local.use == LocalQueue::Use::open) return &local;
   }
-  runtime::Flow::current().shared_queues |= bit_of(node_);  // P6
+  flow->shared_queues |= bit_of(node_);  // P6; also for what a destructor adds between two tasks
   return nullptr;
 }
 
@@ -241,9 +244,7 @@ void Pool::open_locked(LocalQueue& local) noexcept {
   }
   local.use = LocalQueue::Use::open;
   ++local_queues_;
-  local.next = first_local_;
-  if (first_local_ != nullptr) first_local_->previous = &local;
-  first_local_ = &local;
+  put_first(first_local_, local);
   if ((runtime::Flow::current().shared_queues & bit_of(node_)) == 0) return;
   // P6: what this thread added before it came here, or in an earlier life as a worker, may still stand there.
   {
@@ -256,8 +257,7 @@ void Pool::open_locked(LocalQueue& local) noexcept {
 void Pool::close_locked(LocalQueue& local) noexcept {
   if (local.use != LocalQueue::Use::open) return;
   --local_queues_;
-  (local.previous != nullptr ? local.previous->next : first_local_) = local.next;
-  if (local.next != nullptr) local.next->previous = local.previous;
+  take_out(first_local_, local);
   if (!local.empty()) {  // the worker leaves because its place is wanted back
     queue_.append(local.take_all());
     runtime::Flow::current().shared_queues |= bit_of(node_);  // P6
@@ -318,10 +318,8 @@ bool Pool::run_now(Task& wanted) noexcept {
     MutexLock lock(mutex_);
     end_locked(self, wanted, status, stale);
     leave_locked(self);
-  } else if (status != TaskStatus::succeeded) {
-    end_unsuccessful_local(local, self, wanted, status, stale);
   } else {
-    local.end(self, status);
+    end_local(local, self, wanted, status, stale);
   }
   change_waiters_.release_all();  // not idle: the task that waited is running
   while (Task* old = stale.pop()) old->release();

@@ -109,8 +109,8 @@ class Pool {
   static void worker_main(void* pool) noexcept;
   void work() noexcept;
   int serve_local(LocalQueue& local, TaskContext& context, TaskList& stale) noexcept;
-  void end_unsuccessful_local(LocalQueue& local, RunningHere& here, Task& task, TaskStatus status,
-                              TaskList& stale) noexcept;
+  void end_local(LocalQueue& local, RunningHere& here, Task& task, TaskStatus status,
+                 TaskList& stale) noexcept;
   LocalQueue* local_queue_of_caller() noexcept;
   void add_local(LocalQueue& local, Task& task);
   void refuse(Task& task) noexcept;
@@ -133,7 +133,7 @@ class Pool {
   GroupStatistics count_locked() const noexcept TG_REQUIRES(mutex_);
   bool idle_locked() const noexcept TG_REQUIRES(mutex_) { return running_ == 0 && count_locked().idle(); }
   bool has_free_place_locked() const noexcept TG_REQUIRES(mutex_) {
-    return workers_ - lent_ + reclaiming_ < bound_;
+    return workers_ - lent_ + reclaiming_.load(std::memory_order_relaxed) < bound_;
   }
   void start_worker() noexcept;
   bool start_worker_for(std::uint64_t own, std::exception_ptr& error) noexcept;

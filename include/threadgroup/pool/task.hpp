@@ -48,7 +48,8 @@ class Task : public runtime::InBlock {
   virtual Failure failure() const = 0;
   virtual void release() noexcept = 0;
 
-  /// Counts the tasks of the pool from 1; written by the pool before anybody else knows the task.
+  /// Counts the tasks of the pool from 1, perhaps with gaps if tasks add tasks; written by the pool before
+  /// anybody else knows the task.
   std::uint64_t number() const noexcept { return std::uint64_t{number_high_} << 32 | number_low_; }
   void set_number(std::uint64_t number) noexcept {
     number_low_ = static_cast<std::uint32_t>(number);
