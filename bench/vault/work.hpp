@@ -15,7 +15,10 @@
 namespace bench {
 
 inline constexpr std::size_t kNames = 16;
-inline std::string name_of(std::size_t i) { return "a key of the vault, number " + std::to_string(i); }
+inline std::string name_of(std::size_t i) {
+  std::string name = "a key of the vault, number ";
+  return name += std::to_string(i);
+}
 
 /// Nanoseconds per call of `once(thread, i)`, over all threads together.
 template <class Once>
