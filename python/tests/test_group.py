@@ -142,6 +142,25 @@ def test_setting_the_event_wakes_sleepers_and_skips_what_is_pending():
     assert group.join()
 
 
+def test_sleepers_that_are_told_and_others_whose_time_is_up_all_get_their_turn():
+    group = ThreadGroup("g", 200)
+    there = threading.Barrier(201)
+
+    def sleeper(number):
+        there.wait()
+        if number % 2:
+            return thread_utils.event_aware_sleep(1000)
+        while thread_utils.event_aware_sleep(0.0005):  # its time is up again and again, also as the event comes
+            pass
+        return False
+
+    handles = [group.add_task(sleeper, number) for number in range(200)]
+    there.wait()
+    assert group.set_event()
+    assert [handle.get() for handle in handles] == [False] * 200
+    assert group.join()
+
+
 def test_clear_pending_skips_what_has_not_begun_and_leaves_the_rest_alone():
     group, go, begun = ThreadGroup("g", 1), threading.Event(), threading.Event()
     running = group.add_task(lambda: (begun.set(), go.wait(), thread_utils.event_is_set())[2])
