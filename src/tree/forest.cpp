@@ -233,7 +233,10 @@ void Forest::notify(NodeCore* first) noexcept {
 }
 
 bool Forest::set_event(Node& node, Reason reason) {
-  if (node.event().is_set()) return false;
+  if (node.event().is_set()) {
+    MutexLock lock(mutex_);  // T3: whoever set it may still be marking what is below
+    return false;
+  }
   reason.origin = node.id_;
   reason.origin_path = path(node);
   reason.when = runtime::now();

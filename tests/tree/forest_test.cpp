@@ -184,6 +184,21 @@ TEST(Forest, only_watched_nodes_are_told_after_the_mark) {
   EXPECT_EQ(watched->notices, 1);  // once in its life
 }
 
+TEST(Forest, set_event_that_came_second_returns_when_the_whole_subtree_is_set) {
+  for (int round = 0; round < 20; ++round) {
+    const Linked top("top");
+    std::vector<Linked> children;
+    for (int i = 0; i < 2'000; ++i) children.emplace_back("", *top);
+    std::thread first([&] { set_event(top); });
+    while (!top.is_set()) continue;
+    EXPECT_FALSE(set_event(top));
+    int unset = 0;
+    for (const Linked& child : children) unset += child.is_set() ? 0 : 1;
+    EXPECT_EQ(unset, 0) << round;
+    first.join();
+  }
+}
+
 TEST(Forest, a_set_event_wakes_waiters_below) {
   const Linked a("a");
   const Linked b("b", *a);

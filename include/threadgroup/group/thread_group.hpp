@@ -135,7 +135,7 @@ class ThreadGroup {
   void notify();
 
   /// Tells this group and all below it to stop: pending tasks are skipped, waiting ones wake. True if this
-  /// call set the event.
+  /// call set the event; either way the events of all of them are set when it returns.
   bool set_event(std::string message = {}, SourceLocation where = SourceLocation::current());
   bool set_event(ReasonKind kind, std::string message, SourceLocation where = SourceLocation::current());
   bool set_event_for_child_tasks(std::string message = {}, SourceLocation where = SourceLocation::current());

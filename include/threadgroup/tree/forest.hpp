@@ -9,6 +9,7 @@
 //       started.
 //   T3. Marking comes first for the whole subtree, under the lock and without touching any waiter; waking
 //       comes after, with no lock held. A node with something to wake is held by a reference in between.
+//       Setting an event, first or not, returns when the whole subtree is marked.
 //   T4. A parent does not own its children. Unlinking is O(1) plus one step for each child, which goes to
 //       the grandparent.
 //   T5. Order of locks: the forest's, then a group's, then a queue's. Nobody takes the forest's while
