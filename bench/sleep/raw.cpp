@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// The least that the kernel asks for: threads that sleep and do nothing else, with the finest timers. No
+// queue, no event: each makes its share of the sleeps.
+#include <sys/prctl.h>
+
+#include <ctime>
+#include <thread>
+#include <vector>
+
+#include "../common/main.hpp"
+
+void bench::run(const Options& options) {
+  const std::int64_t tasks = options.get("tasks", 10'000);
+  const std::int64_t bound = options.get("bound", 100);
+  const Stopwatch watch;
+  std::vector<std::jthread> threads;
+  for (std::int64_t t = 0; t < bound; ++t) {
+    threads.emplace_back([=] {
+      ::prctl(PR_SET_TIMERSLACK, 1UL);
+      constexpr std::timespec kOneMs{0, 1'000'000};
+      for (std::int64_t i = t; i < tasks; i += bound) ::clock_nanosleep(CLOCK_MONOTONIC, 0, &kOneMs, nullptr);
+    });
+  }
+  threads.clear();
+  report("ms", watch.milliseconds());
+  report("times_ideal", watch.milliseconds() / (static_cast<double>(tasks) / static_cast<double>(bound)));
+}
