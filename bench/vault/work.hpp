@@ -31,8 +31,8 @@ double ns_per_call(std::size_t threads, std::int64_t calls, Once once) {
       for (std::int64_t i = 0; i < calls; ++i) once(t, static_cast<std::size_t>(i));
     });
   }
+  const Stopwatch watch;  // before anybody may start: short runs would be over before this thread runs again
   start.arrive_and_wait();
-  const Stopwatch watch;
   all.clear();
   return watch.nanoseconds() / static_cast<double>(calls * static_cast<std::int64_t>(threads));
 }
@@ -63,7 +63,8 @@ void measure(const Options& options) {
   store.fill();
   std::atomic<std::size_t> sum{0};
   for (const std::size_t threads : {std::size_t{1}, std::size_t{4}}) {
-    const std::string suffix = "_" + std::to_string(threads) + (threads == 1 ? "_thread_ns" : "_threads_ns");
+    std::string suffix("_");
+    suffix += std::to_string(threads) + (threads == 1 ? "_thread_ns" : "_threads_ns");
     const std::int64_t each = calls / static_cast<std::int64_t>(threads);
     report(("replace" + suffix).c_str(), best([&] {
              return ns_per_call(threads, each, [&](std::size_t t, std::size_t i) {

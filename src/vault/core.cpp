@@ -182,7 +182,7 @@ void VaultCore::check_locked(std::span<const Change> changes, const CommitOption
 }
 
 void VaultCore::take_out_locked(std::size_t slot, Aftermath& after) {
-  after.garbage.push_back(cells_[slot].value.exchange(ValueRef()));
+  after.garbage.push_back(cells_[slot].exchange(ValueRef(), infos_[slot]->is_short));
   states_[slot].encoded = nullptr;
   states_[slot].stored_by = kNobody;
   ++revision_;
@@ -214,7 +214,7 @@ void VaultCore::apply_locked(std::span<Change> changes, const CommitOptions& opt
   for (Change& change : changes) {
     State& state = states_[change.slot];
     state.stored_by = change.value ? options.by : kNobody;
-    change.value = cells_[change.slot].value.exchange(std::move(change.value));
+    change.value = cells_[change.slot].exchange(std::move(change.value), infos_[change.slot]->is_short);
     std::swap(state.encoded, change.encoded);
   }
   std::exception_ptr error;

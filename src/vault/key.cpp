@@ -6,8 +6,8 @@
 
 namespace tg::detail {
 
-KeyInfo::KeyInfo(std::string given, const std::type_info& its_type)
-    : name(std::move(given)), hash(std::hash<std::string>()(name)), type(&its_type) {
+KeyInfo::KeyInfo(std::string given, const std::type_info& its_type, bool type_is_short)
+    : name(std::move(given)), hash(std::hash<std::string>()(name)), type(&its_type), is_short(type_is_short) {
   if (name.empty()) throw std::invalid_argument("tg::Key: a key needs a name");
 }
 

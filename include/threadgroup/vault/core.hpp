@@ -13,6 +13,8 @@
 //       next.
 //   K4. No code of the user runs under the lock: values come in ready-made and are destroyed outside,
 //       runners and sinks are called outside.
+//   K5. A short value is read from its copy, and else under the lock, and never pinned. The copy is busy from
+//       before the change of the cell until after it: nobody reads an old copy who has seen the new value.
 #pragma once
 
 #include <atomic>
@@ -21,6 +23,7 @@
 #include <deque>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,6 +32,7 @@
 #include <threadgroup/base/unique_function.hpp>
 #include <threadgroup/event/wait_queue.hpp>
 #include <threadgroup/vault/keyring.hpp>
+#include <threadgroup/vault/short_copy.hpp>
 #include <threadgroup/vault/sink.hpp>
 #include <threadgroup/vault/value.hpp>
 
@@ -123,7 +127,9 @@ class VaultCore : public std::enable_shared_from_this<VaultCore> {
   std::size_t find_name(const std::string& name) const noexcept;
 
   /// The value of one key; empty if there is none.
+  template <class T>
   PinnedValue pin(std::size_t slot) const noexcept {
+    if constexpr (ShortCopy::kFits<T>) return pin_slowly(slot);  // K5
     const std::uint64_t before = sequence_.load(std::memory_order_acquire);
     if ((before & 1) == 0) [[likely]] {
       PinnedValue value = cells_[slot].value.pin();
@@ -132,7 +138,24 @@ class VaultCore : public std::enable_shared_from_this<VaultCore> {
     }
     return pin_slowly(slot);
   }
-  bool contains(std::size_t slot) const noexcept { return static_cast<bool>(pin(slot)); }
+  /// The value of one key of a short type, without a write to shared memory. If this finds none, `pin` may.
+  template <class T>
+  std::optional<T> short_copy(std::size_t slot) const noexcept {
+    const std::uint64_t before = sequence_.load(std::memory_order_acquire);
+    if ((before & 1) != 0) return std::nullopt;
+    std::optional<T> value = cells_[slot].copy.template read<T>();
+    if (sequence_.load(std::memory_order_acquire) != before) return std::nullopt;
+    return value;
+  }
+  bool contains(std::size_t slot) const noexcept {
+    const std::uint64_t before = sequence_.load(std::memory_order_acquire);
+    if ((before & 1) == 0) {
+      const bool present = cells_[slot].value.present();
+      if (sequence_.load(std::memory_order_acquire) == before) return present;
+    }
+    MutexLock lock(mutex_);
+    return present_locked(slot);
+  }
   /// The values of several keys at one moment.
   std::vector<ValueRef> values(std::span<const std::size_t> slots) const;
   std::vector<ValueRef> all_values() const;
@@ -172,6 +195,17 @@ class VaultCore : public std::enable_shared_from_this<VaultCore> {
   struct Cell {
     alignas(64) mutable ValueCell value;
     mutable WaitQueue waiters;
+    ShortCopy copy;
+
+    ValueRef exchange(ValueRef added, bool is_short) noexcept {
+      if (!is_short) return value.exchange(std::move(added));
+      const bool present = static_cast<bool>(added);
+      copy.begin();
+      if (present) added.get()->copy_to(copy);
+      ValueRef taken = value.exchange_unpinned(std::move(added));
+      copy.end(present);
+      return taken;
+    }
   };
   struct State {
     std::size_t stored_by = kNobody;  // the automatic whose output stands here

@@ -23,13 +23,14 @@ namespace detail {
 
 /// What a vault knows of a key without knowing its type. Constant after construction.
 struct KeyInfo {
-  KeyInfo(std::string given, const std::type_info& its_type);
+  KeyInfo(std::string given, const std::type_info& its_type, bool type_is_short);
   virtual ~KeyInfo() = default;
   virtual std::string print(const ValueRef& value) const = 0;
 
   const std::string name;
   const std::uint64_t hash;
   const std::type_info* const type;
+  const bool is_short;  // its values fit a `ShortCopy`
 };
 
 [[noreturn]] void throw_rejected(const std::string& key, const std::string& why);
@@ -48,7 +49,7 @@ template <class T>
 struct TypedKeyInfo final : KeyInfo {
   using Check = std::function<std::optional<std::string>(const T&)>;  // says what is wrong
 
-  explicit TypedKeyInfo(std::string given) : KeyInfo(std::move(given), typeid(T)) {}
+  explicit TypedKeyInfo(std::string given) : KeyInfo(std::move(given), typeid(T), ShortCopy::kFits<T>) {}
   std::string print(const ValueRef& value) const override { return printable_value(value.as<T>()); }
 
   template <class F>

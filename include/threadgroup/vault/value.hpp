@@ -18,6 +18,7 @@
 #include <utility>
 
 #include <threadgroup/runtime/blocks.hpp>
+#include <threadgroup/vault/short_copy.hpp>
 
 namespace tg::detail {
 
@@ -44,6 +45,8 @@ class ValueNode : public runtime::InBlock {
       delete this;
     }
   }
+  /// Writes the value there if its type is a short one.
+  virtual void copy_to(ShortCopy& copy) const noexcept = 0;
 
  protected:
   ValueNode() = default;
@@ -57,6 +60,9 @@ template <class T>
 class TypedNode final : public ValueNode {
  public:
   explicit TypedNode(T&& given) : value(std::move(given)) {}
+  void copy_to(ShortCopy& copy) const noexcept override {
+    if constexpr (ShortCopy::kFits<T>) copy.write(value);
+  }
   const T value;
 
  private:
@@ -169,15 +175,15 @@ class ValueCell {
         word_.exchange(reinterpret_cast<std::uint64_t>(added), std::memory_order_acq_rel);
     ValueNode* const taken = node_of(before);
     if (taken == nullptr) return {};
-    const auto readers = static_cast<std::int64_t>(before >> kReaderShift);
-    // V3; the cell's share becomes the caller's reference. Without readers, and with no share but the cell's,
-    // nobody is left who could come to the value.
-    if (readers == 0) {
-      taken->add(1 - kOwnedByCell, kOwnedByCell);
-    } else {
-      taken->add(readers - kOwnedByCell + 1);
-    }
-    return ValueRef(taken);
+    return cells_share_of(taken, static_cast<std::int64_t>(before >> kReaderShift));
+  }
+  /// The same for a cell whose values are never pinned: no reader changes the word.
+  ValueRef exchange_unpinned(ValueRef value) noexcept {
+    ValueNode* const added = value.detach();
+    if (added != nullptr) added->add(kOwnedByCell - 1, 1);
+    ValueNode* const taken = node_of(word_.load(std::memory_order_relaxed));
+    word_.store(reinterpret_cast<std::uint64_t>(added), std::memory_order_release);
+    return taken == nullptr ? ValueRef() : cells_share_of(taken, 0);
   }
 
  private:
@@ -187,6 +193,16 @@ class ValueCell {
   static constexpr std::uint64_t kOneReader = std::uint64_t{1} << kReaderShift;
   static constexpr std::int64_t kOwnedByCell = std::int64_t{1} << 40;
 
+  static ValueRef cells_share_of(ValueNode* taken, std::int64_t readers) noexcept {
+    // V3; the cell's share becomes the caller's reference. Without readers, and with no share but the cell's,
+    // nobody is left who could come to the value.
+    if (readers == 0) {
+      taken->add(1 - kOwnedByCell, kOwnedByCell);
+    } else {
+      taken->add(readers - kOwnedByCell + 1);
+    }
+    return ValueRef(taken);
+  }
   static ValueNode* node_of(std::uint64_t word) noexcept {
     return reinterpret_cast<ValueNode*>(word & (kOneReader - 1));
   }

@@ -105,7 +105,10 @@ class Vault {
     static_assert(std::is_copy_constructible_v<T>,
                   "tg::Vault::get: this type cannot be copied; use `share`, which hands out a shared_ptr");
     const std::size_t slot = core_->find(key.info());
-    const detail::PinnedValue value = core_->pin(slot);
+    if constexpr (detail::ShortCopy::kFits<T>) {
+      if (const std::optional<T> copy = core_->short_copy<T>(slot)) return *copy;
+    }
+    const detail::PinnedValue value = core_->pin<T>(slot);
     if (!value) core_->throw_missing({&slot, 1});
     return value.template as<T>();
   }
@@ -113,7 +116,11 @@ class Vault {
   std::optional<T> try_get(const Key<T>& key) const {
     static_assert(std::is_copy_constructible_v<T>,
                   "tg::Vault::try_get: this type cannot be copied; use `try_share`");
-    const detail::PinnedValue value = core_->pin(core_->find(key.info()));
+    const std::size_t slot = core_->find(key.info());
+    if constexpr (detail::ShortCopy::kFits<T>) {
+      if (std::optional<T> copy = core_->short_copy<T>(slot)) return copy;
+    }
+    const detail::PinnedValue value = core_->pin<T>(slot);
     if (!value) return std::nullopt;
     return std::optional<T>(value.template as<T>());
   }
@@ -121,14 +128,14 @@ class Vault {
   template <class T>
   std::shared_ptr<const T> share(const Key<T>& key) const {
     const std::size_t slot = core_->find(key.info());
-    detail::ValueRef value = core_->pin(slot).ref();
+    detail::ValueRef value = core_->pin<T>(slot).ref();
     if (!value) core_->throw_missing({&slot, 1});
     return detail::share_value<T>(std::move(value));
   }
   /// The same; null if there is none.
   template <class T>
   std::shared_ptr<const T> try_share(const Key<T>& key) const {
-    detail::ValueRef value = core_->pin(core_->find(key.info())).ref();
+    detail::ValueRef value = core_->pin<T>(core_->find(key.info())).ref();
     return value ? detail::share_value<T>(std::move(value)) : nullptr;
   }
   /// Several keys at one moment: `auto [a, b] = vault.get_all(key_a, key_b)`.
