@@ -39,7 +39,10 @@ constexpr std::size_t kStep = 8;  // a task's size is a multiple of it, and ever
 constexpr std::size_t kSmallest = 16;
 constexpr std::size_t kSizes = kLargestBlock / kStep + 1;
 constexpr std::size_t kBatchBytes = 4096;
-constexpr std::size_t kChunkBytes = 16 * kBatchBytes;
+// Memory comes in chunks, each a part of what there is: to line one up with pages costs one more page.
+constexpr std::size_t kFirstChunkPages = 16;
+constexpr std::size_t kMostChunkPages = 128;
+constexpr std::size_t kChunkPart = 8;
 
 struct FreeBlock {
   FreeBlock* next;
@@ -65,6 +68,7 @@ class BlockDepot {
   /// A list of at least one block, and how many there are.
   std::pair<FreeBlock*, std::uint32_t> take_batch(std::size_t index) {
     void* page = nullptr;
+    std::size_t pages_to_make = 0;
     {
       tg::detail::MutexLock lock(mutex_);
       if (FreeBlock* const batch = batches_[index]) {
@@ -77,8 +81,9 @@ class BlockDepot {
         return {block, 1};
       }
       page = pop_page_locked();
+      pages_to_make = std::clamp(pages_made_ / kChunkPart, kFirstChunkPages, kMostChunkPages);
     }
-    auto* const bytes = static_cast<std::byte*>(page != nullptr ? page : make_pages());
+    auto* const bytes = static_cast<std::byte*>(page != nullptr ? page : make_pages(pages_to_make));
     // In the order of their addresses, for the processor foresees such accesses.
     const std::size_t size = index * kStep;
     const std::uint32_t count = batch_of(index);
@@ -113,14 +118,16 @@ class BlockDepot {
 
   // Several at once, and all of them touched by the system before we do: to be interrupted at the first touch
   // of each page costs more than the page.
-  void* make_pages() {
-    auto* const chunk = static_cast<std::byte*>(::operator new(kChunkBytes, std::align_val_t(kBatchBytes)));
+  void* make_pages(std::size_t count) {
+    auto* const chunk =
+        static_cast<std::byte*>(::operator new(count* kBatchBytes, std::align_val_t(kBatchBytes)));
 #ifdef MADV_POPULATE_WRITE
     static_cast<void>(
-        ::madvise(chunk, kChunkBytes, MADV_POPULATE_WRITE));  // kernels before 5.14 do not know it
+        ::madvise(chunk, count * kBatchBytes, MADV_POPULATE_WRITE));  // kernels before 5.14 do not know it
 #endif
     tg::detail::MutexLock lock(mutex_);
-    for (std::size_t i = kChunkBytes / kBatchBytes; i-- > 1;)
+    pages_made_ += count;
+    for (std::size_t i = count; i-- > 1;)
       pages_ = ::new (static_cast<void*>(chunk + i * kBatchBytes)) FreeBlock{pages_, nullptr};
     return chunk;
   }
@@ -129,6 +136,7 @@ class BlockDepot {
   std::array<FreeBlock*, kSizes> batches_ TG_GUARDED_BY(mutex_) = {};
   std::array<FreeBlock*, kSizes> single_ TG_GUARDED_BY(mutex_) = {};
   FreeBlock* pages_ TG_GUARDED_BY(mutex_) = nullptr;  // in no batch yet
+  std::size_t pages_made_ TG_GUARDED_BY(mutex_) = 0;
 };
 
 /// The blocks that one flow keeps. Only that flow touches it.
