@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <new>
+#include <thread>
 
 #include <threadgroup/base/mutex.hpp>
 #include <threadgroup/runtime/blocks.hpp>
@@ -17,6 +18,9 @@
 namespace tg::runtime {
 
 namespace {
+
+// No static inside a function, which a fork might catch half-made. Before this is set, nobody spins.
+const bool several_processors = std::thread::hardware_concurrency() > 1;
 
 bool on_main_thread() noexcept { return ::getpid() == static_cast<pid_t>(::syscall(SYS_gettid)); }
 
@@ -132,6 +136,8 @@ void Flow::park_until(TimePoint deadline) noexcept {
   // a permit, if there is one, is used up.
   state_.exchange(kNoPermit, std::memory_order_acquire);
 }
+
+void Flow::wait_was_short(bool yes) noexcept { last_wait_was_short_ = yes && several_processors; }
 
 void Flow::unpark() noexcept {
   if (state_.exchange(kPermit, std::memory_order_release) == kParked) futex_wake(state_, 1);

@@ -125,6 +125,34 @@ TEST(Wait, wakes_when_either_event_is_set) {
   }
 }
 
+TEST(Wait, that_spins_first_ends_by_source_event_and_deadline_as_any_other) {
+  runtime::Flow& me = runtime::Flow::current();
+  for (int round = 0; round < 100; ++round) {
+    WaitQueue source;
+    std::atomic<bool> ready{false};
+    Event event;
+    std::latch together(2);
+    std::thread other([&] {
+      together.arrive_and_wait();
+      if (round % 2 == 0) {
+        ready = true;
+        source.release_all();
+      } else {
+        set(event);
+      }
+    });
+    me.wait_was_short(true);
+    together.arrive_and_wait();
+    EXPECT_EQ(wait(
+                  source, [&] { return ready.load(); }, {&event, nullptr}, TimePoint::never()),
+              round % 2 == 0 ? WaitOutcome::ready : WaitOutcome::event_set);
+    other.join();
+    me.wait_was_short(true);
+    EXPECT_EQ(wait(source, kNo, {}, runtime::after(5us)), WaitOutcome::timed_out);
+    EXPECT_FALSE(me.should_spin());  // who looks again and again shall not burn its processor meanwhile
+  }
+}
+
 TEST(Wait, may_watch_the_same_event_twice) {
   Event event;
   std::thread waiter([&] { EXPECT_EQ(wait({&event, &event}, TimePoint::never()), WaitOutcome::event_set); });

@@ -153,6 +153,16 @@ TEST(Flow, may_be_asked_for_by_destructors_of_other_thread_locals) {
   }).join();
 }
 
+TEST(Flow, spins_only_after_a_short_wait_and_with_another_processor) {
+  std::thread([] {
+    Flow& me = Flow::current();
+    me.wait_was_short(true);
+    EXPECT_EQ(me.should_spin(), std::thread::hardware_concurrency() > 1);
+    me.wait_was_short(false);
+    EXPECT_FALSE(me.should_spin());
+  }).join();
+}
+
 std::string name_of_this_thread() {
   char name[16] = {};
   pthread_getname_np(pthread_self(), name, sizeof name);

@@ -42,6 +42,14 @@ class Flow {
 
   void park_until(TimePoint deadline) noexcept;
   void unpark() noexcept;
+  /// Whether it is worth to spin before it parks: its last wait was a short one, and there is another
+  /// processor on which something can happen meanwhile.
+  bool should_spin() const noexcept { return last_wait_was_short_; }
+  void wait_was_short(bool yes) noexcept;
+  /// About what it takes to be parked and woken. To spin for as long costs at most twice as much as to have
+  /// known better: A. R. Karlin and others, "Empirical studies of competitive spinning" (1991).
+  static constexpr Duration kShortWait = Duration::from_nanos(30'000);
+
   /// Whether `park_until` would return at once.
   bool has_permit() const noexcept { return state_.load(std::memory_order_acquire) == kPermit; }
 
@@ -76,6 +84,7 @@ class Flow {
   std::atomic<std::uint32_t> state_{kNoPermit};  // atomic: written by whoever unparks
   BlockCache* blocks_ = nullptr;                 // stays with the flow when another thread takes it over
   bool is_main_ = false;
+  bool last_wait_was_short_ = false;
   char os_name_[16] = {};
   Flow* next_free_ = nullptr;  // guarded by the pool's lock
 };
