@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keys and values of a vault. The invariants K1 to K4 stand in the header.
+// Keys and values of a vault. The invariants K1 to K5 stand in the header.
 #include <algorithm>
 #include <utility>
 
@@ -23,6 +23,18 @@ const char* to_string(KeyWait outcome) noexcept {
 
 namespace detail {
 
+namespace {
+// A type may be trivially copyable to one compiler and not to another, and then they do not read alike (K5).
+bool have_same_type(const KeyInfo& a, const KeyInfo& b) noexcept {
+  return *a.type == *b.type && a.is_short == b.is_short;
+}
+std::string type_unlike(const KeyInfo& key, const KeyInfo& other) {
+  std::string text = readable_type_name(*key.type);
+  if (*key.type == *other.type) text += key.is_short ? " (trivially copyable)" : " (not trivially copyable)";
+  return text;
+}
+}  // namespace
+
 // --- The keys
 // ------------------------------------------------------------------------------------------------------
 
@@ -39,10 +51,10 @@ VaultCore::VaultCore(std::string name, const KeyList& keys, VaultOptions options
       std::uint64_t at = key->hash & table_mask_;
       while (table_[at] != 0) at = (at + 1) & table_mask_;
       table_[at] = static_cast<std::uint32_t>(infos_.size());
-    } else if (*infos_[known]->type != *key->type) {
+    } else if (!have_same_type(*infos_[known], *key)) {
       throw KeyTypeError(key->name, "vault '" + name_ + "': there are two keys '" + key->name + "', one of " +
-                                        readable_type_name(*infos_[known]->type) + " and one of " +
-                                        readable_type_name(*key->type));
+                                        type_unlike(*infos_[known], *key) + " and one of " +
+                                        type_unlike(*key, *infos_[known]));
     }
   }
   cells_ = std::make_unique<Cell[]>(infos_.size());
@@ -65,10 +77,10 @@ std::size_t VaultCore::find(const KeyInfo& key) const {
     const KeyInfo* const known = infos_[slot].get();
     if (known == &key) return slot;
     if (known->hash != key.hash || known->name != key.name) continue;
-    if (*known->type == *key.type) return slot;
+    if (have_same_type(*known, key)) return slot;
     throw KeyTypeError(key.name, "vault '" + name_ + "': key '" + key.name + "' is of " +
-                                     readable_type_name(*known->type) + " here, and was asked for as " +
-                                     readable_type_name(*key.type));
+                                     type_unlike(*known, key) + " here, and was asked for as " +
+                                     type_unlike(key, *known));
   }
   throw UnknownKeyError(key.name, "vault '" + name_ + "' has no key '" + key.name + "'");
 }

@@ -2,6 +2,7 @@
 // Numbers and other short values, which are read without a write. Invariant K5.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -68,6 +69,19 @@ TEST(ShortCopy, an_erased_value_is_missing_and_a_new_one_is_read) {
   EXPECT_EQ(*vault.share(key), 2);
 }
 
+TEST(ShortCopy, a_key_whose_type_was_compiled_otherwise_is_refused) {
+  struct KeyOfAnotherCompiler : tg::detail::KeyInfo {
+    KeyOfAnotherCompiler() : KeyInfo("key", typeid(int), false) {}
+    std::string print(const tg::detail::ValueRef&) const override { return {}; }
+  };
+  const tg::Key<int> key{"key"};
+  tg::Vault vault("v", {key});
+  const std::string text = tg::test::error_of<tg::KeyTypeError>(
+      [&] { static_cast<void>(vault.core()->find(KeyOfAnotherCompiler())); });
+  EXPECT_HAS(text, "int (trivially copyable) here");
+  EXPECT_HAS(text, "int (not trivially copyable)");
+}
+
 TEST(ShortCopy, values_of_two_words_are_never_torn_while_they_are_replaced_and_erased) {
   const tg::Key<Halves> key{"key"};
   tg::Vault vault("v", {key}, {.permit_modification = true});
@@ -116,6 +130,32 @@ TEST(ShortCopy, whoever_has_seen_a_value_reads_no_older_one_in_any_way) {
   for (int i = 1; i <= kRounds; ++i) vault.insert(key, i);
   for (std::thread& reader : readers) reader.join();
   EXPECT_EQ(older, 0);
+}
+
+TEST(ShortCopy, whoever_has_seen_that_a_value_is_gone_does_not_read_it) {
+  const tg::Key<int> key{"key"};
+  tg::Vault vault("v", {key});
+  std::atomic<int> returned{0};
+  std::latch ready(3);
+  std::vector<std::thread> readers;
+  for (int r = 0; r < 2; ++r) {
+    readers.emplace_back([&] {
+      ready.arrive_and_wait();
+      for (int seen = 0; seen < kRounds;) {
+        const bool is_gone = !vault.contains(key);
+        const int value = vault.try_get(key).value_or(seen + 1);
+        if (is_gone && value <= seen) ++returned;  // the next one is greater
+        if (vault.contains(key)) seen = std::max(seen, vault.try_get(key).value_or(0));
+      }
+    });
+  }
+  ready.arrive_and_wait();
+  for (int i = 1; i <= kRounds; ++i) {
+    vault.insert(key, i);
+    if (i < kRounds) vault.erase(key);
+  }
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ(returned, 0);
 }
 
 }  // namespace

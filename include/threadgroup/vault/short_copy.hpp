@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <type_traits>
 
@@ -34,7 +35,7 @@ class ShortCopy {
   template <class T>
   void write(const T& value) noexcept {
     std::array<std::uint64_t, kWords<T>> words{};
-    std::memcpy(words.data(), &value, sizeof(T));
+    std::memcpy(words.data(), std::addressof(value), sizeof(T));
     for (std::size_t i = 0; i < words.size(); ++i) words_[i].store(words[i], std::memory_order_release);
   }
   void end(bool present) noexcept {

@@ -5,7 +5,8 @@
 //   V1. A value never changes once it stands in a cell, and stands in one cell once in its life.
 //   V2. A cell's word is the value's address and, in its upper 16 bits, the number of readers that are
 //       using the value through the cell right now. Looking at the address and counting oneself is one
-//       compare-and-swap, so no reader counts itself on a value that is gone.
+//       addition, so no reader counts itself on a value that is gone. In an empty cell the number means
+//       nothing.
 //   V3. While a value stands in a cell, its own count is raised by kOwnedByCell. Whoever takes it out
 //       adds the readers of the word and removes that share in one step; readers that find the value gone
 //       from the cell subtract themselves from the value's own count. So the count reaches zero once, after
@@ -102,7 +103,7 @@ class ValueRef {
 /// Shares a value without copying it.
 template <class T>
 std::shared_ptr<const T> share_value(ValueRef ref) {
-  const T* const value = &ref.as<T>();
+  const T* const value = std::addressof(ref.as<T>());
   return std::shared_ptr<const T>(value, [owner = std::move(ref)](const T*) {});
 }
 
@@ -140,7 +141,8 @@ class PinnedValue {
 
 /// Where a key's value stands: one word.
 ///
-/// Requires: writers exclude each other; fewer than 65,536 readers are inside one cell at the same moment.
+/// Requires: writers exclude each other; fewer than 65,536 readers are inside one cell at the same moment; a
+/// cell is written by `exchange_unpinned` only if nobody ever calls `pin`.
 /// Thread safety: `pin` and `present` from any thread, with no lock. Lifetime: outlives its pins.
 class ValueCell {
  public:
@@ -149,15 +151,12 @@ class ValueCell {
   ValueCell& operator=(const ValueCell&) = delete;
   ~ValueCell() { exchange(ValueRef()); }
 
-  bool present() const noexcept { return word_.load(std::memory_order_acquire) != 0; }
+  bool present() const noexcept { return node_of(word_.load(std::memory_order_acquire)) != nullptr; }
 
   PinnedValue pin() noexcept {
-    std::uint64_t word = word_.load(std::memory_order_acquire);
-    do {
-      if (word == 0) return {};
-    } while (!word_.compare_exchange_weak(word, word + kOneReader, std::memory_order_acquire,
-                                          std::memory_order_acquire));
-    return PinnedValue(this, node_of(word));
+    if (!present()) return {};
+    ValueNode* const node = node_of(word_.fetch_add(kOneReader, std::memory_order_acquire));
+    return node != nullptr ? PinnedValue(this, node) : PinnedValue();
   }
 
   /// The value, for a writer.

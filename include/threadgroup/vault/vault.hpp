@@ -57,7 +57,8 @@ Entry<T> entry(const Key<T>& key, V&& value) {
 /// outlives the last insert of an input. Guarantees: what is read is a whole value, and stays valid and the
 /// same while others write. A step over several keys is seen whole or not at all. No code of the user
 /// (validators, copies, destructors, functions) runs under a lock. Thread safety: everything from any thread.
-/// Reading takes no lock. Lifetime: bound functions, handles and runs keep the contents alive.
+/// Reading one key takes no lock, but to `share` a short value does. Lifetime: bound functions, handles and
+/// runs keep the contents alive.
 class Vault {
  public:
   /// Throws `KeyTypeError` for two keys of one name and two types.
@@ -107,6 +108,7 @@ class Vault {
     const std::size_t slot = core_->find(key.info());
     if constexpr (detail::ShortCopy::kFits<T>) {
       if (const std::optional<T> copy = core_->short_copy<T>(slot)) return *copy;
+      if (!core_->contains(slot)) core_->throw_missing({&slot, 1});
     }
     const detail::PinnedValue value = core_->pin<T>(slot);
     if (!value) core_->throw_missing({&slot, 1});
@@ -119,6 +121,7 @@ class Vault {
     const std::size_t slot = core_->find(key.info());
     if constexpr (detail::ShortCopy::kFits<T>) {
       if (std::optional<T> copy = core_->short_copy<T>(slot)) return copy;
+      if (!core_->contains(slot)) return std::nullopt;
     }
     const detail::PinnedValue value = core_->pin<T>(slot);
     if (!value) return std::nullopt;
