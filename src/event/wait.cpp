@@ -1,21 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // THE wait.
-#include <algorithm>
 #include <optional>
 
-#include <threadgroup/base/spin.hpp>
 #include <threadgroup/event/wait.hpp>
 #include <threadgroup/runtime/clock.hpp>
 
 namespace tg::detail {
 
 namespace {
-
-// Some tenths of a microsecond. To look all the time would keep whoever collects results in step with whoever
-// makes them, and each result would cost a wait.
-void spin_for_a_moment() noexcept {
-  for (int i = 0; i < 16; ++i) relax();
-}
 
 bool any_set(const WatchedEvents& events) noexcept {
   for (const Event* event : events) {
@@ -65,19 +57,10 @@ WaitOutcome wait_on(WaitQueue* source, const FunctionRef<bool()>* ready, const W
 
   if (const auto now = outcome()) return *now;
   runtime::Flow& me = runtime::Flow::current();
-  const TimePoint end_of_short = runtime::after(runtime::Flow::kShortWait);
-  const auto end_with = [&](WaitOutcome result) {
-    me.wait_was_short(result != WaitOutcome::timed_out && runtime::now() < end_of_short);
-    return result;
-  };
   Places places(me, source, events);
   for (;;) {
-    if (const auto now = outcome()) return end_with(*now);
-    if (me.should_spin()) {
-      const TimePoint enough = std::min(end_of_short, deadline);
-      while (!me.has_permit() && runtime::now() < enough) spin_for_a_moment();
-    }
-    me.park_until(deadline);
+    if (const auto now = outcome()) return *now;
+    me.spin_or_park_until(deadline);
     places.link_source_again();  // Q1: before we look
   }
 }

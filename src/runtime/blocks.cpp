@@ -40,8 +40,8 @@ constexpr std::size_t kSmallest = 16;
 constexpr std::size_t kSizes = kLargestBlock / kStep + 1;
 constexpr std::size_t kBatchBytes = 4096;
 // Memory comes in chunks, each a part of what there is: to line one up with pages costs one more page.
-constexpr std::size_t kFirstChunkPages = 16;
-constexpr std::size_t kMostChunkPages = 128;
+constexpr std::size_t kFewestPages = 16;
+constexpr std::size_t kMostPages = 128;
 constexpr std::size_t kChunkPart = 8;
 
 struct FreeBlock {
@@ -81,7 +81,7 @@ class BlockDepot {
         return {block, 1};
       }
       page = pop_page_locked();
-      pages_to_make = std::clamp(pages_made_ / kChunkPart, kFirstChunkPages, kMostChunkPages);
+      if (page == nullptr) pages_to_make = begin_chunk_locked();
     }
     auto* const bytes = static_cast<std::byte*>(page != nullptr ? page : make_pages(pages_to_make));
     // In the order of their addresses, for the processor foresees such accesses.
@@ -116,20 +116,34 @@ class BlockDepot {
     return page;
   }
 
+  // Of those who find at the same moment that there is no page, one makes a large chunk.
+  std::size_t begin_chunk_locked() noexcept TG_REQUIRES(mutex_) {
+    return makers_++ == 0 ? std::clamp(pages_made_ / kChunkPart, kFewestPages, kMostPages) : kFewestPages;
+  }
+
   // Several at once, and all of them touched by the system before we do: to be interrupted at the first touch
   // of each page costs more than the page.
   void* make_pages(std::size_t count) {
-    auto* const chunk =
-        static_cast<std::byte*>(::operator new(count* kBatchBytes, std::align_val_t(kBatchBytes)));
+    std::byte* chunk = allocate_pages(count);
+    if (chunk == nullptr && count > kFewestPages) {
+      count = kFewestPages;
+      chunk = allocate_pages(count);
+    }
 #ifdef MADV_POPULATE_WRITE
-    static_cast<void>(
-        ::madvise(chunk, count * kBatchBytes, MADV_POPULATE_WRITE));  // kernels before 5.14 do not know it
+    // Kernels before 5.14 do not know it.
+    if (chunk != nullptr) static_cast<void>(::madvise(chunk, count * kBatchBytes, MADV_POPULATE_WRITE));
 #endif
     tg::detail::MutexLock lock(mutex_);
+    --makers_;
+    if (chunk == nullptr) throw std::bad_alloc();
     pages_made_ += count;
     for (std::size_t i = count; i-- > 1;)
       pages_ = ::new (static_cast<void*>(chunk + i * kBatchBytes)) FreeBlock{pages_, nullptr};
     return chunk;
+  }
+  static std::byte* allocate_pages(std::size_t count) noexcept {
+    return static_cast<std::byte*>(
+        ::operator new(count* kBatchBytes, std::align_val_t(kBatchBytes), std::nothrow));
   }
 
   tg::detail::Mutex mutex_;
@@ -137,6 +151,7 @@ class BlockDepot {
   std::array<FreeBlock*, kSizes> single_ TG_GUARDED_BY(mutex_) = {};
   FreeBlock* pages_ TG_GUARDED_BY(mutex_) = nullptr;  // in no batch yet
   std::size_t pages_made_ TG_GUARDED_BY(mutex_) = 0;
+  int makers_ TG_GUARDED_BY(mutex_) = 0;  // of chunks, right now
 };
 
 /// The blocks that one flow keeps. Only that flow touches it.

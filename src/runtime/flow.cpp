@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parking on a futex, and the pool of flows that are reused.
 #include <pthread.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <new>
-#include <thread>
 
 #include <threadgroup/base/mutex.hpp>
+#include <threadgroup/base/spin.hpp>
 #include <threadgroup/runtime/blocks.hpp>
+#include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/runtime/flow.hpp>
 #include <threadgroup/runtime/fork.hpp>
 
@@ -19,8 +23,16 @@ namespace tg::runtime {
 
 namespace {
 
-// No static inside a function, which a fork might catch half-made. Before this is set, nobody spins.
-const bool several_processors = std::thread::hardware_concurrency() > 1;
+// About what it takes to be parked and woken, and how often somebody who spins looks: all the time, and
+// whoever collects results would keep in step with whoever makes them, and wait for each.
+constexpr Duration kShortWait = Duration::from_nanos(30'000);
+constexpr Duration kBetweenLooks = Duration::from_nanos(300);
+
+// How many this process may use.
+int processors() noexcept {
+  cpu_set_t set;
+  return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
 
 bool on_main_thread() noexcept { return ::getpid() == static_cast<pid_t>(::syscall(SYS_gettid)); }
 
@@ -54,10 +66,23 @@ class FlowPool {
     flow->on_thread_exit = nullptr;
     flow->before_idle = nullptr;
     flow->shared_queues = 0;
+    flow->last_wait_was_short_ = false;
     tg::detail::MutexLock lock(mutex_);
     flow->next_free_ = free_;
     free_ = flow;
   }
+
+  // Spins until the flow has a permit, unless the others who spin leave no processor to whom they wait for.
+  void spin(const Flow& flow, TimePoint until) noexcept {
+    if (spinners_.fetch_add(1, std::memory_order_relaxed) < most_spinners_) {
+      for (TimePoint time = now(); time < until && !flow.has_permit();) {
+        const TimePoint next_look = time + kBetweenLooks;
+        while ((time = now()) < next_look) tg::detail::relax();
+      }
+    }
+    spinners_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  int most_spinners() const noexcept { return most_spinners_; }
 
   static Flow* current_or_null() noexcept { return Flow::current_; }
   static void set_current(Flow* flow) noexcept { Flow::current_ = flow; }
@@ -90,6 +115,7 @@ class FlowPool {
     hold_across_forks([]() -> tg::detail::Mutex& { return instance().mutex_; }, [] { begin_child(); });
   }
   static void begin_child() noexcept {
+    instance().spinners_ = 0;
     Flow* const flow = current_or_null();
     if (flow == nullptr) return;
     // The child has one thread, it is the main one, and it is in no task: whatever ran here belongs to the
@@ -101,8 +127,11 @@ class FlowPool {
   }
 
   // Constant after construction.
+  const int most_spinners_ = processors() - 1;
   pthread_key_t key_{};
   bool has_key_ = false;
+
+  std::atomic<int> spinners_{0};  // atomic: each who spins counts itself
 
   tg::detail::Mutex mutex_;
   Flow* free_ TG_GUARDED_BY(mutex_) = nullptr;
@@ -126,7 +155,10 @@ Flow& Flow::adopt() {
   return flow;
 }
 
-void Flow::park_until(TimePoint deadline) noexcept {
+void Flow::park_until(TimePoint deadline) noexcept { park(deadline); }
+
+// True if a permit ended it.
+bool Flow::park(TimePoint deadline) noexcept {
   std::uint32_t expected = kNoPermit;
   if (state_.compare_exchange_strong(expected, kParked, std::memory_order_acquire,
                                      std::memory_order_acquire)) {
@@ -134,10 +166,22 @@ void Flow::park_until(TimePoint deadline) noexcept {
   }
   // Either a permit was there, or one came, or time is up or we woke for nothing: in each case we go on, and
   // a permit, if there is one, is used up.
-  state_.exchange(kNoPermit, std::memory_order_acquire);
+  return state_.exchange(kNoPermit, std::memory_order_acquire) == kPermit;
 }
 
-void Flow::wait_was_short(bool yes) noexcept { last_wait_was_short_ = yes && several_processors; }
+void Flow::spin_or_park_until(TimePoint deadline) noexcept {
+  FlowPool& pool = FlowPool::instance();
+  const TimePoint begin = now();
+  bool in_vain = false;
+  if (last_wait_was_short_ && !has_permit()) {
+    pool.spin(*this, std::min(begin + kShortWait, deadline));
+    in_vain = !has_permit();
+  }
+  const bool has_come = park(deadline);
+  // Twice, for whoever was parked was also woken.
+  last_wait_was_short_ =
+      has_come && !in_vain && pool.most_spinners() > 0 && now() < begin + kShortWait + kShortWait;
+}
 
 void Flow::unpark() noexcept {
   if (state_.exchange(kPermit, std::memory_order_release) == kParked) futex_wake(state_, 1);

@@ -2,6 +2,7 @@
 // Parking and unparking: permits, deadlines, and flows that outlive their threads.
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <sched.h>
 
 #include <atomic>
 #include <chrono>
@@ -153,14 +154,37 @@ TEST(Flow, may_be_asked_for_by_destructors_of_other_thread_locals) {
   }).join();
 }
 
-TEST(Flow, spins_only_after_a_short_wait_and_with_another_processor) {
+TEST(Flow, spins_after_a_short_wait_only) {
   std::thread([] {
     Flow& me = Flow::current();
-    me.wait_was_short(true);
-    EXPECT_EQ(me.should_spin(), std::thread::hardware_concurrency() > 1);
-    me.wait_was_short(false);
-    EXPECT_FALSE(me.should_spin());
+    EXPECT_FALSE(me.would_spin());
+    const auto wait_shortly = [&me] {
+      me.unpark();
+      const TimePoint begin = now();
+      me.spin_or_park_until(TimePoint::never());
+      return now() - begin < Duration::from_nanos(30'000);  // unless somebody takes the processor away
+    };
+    cpu_set_t usable;
+    ASSERT_EQ(sched_getaffinity(0, sizeof usable, &usable), 0);
+    const bool several = CPU_COUNT(&usable) > 1;
+    test::eventually([&] { return wait_shortly() && me.would_spin() == several; });
+
+    me.spin_or_park_until(after(1ms));  // spins in vain, and its time is up
+    EXPECT_FALSE(me.would_spin());
+    me.spin_or_park_until(after(1us));  // however short: nothing came
+    EXPECT_FALSE(me.would_spin());
   }).join();
+}
+
+TEST(Flow, of_a_thread_that_has_ended_does_not_make_the_next_one_spin) {
+  for (int i = 0; i < 10; ++i) {
+    std::thread([] {
+      Flow& me = Flow::current();  // the same one as before: they are reused
+      EXPECT_FALSE(me.would_spin());
+      me.unpark();
+      me.spin_or_park_until(TimePoint::never());
+    }).join();
+  }
 }
 
 std::string name_of_this_thread() {

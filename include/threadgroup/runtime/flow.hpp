@@ -42,13 +42,12 @@ class Flow {
 
   void park_until(TimePoint deadline) noexcept;
   void unpark() noexcept;
-  /// Whether it is worth to spin before it parks: its last wait was a short one, and there is another
-  /// processor on which something can happen meanwhile.
-  bool should_spin() const noexcept { return last_wait_was_short_; }
-  void wait_was_short(bool yes) noexcept;
-  /// About what it takes to be parked and woken. To spin for as long costs at most twice as much as to have
-  /// known better: A. R. Karlin and others, "Empirical studies of competitive spinning" (1991).
-  static constexpr Duration kShortWait = Duration::from_nanos(30'000);
+  /// The same for what may be over soon: if the flow's last such wait was, it spins before it parks, for
+  /// about as long as it takes to be parked and woken. That costs at most twice as much as to have known
+  /// better: A. R. Karlin and others, "Empirical studies of competitive spinning" (1991).
+  void spin_or_park_until(TimePoint deadline) noexcept;
+  /// Whether that would spin: never where there is one processor.
+  bool would_spin() const noexcept { return last_wait_was_short_; }
 
   /// Whether `park_until` would return at once.
   bool has_permit() const noexcept { return state_.load(std::memory_order_acquire) == kPermit; }
@@ -74,6 +73,7 @@ class Flow {
   friend class FlowPool;
   Flow() = default;
   static Flow& adopt();
+  bool park(TimePoint deadline) noexcept;
 
   static constexpr std::uint32_t kNoPermit = 0;
   static constexpr std::uint32_t kPermit = 1;
