@@ -7,7 +7,8 @@
 #include <chrono>
 #include <cstdint>
 #include <latch>
-#include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -82,29 +83,40 @@ TEST(ShortCopy, a_key_whose_type_was_compiled_otherwise_is_refused) {
   EXPECT_HAS(text, "int (not trivially copyable)");
 }
 
-TEST(ShortCopy, values_of_two_words_are_never_torn_while_they_are_replaced_and_erased) {
-  const tg::Key<Halves> key{"key"};
-  tg::Vault vault("v", {key}, {.permit_modification = true});
-  vault.insert(key, Halves{0, 0});
-  std::atomic<bool> stop{false};
-  std::atomic<int> torn{0};
-  std::latch ready(4);
-  std::vector<std::thread> readers;
-  for (int r = 0; r < 3; ++r) {
+// Several threads read while this one writes; all begin together.
+template <class Read, class Write>
+void read_while_writing(Read read, Write write) {
+  constexpr int kReaders = 3;
+  std::latch ready(kReaders + 1);
+  std::vector<std::jthread> readers;
+  for (int r = 0; r < kReaders; ++r) {
     readers.emplace_back([&] {
-      ready.count_down();
-      while (!stop) {
-        if (const auto value = vault.try_get(key); value && value->first != -value->second) ++torn;
-      }
+      ready.arrive_and_wait();
+      read();
     });
   }
   ready.arrive_and_wait();
-  for (int i = 1; i < kRounds; ++i) {
-    vault.insert(key, Halves{i, -i});
-    if (i % 7 == 0) vault.erase(key);
-  }
-  stop = true;
-  for (std::thread& reader : readers) reader.join();
+  write();
+}
+
+TEST(ShortCopy, values_of_two_words_are_never_torn_while_they_are_replaced_and_erased) {
+  const tg::Key<Halves> key{"key"};
+  tg::Vault vault("v", {key}, {.permit_modification = true});
+  std::atomic<bool> stop{false};
+  std::atomic<int> torn{0};
+  read_while_writing(
+      [&] {
+        while (!stop) {
+          if (const auto value = vault.try_get(key); value && value->first != -value->second) ++torn;
+        }
+      },
+      [&] {
+        for (int i = 1; i < 20 * kRounds; ++i) {
+          vault.insert(key, Halves{i, -i});
+          if (i % 7 == 0) vault.erase(key);
+        }
+        stop = true;
+      });
   EXPECT_EQ(torn, 0);
 }
 
@@ -113,22 +125,18 @@ TEST(ShortCopy, whoever_has_seen_a_value_reads_no_older_one_in_any_way) {
   tg::Vault vault("v", {key}, {.permit_modification = true});
   vault.insert(key, 0);
   std::atomic<int> older{0};
-  std::latch ready(3);
-  std::vector<std::thread> readers;
-  for (int r = 0; r < 2; ++r) {
-    readers.emplace_back([&] {
-      ready.arrive_and_wait();
-      for (int seen = 0; seen < kRounds;) {
-        for (const int value : {*vault.share(key), vault.get(key), std::get<0>(vault.get_all(key))}) {
-          if (value < seen) ++older;
-          seen = value;
+  read_while_writing(
+      [&] {
+        for (int seen = 0; seen < kRounds;) {
+          for (const int value : {*vault.share(key), vault.get(key), std::get<0>(vault.get_all(key))}) {
+            if (value < seen) ++older;
+            seen = value;
+          }
         }
-      }
-    });
-  }
-  ready.arrive_and_wait();
-  for (int i = 1; i <= kRounds; ++i) vault.insert(key, i);
-  for (std::thread& reader : readers) reader.join();
+      },
+      [&] {
+        for (int i = 1; i <= kRounds; ++i) vault.insert(key, i);
+      });
   EXPECT_EQ(older, 0);
 }
 
@@ -136,25 +144,21 @@ TEST(ShortCopy, whoever_has_seen_that_a_value_is_gone_does_not_read_it) {
   const tg::Key<int> key{"key"};
   tg::Vault vault("v", {key});
   std::atomic<int> returned{0};
-  std::latch ready(3);
-  std::vector<std::thread> readers;
-  for (int r = 0; r < 2; ++r) {
-    readers.emplace_back([&] {
-      ready.arrive_and_wait();
-      for (int seen = 0; seen < kRounds;) {
-        const bool is_gone = !vault.contains(key);
-        const int value = vault.try_get(key).value_or(seen + 1);
-        if (is_gone && value <= seen) ++returned;  // the next one is greater
-        if (vault.contains(key)) seen = std::max(seen, vault.try_get(key).value_or(0));
-      }
-    });
-  }
-  ready.arrive_and_wait();
-  for (int i = 1; i <= kRounds; ++i) {
-    vault.insert(key, i);
-    if (i < kRounds) vault.erase(key);
-  }
-  for (std::thread& reader : readers) reader.join();
+  read_while_writing(
+      [&] {
+        for (int seen = 0; seen < kRounds;) {
+          const bool is_gone = !vault.contains(key);
+          const int value = vault.try_get(key).value_or(seen + 1);
+          if (is_gone && value <= seen) ++returned;  // the next one is greater
+          if (vault.contains(key)) seen = std::max(seen, vault.try_get(key).value_or(0));
+        }
+      },
+      [&] {
+        for (int i = 1; i <= kRounds; ++i) {
+          vault.insert(key, i);
+          if (i < kRounds) vault.erase(key);
+        }
+      });
   EXPECT_EQ(returned, 0);
 }
 

@@ -41,14 +41,13 @@ class Flow {
   static void give_back(Flow& reserved) noexcept;
 
   void park_until(TimePoint deadline) noexcept;
-  void unpark() noexcept;
   /// The same for what may be over soon: if the flow's last such wait was, it spins before it parks, for
   /// about as long as it takes to be parked and woken. That costs at most twice as much as to have known
   /// better: A. R. Karlin and others, "Empirical studies of competitive spinning" (1991).
   void spin_or_park_until(TimePoint deadline) noexcept;
   /// Whether that would spin: never where there is one processor.
   bool would_spin() const noexcept { return last_wait_was_short_; }
-
+  void unpark() noexcept;
   /// Whether `park_until` would return at once.
   bool has_permit() const noexcept { return state_.load(std::memory_order_acquire) == kPermit; }
 
