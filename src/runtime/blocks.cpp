@@ -2,18 +2,20 @@
 // Blocks: each flow's own, and the depot through which whole batches travel.
 //
 // Invariants
-//   B1. A free block is in exactly one list: of a flow's cache, or of the depot.
-//   B2. A cache holds less than two batches of each size, and a batch that changes hands is full. (Blocks
-//       that come from a thread without a cache stand alone in the depot.)
+//   B1. A free block stands in exactly one batch, or alone in the depot, or has never been used and belongs
+//   to
+//       the rest of a page.
+//   B2. A cache has at most two batches of each size, and a batch of blocks that changes hands is full.
+//       (Alone are those that come from a thread without a cache, or for which there was no batch.)
 #include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <new>
-#include <tuple>
 #include <utility>
 
+#include <threadgroup/base/cache_line.hpp>
 #include <threadgroup/base/mutex.hpp>
 #include <threadgroup/runtime/blocks.hpp>
 #include <threadgroup/runtime/flow.hpp>
@@ -39,21 +41,71 @@ constexpr std::size_t kStep = 8;  // a task's size is a multiple of it, and ever
 constexpr std::size_t kSmallest = 16;
 constexpr std::size_t kSizes = kLargestBlock / kStep + 1;
 constexpr std::size_t kBatchBytes = 4096;
-// Memory comes in chunks, each a part of what there is: to line one up with pages costs one more page.
-constexpr std::size_t kFewestPages = 16;
-constexpr std::size_t kMostPages = 128;
+// The blocks of a page are of one size. Two pages of the system's, for half as much is lost at the end.
+constexpr std::size_t kPageBytes = 8192;
+// So far ahead of their use blocks are fetched from the processor that wrote them last.
+constexpr std::uint32_t kFetchedAhead = 8;
+// Memory comes in chunks of pages, each a part of what there is.
+constexpr std::size_t kFewestPages = 8;
+constexpr std::size_t kMostPages = 64;
 constexpr std::size_t kChunkPart = 8;
 
-struct FreeBlock {
-  FreeBlock* next;
-  FreeBlock* next_batch;  // of the first block of a batch in the depot
-};
-static_assert(sizeof(FreeBlock) <= kSmallest);
+bool is_kept(std::size_t bytes) noexcept { return kKeep && bytes <= kLargestBlock; }
+bool is_kept(std::size_t bytes, std::align_val_t alignment) noexcept {
+  return is_kept(bytes) && static_cast<std::size_t>(alignment) <= tg::detail::kCacheLine;
+}
 
 std::size_t index_of(std::size_t bytes) noexcept { return (std::max(bytes, kSmallest) + kStep - 1) / kStep; }
 std::uint32_t batch_of(std::size_t index) noexcept {
   return static_cast<std::uint32_t>(kBatchBytes / (index * kStep));
 }
+
+// A block, or a page, that is in no batch.
+struct FreeBlock {
+  FreeBlock* next;
+};
+static_assert(sizeof(FreeBlock) <= kSmallest);
+
+// Room for free blocks of one size. Their addresses stand here and not in the blocks: another processor wrote
+// those last, and to fetch one only to learn where the next one is takes longer than to use it.
+class Batch {
+ public:
+  static Batch* make(std::size_t index, void* memory) noexcept {
+    return memory != nullptr ? ::new (memory) Batch(batch_of(index)) : nullptr;
+  }
+  static std::size_t bytes(std::size_t index) noexcept {
+    return sizeof(Batch) + batch_of(index) * sizeof(void*);
+  }
+
+  bool empty() const noexcept { return count_ == 0; }
+  bool full() const noexcept { return count_ == room_; }
+  void push(void* block) noexcept { addresses()[count_++] = block; }
+  void* pop() noexcept {
+    void** const top = addresses() + --count_;
+    if (count_ >= kFetchedAhead) tg::detail::prefetch_for_write(*(top - kFetchedAhead));
+    return *top;
+  }
+  // For whoever takes it over from another flow: has it fetched as a whole.
+  void fetch() noexcept {
+    const auto* const end = reinterpret_cast<const std::byte*>(addresses() + room_);
+    for (const auto* line = reinterpret_cast<const std::byte*>(this); line < end;
+         line += tg::detail::kCacheLine) {
+      tg::detail::prefetch_for_write(line);
+    }
+  }
+  // Tasks are given back in the order of their queue. To be taken in that order again keeps their addresses
+  // in order, which the processor foresees.
+  void reverse() noexcept { std::reverse(addresses(), addresses() + count_); }
+
+  Batch* next = nullptr;  // in the depot
+
+ private:
+  explicit Batch(std::uint32_t room) noexcept : room_(room) {}
+  void** addresses() noexcept { return reinterpret_cast<void**>(this + 1); }
+
+  std::uint32_t count_ = 0;
+  const std::uint32_t room_;
+};
 
 }  // namespace
 
@@ -65,44 +117,52 @@ class BlockDepot {
     return *depot;
   }
 
-  /// A list of at least one block, and how many there are.
-  std::pair<FreeBlock*, std::uint32_t> take_batch(std::size_t index) {
-    void* page = nullptr;
-    std::size_t pages_to_make = 0;
+  /// Puts a full batch in the place of this one, which is empty or null; or at least one block into it.
+  void fill(std::size_t index, Batch*& batch) {
     {
       tg::detail::MutexLock lock(mutex_);
-      if (FreeBlock* const batch = batches_[index]) {
-        batches_[index] = batch->next_batch;
-        return {batch, batch_of(index)};
+      if (full_[index] != nullptr) {
+        if (batch != nullptr) put(empty_[index], *batch);
+        batch = pop(full_[index]);
+        return;
       }
-      if (FreeBlock* const block = single_[index]) {
-        single_[index] = block->next;
-        block->next = nullptr;
-        return {block, 1};
-      }
-      page = pop_page_locked();
-      if (page == nullptr) pages_to_make = begin_chunk_locked();
+      if (batch == nullptr) batch = pop(empty_[index]);
     }
-    auto* const bytes = static_cast<std::byte*>(page != nullptr ? page : make_pages(pages_to_make));
-    // In the order of their addresses, for the processor foresees such accesses.
-    const std::size_t size = index * kStep;
-    const std::uint32_t count = batch_of(index);
-    FreeBlock* first = nullptr;
-    for (std::size_t i = count; i-- > 0;)
-      first = ::new (static_cast<void*>(bytes + i * size)) FreeBlock{first, nullptr};
-    return {first, count};
+    if (batch == nullptr) batch = Batch::make(index, ::operator new(Batch::bytes(index)));
+    for (;;) {
+      std::size_t pages_to_make = 0;
+      {
+        tg::detail::MutexLock lock(mutex_);
+        while (single_[index] != nullptr && !batch->full()) batch->push(pop(single_[index]));
+        if (batch->empty()) carve_locked(index, *batch);
+        if (!batch->empty()) return;
+        pages_to_make = begin_chunk_locked();
+      }
+      make_pages(pages_to_make);
+    }
   }
 
-  void give_batch(std::size_t index, FreeBlock* batch) noexcept {
+  /// An empty batch for a full one or none; null if there is no memory, and then the full one is still the
+  /// caller's.
+  Batch* exchange_for_empty(std::size_t index, Batch* full) noexcept {
+    if (full != nullptr) full->reverse();
+    Batch* empty = nullptr;
+    {
+      tg::detail::MutexLock lock(mutex_);
+      empty = pop(empty_[index]);
+      if (empty != nullptr && full != nullptr) put(full_[index], *full);
+    }
+    if (empty != nullptr) return empty;
+    empty = Batch::make(index, ::operator new(Batch::bytes(index), std::nothrow));
+    if (empty == nullptr || full == nullptr) return empty;
     tg::detail::MutexLock lock(mutex_);
-    batch->next_batch = batches_[index];
-    batches_[index] = batch;
+    put(full_[index], *full);
+    return empty;
   }
 
-  void give_one(std::size_t index, FreeBlock* block) noexcept {
+  void give_one(std::size_t index, void* block) noexcept {
     tg::detail::MutexLock lock(mutex_);
-    block->next = single_[index];
-    single_[index] = block;
+    single_[index] = ::new (block) FreeBlock{single_[index]};
   }
 
  private:
@@ -110,10 +170,31 @@ class BlockDepot {
     hold_across_forks([]() -> tg::detail::Mutex& { return instance().mutex_; });
   }
 
-  void* pop_page_locked() noexcept TG_REQUIRES(mutex_) {
-    FreeBlock* const page = pages_;
-    if (page != nullptr) pages_ = page->next;
-    return page;
+  template <class Entry>
+  static void put(Entry*& list, Entry& entry) noexcept {
+    entry.next = list;
+    list = &entry;
+  }
+  template <class Entry>
+  static Entry* pop(Entry*& list) noexcept {
+    Entry* const entry = list;
+    if (entry != nullptr) list = entry->next;
+    return entry;
+  }
+
+  // Blocks that were never used, if there are any, in the order of their addresses: the first is on top.
+  void carve_locked(std::size_t index, Batch& batch) noexcept TG_REQUIRES(mutex_) {
+    const std::size_t size = index * kStep;
+    Rest& rest = rests_[index];
+    if (rest.count == 0) {
+      rest.begin = reinterpret_cast<std::byte*>(pop(pages_));
+      if (rest.begin == nullptr) return;
+      rest.count = kPageBytes / size;
+    }
+    const std::size_t count = std::min<std::size_t>(rest.count, batch_of(index));
+    for (std::size_t i = count; i-- > 0;) batch.push(rest.begin + i * size);
+    rest.begin += count * size;
+    rest.count -= count;
   }
 
   // Of those who find at the same moment that there is no page, one makes a large chunk.
@@ -123,33 +204,37 @@ class BlockDepot {
 
   // Several at once, and all of them touched by the system before we do: to be interrupted at the first touch
   // of each page costs more than the page.
-  void* make_pages(std::size_t count) {
-    std::byte* chunk = allocate_pages(count);
+  void make_pages(std::size_t count) {
+    std::byte* chunk = map_pages(count);
     if (chunk == nullptr && count > kFewestPages) {
       count = kFewestPages;
-      chunk = allocate_pages(count);
+      chunk = map_pages(count);
     }
-#ifdef MADV_POPULATE_WRITE
-    // Kernels before 5.14 do not know it.
-    if (chunk != nullptr) static_cast<void>(::madvise(chunk, count * kBatchBytes, MADV_POPULATE_WRITE));
-#endif
     tg::detail::MutexLock lock(mutex_);
     --makers_;
     if (chunk == nullptr) throw std::bad_alloc();
     pages_made_ += count;
-    for (std::size_t i = count; i-- > 1;)
-      pages_ = ::new (static_cast<void*>(chunk + i * kBatchBytes)) FreeBlock{pages_, nullptr};
-    return chunk;
+    for (std::size_t i = count; i-- > 0;)
+      pages_ = ::new (static_cast<void*>(chunk + i * kPageBytes)) FreeBlock{pages_};
   }
-  static std::byte* allocate_pages(std::size_t count) noexcept {
-    return static_cast<std::byte*>(
-        ::operator new(count* kBatchBytes, std::align_val_t(kBatchBytes), std::nothrow));
+  // From the system and not from the heap, which takes one page more to line a chunk up with pages.
+  static std::byte* map_pages(std::size_t count) noexcept {
+    void* const chunk = ::mmap(nullptr, count * kPageBytes, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    return chunk != MAP_FAILED ? static_cast<std::byte*>(chunk) : nullptr;
   }
 
+  struct Rest {
+    std::byte* begin = nullptr;
+    std::size_t count = 0;  // of blocks
+  };
+
   tg::detail::Mutex mutex_;
-  std::array<FreeBlock*, kSizes> batches_ TG_GUARDED_BY(mutex_) = {};
+  std::array<Rest, kSizes> rests_ TG_GUARDED_BY(mutex_) = {};
+  std::array<Batch*, kSizes> full_ TG_GUARDED_BY(mutex_) = {};
+  std::array<Batch*, kSizes> empty_ TG_GUARDED_BY(mutex_) = {};
   std::array<FreeBlock*, kSizes> single_ TG_GUARDED_BY(mutex_) = {};
-  FreeBlock* pages_ TG_GUARDED_BY(mutex_) = nullptr;  // in no batch yet
+  FreeBlock* pages_ TG_GUARDED_BY(mutex_) = nullptr;  // of no size yet
   std::size_t pages_made_ TG_GUARDED_BY(mutex_) = 0;
   int makers_ TG_GUARDED_BY(mutex_) = 0;  // of chunks, right now
 };
@@ -168,37 +253,41 @@ class BlockCache {
 
   void* take(std::size_t index) {
     Shelf& shelf = shelves_[index];
-    if (shelf.first == nullptr) [[unlikely]] {
-      if (shelf.spare != nullptr) {
-        shelf.first = std::exchange(shelf.spare, nullptr);
-        shelf.count = batch_of(index);
-      } else {
-        std::tie(shelf.first, shelf.count) = BlockDepot::instance().take_batch(index);
-      }
-    }
-    FreeBlock* const block = shelf.first;
-    shelf.first = block->next;
-    --shelf.count;
-    return block;
+    if (shelf.batch == nullptr || shelf.batch->empty()) [[unlikely]]
+      fill(shelf, index);
+    return shelf.batch->pop();
   }
 
-  void give(std::size_t index, void* memory) noexcept {
+  void give(std::size_t index, void* block) noexcept {
     Shelf& shelf = shelves_[index];
-    shelf.first = ::new (memory) FreeBlock{shelf.first, nullptr};
-    if (++shelf.count < batch_of(index)) [[likely]]
-      return;
-    // A full one stays here for the case that the flow takes as well as it gives.
-    if (shelf.spare != nullptr) BlockDepot::instance().give_batch(index, shelf.spare);
-    shelf.spare = std::exchange(shelf.first, nullptr);
-    shelf.count = 0;
+    if ((shelf.batch == nullptr || shelf.batch->full()) && !make_room(shelf, index)) [[unlikely]]
+      return BlockDepot::instance().give_one(index, block);
+    shelf.batch->push(block);
   }
 
  private:
   struct Shelf {
-    FreeBlock* first = nullptr;
-    FreeBlock* spare = nullptr;  // a full batch
-    std::uint32_t count = 0;     // of those in `first`
+    Batch* batch = nullptr;
+    Batch* other = nullptr;  // empty or full: for the case that the flow takes as well as it gives
   };
+
+  static void fill(Shelf& shelf, std::size_t index) {
+    if (shelf.other != nullptr && shelf.other->full()) return std::swap(shelf.batch, shelf.other);
+    BlockDepot::instance().fill(index, shelf.batch);
+    shelf.batch->fetch();
+  }
+  static bool make_room(Shelf& shelf, std::size_t index) noexcept {
+    if (shelf.other != nullptr && shelf.other->empty()) {
+      std::swap(shelf.batch, shelf.other);
+      return true;
+    }
+    Batch* const empty = BlockDepot::instance().exchange_for_empty(index, shelf.other);
+    if (empty == nullptr) return false;
+    empty->fetch();
+    shelf.other = std::exchange(shelf.batch, empty);
+    return true;
+  }
+
   std::array<Shelf, kSizes> shelves_;
 };
 
@@ -207,12 +296,12 @@ bool blocks_are_kept() noexcept { return kKeep; }
 void prepare_blocks() { BlockDepot::instance(); }
 
 void* take_block(std::size_t bytes) {
-  if (!kKeep || bytes > kLargestBlock) return ::operator new(bytes);
+  if (!is_kept(bytes)) return ::operator new(bytes);
   return BlockCache::of_flow().take(index_of(bytes));
 }
 
 void give_block(void* block, std::size_t bytes) noexcept {
-  if (!kKeep || bytes > kLargestBlock) return ::operator delete(block);
+  if (!is_kept(bytes)) return ::operator delete(block);
   // A thread that only gives back is not made a flow for it.
   if (Flow::current_if_any() != nullptr) {
     try {
@@ -220,7 +309,15 @@ void give_block(void* block, std::size_t bytes) noexcept {
     } catch (const std::bad_alloc&) {
     }
   }
-  BlockDepot::instance().give_one(index_of(bytes), ::new (block) FreeBlock{nullptr, nullptr});
+  BlockDepot::instance().give_one(index_of(bytes), block);
+}
+
+void* take_block(std::size_t bytes, std::align_val_t alignment) {
+  return is_kept(bytes, alignment) ? take_block(bytes) : ::operator new(bytes, alignment);
+}
+
+void give_block(void* block, std::size_t bytes, std::align_val_t alignment) noexcept {
+  is_kept(bytes, alignment) ? give_block(block, bytes) : ::operator delete(block, alignment);
 }
 
 }  // namespace tg::runtime

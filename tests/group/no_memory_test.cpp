@@ -14,6 +14,7 @@
 #include <utility>
 
 #include <threadgroup/group/thread_group.hpp>
+#include <threadgroup/runtime/blocks.hpp>
 #include <threadgroup/runtime/threads.hpp>
 #include <threadgroup/tree/controller.hpp>
 #include <threadgroup/tree/thread_utils.hpp>
@@ -217,6 +218,21 @@ TEST_P(NoMemory, thread_that_finds_none_at_its_start_runs_its_task) {
   EXPECT_EQ(task.get(), 1);
   EXPECT_TRUE(group.join());
   test::give_new_threads_none(false);
+}
+
+TEST_P(NoMemory, block_given_back_without_memory_to_note_it_is_used_again) {
+  constexpr std::size_t kSize = 456;  // nothing else here is that large
+  void* const block = runtime::take_block(kSize);
+  std::thread([&] {
+    runtime::give_block(runtime::take_block(64), 64);  // the thread keeps blocks, but none of that size
+    const Try giving = try_with(0, GetParam(), [&] { runtime::give_block(block, kSize); });
+    EXPECT_FALSE(giving.threw);
+    if (!runtime::blocks_are_kept()) return;
+    EXPECT_TRUE(giving.refused);
+    void* const again = runtime::take_block(kSize);
+    EXPECT_EQ(again, block);
+    runtime::give_block(again, kSize);
+  }).join();
 }
 
 TEST_P(NoMemory, worker_without_memory_fails_the_task_that_wants_some_and_runs_the_others) {

@@ -82,6 +82,29 @@ TEST(Blocks, travel_between_the_flow_that_takes_and_the_flow_that_gives_back) {
   }
 }
 
+TEST(Blocks, given_back_in_order_come_back_in_order) {
+  if (!blocks_are_kept()) GTEST_SKIP() << "each block comes from the heap";
+  constexpr std::size_t kSize = 344;  // nobody else has blocks of this size
+  std::vector<std::uintptr_t> blocks(200);
+  const auto take_all = [&] {
+    for (std::uintptr_t& block : blocks) block = reinterpret_cast<std::uintptr_t>(take_block(kSize));
+  };
+  const auto neighbours = [&] {
+    int count = 0;
+    for (std::size_t i = 1; i < blocks.size(); ++i) count += blocks[i] == blocks[i - 1] + kSize ? 1 : 0;
+    return count;
+  };
+  take_all();
+  const int at_first = neighbours();
+  EXPECT_GT(at_first, 150);
+  std::thread([&] {
+    for (const std::uintptr_t block : blocks) give_block(reinterpret_cast<void*>(block), kSize);
+  }).join();
+  take_all();
+  EXPECT_GT(neighbours(), 100) << "of " << at_first;
+  for (const std::uintptr_t block : blocks) give_block(reinterpret_cast<void*>(block), kSize);
+}
+
 TEST(Blocks, many_flows_never_share_one) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {

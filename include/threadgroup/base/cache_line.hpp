@@ -10,4 +10,13 @@ namespace tg::detail {
 /// the layout of what two libraries share.
 constexpr std::size_t kCacheLine = 64;
 
+/// Has the line fetched, to be written soon.
+inline void prefetch_for_write(const void* address) noexcept {
+#if defined(__x86_64__)
+  asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(address)));
+#else
+  __builtin_prefetch(address, 1);
+#endif
+}
+
 }  // namespace tg::detail

@@ -5,8 +5,6 @@
 #include <cstddef>
 #include <new>
 
-#include <threadgroup/base/cache_line.hpp>
-
 namespace tg::runtime {
 
 /// The largest block that is kept for reuse; larger ones come from the heap.
@@ -27,6 +25,9 @@ constexpr std::size_t kLargestBlock = 512;
 void* take_block(std::size_t bytes);
 /// Takes the block back, of the size that was asked for.
 void give_block(void* block, std::size_t bytes) noexcept;
+/// The same for any alignment: one beyond a cache line is the heap's affair.
+void* take_block(std::size_t bytes, std::align_val_t alignment);
+void give_block(void* block, std::size_t bytes, std::align_val_t alignment) noexcept;
 
 /// False where each block comes from the heap. For tests.
 bool blocks_are_kept() noexcept;
@@ -39,18 +40,11 @@ class InBlock {
  public:
   static void* operator new(std::size_t bytes) { return take_block(bytes); }
   static void operator delete(void* block, std::size_t bytes) noexcept { give_block(block, bytes); }
-  // Over-aligned ones live in blocks, too, as long as a cache line is enough for them.
   static void* operator new(std::size_t bytes, std::align_val_t alignment) {
-    return fits(bytes, alignment) ? take_block(bytes) : ::operator new(bytes, alignment);
+    return take_block(bytes, alignment);
   }
-  static void operator delete(void* memory, std::size_t bytes, std::align_val_t alignment) noexcept {
-    fits(bytes, alignment) ? give_block(memory, bytes) : ::operator delete(memory, alignment);
-  }
-
- private:
-  static bool fits(std::size_t bytes, std::align_val_t alignment) noexcept {
-    return blocks_are_kept() && bytes <= kLargestBlock &&
-           static_cast<std::size_t>(alignment) <= tg::detail::kCacheLine;
+  static void operator delete(void* block, std::size_t bytes, std::align_val_t alignment) noexcept {
+    give_block(block, bytes, alignment);
   }
 };
 
