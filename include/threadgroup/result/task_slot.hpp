@@ -315,16 +315,19 @@ class PostedTask final : public Task {
   bool claim_failure() noexcept override { return true; }
   bool failure_is_claimed() const noexcept override { return false; }
   Failure failure() const override { return Failure{this->name(), error_}; }
-  void release() noexcept override { delete this; }
+  void release() noexcept override {
+    // Here and not in the destructor: with nothing to do there, it does not write to the task either, which
+    // came from another processor and is not changed otherwise.
+    if (failed_) error_.~exception_ptr();
+    delete this;
+  }
   void discard() noexcept {
     end(TaskStatus::skipped, nullptr);
     release();
   }
 
  private:
-  ~PostedTask() noexcept override {
-    if (failed_) error_.~exception_ptr();
-  }
+  ~PostedTask() noexcept override {}  // see `release`
 
   TaskStatus end(TaskStatus status, std::exception_ptr error) noexcept {
     destroy_keeping_error(call_, error);
