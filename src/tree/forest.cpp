@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Linking, marking and waking. The invariants T1 to T5 stand in the header.
+// Linking, looking, and the end of the process. The invariants T1 to T5 stand in the header.
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -17,15 +17,6 @@ namespace tg::detail {
 struct Forest::ThreadRoot final : Node {
   ThreadRoot(std::string name, NodeKind kind, runtime::Flow* of) : Node(std::move(name), kind), flow(of) {}
   runtime::Flow* flow;  // guarded by the forest's lock; null once the thread has ended
-};
-
-// What a walk has marked: how many, whether the top was among them, and the list of those with somebody to
-// wake.
-struct Forest::Marked {
-  std::size_t count = 0;
-  bool top = false;
-  NodeCore* first = nullptr;
-  NodeCore* last = nullptr;
 };
 
 Forest& Forest::instance() {
@@ -182,95 +173,6 @@ void Forest::unlink(Node& node) noexcept {
     }
   }
   if (gone != nullptr) gone->release();
-}
-
-// Level by level, so that the next nodes are known, and fetched, while the ones before them are marked; and
-// through a link in the nodes themselves, so that neither depth nor size needs memory. One that was set
-// before has set descendants (T1): nothing to do below it.
-void Forest::mark_subtree_locked(Node& top, const SharedReason* reason, Marked& marked) {
-  NodeCore* first = nullptr;  // marked, and yet to be looked at: for children, and for somebody to wake
-  NodeCore* last = nullptr;
-  const auto push = [&](NodeCore* core) {
-    __builtin_prefetch(core->first_child, 1);
-    core->walk_next = nullptr;
-    (last != nullptr ? last->walk_next : first) = core;
-    last = core;
-  };
-  if (top.is_thread_root()) {
-    push(top.core_);
-  } else if (top.event().mark(reason)) {
-    ++marked.count;
-    marked.top = true;
-    push(top.core_);
-  }
-  while (first != nullptr) {
-    NodeCore* const core = first;
-    for (NodeCore* child = core->first_child; child != nullptr; child = child->next_sibling) {
-      __builtin_prefetch(child->next_sibling, 1);
-      if (!child->event.mark(reason)) continue;
-      ++marked.count;
-      if (child->first_child != nullptr || child->event.is_watched()) push(child);
-    }
-    first = core->walk_next;
-    if (first == nullptr) last = nullptr;
-    if (core->event.is_watched() && core->node->try_add_reference()) {
-      core->walk_next = nullptr;  // the link is free again; from here on it is that of the list to notify
-      (marked.last != nullptr ? marked.last->walk_next : marked.first) = core;
-      marked.last = core;
-    }
-  }
-}
-
-// T3. Sleepers first, for all nodes: what the nodes do in `on_event_set` may take long.
-void Forest::notify(NodeCore* first) noexcept {
-  for (NodeCore* core = first; core != nullptr; core = core->walk_next) core->event.release_waiters();
-  while (first != nullptr) {
-    Node* const node = first->node;
-    first = std::exchange(first->walk_next, nullptr);
-    node->on_event_set();
-    node->release();
-  }
-}
-
-bool Forest::set_event(Node& node, Reason reason) {
-  if (node.event().is_set()) {
-    MutexLock lock(mutex_);  // T3: whoever set it may still be marking what is below
-    return false;
-  }
-  reason.origin = node.id_;
-  reason.origin_path = path(node);
-  reason.when = runtime::now();
-  const auto shared = ReasonPointer::adopt(new SharedReason(std::move(reason)));
-  return set_event(node, *shared.get());
-}
-
-void Forest::set_destroyed_without_memory(Node& node) noexcept {
-  set_event(node, *destroyed_without_memory_);
-}
-
-bool Forest::set_event(Node& node, const SharedReason& reason) noexcept {
-  Marked marked;
-  {
-    MutexLock lock(mutex_);
-    mark_subtree_locked(node, &reason, marked);
-    reason.add_references(marked.count);  // before a marked node can go, which takes this lock
-  }
-  notify(marked.first);
-  return marked.top;
-}
-
-void Forest::set_all_events(Reason reason) {
-  reason.when = runtime::now();
-  const auto shared = ReasonPointer::adopt(new SharedReason(std::move(reason)));
-  Marked marked;
-  {
-    MutexLock lock(mutex_);
-    for (NodeCore* root = first_root_; root != nullptr; root = root->next_sibling) {
-      mark_subtree_locked(*root->node, shared.get(), marked);
-    }
-    shared.get()->add_references(marked.count);
-  }
-  notify(marked.first);
 }
 
 std::string Forest::path_locked(const Node& node) const {

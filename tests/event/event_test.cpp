@@ -2,7 +2,9 @@
 // The one-way signal and the counting of its reason.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
+#include <barrier>
 #include <latch>
 #include <memory>
 #include <thread>
@@ -83,6 +85,39 @@ TEST(Event, what_comes_before_the_mark_is_seen_by_whoever_sees_it_set) {
   while (!event.is_set()) std::this_thread::yield();
   EXPECT_EQ(written, 5);
   setter.join();
+}
+
+TEST(Event, marked_with_many_others_is_found_watched_or_seen_set) {
+  constexpr int kRounds = 5'000;
+  constexpr int kEvents = 8;
+  std::vector<std::array<Event, kEvents>> events(kRounds);
+  std::vector<std::array<bool, kEvents>> found(kRounds);
+  std::vector<std::array<bool, kEvents>> seen(kRounds);
+  std::barrier start(2);
+  std::thread watcher([&] {
+    for (std::size_t round = 0; round < kRounds; ++round) {
+      start.arrive_and_wait();
+      for (std::size_t i = kEvents; i-- > 0;) {
+        events[round][i].watch();
+        seen[round][i] = events[round][i].is_set();
+      }
+    }
+  });
+  const auto reason = ReasonPointer::adopt(new SharedReason(Reason{}));
+  reason.get()->add_references(std::size_t{kRounds} * kEvents);
+  for (std::size_t round = 0; round < kRounds; ++round) {
+    start.arrive_and_wait();
+    for (Event& event : events[round]) EXPECT_TRUE(event.mark_one_of_many(reason.get()));
+    Event::order_marks();
+    for (std::size_t i = 0; i < kEvents; ++i) found[round][i] = events[round][i].is_watched();
+  }
+  watcher.join();
+  int missed = 0;
+  for (std::size_t round = 0; round < kRounds; ++round) {
+    for (std::size_t i = 0; i < kEvents; ++i) missed += found[round][i] || seen[round][i] ? 0 : 1;
+    EXPECT_FALSE(events[round][0].mark_one_of_many(reason.get())) << "the first one stays";
+  }
+  EXPECT_EQ(missed, 0);
 }
 
 TEST(Event, is_watched_for_good_once_somebody_does) {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 
+#include <threadgroup/base/fence.hpp>
 #include <threadgroup/event/reason.hpp>
 #include <threadgroup/event/wait_queue.hpp>
 #include <threadgroup/runtime/gate.hpp>
@@ -48,6 +49,15 @@ class Event {
     return reason_.compare_exchange_strong(expected, reason, std::memory_order_seq_cst,
                                            std::memory_order_acquire);
   }
+  /// The same for one of many, which only one flow may mark at a time; and before anybody asks whether these
+  /// are watched there is to be one `order_marks` for all of them. It is what makes marking dear.
+  bool mark_one_of_many(const SharedReason* reason) noexcept {
+    if (reason_.load(std::memory_order_relaxed) != nullptr) return false;
+    reason_.store(reason, std::memory_order_release);
+    return true;
+  }
+  /// Either whoever watches finds the event set, or the caller finds it watched.
+  static void order_marks() noexcept { full_fence(); }
   void release_waiters() noexcept {
     gate_.open();
     waiters_.release_all();

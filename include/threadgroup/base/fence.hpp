@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// A fence that ThreadSanitizer lets pass.
+#pragma once
+
+#include <atomic>
+
+namespace tg::detail {
+
+/// A sequentially consistent fence. g++ warns that ThreadSanitizer does not see what it orders; it is used
+/// only between atomics that publish nothing by it.
+inline void full_fence() noexcept {
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wtsan"
+#endif
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+}
+
+}  // namespace tg::detail

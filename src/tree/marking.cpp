@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// How an event reaches a subtree: marking and waking. The invariants T1 to T5 stand in forest.hpp, M1 in
+// marking.hpp.
+#include "tree/marking.hpp"
+
+#include <utility>
+
+#include <threadgroup/runtime/clock.hpp>
+#include <threadgroup/tree/forest.hpp>
+
+namespace tg::detail {
+
+// Level by level, so that the next nodes are known, and fetched, while the ones before them are marked; and
+// through a link in the nodes themselves, so that neither depth nor size needs memory. One that was set
+// before has set descendants (T1): nothing to do below it.
+void Forest::mark_subtree_locked(Node& top, const SharedReason* reason, Marked& marked) {
+  NodeCore* first = nullptr;  // marked, with children that are not
+  NodeCore* last = nullptr;
+  const auto push = [&](NodeCore* core) {
+    __builtin_prefetch(core->first_child, 1);
+    core->walk_next = nullptr;
+    (last != nullptr ? last->walk_next : first) = core;
+    last = core;
+  };
+  if (top.is_thread_root()) {
+    push(top.core_);
+  } else if (top.event().mark_one_of_many(reason)) {
+    ++marked.count;
+    marked.top = true;
+    push(top.core_);
+  }
+  while (first != nullptr) {
+    NodeCore* const core = first;
+    first = core->walk_next;
+    if (first == nullptr) last = nullptr;
+    marked.look_later(core);  // its link is free again
+    for (NodeCore* child = core->first_child; child != nullptr; child = child->next_sibling) {
+      __builtin_prefetch(child->next_sibling, 1);
+      if (!child->event.mark_one_of_many(reason)) continue;
+      ++marked.count;
+      child->first_child != nullptr ? push(child) : marked.look_later(child);
+    }
+  }
+}
+
+// T3. Sleepers first, for all nodes: what the nodes do in `on_event_set` may take long.
+void Forest::notify(NodeCore* first) noexcept {
+  for (NodeCore* core = first; core != nullptr; core = core->walk_next) core->event.release_waiters();
+  while (first != nullptr) {
+    Node* const node = first->node;
+    first = std::exchange(first->walk_next, nullptr);
+    node->on_event_set();
+    node->release();
+  }
+}
+
+bool Forest::set_event(Node& node, Reason reason) {
+  if (node.event().is_set()) {
+    MutexLock lock(mutex_);  // T3: whoever set it may still be marking what is below
+    return false;
+  }
+  reason.origin = node.id_;
+  reason.origin_path = path(node);
+  reason.when = runtime::now();
+  const auto shared = ReasonPointer::adopt(new SharedReason(std::move(reason)));
+  return set_event(node, *shared.get());
+}
+
+void Forest::set_destroyed_without_memory(Node& node) noexcept {
+  set_event(node, *destroyed_without_memory_);
+}
+
+bool Forest::set_event(Node& node, const SharedReason& reason) noexcept {
+  Marked marked;
+  {
+    MutexLock lock(mutex_);
+    mark_subtree_locked(node, &reason, marked);
+    marked.look();
+    reason.add_references(marked.count);  // before a marked node can go, which takes this lock
+  }
+  notify(marked.first);
+  return marked.top;
+}
+
+void Forest::set_all_events(Reason reason) {
+  reason.when = runtime::now();
+  const auto shared = ReasonPointer::adopt(new SharedReason(std::move(reason)));
+  Marked marked;
+  {
+    MutexLock lock(mutex_);
+    for (NodeCore* root = first_root_; root != nullptr; root = root->next_sibling) {
+      mark_subtree_locked(*root->node, shared.get(), marked);
+    }
+    marked.look();
+    shared.get()->add_references(marked.count);
+  }
+  notify(marked.first);
+}
+
+}  // namespace tg::detail

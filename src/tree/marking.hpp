@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a walk that marks a subtree leaves behind.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+#include <threadgroup/tree/forest.hpp>
+
+namespace tg::detail {
+
+// How many events a walk has marked, whether the top's was among them, and the list of the nodes with
+// somebody to wake. Everything happens under the forest's lock, but for the way along the list.
+//
+// Invariant
+//   M1. A marked node is looked at after a fence that comes after its mark, and before the lock is free. So
+//       whoever began to watch in time is in the list, and whoever came later finds the event set.
+struct Forest::Marked {
+  std::size_t count = 0;
+  bool top = false;
+  NodeCore* first = nullptr;
+  NodeCore* last = nullptr;
+
+  // Those that were marked since the last fence: one for each would cost more than all the rest of the walk.
+  std::array<NodeCore*, 64> unseen;
+  std::size_t unseen_count = 0;
+
+  void look_later(NodeCore* core) noexcept {
+    if (unseen_count == unseen.size()) look();
+    unseen[unseen_count++] = core;
+  }
+  // Puts those with somebody to wake into the list. The walk itself is done with them.
+  void look() noexcept {
+    Event::order_marks();
+    for (std::size_t i = 0; i < unseen_count; ++i) {
+      NodeCore* const core = unseen[i];
+      if (!core->event.is_watched() || !core->node->try_add_reference()) continue;
+      core->walk_next = nullptr;
+      (last != nullptr ? last->walk_next : first) = core;
+      last = core;
+    }
+    unseen_count = 0;
+  }
+};
+
+}  // namespace tg::detail
