@@ -5,12 +5,11 @@
 #include <threadgroup/base/errors.hpp>
 #include <threadgroup/group/group_core.hpp>
 #include <threadgroup/group/unseen_failures.hpp>
-#include <threadgroup/runtime/fork.hpp>
 #include <threadgroup/tree/forest.hpp>
 
 namespace tg::detail {
 
-GroupCore::GroupCore(std::string name, const GroupOptions& options)
+GroupCore::GroupCore(std::string&& name, const GroupOptions& options)
     : Node(std::move(name), options.daemon ? NodeKind::daemon : NodeKind::group),
       fork_generation_(runtime::fork_generation()),
       has_time_limit_(options.time_limit.has_value()),
@@ -25,10 +24,6 @@ void GroupCore::on_last_reference() noexcept try {
 } catch (const std::exception& e) {
   std::fprintf(stderr, "threadgroup: cannot tell of the failures in group '%s': %s\n", name().c_str(),
                e.what());
-}
-
-bool GroupCore::runtime_generation_changed() const noexcept {
-  return fork_generation_ != runtime::fork_generation();
 }
 
 void GroupCore::throw_forked(const char* operation) const {

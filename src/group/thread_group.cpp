@@ -19,16 +19,21 @@ using detail::GroupCore;
 
 namespace {
 
+// What is made with the first group, and not when first needed: see there.
+bool prepare() {
+  detail::prepare_unseen_failures();
+  detail::prepare_shown_names();
+  detail::TimeLimits::instance();
+  return true;
+}
+
 // Makes the core and hangs it into the forest.
-GroupCore* make_core(std::string name, const GroupOptions& options) {
+GroupCore* make_core(std::string&& name, const GroupOptions& options) {
   if (options.max_concurrent_threads == 0) {
     throw std::invalid_argument("ThreadGroup '" + name +
                                 "': max_concurrent_threads is 0, so no task could ever run; give at least 1");
   }
-  // With the first group, and not when first needed: see there.
-  detail::prepare_unseen_failures();
-  detail::prepare_shown_names();
-  detail::TimeLimits::instance();
+  [[maybe_unused]] static const bool prepared = prepare();
   auto* const core = new GroupCore(std::move(name), options);
   try {
     Forest::instance().link(*core);
@@ -43,7 +48,7 @@ GroupCore* make_core(std::string name, const GroupOptions& options) {
 
 }  // namespace
 
-ThreadGroup::ThreadGroup(std::string name, GroupOptions options)
+ThreadGroup::ThreadGroup(std::string name, const GroupOptions& options)
     : core_(make_core(std::move(name), options)) {}
 
 ThreadGroup::~ThreadGroup() {

@@ -21,7 +21,7 @@ const char* to_string(NodeKind kind) noexcept {
 
 namespace detail {
 
-Node::Node(std::string name, NodeKind kind) : kind_(kind), name_(std::move(name)) {}
+Node::Node(std::string&& name, NodeKind kind) : kind_(kind), name_(std::move(name)) {}
 
 Node::~Node() {
   if (core_ != nullptr) Forest::instance().reclaim(core_);

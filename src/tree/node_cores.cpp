@@ -14,34 +14,17 @@ constexpr std::size_t kFirstBytes = 4096;
 constexpr std::size_t kLastBytes = std::size_t{1024} * 1024;
 }  // namespace
 
-void NodeCores::make_page() {
-  const std::size_t bytes = page_bytes_ == 0 ? kFirstBytes : std::min(2 * page_bytes_, kLastBytes);
-  fresh_ = static_cast<Slot*>(::operator new(bytes, std::align_val_t(kFirstBytes)));
-  fresh_end_ = fresh_ + bytes / sizeof(Slot);
-  page_bytes_ = bytes;
-}
-
-NodeCore* NodeCores::take(Node& owner) {
-  if (free_ == nullptr) free_ = returned_.exchange(nullptr, std::memory_order_acquire);
-  Slot* slot = free_;
-  if (slot != nullptr) {
-    free_ = slot->next;
-  } else {
-    if (fresh_ == fresh_end_) make_page();
-    slot = ::new (static_cast<void*>(fresh_++)) Slot;
+// At least one, so that `free_` is not empty afterwards.
+void NodeCores::find_more() {
+  free_ = returned_.exchange(nullptr, std::memory_order_acquire);
+  if (free_ != nullptr) return;
+  if (fresh_ == fresh_end_) {
+    const std::size_t bytes = page_bytes_ == 0 ? kFirstBytes : std::min(2 * page_bytes_, kLastBytes);
+    fresh_ = static_cast<Slot*>(::operator new(bytes, std::align_val_t(kFirstBytes)));
+    fresh_end_ = fresh_ + bytes / sizeof(Slot);
+    page_bytes_ = bytes;
   }
-  return ::new (static_cast<void*>(&slot->core)) NodeCore(owner);
-}
-
-NodeCores::Slot* NodeCores::end(NodeCore* core) noexcept {
-  core->~NodeCore();
-  return ::new (static_cast<void*>(core)) Slot;
-}
-
-void NodeCores::put_back(NodeCore* core) noexcept {
-  Slot* const slot = end(core);
-  slot->next = free_;
-  free_ = slot;
+  free_ = ::new (static_cast<void*>(fresh_++)) Slot;
 }
 
 void NodeCores::give_back(NodeCore* core) noexcept {

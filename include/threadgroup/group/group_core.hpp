@@ -12,6 +12,7 @@
 #include <threadgroup/base/mutex.hpp>
 #include <threadgroup/pool/pool.hpp>
 #include <threadgroup/runtime/blocks.hpp>
+#include <threadgroup/runtime/fork.hpp>
 #include <threadgroup/tree/node.hpp>
 
 namespace tg {
@@ -33,14 +34,14 @@ namespace detail {
 /// that goes away from inside one of its own tasks leaves no worker with nothing under its feet.
 class GroupCore final : public Node, public runtime::InBlock {
  public:
-  GroupCore(std::string name, const GroupOptions& options);
+  GroupCore(std::string&& name, const GroupOptions& options);
 
   Pool& pool() noexcept { return pool_; }
   /// Throws `ForkedError` in a process forked from the one that made the group.
   void check_process(const char* operation) const {
     if (runtime_generation_changed()) throw_forked(operation);
   }
-  bool runtime_generation_changed() const noexcept;
+  bool runtime_generation_changed() const noexcept { return fork_generation_ != runtime::fork_generation(); }
 
   /// Whether anybody could notice, apart from the tasks, that the event is set.
   bool has_stop_token() const;

@@ -48,7 +48,7 @@ struct TaskName {
 class ThreadGroup {
  public:
   /// An empty name gets a generated one. Throws `std::invalid_argument` for a bound of 0.
-  explicit ThreadGroup(std::string name = {}, GroupOptions options = {});
+  explicit ThreadGroup(std::string name = {}, const GroupOptions& options = {});
   ~ThreadGroup();
   ThreadGroup(const ThreadGroup&) = delete;
   ThreadGroup& operator=(const ThreadGroup&) = delete;

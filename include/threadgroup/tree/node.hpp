@@ -80,7 +80,8 @@ class Node {
     return false;
   }
   void release() noexcept {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
+    // Without a core it has one owner, and nobody can come to share it.
+    if (core_ == nullptr || references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
   }
 
   /// The event was set: called once by the setter, with no lock held, after all waiters of the subtree were
@@ -104,7 +105,7 @@ class Node {
   virtual void on_last_reference() noexcept {}
 
  protected:
-  Node(std::string name, NodeKind kind);
+  Node(std::string&& name, NodeKind kind);
   virtual ~Node();
 
  private:
@@ -121,7 +122,8 @@ class Node {
   NodeCore* previous_sibling_ = nullptr;  // the first one's leads to the last
 
   // Constant after construction (all but the kind and a name that is not empty are given when the node is
-  // linked).
+  // linked). But a node that was never linked has no core, and one loses it early that was taken out of the
+  // forest by its only owner: `release` rests on that.
   NodeCore* core_ = nullptr;
   NodeKind kind_;
   GroupId id_;

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <new>
 
 #include <threadgroup/tree/node.hpp>
 
@@ -18,8 +19,18 @@ namespace tg::detail {
 class NodeCores {
  public:
   /// Makes a core for the node. Throws `std::bad_alloc`.
-  NodeCore* take(Node& owner);
-  void put_back(NodeCore* core) noexcept;
+  NodeCore* take(Node& owner) {
+    if (free_ == nullptr) [[unlikely]]
+      find_more();
+    Slot* const slot = free_;
+    free_ = slot->next;
+    return ::new (static_cast<void*>(&slot->core)) NodeCore(owner);
+  }
+  void put_back(NodeCore* core) noexcept {
+    Slot* const slot = end(core);
+    slot->next = free_;
+    free_ = slot;
+  }
   void give_back(NodeCore* core) noexcept;
 
  private:
@@ -30,8 +41,11 @@ class NodeCores {
     NodeCore core;
   };
 
-  static Slot* end(NodeCore* core) noexcept;
-  void make_page();
+  static Slot* end(NodeCore* core) noexcept {
+    core->~NodeCore();
+    return ::new (static_cast<void*>(core)) Slot;
+  }
+  void find_more();
 
   // Guarded by the forest's lock.
   Slot* free_ = nullptr;
