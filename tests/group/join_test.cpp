@@ -238,10 +238,10 @@ TEST(Join, of_a_childs_group_in_a_task_waits_for_the_child_even_after_the_event)
 
 TEST(Join, of_a_group_elsewhere_ends_when_the_callers_event_is_set) {
   std::latch go(1);
+  std::latch started(1);
   ThreadGroup other("other");
   other.post([&] { go.wait(); });
   ThreadGroup group("g");
-  std::latch started(1);
   const auto task = group.add_task([&] {
     started.count_down();
     return other.join();

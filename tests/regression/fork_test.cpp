@@ -18,11 +18,11 @@
 #include <threadgroup/base/errors.hpp>
 #include <threadgroup/threadgroup.hpp>
 
-#if defined(__SANITIZE_THREAD__)
-// By default it ends a child that starts threads when its parent had several.
+#include "support/sanitizers.hpp"
+
+// By default ThreadSanitizer ends a child that starts threads when its parent had several; nobody else asks.
 extern "C" const char* __tsan_default_options();
 extern "C" const char* __tsan_default_options() { return "die_after_fork=0"; }
-#endif
 
 namespace {
 
@@ -31,6 +31,8 @@ using tg::ForkedError;
 using tg::TaskHandle;
 using tg::ThreadEventsController;
 using tg::ThreadGroup;
+using tg::test::kAddressSanitizer;
+using tg::test::kThreadSanitizer;
 
 // In the child gtest's own expectations would be lost, so a child says what was wrong and ends with a status.
 struct Wrong : std::runtime_error {
@@ -123,14 +125,14 @@ void use_inherited(ThreadGroup& group, const TaskHandle<int>& unfinished, const 
   ThreadEventsController::instance().set_all_events();
 }
 
-// g++ 12's AddressSanitizer does not hold its allocator's locks across a fork: where another thread was in
-// the middle of an allocation, the child hangs in its next one.
+// AddressSanitizer, that of g++ 12 and that of clang 14, does not hold its allocator's locks across a fork:
+// where another thread was in the middle of an allocation, the child hangs in its next one.
 class Fork : public ::testing::Test {
  protected:
   void SetUp() override {
-#if defined(__SANITIZE_ADDRESS__)
-    GTEST_SKIP() << "the allocator of the address sanitizer does not survive a fork of several threads";
-#endif
+    if (kAddressSanitizer) {
+      GTEST_SKIP() << "the allocator of the address sanitizer does not survive a fork of several threads";
+    }
   }
 };
 
@@ -198,9 +200,7 @@ TEST_F(Fork, task_may_fork_and_the_child_is_outside_of_every_task) {
 }
 
 TEST_F(Fork, task_may_return_in_the_child) {
-#if defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "the thread sanitizer cannot end the one thread of a child";
-#endif
+  if (kThreadSanitizer) GTEST_SKIP() << "the thread sanitizer cannot end the one thread of a child";
   ThreadGroup group("forks", {.on_failure = tg::OnFailure::set_event});
   std::atomic<pid_t> child{0};
   const auto forked = group.add_task([&child] {
@@ -233,8 +233,8 @@ TEST_F(Fork, child_of_a_child_works_too) {
 }
 
 TEST_F(Fork, child_may_exit_normally) {
-  ThreadGroup group("inherited");
   std::binary_semaphore let_go(0);
+  ThreadGroup group("inherited");
   group.post([&] { let_go.acquire(); });
   const pid_t child = ::fork();
   if (child == 0) {
@@ -249,12 +249,12 @@ TEST_F(Fork, child_may_exit_normally) {
 
 // A lock that some other thread holds at the moment of the fork would be held in the child for ever.
 TEST_F(Fork, fork_while_others_hammer_the_library_leaves_no_lock_behind) {
-#if defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "the allocator of the thread sanitizer does not survive a fork while others allocate";
-#endif
+  if (kThreadSanitizer) {
+    GTEST_SKIP() << "the allocator of the thread sanitizer does not survive a fork while others allocate";
+  }
+  std::binary_semaphore let_go(0);
   ThreadGroup shared("inherited");
   shared.register_function("f", [] {});
-  std::binary_semaphore let_go(0);
   const auto finished = shared.add_task([] { return 1; });
   ASSERT_TRUE(finished.wait());
   const auto unfinished = shared.add_task([&] {

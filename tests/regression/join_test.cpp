@@ -28,9 +28,9 @@ bool is_in_forest(tg::GroupId id) {
 }
 
 TEST(Join, timed_out_join_says_so_and_changes_nothing) {
-  ThreadGroup group("slow", {.max_concurrent_threads = 1});
   std::latch running(1);
   std::binary_semaphore let_go(0);
+  ThreadGroup group("slow", {.max_concurrent_threads = 1});
   const auto first = group.add_task(tg::TaskName{"first"}, [&] {
     running.count_down();
     let_go.acquire();

@@ -95,8 +95,8 @@ TEST(Queue, places_are_filled_when_one_task_adds_all_the_others) {
 // The setter first wakes everybody and only then skips what is queued. A worker that is woken in between must
 // not start the next task. The stop callback holds the setter in just that gap.
 TEST(Queue, worker_freed_by_the_event_does_not_start_the_next_task) {
-  ThreadGroup group("gap", {.max_concurrent_threads = 1});
   std::latch running(1);
+  ThreadGroup group("gap", {.max_concurrent_threads = 1});
   std::atomic<bool> ran{false};
   group.post([&running] {
     running.count_down();

@@ -25,9 +25,9 @@ using tg::ThreadGroup;
 ForestSnapshot forest() { return ThreadEventsController::instance().snapshot(); }
 
 TEST(Tree, parent_may_be_joined_before_its_child) {
+  std::binary_semaphore let_go(0);
   ThreadGroup parent("parent");
   std::optional<ThreadGroup> child;
-  std::binary_semaphore let_go(0);
   parent
       .add_task([&] {
         child.emplace("child");

@@ -63,9 +63,9 @@ TEST(Waiting, join_does_not_spin_while_a_task_outlives_the_event) {
 }
 
 TEST(Waiting, condition_is_looked_at_once_when_the_event_is_set) {
-  ThreadGroup group("set");
   std::latch running(1);
   std::binary_semaphore let_go(0);
+  ThreadGroup group("set");
   group.post([&] {
     running.count_down();
     let_go.acquire();
@@ -79,8 +79,8 @@ TEST(Waiting, condition_is_looked_at_once_when_the_event_is_set) {
 }
 
 TEST(Waiting, condition_is_looked_at_no_more_often_than_the_interval_asks) {
-  ThreadGroup group("interval");
   std::binary_semaphore let_go(0);
+  ThreadGroup group("interval");
   group.post([&] { let_go.acquire(); });
   int looks = 0;
   EXPECT_EQ(group.wait_for_condition([&] { return ++looks < 0; }, 200ms, {.interval = 50ms}),
@@ -109,9 +109,9 @@ TEST(Waiting, sleeps_in_a_loop_end_when_the_task_looks_at_the_answer) {
 }
 
 TEST(Waiting, predicate_may_join_another_group) {
+  std::binary_semaphore let_go(0);
   ThreadGroup outer("outer");
   ThreadGroup other("other");
-  std::binary_semaphore let_go(0);
   outer.post([&] { let_go.acquire(); });
   EXPECT_EQ(outer.wait_for_condition(
                 [&] {
@@ -126,8 +126,8 @@ TEST(Waiting, predicate_may_join_another_group) {
 }
 
 TEST(Waiting, predicate_may_wait_for_a_condition_of_the_same_group) {
-  ThreadGroup group("same");
   std::binary_semaphore let_go(0);
+  ThreadGroup group("same");
   group.post([&] { let_go.acquire(); });
   WaitStatus inner = WaitStatus::timed_out;
   EXPECT_EQ(group.wait_for_condition(

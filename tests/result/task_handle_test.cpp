@@ -126,15 +126,15 @@ TEST(TaskHandle, wait_with_a_time_out_says_whether_it_ended) {
 
 TEST(TaskHandle, wait_is_false_if_the_callers_event_is_set_first) {
   std::latch go(1);
-  ThreadGroup other;
   std::latch begun(1);
+  std::latch waiting(1);
+  ThreadGroup other;
   const auto slow = other.add_task([&] {
     begun.count_down();
     go.wait();
   });
   begun.wait();
   ThreadGroup group;
-  std::latch waiting(1);
   const auto waits = group.add_task([&] {
     waiting.count_down();
     return slow.wait();

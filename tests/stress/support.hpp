@@ -8,13 +8,11 @@
 #include <random>
 #include <string>
 
+#include "support/sanitizers.hpp"
+
 namespace tg::stress {
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-inline constexpr bool kSanitized = true;
-#else
-inline constexpr bool kSanitized = false;
-#endif
+inline constexpr bool kSanitized = test::kThreadSanitizer || test::kAddressSanitizer;
 
 /// So many rounds in a normal build, a fifth of them where each one costs ten times as much. A test is
 /// repeated as a whole by whoever wants more of it.
