@@ -2,9 +2,8 @@
 // Blocks: each flow's own, and the depot through which whole batches travel.
 //
 // Invariants
-//   B1. A free block stands in exactly one batch, or alone in the depot, or has never been used and belongs
-//   to
-//       the rest of a page.
+//   B1. A free block stands in exactly one batch, or alone in the depot, or was never used and is part of the
+//       rest of a page.
 //   B2. A cache has at most two batches of each size, and a batch of blocks that changes hands is full.
 //       (Alone are those that come from a thread without a cache, or for which there was no batch.)
 #include <sys/mman.h>
@@ -49,6 +48,7 @@ constexpr std::uint32_t kFetchedAhead = 8;
 constexpr std::size_t kFewestPages = 8;
 constexpr std::size_t kMostPages = 64;
 constexpr std::size_t kChunkPart = 8;
+constexpr int kSinglesAtOnce = 8;
 
 bool is_kept(std::size_t bytes) noexcept { return kKeep && bytes <= kLargestBlock; }
 bool is_kept(std::size_t bytes, std::align_val_t alignment) noexcept {
@@ -85,13 +85,14 @@ class Batch {
     if (count_ >= kFetchedAhead) tg::detail::prefetch_for_write(*(top - kFetchedAhead));
     return *top;
   }
-  // For whoever takes it over from another flow: has it fetched as a whole.
+  // For whoever takes it over from another flow: has all of it fetched.
   void fetch() noexcept {
     const auto* const end = reinterpret_cast<const std::byte*>(addresses() + room_);
     for (const auto* line = reinterpret_cast<const std::byte*>(this); line < end;
          line += tg::detail::kCacheLine) {
       tg::detail::prefetch_for_write(line);
     }
+    tg::detail::prefetch_for_write(end - 1);  // a batch need not begin where a line does
   }
   // Tasks are given back in the order of their queue. To be taken in that order again keeps their addresses
   // in order, which the processor foresees.
@@ -133,7 +134,9 @@ class BlockDepot {
       std::size_t pages_to_make = 0;
       {
         tg::detail::MutexLock lock(mutex_);
-        while (single_[index] != nullptr && !batch->full()) batch->push(pop(single_[index]));
+        // Each of them is fetched from elsewhere, and others wait for the lock.
+        for (int i = 0; i < kSinglesAtOnce && single_[index] != nullptr && !batch->full(); ++i)
+          batch->push(pop(single_[index]));
         if (batch->empty()) carve_locked(index, *batch);
         if (!batch->empty()) return;
         pages_to_make = begin_chunk_locked();
@@ -145,16 +148,14 @@ class BlockDepot {
   /// An empty batch for a full one or none; null if there is no memory, and then the full one is still the
   /// caller's.
   Batch* exchange_for_empty(std::size_t index, Batch* full) noexcept {
-    if (full != nullptr) full->reverse();
     Batch* empty = nullptr;
     {
       tg::detail::MutexLock lock(mutex_);
       empty = pop(empty_[index]);
-      if (empty != nullptr && full != nullptr) put(full_[index], *full);
     }
-    if (empty != nullptr) return empty;
-    empty = Batch::make(index, ::operator new(Batch::bytes(index), std::nothrow));
+    if (empty == nullptr) empty = Batch::make(index, ::operator new(Batch::bytes(index), std::nothrow));
     if (empty == nullptr || full == nullptr) return empty;
+    full->reverse();
     tg::detail::MutexLock lock(mutex_);
     put(full_[index], *full);
     return empty;

@@ -33,12 +33,12 @@ void Forest::mark_subtree_locked(Node& top, const SharedReason* reason, Marked& 
     NodeCore* const core = first;
     first = core->walk_next;
     if (first == nullptr) last = nullptr;
-    marked.look_later(core);  // its link is free again
+    marked.look_later_locked(core);  // its link is free again
     for (NodeCore* child = core->first_child; child != nullptr; child = child->next_sibling) {
       __builtin_prefetch(child->next_sibling, 1);
       if (!child->event.mark_one_of_many(reason)) continue;
       ++marked.count;
-      child->first_child != nullptr ? push(child) : marked.look_later(child);
+      child->first_child != nullptr ? push(child) : marked.look_later_locked(child);
     }
   }
 }
@@ -75,7 +75,7 @@ bool Forest::set_event(Node& node, const SharedReason& reason) noexcept {
   {
     MutexLock lock(mutex_);
     mark_subtree_locked(node, &reason, marked);
-    marked.look();
+    marked.look_locked();
     reason.add_references(marked.count);  // before a marked node can go, which takes this lock
   }
   notify(marked.first);
@@ -91,7 +91,7 @@ void Forest::set_all_events(Reason reason) {
     for (NodeCore* root = first_root_; root != nullptr; root = root->next_sibling) {
       mark_subtree_locked(*root->node, shared.get(), marked);
     }
-    marked.look();
+    marked.look_locked();
     shared.get()->add_references(marked.count);
   }
   notify(marked.first);

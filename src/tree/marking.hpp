@@ -10,7 +10,7 @@
 namespace tg::detail {
 
 // How many events a walk has marked, whether the top's was among them, and the list of the nodes with
-// somebody to wake. Everything happens under the forest's lock, but for the way along the list.
+// somebody to wake. The functions want the forest's lock held; the way along the list needs none.
 //
 // Invariant
 //   M1. A marked node is looked at after a fence that comes after its mark, and before the lock is free. So
@@ -25,12 +25,12 @@ struct Forest::Marked {
   std::array<NodeCore*, 64> unseen;
   std::size_t unseen_count = 0;
 
-  void look_later(NodeCore* core) noexcept {
-    if (unseen_count == unseen.size()) look();
+  void look_later_locked(NodeCore* core) noexcept {
+    if (unseen_count == unseen.size()) look_locked();
     unseen[unseen_count++] = core;
   }
   // Puts those with somebody to wake into the list. The walk itself is done with them.
-  void look() noexcept {
+  void look_locked() noexcept {
     Event::order_marks();
     for (std::size_t i = 0; i < unseen_count; ++i) {
       NodeCore* const core = unseen[i];

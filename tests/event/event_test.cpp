@@ -4,12 +4,12 @@
 
 #include <array>
 #include <atomic>
-#include <barrier>
 #include <latch>
 #include <memory>
 #include <thread>
 #include <vector>
 
+#include <threadgroup/base/spin.hpp>
 #include <threadgroup/event/event.hpp>
 
 namespace tg::detail {
@@ -93,10 +93,15 @@ TEST(Event, marked_with_many_others_is_found_watched_or_seen_set) {
   std::vector<std::array<Event, kEvents>> events(kRounds);
   std::vector<std::array<bool, kEvents>> found(kRounds);
   std::vector<std::array<bool, kEvents>> seen(kRounds);
-  std::barrier start(2);
+  // A barrier would let one of the two go long before the other.
+  std::atomic<std::size_t> arrived{0};
+  const auto meet = [&arrived](std::size_t round) {
+    arrived.fetch_add(1);
+    while (arrived.load() < 2 * (round + 1)) detail::relax();
+  };
   std::thread watcher([&] {
     for (std::size_t round = 0; round < kRounds; ++round) {
-      start.arrive_and_wait();
+      meet(round);
       for (std::size_t i = kEvents; i-- > 0;) {
         events[round][i].watch();
         seen[round][i] = events[round][i].is_set();
@@ -106,7 +111,7 @@ TEST(Event, marked_with_many_others_is_found_watched_or_seen_set) {
   const auto reason = ReasonPointer::adopt(new SharedReason(Reason{}));
   reason.get()->add_references(std::size_t{kRounds} * kEvents);
   for (std::size_t round = 0; round < kRounds; ++round) {
-    start.arrive_and_wait();
+    meet(round);
     for (Event& event : events[round]) EXPECT_TRUE(event.mark_one_of_many(reason.get()));
     Event::order_marks();
     for (std::size_t i = 0; i < kEvents; ++i) found[round][i] = events[round][i].is_watched();

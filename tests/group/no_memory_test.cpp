@@ -221,17 +221,18 @@ TEST_P(NoMemory, thread_that_finds_none_at_its_start_runs_its_task) {
 }
 
 TEST_P(NoMemory, block_given_back_without_memory_to_note_it_is_used_again) {
-  constexpr std::size_t kSize = 456;  // nothing else here is that large
-  void* const block = runtime::take_block(kSize);
+  // Nothing else here is that large; and of a size that was used before, the thread might have some.
+  const std::size_t size = GetParam() == Shortage::passing ? 456 : 472;
+  void* const block = runtime::take_block(size);
   std::thread([&] {
     runtime::give_block(runtime::take_block(64), 64);  // the thread keeps blocks, but none of that size
-    const Try giving = try_with(0, GetParam(), [&] { runtime::give_block(block, kSize); });
+    const Try giving = try_with(0, GetParam(), [&] { runtime::give_block(block, size); });
     EXPECT_FALSE(giving.threw);
     if (!runtime::blocks_are_kept()) return;
     EXPECT_TRUE(giving.refused);
-    void* const again = runtime::take_block(kSize);
+    void* const again = runtime::take_block(size);
     EXPECT_EQ(again, block);
-    runtime::give_block(again, kSize);
+    runtime::give_block(again, size);
   }).join();
 }
 

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Blocks: what is handed out is whole, aligned and nobody else's, whichever flows take and give back.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <map>
+#include <memory>
+#include <new>
 #include <semaphore>
 #include <set>
 #include <thread>
@@ -13,6 +18,8 @@
 
 #include <threadgroup/runtime/blocks.hpp>
 #include <threadgroup/runtime/flow.hpp>
+
+#include "support/in_child.hpp"
 
 namespace tg::runtime {
 namespace {
@@ -84,25 +91,77 @@ TEST(Blocks, travel_between_the_flow_that_takes_and_the_flow_that_gives_back) {
 
 TEST(Blocks, given_back_in_order_come_back_in_order) {
   if (!blocks_are_kept()) GTEST_SKIP() << "each block comes from the heap";
-  constexpr std::size_t kSize = 344;  // nobody else has blocks of this size
-  std::vector<std::uintptr_t> blocks(200);
-  const auto take_all = [&] {
-    for (std::uintptr_t& block : blocks) block = reinterpret_cast<std::uintptr_t>(take_block(kSize));
-  };
-  const auto neighbours = [&] {
-    int count = 0;
-    for (std::size_t i = 1; i < blocks.size(); ++i) count += blocks[i] == blocks[i - 1] + kSize ? 1 : 0;
-    return count;
-  };
-  take_all();
-  const int at_first = neighbours();
-  EXPECT_GT(at_first, 150);
+  constexpr std::size_t kSize = 344;
+  constexpr std::size_t kBatch = 4096 / kSize;
+  std::vector<void*> given(4 * kBatch);
+  for (void*& block : given) block = take_block(kSize);
   std::thread([&] {
-    for (const std::uintptr_t block : blocks) give_block(reinterpret_cast<void*>(block), kSize);
+    for (void* const block : given) give_block(block, kSize);
   }).join();
-  take_all();
-  EXPECT_GT(neighbours(), 100) << "of " << at_first;
-  for (const std::uintptr_t block : blocks) give_block(reinterpret_cast<void*>(block), kSize);
+  // At least one batch has changed hands, and it is on top. What this flow had before comes first.
+  std::vector<void*> taken;
+  for (std::size_t i = 0; i < 6 * kBatch; ++i) taken.push_back(take_block(kSize));
+  std::size_t in_order = 0;
+  for (std::size_t i = 1; i < taken.size(); ++i) {
+    const auto before = std::find(given.begin(), given.end(), taken[i - 1]);
+    if (before != given.end() && before + 1 != given.end() && *(before + 1) == taken[i]) ++in_order;
+  }
+  EXPECT_GE(in_order, kBatch - 1);
+  for (void* const block : taken) give_block(block, kSize);
+}
+
+TEST(Blocks, without_memory_nothing_is_lost) {
+  if (!blocks_are_kept()) GTEST_SKIP() << "each block comes from the heap";
+  EXPECT_EQ(test::in_child([] {
+              constexpr std::size_t kSize = 504;
+              rlimit before{};
+              ::getrlimit(RLIMIT_AS, &before);
+              const rlimit none{0, before.rlim_max};  // what is there stays
+              std::vector<void*> blocks(100'000);
+              std::size_t count = 0;
+              ::setrlimit(RLIMIT_AS, &none);
+              try {
+                while (count < blocks.size()) {
+                  void* const block = take_block(kSize);
+                  blocks[count++] = block;
+                }
+              } catch (const std::bad_alloc&) {
+              }
+              ::setrlimit(RLIMIT_AS, &before);
+              if (count == blocks.size()) return 1;
+              for (std::size_t i = 0; i < 1'000; ++i)
+                blocks[count++] = take_block(kSize);  // there is some again
+              std::sort(blocks.begin(), blocks.begin() + static_cast<std::ptrdiff_t>(count));
+              for (std::size_t i = 1; i < count; ++i) {
+                if (static_cast<std::byte*>(blocks[i]) - static_cast<std::byte*>(blocks[i - 1]) <
+                    static_cast<std::ptrdiff_t>(kSize)) {
+                  return 2;
+                }
+              }
+              return 0;
+            }),
+            0);
+}
+
+template <std::size_t size>
+struct alignas(64) OnOwnLines : InBlock {
+  char bytes[size];
+};
+
+template <std::size_t size>
+void expect_aligned() {
+  std::vector<std::unique_ptr<OnOwnLines<size>>> objects;
+  for (int i = 0; i < 200; ++i) {
+    objects.push_back(std::make_unique<OnOwnLines<size>>());
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(objects.back().get()) % 64, 0U) << size;
+  }
+}
+
+TEST(Blocks, of_objects_that_want_lines_of_their_own_are_aligned_to_them) {
+  expect_aligned<1>();
+  expect_aligned<100>();
+  expect_aligned<384>();
+  expect_aligned<512>();
 }
 
 TEST(Blocks, many_flows_never_share_one) {

@@ -184,22 +184,6 @@ TEST(Forest, only_watched_nodes_are_told_after_the_mark) {
   EXPECT_EQ(watched->notices, 1);  // once in its life
 }
 
-TEST(Forest, each_watched_one_among_hundreds_is_told_once) {
-  for (const int width : {1, 3, 1'000}) {
-    std::vector<Linked> nodes;
-    nodes.emplace_back("top");
-    for (int i = 1; i < 700; ++i) {
-      nodes.emplace_back("", *nodes[static_cast<std::size_t>((i - 1) / width)]);
-    }
-    for (std::size_t i = 0; i < nodes.size(); i += 3) nodes[i]->event().watch();
-    set_event(nodes.front());
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-      EXPECT_TRUE(nodes[i].is_set());
-      EXPECT_EQ(nodes[i]->notices, i % 3 == 0 ? 1 : 0) << i << " of width " << width;
-    }
-  }
-}
-
 TEST(Forest, set_event_that_came_second_returns_when_the_whole_subtree_is_set) {
   for (int round = 0; round < 20; ++round) {
     const Linked top("top");

@@ -13,8 +13,8 @@ namespace tg::detail {
 ///
 /// Every group, event and task result carries one, so its size counts; `std::mutex` takes ten times as much.
 /// It is the three-state lock of U. Drepper, "Futexes Are Tricky" (2011), section "Mutex, Take 2": 0 free, 1
-/// held, 2 held and perhaps waited for. A short spin comes first, for the critical sections here are a few
-/// dozen instructions.
+/// held, 2 held and perhaps waited for. A spin of some microseconds comes first, for the critical sections
+/// here are a few dozen instructions.
 ///
 /// Guarantees: a thread that unlocks touches the mutex for the last time in the exchange that frees it, but
 /// for the address (not the content) that it may wake; so the next holder may destroy it. Thread safety: it

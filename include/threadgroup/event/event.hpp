@@ -14,7 +14,7 @@ namespace tg::detail {
 /// "Stop, and here is why": unset at first, set once, never cleared.
 ///
 /// Setting has two halves, for a tree marks all events of a subtree before it wakes anybody: `mark`, and then
-/// `release_waiters` if the event `is_watched`.
+/// `release_waiters` if the event `is_watched`. For many events at once: `mark_one_of_many`, `order_marks`.
 ///
 /// Guarantees: the first reason stays. `is_set` is one load. Whoever watches, and then finds the event unset,
 /// is told. Thread safety: everything from any thread. Memory ordering: what comes before `mark` happens
@@ -38,8 +38,8 @@ class Event {
   /// Says that somebody is to be told when the event is set; for good. The caller looks at `is_set`
   /// afterwards.
   void watch() noexcept {
-    // The load acquires: then the store of whoever watched first comes before our look at the event, too.
-    if (!watched_.load(std::memory_order_acquire)) watched_.store(true, std::memory_order_seq_cst);
+    // As strong as the store: then that of whoever watched first comes before our look at the event, too.
+    if (!watched_.load(std::memory_order_seq_cst)) watched_.store(true, std::memory_order_seq_cst);
   }
   bool is_watched() const noexcept { return watched_.load(std::memory_order_seq_cst); }
 
@@ -49,8 +49,9 @@ class Event {
     return reason_.compare_exchange_strong(expected, reason, std::memory_order_seq_cst,
                                            std::memory_order_acquire);
   }
-  /// The same for one of many, which only one flow may mark at a time; and before anybody asks whether these
-  /// are watched there is to be one `order_marks` for all of them. It is what makes marking dear.
+  /// The same for one of many events that are marked together, without the fence that makes most of the price
+  /// of a `mark`. Requires: calls for one event exclude one another, and one `order_marks` comes between the
+  /// marks and the look who watches.
   bool mark_one_of_many(const SharedReason* reason) noexcept {
     if (reason_.load(std::memory_order_relaxed) != nullptr) return false;
     reason_.store(reason, std::memory_order_release);

@@ -49,8 +49,8 @@ class WaitNode {
 /// Guarantees: `release_all` wakes everybody who was linked when it was called, and costs one load when there
 /// is nobody. It holds no lock while it wakes. Thread safety: everything from any thread; a node is used by
 /// one flow. Memory ordering: `link` and `release_all` are sequentially consistent with an atomic that one
-/// side writes before and the other reads after (Q1), if those accesses are sequentially consistent too or
-/// are made under a common lock.
+/// side writes before and the other reads after (Q1), if those accesses are sequentially consistent too, are
+/// made under a common lock, or have a sequentially consistent fence between them and `release_all`.
 class WaitQueue {
  public:
   WaitQueue() = default;

@@ -16,7 +16,8 @@ constexpr std::size_t kLargestBlock = 512;
 /// Each flow keeps what was given back on it, by size, and hands whole batches on to the others once it has
 /// two. This is the scheme of J. Bonwick and J. Adams, "Magazines and Vmem" (2001), section 3, with batches
 /// as magazines. A general allocator returns each block to the thread that took it, at the price of a
-/// synchronisation for each; here it is one lock for a batch. Blocks have no headers.
+/// synchronisation for each; here it is one lock for a batch. Blocks have no headers. To give one back may
+/// take memory for the batch; where there is none the block is kept without.
 ///
 /// Thread safety: from any thread; a block may be given back on another one. Lifetime: the memory is not
 /// given back to the heap, only reused; a flow keeps up to 8 KB of each size for whoever has the flow next.
@@ -25,7 +26,8 @@ constexpr std::size_t kLargestBlock = 512;
 void* take_block(std::size_t bytes);
 /// Takes the block back, of the size that was asked for.
 void give_block(void* block, std::size_t bytes) noexcept;
-/// The same for any alignment: one beyond a cache line is the heap's affair.
+/// The same for objects that are over-aligned, perhaps beyond a cache line. Requires: the size is a multiple
+/// of the alignment, as that of any type is.
 void* take_block(std::size_t bytes, std::align_val_t alignment);
 void give_block(void* block, std::size_t bytes, std::align_val_t alignment) noexcept;
 

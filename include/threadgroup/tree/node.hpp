@@ -121,10 +121,12 @@ class Node {
   Node* parent_ = nullptr;
   NodeCore* previous_sibling_ = nullptr;  // the first one's leads to the last
 
-  // Constant after construction (all but the kind and a name that is not empty are given when the node is
-  // linked). But a node that was never linked has no core, and one loses it early that was taken out of the
-  // forest by its only owner: `release` rests on that.
+  // Constant from the time on when the node is linked; null before. Only `unlink_leaf` takes it away earlier
+  // than the end, from a node that it has taken out of the forest and that has one owner: `release` rests on
+  // that.
   NodeCore* core_ = nullptr;
+
+  // Constant after construction (the number, and a name that was empty, are given when the node is linked).
   NodeKind kind_;
   GroupId id_;
   std::string name_;
