@@ -14,6 +14,10 @@
 
 namespace tg::detail {
 
+namespace {
+constexpr int kMadeByOne = 4;
+}  // namespace
+
 Pool::Pool(Node& node, std::size_t bound, OnFailure on_failure) noexcept
     : node_(node), bound_(bound), on_failure_(on_failure) {}
 
@@ -107,22 +111,41 @@ void Pool::bring_worker(std::uint64_t number) {
     if (!reserve_worker_locked()) return;
   }
   std::exception_ptr error;
-  if (!start_worker_for(number, error)) std::rethrow_exception(error);
+  if (start_worker_for(number, error) == Started::failed_for_own) std::rethrow_exception(error);
 }
 
 void Pool::start_worker() noexcept {
   std::exception_ptr error;
-  start_worker_for(0, error);
+  static_cast<void>(start_worker_for(0, error));
+}
+
+// The same, and some more if threads have to be made for them and there is work for each. A thread that makes
+// others keeps 600 bytes for it (glibc's allocator does), which few of many threads need to do.
+void Pool::start_workers() noexcept {
+  for (int started = 1;; ++started) {
+    std::exception_ptr error;
+    if (start_worker_for(0, error) != Started::made || started == kMadeByOne) return;
+    MutexLock lock(mutex_);
+    if (!has_free_place_locked() || count_pending_locked() <= starting_) return;
+    ++starting_;
+    ++workers_;
+  }
+}
+
+// Without those of the local queues.
+std::uint64_t Pool::count_pending_locked() const noexcept {
+  MutexLock lock(add_mutex_);
+  return added_ - begun_;
 }
 
 // Brings the worker that was reserved. If none can be had and nobody is left who could ever serve the queue,
 // the tasks in it fail, so that nobody waits for them in vain; but the one of the number `own` is taken back,
-// and the answer is false.
-bool Pool::start_worker_for(std::uint64_t own, std::exception_ptr& error) noexcept {
+// and the answer is `failed_for_own`.
+Pool::Started Pool::start_worker_for(std::uint64_t own, std::exception_ptr& error) noexcept {
   node_.add_reference();  // P4
   try {
-    runtime::ThreadCache::instance().start({&Pool::worker_main, this});
-    return true;
+    return runtime::ThreadCache::instance().start({&Pool::worker_main, this}) ? Started::made
+                                                                              : Started::waked;
   } catch (...) {
     error = std::current_exception();
   }
@@ -151,7 +174,7 @@ bool Pool::start_worker_for(std::uint64_t own, std::exception_ptr& error) noexce
   if (taken_back) wake_waiters(idle_now);  // a join may have seen the task that now never was
   if (!lost.empty()) end_unrun(lost, {}, error);
   node_.release();
-  return !taken_back;
+  return taken_back ? Started::failed_for_own : Started::failed;
 }
 
 // --- Ending ---

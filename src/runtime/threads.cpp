@@ -65,7 +65,7 @@ void ThreadCache::forget_threads_after_fork() {
   thread_count_ = 0;
 }
 
-void ThreadCache::start(Job job) {
+bool ThreadCache::start(Job job) {
   Flow* flow = nullptr;
   {
     MutexLock lock(mutex_);
@@ -78,11 +78,12 @@ void ThreadCache::start(Job job) {
       flow = thread->flow;  // `thread` is gone as soon as the lock is free and its owner looks
     }
   }
-  if (flow != nullptr) {
-    flow->unpark();
-  } else {
+  if (flow == nullptr) {
     create_thread(job);
+    return true;
   }
+  flow->unpark();
+  return false;
 }
 
 void ThreadCache::create_thread(Job job) {

@@ -39,8 +39,8 @@ class ThreadCache {
   static ThreadCache& instance();
 
   /// Runs the job on a thread of its own. Throws `std::system_error` if a thread is needed and cannot be
-  /// made; then the job will not run.
-  void start(Job job);
+  /// made; then the job will not run. True if one was made.
+  bool start(Job job);
 
   /// How many threads may wait for work, and for how long. Threads idle beyond the new limit end.
   void set_limits(std::size_t max_idle, Duration idle_time);
