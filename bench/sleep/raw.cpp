@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 
 #include <ctime>
+#include <latch>
 #include <thread>
 #include <vector>
 
@@ -12,15 +13,18 @@
 void bench::run(const Options& options) {
   const std::int64_t tasks = options.get("tasks", 10'000);
   const std::int64_t bound = options.get("bound", 100);
-  const Stopwatch watch;
   std::vector<std::jthread> threads;
+  std::latch all_there(bound + 1);
   for (std::int64_t t = 0; t < bound; ++t) {
-    threads.emplace_back([=] {
+    threads.emplace_back([=, &all_there] {
       ::prctl(PR_SET_TIMERSLACK, 1UL);
+      all_there.arrive_and_wait();
       constexpr std::timespec kOneMs{0, 1'000'000};
       for (std::int64_t i = t; i < tasks; i += bound) ::clock_nanosleep(CLOCK_MONOTONIC, 0, &kOneMs, nullptr);
     });
   }
+  all_there.arrive_and_wait();
+  const Stopwatch watch;
   threads.clear();
   report("ms", watch.milliseconds());
   report("times_ideal", watch.milliseconds() / (static_cast<double>(tasks) / static_cast<double>(bound)));
