@@ -15,6 +15,8 @@
 namespace tg::detail {
 
 namespace {
+// Threads that one worker makes before it runs its task. A thread that makes any keeps some 650 bytes for it
+// (glibc's allocator does), and with four only a quarter of them do; more would hold up the task for little.
 constexpr int kMadeByOne = 4;
 }  // namespace
 
@@ -55,9 +57,13 @@ bool Pool::reserve_worker_locked() noexcept {
   if (starting_ != 0 || !has_free_place_locked()) return false;
   if (queue_.empty() && (call_worker_.load(std::memory_order_relaxed) || !is_work_left_locked()))
     return false;
+  reserve_locked();
+  return true;
+}
+
+void Pool::reserve_locked() noexcept {
   ++starting_;
   ++workers_;
-  return true;
 }
 
 void Pool::add(Task& task) {
@@ -119,23 +125,17 @@ void Pool::start_worker() noexcept {
   static_cast<void>(start_worker_for(0, error));
 }
 
-// The same, and some more if threads have to be made for them and there is work for each. A thread that makes
-// others keeps 600 bytes for it (glibc's allocator does), which few of many threads need to do.
-void Pool::start_workers() noexcept {
+// The same; and where threads have to be made, some more, as long as more tasks stand in the queue than
+// workers are on their way to it.
+void Pool::start_some_workers() noexcept {
   for (int started = 1;; ++started) {
     std::exception_ptr error;
     if (start_worker_for(0, error) != Started::made || started == kMadeByOne) return;
     MutexLock lock(mutex_);
-    if (!has_free_place_locked() || count_pending_locked() <= starting_) return;
-    ++starting_;
-    ++workers_;
+    if (queue_.empty() && !refill_locked()) return;
+    if (!has_free_place_locked() || !queue_.has_more_than(starting_)) return;
+    reserve_locked();
   }
-}
-
-// Without those of the local queues.
-std::uint64_t Pool::count_pending_locked() const noexcept {
-  MutexLock lock(add_mutex_);
-  return added_ - begun_;
 }
 
 // Brings the worker that was reserved. If none can be had and nobody is left who could ever serve the queue,
@@ -145,7 +145,7 @@ Pool::Started Pool::start_worker_for(std::uint64_t own, std::exception_ptr& erro
   node_.add_reference();  // P4
   try {
     return runtime::ThreadCache::instance().start({&Pool::worker_main, this}) ? Started::made
-                                                                              : Started::waked;
+                                                                              : Started::woken;
   } catch (...) {
     error = std::current_exception();
   }

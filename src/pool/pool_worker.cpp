@@ -147,7 +147,7 @@ void Pool::work() noexcept {
       const bool start_next = reserve_worker_locked();  // P3
       lock.unlock();
 
-      if (start_next) start_workers();
+      if (start_next) start_some_workers();
       while (Task* old = stale.pop()) old->release();
       context.task = task;
       const TaskStatus status = run(*task, self, mutex_);

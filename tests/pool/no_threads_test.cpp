@@ -2,10 +2,7 @@
 // When no thread can be made: nothing is lost, nothing hangs, and the counts add up.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <atomic>
-#include <cstddef>
-#include <cstdint>
 #include <deque>
 #include <latch>
 #include <system_error>
@@ -39,32 +36,6 @@ class NoThreads : public testing::Test {
 
   runtime::ThreadCache& cache = runtime::ThreadCache::instance();
 };
-
-TEST_F(NoThreads, are_made_beyond_what_the_tasks_and_the_bound_ask_for) {
-  for (const std::size_t bound : {1U, 3U, 32U}) {
-    for (const std::size_t tasks : {1U, 2U, 4U, 5U, 6U, 11U}) {
-      eventually([&] { return cache.statistics().threads == 0; });
-      const std::uint64_t before = cache.statistics().created;
-      const std::size_t together = std::min(bound, tasks);
-      std::latch running(static_cast<std::ptrdiff_t>(together));
-      std::latch go(1);
-      std::atomic<std::size_t> begun{0};
-      LinkedPool pool(bound);
-      std::deque<ProbeTask> all;
-      for (std::size_t i = 0; i < tasks; ++i) {
-        all.emplace_back([&] {
-          if (begun.fetch_add(1) < together) running.count_down();
-          go.wait();
-        });
-        pool->add(all.back());
-      }
-      running.wait();  // each has a thread of its own
-      EXPECT_EQ(cache.statistics().created - before, together) << bound << ", " << tasks;
-      go.count_down();
-      pool.wait();
-    }
-  }
-}
 
 TEST_F(NoThreads, add_throws_and_takes_nothing_when_there_is_no_worker_at_all) {
   LinkedPool pool(2);

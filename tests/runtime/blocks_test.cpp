@@ -64,6 +64,7 @@ TEST(Blocks, travel_between_the_flow_that_takes_and_the_flow_that_gives_back) {
   std::binary_semaphore taken(0);
   std::binary_semaphore given_back(0);
   std::thread other([&] {
+    Flow::current();
     for (int round = 0; round < kRounds; ++round) {
       taken.acquire();
       for (std::size_t i = 0; i < kRound; ++i) {
@@ -96,6 +97,7 @@ TEST(Blocks, given_back_in_order_come_back_in_order) {
   std::vector<void*> given(4 * kBatch);
   for (void*& block : given) block = take_block(kSize);
   std::thread([&] {
+    Flow::current();  // who is no flow gives back one by one
     for (void* const block : given) give_block(block, kSize);
   }).join();
   // At least one batch has changed hands, and it is on top. What this flow had before comes first.
@@ -110,7 +112,7 @@ TEST(Blocks, given_back_in_order_come_back_in_order) {
   for (void* const block : taken) give_block(block, kSize);
 }
 
-TEST(Blocks, without_memory_nothing_is_lost) {
+TEST(Blocks, are_refused_where_there_is_no_memory_and_had_again_where_there_is) {
   if (!blocks_are_kept()) GTEST_SKIP() << "each block comes from the heap";
   EXPECT_EQ(test::in_child([] {
               constexpr std::size_t kSize = 504;

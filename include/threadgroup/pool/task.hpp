@@ -2,6 +2,7 @@
 // What a pool needs of a task.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <string>
@@ -75,6 +76,13 @@ class TaskList {
  public:
   bool empty() const noexcept { return first_ == nullptr; }
   Task* front() const noexcept { return first_; }
+
+  /// Walks no further than it must.
+  bool has_more_than(std::size_t count) const noexcept {
+    const Task* task = first_;
+    for (; task != nullptr && count > 0; --count) task = task->next_;
+    return task != nullptr;
+  }
 
   void push(Task& task) noexcept {
     task.next_ = nullptr;

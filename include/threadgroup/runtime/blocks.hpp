@@ -16,8 +16,8 @@ constexpr std::size_t kLargestBlock = 512;
 /// Each flow keeps what was given back on it, by size, and hands whole batches on to the others once it has
 /// two. This is the scheme of J. Bonwick and J. Adams, "Magazines and Vmem" (2001), section 3, with batches
 /// as magazines. A general allocator returns each block to the thread that took it, at the price of a
-/// synchronisation for each; here it is one lock for a batch. Blocks have no headers. To give one back may
-/// take memory for the batch; where there is none the block is kept without.
+/// synchronisation for each; here it is one lock or two for a batch. Blocks have no headers. To give one back
+/// may take memory for the batch; where there is none the block is kept without.
 ///
 /// Thread safety: from any thread; a block may be given back on another one. Lifetime: the memory is not
 /// given back to the heap, only reused; a flow keeps up to 8 KB of each size for whoever has the flow next.

@@ -38,8 +38,8 @@ class ThreadCache {
 
   static ThreadCache& instance();
 
-  /// Runs the job on a thread of its own. Throws `std::system_error` if a thread is needed and cannot be
-  /// made; then the job will not run. True if one was made.
+  /// Runs the job on a thread of its own; true if that was made for it. Throws `std::system_error` or
+  /// `std::bad_alloc` if a thread is needed and cannot be made; then the job will not run.
   bool start(Job job);
 
   /// How many threads may wait for work, and for how long. Threads idle beyond the new limit end.
