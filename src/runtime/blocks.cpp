@@ -16,6 +16,7 @@
 
 #include <threadgroup/base/cache_line.hpp>
 #include <threadgroup/base/mutex.hpp>
+#include <threadgroup/base/sanitizers.hpp>
 #include <threadgroup/runtime/blocks.hpp>
 #include <threadgroup/runtime/flow.hpp>
 #include <threadgroup/runtime/fork.hpp>
@@ -24,17 +25,8 @@ namespace tg::runtime {
 
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kKeep = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-constexpr bool kKeep = false;
-#else
-constexpr bool kKeep = true;
-#endif
-#else
-constexpr bool kKeep = true;
-#endif
+// A sanitizer is to see each object's life.
+constexpr bool kKeep = !TG_ADDRESS_SANITIZER && !TG_THREAD_SANITIZER && !TG_MEMORY_SANITIZER;
 
 constexpr std::size_t kStep = 8;  // a task's size is a multiple of it, and every step more would be waste
 constexpr std::size_t kSmallest = 16;

@@ -16,9 +16,8 @@
 #include <gtest/gtest.h>
 
 #include <threadgroup/base/errors.hpp>
+#include <threadgroup/base/sanitizers.hpp>
 #include <threadgroup/threadgroup.hpp>
-
-#include "support/sanitizers.hpp"
 
 // By default ThreadSanitizer ends a child that starts threads when its parent had several; nobody else asks.
 extern "C" const char* __tsan_default_options();
@@ -31,8 +30,6 @@ using tg::ForkedError;
 using tg::TaskHandle;
 using tg::ThreadEventsController;
 using tg::ThreadGroup;
-using tg::test::kAddressSanitizer;
-using tg::test::kThreadSanitizer;
 
 // In the child gtest's own expectations would be lost, so a child says what was wrong and ends with a status.
 struct Wrong : std::runtime_error {
@@ -130,7 +127,7 @@ void use_inherited(ThreadGroup& group, const TaskHandle<int>& unfinished, const 
 class Fork : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (kAddressSanitizer) {
+    if (TG_ADDRESS_SANITIZER) {
       GTEST_SKIP() << "the allocator of the address sanitizer does not survive a fork of several threads";
     }
   }
@@ -200,7 +197,7 @@ TEST_F(Fork, task_may_fork_and_the_child_is_outside_of_every_task) {
 }
 
 TEST_F(Fork, task_may_return_in_the_child) {
-  if (kThreadSanitizer) GTEST_SKIP() << "the thread sanitizer cannot end the one thread of a child";
+  if (TG_THREAD_SANITIZER) GTEST_SKIP() << "the thread sanitizer cannot end the one thread of a child";
   ThreadGroup group("forks", {.on_failure = tg::OnFailure::set_event});
   std::atomic<pid_t> child{0};
   const auto forked = group.add_task([&child] {
@@ -249,7 +246,7 @@ TEST_F(Fork, child_may_exit_normally) {
 
 // A lock that some other thread holds at the moment of the fork would be held in the child for ever.
 TEST_F(Fork, fork_while_others_hammer_the_library_leaves_no_lock_behind) {
-  if (kThreadSanitizer) {
+  if (TG_THREAD_SANITIZER) {
     GTEST_SKIP() << "the allocator of the thread sanitizer does not survive a fork while others allocate";
   }
   std::binary_semaphore let_go(0);

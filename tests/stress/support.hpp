@@ -8,11 +8,11 @@
 #include <random>
 #include <string>
 
-#include "support/sanitizers.hpp"
+#include <threadgroup/base/sanitizers.hpp>
 
 namespace tg::stress {
 
-inline constexpr bool kSanitized = test::kThreadSanitizer || test::kAddressSanitizer;
+inline constexpr bool kSanitized = TG_THREAD_SANITIZER || TG_ADDRESS_SANITIZER;
 
 /// So many rounds in a normal build, a fifth of them where each one costs ten times as much. A test is
 /// repeated as a whole by whoever wants more of it.
