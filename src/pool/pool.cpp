@@ -120,14 +120,9 @@ void Pool::bring_worker(std::uint64_t number) {
   if (start_worker_for(number, error) == Started::failed_for_own) std::rethrow_exception(error);
 }
 
-void Pool::start_worker() noexcept {
-  std::exception_ptr error;
-  static_cast<void>(start_worker_for(0, error));
-}
-
-// The same; and where threads have to be made, some more, as long as more tasks stand in the queue than
-// workers are on their way to it.
-void Pool::start_some_workers() noexcept {
+// Brings the worker that was reserved; and where threads have to be made, some more, as long as more tasks
+// stand in the queue than workers are on their way to it.
+void Pool::start_workers() noexcept {
   for (int started = 1;; ++started) {
     std::exception_ptr error;
     if (start_worker_for(0, error) != Started::made || started == kMadeByOne) return;

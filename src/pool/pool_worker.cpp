@@ -147,7 +147,7 @@ void Pool::work() noexcept {
       const bool start_next = reserve_worker_locked();  // P3
       lock.unlock();
 
-      if (start_next) start_some_workers();
+      if (start_next) start_workers();
       while (Task* old = stale.pop()) old->release();
       context.task = task;
       const TaskStatus status = run(*task, self, mutex_);
@@ -338,7 +338,7 @@ void Pool::lend_place() noexcept {
     start = reserve_worker_locked();
   }
   if (hand_over) place_waiters_.release_all();
-  if (start) start_worker();
+  if (start) start_workers();
 }
 
 void Pool::reclaim_place() noexcept {

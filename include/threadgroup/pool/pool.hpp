@@ -18,9 +18,9 @@
 //   P3. While a task is pending, a worker is on its way (starting_ > 0), or an awake one has yet to look into
 //       all lists, or all places are taken by workers that will do so after their tasks, or an adder is on
 //       its way to bring one, or no thread can be had (then whoever failed to get one took care of the
-//       queue). One wake-up in flight is enough: a worker that begins
-//       a task while nobody is on the way starts the next one before it runs the task; or a few, where
-//       threads have to be made, each only while more tasks stand in the queue than workers are on the way.
+//       queue). One wake-up in flight is enough: a worker that begins a task while nobody is on the way
+//       starts the next one before it runs the task; or a few, where threads have to be made, each only while
+//       more tasks stand in the queue than workers are on the way.
 //   P4. A worker holds a reference to the node, so the pool outlives its last touch, also when the group's
 //       object is gone.
 //   P5. While a place is free, nobody is on the way and nothing is pending, `call_worker_` is set: whoever
@@ -138,8 +138,7 @@ class Pool {
     return workers_ - lent_ + reclaiming_.load(std::memory_order_relaxed) < bound_;
   }
   enum class Started { woken, made, failed_for_own, failed };
-  void start_worker() noexcept;
-  void start_some_workers() noexcept;
+  void start_workers() noexcept;
   Started start_worker_for(std::uint64_t own, std::exception_ptr& error) noexcept;
   std::size_t end_unrun(TaskList tasks, const ReasonPointer& reason,
                         const std::exception_ptr& error) noexcept;
