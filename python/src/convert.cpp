@@ -40,7 +40,8 @@ py::object to_python(TaskStatus status) { return type_named("TaskStatus")(to_str
 py::object to_python(WaitStatus status) { return type_named("WaitStatus")(to_string(status)); }
 
 py::object to_python(const GroupStatistics& c) {
-  return type_named("GroupStatistics")(c.pending, c.running, c.succeeded, c.failed, c.skipped, c.threads);
+  return type_named("GroupStatistics")(c.pending, c.running, c.succeeded, c.failed, c.stopped, c.skipped,
+                                       c.threads);
 }
 
 py::list to_python(const std::vector<Failure>& failures) {
@@ -70,6 +71,8 @@ py::object to_python(const std::exception_ptr& error) {
     return raised_as("TaskSkipped", e.what());
   } catch (const WaitInterrupted& e) {
     return raised_as("WaitInterrupted", e.what());
+  } catch (const Stopped& e) {
+    return raised_as("Stopped", e.what());
   } catch (const NoGroupError& e) {
     return raised_as("NoGroupError", e.what());
   } catch (const ForkedError& e) {

@@ -27,12 +27,13 @@ else:
 
 
 class TaskStatus(str, enum.Enum):
-    """How far a task is. Each task ends as exactly one of the last three."""
+    """How far a task is. Each task ends as exactly one of the last four."""
 
     PENDING = "pending"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    STOPPED = "stopped"
     SKIPPED = "skipped"
 
     __str__ = str.__str__
@@ -96,18 +97,19 @@ class Failure(NamedTuple):
 
 
 class GroupStatistics(NamedTuple):
-    """Each task that was ever added is in exactly one of the first five."""
+    """Each task that was ever added is in exactly one of the first six."""
 
     pending: int
     running: int
     succeeded: int
     failed: int
+    stopped: int
     skipped: int
     threads: int
 
     @property
     def done(self) -> int:
-        return self.succeeded + self.failed + self.skipped
+        return self.succeeded + self.failed + self.stopped + self.skipped
 
 
 class NodeSnapshot(NamedTuple):
@@ -153,12 +155,19 @@ class DeadlockError(RuntimeError):
     """The wait would have been for the caller itself."""
 
 
-class TaskSkipped(RuntimeError):
-    """The result was asked for of a task that never ran: its group had been told to stop."""
+class Stopped(RuntimeError):
+    """The work ends here because an event was set.
+
+    A task that leaves by it while its group's event is set ends as ``stopped``, which is no failure.
+    """
 
 
-class WaitInterrupted(RuntimeError):
-    """The caller's own group was told to stop before the awaited result was there."""
+class TaskSkipped(Stopped):
+    """The result was asked for of a task that never ran: its group was stopped first."""
+
+
+class WaitInterrupted(Stopped):
+    """The caller's own group was stopped before the awaited result was there."""
 
 
 class TaskFailures(ExceptionGroup):  # type: ignore[type-arg]

@@ -182,6 +182,9 @@ void Pool::count_done_locked(Task& task, TaskStatus status, TaskList& stale) noe
     case TaskStatus::succeeded:
       ++succeeded_;
       return;
+    case TaskStatus::stopped:
+      ++stopped_;
+      return;
     case TaskStatus::skipped:
       ++skipped_;
       return;
@@ -276,7 +279,7 @@ bool Pool::idle() const {
 GroupStatistics Pool::count_locked() const noexcept TG_NO_THREAD_SAFETY_ANALYSIS {
   for (LocalQueue* local = first_local_; local != nullptr; local = local->next) local->mutex().lock();
   add_mutex_.lock();
-  GroupStatistics sum{added_ - begun_, running_, succeeded_, failed_, skipped_, workers_};
+  GroupStatistics sum{added_ - begun_, running_, succeeded_, failed_, stopped_, skipped_, workers_};
   add_mutex_.unlock();
   for (LocalQueue* local = first_local_; local != nullptr; local = local->next) {
     const LocalQueue::Counts& counts = local->counts_held();

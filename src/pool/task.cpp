@@ -14,6 +14,8 @@ const char* to_string(TaskStatus status) noexcept {
       return "succeeded";
     case TaskStatus::failed:
       return "failed";
+    case TaskStatus::stopped:
+      return "stopped";
     case TaskStatus::skipped:
       return "skipped";
   }

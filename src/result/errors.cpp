@@ -36,13 +36,16 @@ TaskFailures::TaskFailures(const char* what, const std::string& group, std::vect
     : std::runtime_error(describe(what, group, failures)), failures_(std::move(failures)) {}
 
 TaskSkipped::TaskSkipped(const std::string& task, Reason reason)
-    : std::runtime_error("task '" + task + "' was skipped, for its group was told to stop: " + reason.str()),
-      reason_(std::move(reason)) {}
+    : TaskSkipped(task, detail::ReasonPointer::adopt(new detail::SharedReason(std::move(reason)))) {}
+TaskSkipped::TaskSkipped(const std::string& task, detail::ReasonPointer reason)
+    : Stopped("task '" + task + "' was skipped because its group was stopped: " + reason->str(), reason) {}
 
 WaitInterrupted::WaitInterrupted(const std::string& task, Reason reason)
-    : std::runtime_error("stopped waiting for task '" + task +
-                         "', for the waiter's group was told to stop: " + reason.str()),
-      reason_(std::move(reason)) {}
+    : WaitInterrupted(task, detail::ReasonPointer::adopt(new detail::SharedReason(std::move(reason)))) {}
+WaitInterrupted::WaitInterrupted(const std::string& task, detail::ReasonPointer reason)
+    : Stopped(
+          "the wait for task '" + task + "' ended because the waiter's group was stopped: " + reason->str(),
+          reason) {}
 
 std::string JoinResult::str() const {
   if (*this) return "done";

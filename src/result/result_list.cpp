@@ -23,6 +23,9 @@ std::string ResultStruct::str() const {
     case TaskStatus::failed:
       text += "failed=" + describe_exception(exception());
       break;
+    case TaskStatus::stopped:
+      text += "stopped=" + reason()->str();
+      break;
     case TaskStatus::skipped:
       text += "skipped=" + reason()->str();
       break;

@@ -41,6 +41,17 @@ class ShownNames {
   std::unordered_map<const TaskSlot*, const std::string> names_ TG_GUARDED_BY(mutex_);
 };
 
+// The `Stopped` that the exception is, or null. It lives as long as the exception.
+const Stopped* stop_in(const std::exception_ptr& exception) noexcept {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const Stopped& stop) {
+    return &stop;
+  } catch (...) {
+    return nullptr;
+  }
+}
+
 }  // namespace
 
 void prepare_shown_names() { ShownNames::instance(); }
@@ -49,8 +60,23 @@ TaskSlot::TaskSlot(Node& group) noexcept : fork_generation_(runtime::fork_genera
 
 TaskSlot::~TaskSlot() {
   if (has(kNameIsShown)) ShownNames::instance().forget(*this);
-  if (status() == TaskStatus::failed) ending_.exception.~exception_ptr();
+  if (status() == TaskStatus::failed || status() == TaskStatus::stopped) ending_.exception.~exception_ptr();
   if (status() == TaskStatus::skipped) ending_.reason.~ReasonPointer();
+}
+
+bool is_stop(const std::exception_ptr& exception, const Node& group) noexcept {
+  return group.event().is_set() && stop_in(exception) != nullptr;
+}
+
+const Reason* TaskSlot::reason() const noexcept {
+  switch (status()) {
+    case TaskStatus::stopped:
+      return &stop_in(ending_.exception)->reason();
+    case TaskStatus::skipped:
+      return &*ending_.reason;
+    default:
+      return nullptr;
+  }
 }
 
 const std::string& TaskSlot::shown_name() {
@@ -63,6 +89,11 @@ const std::string& TaskSlot::shown_name() {
 TaskStatus TaskSlot::end_failed(std::exception_ptr exception) noexcept {
   ::new (static_cast<void*>(&ending_.exception)) std::exception_ptr(std::move(exception));
   return publish(TaskStatus::failed);
+}
+
+TaskStatus TaskSlot::end_stopped(std::exception_ptr exception) noexcept {
+  ::new (static_cast<void*>(&ending_.exception)) std::exception_ptr(std::move(exception));
+  return publish(TaskStatus::stopped);
 }
 
 TaskStatus TaskSlot::end_skipped(ReasonPointer reason) noexcept {
@@ -117,15 +148,16 @@ WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline) {
 
 void TaskSlot::wait_for_success() {
   if (wait(TimePoint::never()) == WaitOutcome::event_set) {
-    const ReasonPointer reason = event_of_caller()->reason();
-    throw WaitInterrupted(Task::name(), *reason);
+    throw WaitInterrupted(Task::name(), event_of_caller()->reason());
   }
   switch (status()) {
     case TaskStatus::failed:
       claim_failure();  // this caller sees it; a join need not tell it again
       std::rethrow_exception(ending_.exception);
+    case TaskStatus::stopped:
+      std::rethrow_exception(ending_.exception);
     case TaskStatus::skipped:
-      throw TaskSkipped(Task::name(), *ending_.reason);
+      throw TaskSkipped(Task::name(), ending_.reason);
     default:
       return;
   }

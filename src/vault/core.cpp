@@ -137,6 +137,7 @@ KeyWait VaultCore::wait_for(std::span<const std::size_t> slots, TimePoint deadli
       case WaitOutcome::event_set:
         return KeyWait::event_set;
       case WaitOutcome::timed_out:
+      case WaitOutcome::closed:  // a plain wait does not close
         return KeyWait::timed_out;
     }
   }

@@ -25,6 +25,7 @@ TEST(TaskStatus, has_a_name_for_each) {
   EXPECT_STREQ(to_string(TaskStatus::running), "running");
   EXPECT_STREQ(to_string(TaskStatus::succeeded), "succeeded");
   EXPECT_STREQ(to_string(TaskStatus::failed), "failed");
+  EXPECT_STREQ(to_string(TaskStatus::stopped), "stopped");
   EXPECT_STREQ(to_string(TaskStatus::skipped), "skipped");
   EXPECT_STREQ(to_string(static_cast<TaskStatus>(99)), "unknown");
 }

@@ -122,6 +122,9 @@ class World {
       case TaskStatus::failed:
         if (runs == 1 ? !record.throws.load() : !threads_may_fail) complain("failed, but it did not throw");
         break;
+      case TaskStatus::stopped:
+        complain("stopped, but none of them leaves by a Stopped");
+        break;
       case TaskStatus::skipped:
         if (runs != 0) complain("skipped, but it ran");
         if (!handle.reason()) complain("skipped for no reason");

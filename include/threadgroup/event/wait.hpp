@@ -7,15 +7,12 @@
 #include <threadgroup/base/duration.hpp>
 #include <threadgroup/base/unique_function.hpp>
 #include <threadgroup/event/event.hpp>
+#include <threadgroup/event/wait_outcome.hpp>
 #include <threadgroup/event/wait_queue.hpp>
 
 namespace tg::detail {
 
-enum class [[nodiscard]] WaitOutcome{
-    ready,      ///< what was waited for is there
-    event_set,  ///< one of the events was set first
-    timed_out,  ///< the deadline came first
-};
+using tg::WaitOutcome;
 
 /// What ends a wait early: up to two events, each of which may be absent.
 using WatchedEvents = std::array<Event*, 2>;

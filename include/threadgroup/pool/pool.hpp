@@ -170,6 +170,8 @@ class Pool {
   TaskList incoming_ TG_GUARDED_BY(add_mutex_);
   std::uint64_t added_ TG_GUARDED_BY(add_mutex_) = 0;
   std::uint64_t numbers_ TG_GUARDED_BY(add_mutex_) = 0;  // given to tasks so far
+  // Rarely written and not an adder's, but there is room for it on this line and none on the first ones.
+  std::uint64_t stopped_ TG_GUARDED_BY(mutex_) = 0;
 
   // What workers write.
   alignas(kCacheLine) mutable Mutex mutex_;

@@ -14,7 +14,15 @@
 
 namespace tg {
 
-enum class TaskStatus : std::uint8_t { pending, running, succeeded, failed, skipped };
+/// How far a task is. It ends as exactly one of the last four.
+enum class TaskStatus : std::uint8_t {
+  pending,
+  running,
+  succeeded,  ///< it returned, whether or not it was stopped
+  failed,     ///< it threw
+  stopped,    ///< it left by a `Stopped` while an event that covers it was set: no failure
+  skipped,    ///< it never ran
+};
 const char* to_string(TaskStatus status) noexcept;
 
 /// A task that failed, and what it threw.
@@ -35,7 +43,7 @@ class Task : public runtime::InBlock {
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
 
-  /// Calls the callable, destroys it, and says how it ended: `succeeded` or `failed`.
+  /// Calls the callable, destroys it, and says how it ended: `succeeded`, `failed` or `stopped`.
   virtual TaskStatus run(Node& group) noexcept = 0;
   /// Destroys the callable without calling it: `skipped`, or `failed` if the destructor threw.
   virtual TaskStatus skip(const ReasonPointer& reason) noexcept = 0;

@@ -107,9 +107,10 @@ auto quorum_of(std::size_t k, std::vector<F> all) {
                   enough ? "enough of them succeeded" : "too few of them can succeed");
   std::vector<Failure> failures = group.wait_idle().failures;
   if (!enough) {
-    const auto skipped = std::find_if(tasks.begin(), tasks.end(),
-                                      [](const auto& t) { return t.status() == TaskStatus::skipped; });
-    if (failures.empty() && skipped != tasks.end()) skipped->get();
+    const auto ended_by_stop = std::find_if(tasks.begin(), tasks.end(), [](const auto& t) {
+      return t.status() == TaskStatus::stopped || t.status() == TaskStatus::skipped;
+    });
+    if (failures.empty() && ended_by_stop != tasks.end()) ended_by_stop->get();
     if (ended.interrupted()) throw WaitInterrupted("quorum", *thread_utils::reason());
     throw_function_failures(group.path(), std::move(failures));
   }

@@ -4,10 +4,10 @@
 
 #include <stdexcept>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <threadgroup/event/reason.hpp>
+#include <threadgroup/event/stopped.hpp>
 #include <threadgroup/pool/task.hpp>
 
 namespace tg {
@@ -27,24 +27,18 @@ class TaskFailures : public std::runtime_error {
   std::vector<Failure> failures_;
 };
 
-/// The result of a task was asked for, and the task never ran: the group had been told to stop.
-class TaskSkipped : public std::runtime_error {
+/// The result of a task was asked for, and the task never ran: its group was stopped first.
+class TaskSkipped : public Stopped {
  public:
   TaskSkipped(const std::string& task, Reason reason);
-  const Reason& reason() const noexcept { return reason_; }
-
- private:
-  Reason reason_;
+  TaskSkipped(const std::string& task, detail::ReasonPointer reason);
 };
 
-/// `TaskHandle::get` gave up, because the caller's own group was told to stop before the result was there.
-class WaitInterrupted : public std::runtime_error {
+/// `TaskHandle::get` gave up, because the caller's own group was stopped before the result was there.
+class WaitInterrupted : public Stopped {
  public:
   WaitInterrupted(const std::string& task, Reason reason);
-  const Reason& reason() const noexcept { return reason_; }
-
- private:
-  Reason reason_;
+  WaitInterrupted(const std::string& task, detail::ReasonPointer reason);
 };
 
 }  // namespace tg

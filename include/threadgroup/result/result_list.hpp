@@ -39,10 +39,10 @@ class ResultStruct {
   TaskStatus status() const noexcept { return handle_.status(); }
   bool succeeded() const noexcept { return status() == TaskStatus::succeeded; }
   std::exception_ptr exception() const { return handle_.exception(); }  ///< of a failed one
-  std::optional<Reason> reason() const { return handle_.reason(); }     ///< of a skipped one
+  std::optional<Reason> reason() const { return handle_.reason(); }     ///< of a stopped or skipped one
 
   /// The result, of exactly this type. Throws `ResultTypeError` if it is of another one, what the function
-  /// threw if it failed, `TaskSkipped` if it never ran.
+  /// threw if it failed or was stopped, `TaskSkipped` if it never ran.
   template <class T>
   const T& as() const {
     if (const T* value = this->value().template try_as<T>()) return *value;
@@ -51,8 +51,9 @@ class ResultStruct {
   /// The result of whatever type. Throws as `as` does.
   const Value& value() const { return handle_.view(); }
 
-  /// "(function=f1; result=1)", "(function=f1; failed=what)", "(function=f1; skipped=reason)", or, where the
-  /// caller was told to stop before the end, "(function=f1; running)".
+  /// "(function=f1; result=1)", "(function=f1; failed=what)", "(function=f1; stopped=reason)",
+  /// "(function=f1; skipped=reason)", or, where the caller was stopped before the end, "(function=f1;
+  /// running)".
   std::string str() const;
   const TaskHandle<Value>& handle() const noexcept { return handle_; }
 

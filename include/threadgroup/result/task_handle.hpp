@@ -51,11 +51,11 @@ class TaskHandle {
   bool done() const noexcept { return slot_->done(); }
   /// The name given to the task, or "task 17".
   const std::string& name() const { return slot_->shown_name(); }
-  /// Why it was skipped, if it was.
+  /// Why it was stopped or skipped, if it was.
   std::optional<Reason> reason() const {
-    const detail::SharedReason* const reason = slot_->reason();
+    const Reason* const reason = slot_->reason();
     if (reason == nullptr) return std::nullopt;
-    return **reason;
+    return *reason;
   }
   /// What it threw, if it failed. Asking does not count as having seen it; `get` does.
   std::exception_ptr exception() const { return slot_->exception(); }
@@ -70,8 +70,9 @@ class TaskHandle {
   }
 
   /// Waits, and returns the result: a copy, or for a type that can only be moved the result itself, once.
-  /// Throws what the task threw; `TaskSkipped` if it never ran; `WaitInterrupted` if the caller's event was
-  /// set first; `std::logic_error` if a result that can only be moved was taken before.
+  /// Throws what the task threw; the `Stopped` by which it left if it was stopped; `TaskSkipped` if it never
+  /// ran; `WaitInterrupted` if the caller's event was set first; `std::logic_error` if a result that can only
+  /// be moved was taken before.
   T get() const {
     slot_->wait_for_success();
     if constexpr (std::is_void_v<T>) {

@@ -81,6 +81,10 @@ void destroy_keeping_error(T& object, std::exception_ptr& error) noexcept {
   }
 }
 
+/// Whether an exception that left a task of the group means that it was stopped, and not that it failed: it
+/// is a `Stopped`, and the group's event is set. Costs nothing while that is unset.
+bool is_stop(const std::exception_ptr& exception, const Node& group) noexcept;
+
 /// Wants to be told once when a task has ended. It owns itself from `TaskSlot::watch` until `ended` is
 /// called.
 class TaskWatcher : public WaitNode {
@@ -97,10 +101,10 @@ class TaskWatcher : public WaitNode {
 
 /// What a handle shares with the task, but for the result itself.
 ///
-/// Guarantees: the status changes pending -> running -> succeeded or failed, or pending -> skipped or failed,
-/// and what goes with it (the result, the exception, the reason) is there before the last change is seen, and
-/// stays. Thread safety: everything from any thread, but for the calls that belong to the pool (see `Task`).
-/// Lifetime: counted; one reference is the pool's, the others are the handles'.
+/// Guarantees: the status changes pending -> running -> succeeded, failed or stopped, or pending -> skipped
+/// or failed, and what goes with it (the result, the exception, the reason) is there before the last change
+/// is seen, and stays. Thread safety: everything from any thread, but for the calls that belong to the pool
+/// (see `Task`). Lifetime: counted; one reference is the pool's, the others are the handles'.
 class TaskSlot : public Task {
  public:
   explicit TaskSlot(Node& group) noexcept;
@@ -116,10 +120,8 @@ class TaskSlot : public Task {
   bool belongs_to(const Node* group) const noexcept { return group_ == group; }
   /// Waits, and throws unless the task succeeded.
   void wait_for_success();
-  /// Of a skipped task; else null.
-  const SharedReason* reason() const noexcept {
-    return status() == TaskStatus::skipped ? ending_.reason.get() : nullptr;
-  }
+  /// Of a stopped or skipped task; else null. It lives as long as the slot.
+  const Reason* reason() const noexcept;
   /// Of a failed task; else null.
   std::exception_ptr exception() const noexcept {
     return status() == TaskStatus::failed ? ending_.exception : nullptr;
@@ -145,6 +147,7 @@ class TaskSlot : public Task {
   void begin() noexcept { status_.store(TaskStatus::running, std::memory_order_relaxed); }
   TaskStatus end_with_result() noexcept { return publish(TaskStatus::succeeded); }
   TaskStatus end_failed(std::exception_ptr exception) noexcept;
+  TaskStatus end_stopped(std::exception_ptr exception) noexcept;
   TaskStatus end_skipped(ReasonPointer reason) noexcept;
 
   bool has(std::uint8_t flag) const noexcept { return (flags_.load(std::memory_order_acquire) & flag) != 0; }
@@ -170,7 +173,7 @@ class TaskSlot : public Task {
   union Ending {
     Ending() noexcept {}
     ~Ending() {}
-    std::exception_ptr exception;  // failed
+    std::exception_ptr exception;  // failed or stopped
     ReasonPointer reason;          // skipped
   } ending_;
 };
@@ -240,11 +243,15 @@ class CallableTask : public ResultSlot<typename C::Result> {
     } catch (...) {
       error = std::current_exception();
     }
+    std::exception_ptr stop;
+    if (error && is_stop(error, group)) stop.swap(error);
     // Before the end is published: whoever sees the task done may rely on its callable being gone.
     destroy_keeping_error(call_, error);
-    if (!error) return this->end_with_result();
-    if (stored) this->drop();
-    return this->end_failed(std::move(error));
+    if (error) {
+      if (stored) this->drop();
+      return this->end_failed(std::move(error));
+    }
+    return stop ? this->end_stopped(std::move(stop)) : this->end_with_result();
   }
 
   TaskStatus skip(const ReasonPointer& reason) noexcept final {
@@ -304,6 +311,7 @@ class PostedTask final : public Task {
     } catch (...) {
       error = std::current_exception();
     }
+    if (error && is_stop(error, group)) return end(TaskStatus::stopped, nullptr);
     return end(TaskStatus::succeeded, std::move(error));
   }
   TaskStatus skip(const ReasonPointer&) noexcept override { return end(TaskStatus::skipped, nullptr); }

@@ -11,16 +11,17 @@
 namespace tg {
 
 /// The counts of one group, all taken at one moment: each task that was ever added is in exactly one of the
-/// first five.
+/// first six.
 struct GroupStatistics {
   std::size_t pending = 0;
   std::size_t running = 0;
   std::uint64_t succeeded = 0;
   std::uint64_t failed = 0;
-  std::uint64_t skipped = 0;
-  std::size_t threads = 0;  ///< that serve the group now
+  std::uint64_t stopped = 0;  ///< left early because of a stop
+  std::uint64_t skipped = 0;  ///< never ran because of a stop
+  std::size_t threads = 0;    ///< that serve the group now
 
-  std::uint64_t done() const noexcept { return succeeded + failed + skipped; }
+  std::uint64_t done() const noexcept { return succeeded + failed + stopped + skipped; }
   std::uint64_t total() const noexcept { return pending + running + done(); }
   bool idle() const noexcept { return pending == 0 && running == 0; }
 };
