@@ -3,14 +3,8 @@
 #include <stdexcept>
 
 #include <threadgroup/result/function.hpp>
-#include <threadgroup/tree/node.hpp>
 
 namespace tg::detail {
-
-std::stop_token token_of_caller() {
-  const TaskContext* const task = TaskContext::current();
-  return task != nullptr ? task->node->stop_token() : std::stop_token();
-}
 
 FunctionCell::FunctionCell(std::string name, std::shared_ptr<const FunctionCall> call)
     : name_(std::move(name)), call_(std::move(call)) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A node's birth and death.
+#include <threadgroup/event/caller.hpp>
 #include <threadgroup/tree/forest.hpp>
 #include <threadgroup/tree/node.hpp>
 
@@ -20,6 +21,14 @@ const char* to_string(NodeKind kind) noexcept {
 }
 
 namespace detail {
+
+namespace {
+std::stop_token token_of_calling_task() {
+  const TaskContext* const task = TaskContext::current();
+  return task != nullptr ? task->node->stop_token() : std::stop_token();
+}
+[[gnu::constructor]] void at_load() noexcept { token_of_caller_in_tree = &token_of_calling_task; }
+}  // namespace
 
 Node::Node(std::string&& name, NodeKind kind) : kind_(kind), name_(std::move(name)) {}
 

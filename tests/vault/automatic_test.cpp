@@ -5,6 +5,8 @@
 #include <atomic>
 #include <latch>
 #include <memory>
+#include <semaphore>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -54,6 +56,43 @@ TEST(Automatic, without_inputs_it_is_a_source_and_runs_when_declared) {
   vault.automatic(group, tg::inputs(), tg::outputs(a), [] { return 9; });
   EXPECT_TRUE(group.join());
   EXPECT_EQ(vault.get(a), 9);
+}
+
+TEST(Automatic, either_list_of_keys_may_be_left_out) {
+  tg::Vault vault("v", kKeys);
+  tg::ThreadGroup group("g");
+  std::atomic<int> seen{0};
+  vault.automatic(group, tg::inputs(a), [&](int i) { seen += i; }, {.clean_outputs = true});
+  vault.automatic(
+      group, "sink", tg::inputs(a), [&](int i) { seen += i; }, [](int i) { return i > 5; });
+  vault.automatic(group, tg::outputs(a), [] { return 9; });
+  vault.automatic(
+      group, "source", tg::outputs(b), [] { return 10; }, tg::BindOptions{.clean_outputs = true});
+  EXPECT_TRUE(group.join());
+  EXPECT_EQ(seen, 18);
+  EXPECT_EQ(vault.get(b), 10);
+}
+
+TEST(Automatic, a_function_that_wants_a_token_first_gets_the_one_of_its_group) {
+  tg::Vault vault("v", kKeys);
+  tg::ThreadGroup group("g");
+  std::binary_semaphore running(0);
+  vault.automatic(
+      group, tg::inputs(a), tg::outputs(b),
+      [&](std::stop_token token, int i) {
+        EXPECT_FALSE(token.stop_requested());
+        std::binary_semaphore told(0);
+        const std::stop_callback tell(token, [&] { told.release(); });
+        running.release();
+        told.acquire();
+        return token.stop_requested() ? i : -1;
+      },
+      [](std::stop_token token, int) { return !token.stop_requested(); });
+  vault.insert(a, 5);
+  running.acquire();
+  group.set_event();
+  EXPECT_TRUE(group.join());
+  EXPECT_EQ(vault.get(b), 5);
 }
 
 TEST(Automatic, inputs_that_come_in_one_step_make_one_run) {

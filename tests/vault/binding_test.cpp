@@ -3,6 +3,8 @@
 #include "support.hpp"
 
 #include <memory>
+#include <semaphore>
+#include <stop_token>
 
 #include <threadgroup/group/thread_group.hpp>
 #include <threadgroup/vault/vault.hpp>
@@ -32,6 +34,67 @@ TEST(Bind, runs_in_a_group_as_any_callable) {
   auto handle = group.add_task(vault.bind(tg::inputs(b), tg::outputs(a), length));
   EXPECT_EQ(handle.get(), 4);
   EXPECT_EQ(vault.get(a), 4);
+}
+
+TEST(Bind, either_list_of_keys_may_be_left_out) {
+  tg::Vault vault("v", {a, b, c});
+  vault.bind(tg::outputs(a), [] { return 4; })();
+  EXPECT_EQ(vault.bind(tg::inputs(a), [](int i) { return i + 1; })(), 5);
+  const auto sink = vault.bind("sink", tg::inputs(a), [](int) {});
+  EXPECT_EQ(sink.name(), "sink");
+  sink();
+  EXPECT_EQ(vault.get(a), 4);
+  const auto source = vault.bind("source", tg::outputs(a, b), [] { return std::tuple(7, "seven"); },
+                                 {.permit_modification = true});
+  EXPECT_EQ(source.name(), "source");
+  source();
+  EXPECT_EQ(vault.get_all(a, b), (std::tuple<int, std::string>(7, "seven")));
+}
+
+TEST(Bind, a_function_that_wants_a_token_first_gets_the_one_of_its_group) {
+  tg::Vault vault("v", {a, b, c});
+  vault.insert(b, "four");
+  tg::ThreadGroup group("g");
+  std::binary_semaphore running(0);
+  const auto handle = group.add_task(
+      vault.bind(tg::inputs(b), tg::outputs(a), [&](std::stop_token token, const std::string& text) {
+        EXPECT_TRUE(token.stop_possible());
+        EXPECT_FALSE(token.stop_requested());
+        std::binary_semaphore told(0);
+        const std::stop_callback tell(token, [&] { told.release(); });
+        running.release();
+        told.acquire();
+        EXPECT_TRUE(token.stop_requested());
+        return length(text);
+      }));
+  running.acquire();
+  group.set_event();
+  EXPECT_EQ(handle.get(), 4);
+}
+
+TEST(Bind, a_function_that_wants_a_token_gets_one_that_is_never_stopped_outside_a_task) {
+  tg::Vault vault("v", {a, b, c});
+  const auto source = vault.bind(tg::outputs(a), [](const std::stop_token& token) {
+    EXPECT_FALSE(token.stop_possible());
+    return 1;
+  });
+  EXPECT_EQ(source(), 1);
+  const auto generic = vault.bind(tg::inputs(a), [](std::stop_token token, const auto& i) {
+    static_assert(std::is_same_v<decltype(i), const int&>);
+    return token.stop_possible() ? 0 : i;
+  });
+  EXPECT_EQ(generic(), 1);
+  const auto none = vault.bind(
+      tg::inputs(b), [](std::stop_token, std::optional<std::string> text) { return !text.has_value(); });
+  EXPECT_TRUE(none());
+}
+
+TEST(Bind, a_bound_function_called_inside_a_task_gets_the_token_of_the_tasks_group) {
+  tg::Vault vault("v", {a, b, c});
+  tg::ThreadGroup group("g");
+  const auto bound =
+      vault.bind(tg::outputs(a), [](std::stop_token token) { return token.stop_possible() ? 1 : 0; });
+  EXPECT_EQ(group.add_task([&] { return bound(); }).get(), 1);
 }
 
 TEST(Bind, a_tuple_is_stored_in_one_step) {

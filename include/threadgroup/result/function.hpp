@@ -12,15 +12,13 @@
 #include <utility>
 
 #include <threadgroup/base/mutex.hpp>
+#include <threadgroup/event/caller.hpp>
 #include <threadgroup/result/argument_types.hpp>
 #include <threadgroup/result/arguments.hpp>
 #include <threadgroup/result/value.hpp>
 
 namespace tg {
 namespace detail {
-
-/// The token of the group whose task calls; outside a task one that never stops.
-std::stop_token token_of_caller();
 
 /// A function and its arguments, neither of which changes any more.
 class FunctionCall {

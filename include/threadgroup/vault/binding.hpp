@@ -8,12 +8,15 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include <threadgroup/base/signature.hpp>
+#include <threadgroup/event/caller.hpp>
 #include <threadgroup/vault/core.hpp>
 #include <threadgroup/vault/key.hpp>
 
@@ -41,6 +44,11 @@ Outputs<T...> outputs(const Key<T>&... key) {
 
 namespace detail {
 
+template <class T>
+inline constexpr bool kIsOutputs = false;
+template <class... T>
+inline constexpr bool kIsOutputs<Outputs<T...>> = true;
+
 // --- May a V be stored under a Key<T>?
 
 template <class V, class T>
@@ -56,57 +64,6 @@ template <class T>
 inline constexpr bool kIsOptional = false;
 template <class T>
 inline constexpr bool kIsOptional<std::optional<T>> = true;
-
-// --- The parameters of a callable, where it has one signature.
-
-template <class... P>
-struct Parameters {
-  static constexpr bool kKnown = true;
-  static constexpr std::size_t kCount = sizeof...(P);
-  template <std::size_t I>
-  using At = std::tuple_element_t<I, std::tuple<P...>>;
-};
-struct UnknownParameters {
-  static constexpr bool kKnown = false;
-};
-
-template <class F>
-struct SignatureOf;
-#define TG_SIGNATURE(qualifiers)                  \
-  template <class C, class R, class... P>         \
-  struct SignatureOf<R (C::*)(P...) qualifiers> { \
-    using type = Parameters<P...>;                \
-  };
-TG_SIGNATURE()
-TG_SIGNATURE(const)
-TG_SIGNATURE(&)
-TG_SIGNATURE(const&)
-TG_SIGNATURE(noexcept)
-TG_SIGNATURE(const noexcept)
-TG_SIGNATURE(&noexcept)
-TG_SIGNATURE(const& noexcept)
-#undef TG_SIGNATURE
-template <class R, class... P>
-struct SignatureOf<R (*)(P...)> {
-  using type = Parameters<P...>;
-};
-template <class R, class... P>
-struct SignatureOf<R (*)(P...) noexcept> {
-  using type = Parameters<P...>;
-};
-
-template <class F>
-auto parameters_of() {
-  if constexpr (requires { typename SignatureOf<F>::type; }) {
-    return typename SignatureOf<F>::type();
-  } else if constexpr (requires { typename SignatureOf<decltype(&F::operator())>::type; }) {
-    return typename SignatureOf<decltype(&F::operator())>::type();
-  } else {
-    return UnknownParameters();  // overloaded or generic: it gets `const T&` for each input
-  }
-}
-template <class F>
-using ParametersOf = decltype(parameters_of<F>());
 
 // --- One input and its parameter.
 
@@ -141,15 +98,28 @@ struct CheckParameter {
   static constexpr bool kGood = !kMutable && kRight;
 };
 
-template <class F, class Sequence, class... T>
+/// Whether a function of so many inputs wants a `std::stop_token` before them.
+template <class F, class... T>
+constexpr bool takes_token() {
+  using P = ParametersOf<F>;
+  if constexpr (!P::kKnown) {
+    return !std::is_invocable_v<F&, const T&...> && std::is_invocable_v<F&, std::stop_token, const T&...>;
+  } else if constexpr (P::kCount == sizeof...(T) + 1) {
+    return std::is_same_v<std::remove_cvref_t<typename P::template At<0>>, std::stop_token>;
+  } else {
+    return false;
+  }
+}
+
+template <class F, std::size_t kFirst, class Sequence, class... T>
 struct CheckAll;
-template <class F, std::size_t... I, class... T>
-struct CheckAll<F, std::index_sequence<I...>, T...> {
+template <class F, std::size_t kFirst, std::size_t... I, class... T>
+struct CheckAll<F, kFirst, std::index_sequence<I...>, T...> {
   static constexpr bool kGood =
-      (CheckParameter<I, T, typename ParametersOf<F>::template At<I>>::kGood && ...);
+      (CheckParameter<I, T, typename ParametersOf<F>::template At<kFirst + I>>::kGood && ...);
 };
 
-/// What `f` is passed for input I.
+/// What `f` is passed for its parameter I.
 template <class F, std::size_t I, class T>
 constexpr Passing passing_for() {
   if constexpr (ParametersOf<F>::kKnown) {
@@ -172,29 +142,36 @@ decltype(auto) argument(const ValueRef& value) {
 
 template <class F, class... T>
 struct CallTraits {
+  static constexpr bool kTakesToken = takes_token<F, T...>();
+  static constexpr std::size_t kFirst = kTakesToken ? 1 : 0;  // the parameter for the first input
+
   static constexpr bool check() {
     using P = ParametersOf<F>;
     if constexpr (P::kKnown) {
-      static_assert(P::kCount == sizeof...(T),
+      static_assert(P::kCount == kFirst + sizeof...(T),
                     "threadgroup vault: the function must have exactly one parameter for each key in "
-                    "tg::inputs(...), in the same order");
-      if constexpr (P::kCount == sizeof...(T)) {
-        return CheckAll<F, std::index_sequence_for<T...>, T...>::kGood;
+                    "tg::inputs(...), in the same order (and may have a `std::stop_token` before them)");
+      if constexpr (P::kCount == kFirst + sizeof...(T)) {
+        return CheckAll<F, kFirst, std::index_sequence_for<T...>, T...>::kGood;
       } else {
         return false;
       }
     } else {
-      static_assert(std::is_invocable_v<F&, const T&...>,
+      static_assert(kTakesToken || std::is_invocable_v<F&, const T&...>,
                     "threadgroup vault: the function cannot be called with one `const T&` for each key in "
                     "tg::inputs(...)");
-      return std::is_invocable_v<F&, const T&...>;
+      return kTakesToken || std::is_invocable_v<F&, const T&...>;
     }
   }
   static constexpr bool kGood = check();
 
   template <std::size_t... I>
   static decltype(auto) call(F& f, const std::vector<ValueRef>& values, std::index_sequence<I...>) {
-    return std::invoke(f, argument<T, passing_for<F, I, T>()>(values[I])...);
+    if constexpr (kTakesToken) {
+      return std::invoke(f, token_of_caller(), argument<T, passing_for<F, kFirst + I, T>()>(values[I])...);
+    } else {
+      return std::invoke(f, argument<T, passing_for<F, I, T>()>(values[I])...);
+    }
   }
   static decltype(auto) call(F& f, const std::vector<ValueRef>& values) {
     return call(f, values, std::index_sequence_for<T...>());
@@ -202,7 +179,7 @@ struct CallTraits {
   /// Which inputs must be there.
   static std::vector<bool> required() {
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
-      return std::vector<bool>{(passing_for<F, I, T>() != Passing::optional)...};
+      return std::vector<bool>{(passing_for<F, kFirst + I, T>() != Passing::optional)...};
     }
     (std::index_sequence_for<T...>());
   }

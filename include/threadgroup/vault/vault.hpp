@@ -191,25 +191,44 @@ class Vault {
   /// A callable without parameters: it takes the inputs from the vault at one moment, calls `f`, and stores
   /// what `f` returns in one step. It can be called plainly, added to a group or registered.
   ///
-  /// For a `Key<T>`, a parameter is `const T&`, `T`, `std::shared_ptr<const T>`, or `std::optional<T>`: then
-  /// the input may be missing. With one output `f` returns its value, with several a tuple; any of them may
-  /// be a `std::optional` that is empty: then that output stays as it is. The callable returns what `f`
-  /// returned. Throws `DeclarationError` if a key is both input and output without `output_replaces_input`.
+  /// Either list may be left out. For a `Key<T>`, a parameter is `const T&`, `T`, `std::shared_ptr<const T>`,
+  /// or `std::optional<T>`: then the input may be missing. If `f` takes a `std::stop_token` before its
+  /// inputs, it gets the one of the group whose task calls; outside a task, one that is never stopped. With
+  /// one output `f` returns its value, with several a tuple; any of them may be a `std::optional` that is
+  /// empty: then that output stays as it is. The callable returns what `f` returned. Throws
+  /// `DeclarationError` if a key is both input and output without `output_replaces_input`.
   template <class... In, class... Out, class F>
   auto bind(Inputs<In...> in, Outputs<Out...> out, F f, BindOptions options = {}) {
     return detail::make_bound(core_, std::move(in), std::move(out), std::move(f), std::move(options));
+  }
+  template <class... In, class F>
+  requires(!detail::kIsOutputs<F>) auto bind(Inputs<In...> in, F f, BindOptions options = {}) {
+    return bind(std::move(in), Outputs<>(), std::move(f), std::move(options));
+  }
+  template <class... Out, class F>
+  auto bind(Outputs<Out...> out, F f, BindOptions options = {}) {
+    return bind(Inputs<>(), std::move(out), std::move(f), std::move(options));
   }
   template <class... In, class... Out, class F>
   auto bind(std::string function_name, Inputs<In...> in, Outputs<Out...> out, F f, BindOptions options = {}) {
     options.name = std::move(function_name);
     return bind(std::move(in), std::move(out), std::move(f), std::move(options));
   }
+  template <class... In, class F>
+  requires(!detail::kIsOutputs<F>) auto bind(std::string function_name, Inputs<In...> in, F f,
+                                             BindOptions options = {}) {
+    return bind(std::move(function_name), std::move(in), Outputs<>(), std::move(f), std::move(options));
+  }
+  template <class... Out, class F>
+  auto bind(std::string function_name, Outputs<Out...> out, F f, BindOptions options = {}) {
+    return bind(std::move(function_name), Inputs<>(), std::move(out), std::move(f), std::move(options));
+  }
 
-  /// Runs `f` in the group by itself, exactly once for each complete set of inputs: when the last required
-  /// one is inserted, or now if all are there; again when one is modified. Runs of one automatic follow each
-  /// other. If the outputs are all there when the first set is complete, that set counts as done: after a
-  /// crash, only what is missing runs again. With a condition (over the same inputs), `f` runs only if it is
-  /// true.
+  /// Runs `f`, as `bind` takes it, in the group by itself, exactly once for each complete set of inputs: when
+  /// the last required one is inserted, or now if all are there; again when one is modified. Runs of one
+  /// automatic follow each other. If the outputs are all there when the first set is complete, that set
+  /// counts as done: after a crash, only what is missing runs again. With a condition (over the same inputs),
+  /// `f` runs only if it is true.
   ///
   /// A failure is the failure of a task of the group, and leaves the outputs absent.
   /// Throws `DeclarationError`, which names the path, for a cycle and for a second producer of a key.
@@ -225,6 +244,33 @@ class Vault {
     static_assert(detail::CallTraits<Condition, In...>::kGood);
     return declare(group, std::move(in), std::move(out), std::move(f), std::move(condition),
                    std::move(options));
+  }
+  template <class Group, class... In, class F>
+  requires(!detail::kIsOutputs<F>) Automatic
+      automatic(Group& group, Inputs<In...> in, F f, BindOptions options = {}) {
+    return automatic(group, std::move(in), Outputs<>(), std::move(f), std::move(options));
+  }
+  template <class Group, class... In, class F, class Condition>
+  requires(!detail::kIsOutputs<F> && !std::same_as<std::remove_cvref_t<Condition>, BindOptions>) Automatic
+      automatic(Group& group, Inputs<In...> in, F f, Condition condition, BindOptions options = {}) {
+    return automatic(group, std::move(in), Outputs<>(), std::move(f), std::move(condition),
+                     std::move(options));
+  }
+  /// A source: it has no inputs to wait for, and runs once, now.
+  template <class Group, class... Out, class F>
+  Automatic automatic(Group& group, Outputs<Out...> out, F f, BindOptions options = {}) {
+    return automatic(group, Inputs<>(), std::move(out), std::move(f), std::move(options));
+  }
+  template <class Group, class... In, class F, class... More>
+  requires(!detail::kIsOutputs<F>) Automatic
+      automatic(Group& group, std::string function_name, Inputs<In...> in, F f, More... more) {
+    return automatic(group, std::move(function_name), std::move(in), Outputs<>(), std::move(f),
+                     std::move(more)...);
+  }
+  template <class Group, class... Out, class F, class... More>
+  Automatic automatic(Group& group, std::string function_name, Outputs<Out...> out, F f, More... more) {
+    return automatic(group, std::move(function_name), Inputs<>(), std::move(out), std::move(f),
+                     std::move(more)...);
   }
   template <class Group, class... In, class... Out, class F, class... More>
   Automatic automatic(Group& group, std::string function_name, Inputs<In...> in, Outputs<Out...> out, F f,
