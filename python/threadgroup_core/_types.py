@@ -106,6 +106,7 @@ class GroupStatistics(NamedTuple):
     stopped: int
     skipped: int
     threads: int
+    threads_wanted: int
 
     @property
     def done(self) -> int:

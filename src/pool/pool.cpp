@@ -18,13 +18,17 @@ namespace {
 // Threads that one worker makes before it runs its task. A thread that makes any keeps some 650 bytes for it
 // (glibc's allocator does), and with four only a quarter of them do; more would hold up the task for little.
 constexpr int kMadeByOne = 4;
+
+// The system's refusal to make threads is reported once in this time, for the whole process.
+constexpr Duration kBetweenReports = Duration::from_nanos(60'000'000'000);
 }  // namespace
 
 Pool::Pool(Node& node, std::size_t bound, OnFailure on_failure) noexcept
     : node_(node), bound_(bound), on_failure_(on_failure) {}
 
 Pool::~Pool() {
-  while (Task* task = failures_.pop()) task->release();  // nobody else touches it any more
+  TaskList left = failures_.take_all();  // the last owner is the only one: no lock
+  while (Task* task = left.pop()) task->release();
 }
 
 // --- Adding ---
@@ -133,9 +137,9 @@ void Pool::start_workers() noexcept {
   }
 }
 
-// Brings the worker that was reserved. If none can be had and nobody is left who could ever serve the queue,
-// the tasks in it fail, so that nobody waits for them in vain; but the one of the number `own` is taken back,
-// and the answer is `failed_for_own`.
+// Brings the worker that was reserved. If no thread can be had, the reservation stays and waits for one.
+// Only if there is no other worker either, the tasks in the queue fail, so that a join does not wait for them
+// needlessly; but the one of the number `own` is taken back, and the answer is `failed_for_own`.
 Pool::Started Pool::start_worker_for(std::uint64_t own, std::exception_ptr& error) noexcept {
   node_.add_reference();  // P4
   try {
@@ -144,16 +148,27 @@ Pool::Started Pool::start_worker_for(std::uint64_t own, std::exception_ptr& erro
   } catch (...) {
     error = std::current_exception();
   }
+  return wait_for_thread_or_give_up(own, error);
+}
+
+Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own, const std::exception_ptr& error) noexcept {
+  bool waits = false;
   bool taken_back = false;
   bool idle_now = false;
   TaskList lost;
   {
     MutexLock lock(mutex_);
-    --starting_;
-    --workers_;
-    // P5: the next adder tries again. It comes before the lists are taken: who adds after that sees it.
-    call_worker_.store(true, std::memory_order_relaxed);
-    if (workers_ == lent_) {
+    const std::uint32_t others = workers_ - 1;  // also those that lent their places: they come back
+    if (others > 0 && !has_request_) {
+      waits = has_request_ = true;
+      runtime::ThreadCache::instance().start_when_possible(request_);
+    } else {
+      --starting_;
+      --workers_;
+    }
+    if (others == 0) {
+      // P5: the next adder tries again. It comes before the lists are taken: who adds after that sees it.
+      call_worker_.store(true, std::memory_order_relaxed);
       lost = take_all_locked();
       taken_back = own != 0 && lost.remove(own);
       if (taken_back) {
@@ -161,21 +176,53 @@ Pool::Started Pool::start_worker_for(std::uint64_t own, std::exception_ptr& erro
         ++changes_;
         idle_now = lost.empty() && idle_locked();
       }
-    } else {
-      queue_ = take_all_locked();  // where whoever begins a task or lends its place sees it, and tries again
     }
+  }
+  if (waits) {  // with the reference that was taken for it
+    runtime::ThreadCache::instance().ask_again();
+    report_shortage(error);
+    return Started::waits;
   }
   place_waiters_.release_all();            // the reserved place is free again
   if (taken_back) wake_waiters(idle_now);  // a join may have seen the task that now never was
   if (!lost.empty()) end_unrun(lost, {}, error);
   node_.release();
-  return taken_back ? Started::failed_for_own : Started::failed;
+  return taken_back ? Started::failed_for_own : Started::waits;
+}
+
+// The worker that waits for a thread is not needed any more: its place is wanted, or there is no work left.
+// The caller holds a reference to the node, so that the one for that worker is not the last.
+void Pool::withdraw_request_locked() noexcept {
+  if (!has_request_ || !runtime::ThreadCache::instance().withdraw(request_)) return;
+  has_request_ = false;
+  --starting_;
+  --workers_;
+  node_.release();
+}
+
+// Says on stderr that a group waits for threads, unless that is over, or was said within the last minute.
+void Pool::report_shortage(const std::exception_ptr& error) noexcept try {
+  if (!runtime::ThreadCache::instance().waits(request_)) return;
+  static constinit std::atomic<std::int64_t> next_report{0};  // atomic: the first to come reports
+  const TimePoint now = runtime::now();
+  std::int64_t at = next_report.load(std::memory_order_relaxed);
+  if (now.nanos() < at ||
+      !next_report.compare_exchange_strong(at, (now + kBetweenReports).nanos(), std::memory_order_relaxed))
+    return;
+  const GroupStatistics counts = statistics();
+  std::fprintf(
+      stderr,
+      "threadgroup: group '%s' wants %zu threads and has %zu; it goes on with these and keeps asking "
+      "for more: %s\n",
+      node_.name().c_str(), counts.threads_wanted, counts.threads, describe_exception(error).c_str());
+} catch (const std::exception&) {
+  // No memory for the text. The statistics still tell.
 }
 
 // --- Ending ---
 
-// Counts the task as done. A failed one joins the failures; those at their head that somebody took through a
-// handle go to `stale`, to be released outside the lock.
+// Counts the task as done. A failed one joins the failures; some of those that a handle has delivered go to
+// `stale`, to be released outside the lock.
 void Pool::count_done_locked(Task& task, TaskStatus status, TaskList& stale) noexcept {
   ++changes_;
   switch (status) {
@@ -192,8 +239,7 @@ void Pool::count_done_locked(Task& task, TaskStatus status, TaskList& stale) noe
       break;
   }
   ++failed_;
-  while (!failures_.empty() && failures_.front()->failure_is_claimed()) stale.push(*failures_.pop());
-  failures_.push(task);
+  failures_.push(task, stale);
 }
 
 // Ends tasks (at least one) that are counted as pending and in no queue: they fail with the
@@ -279,7 +325,8 @@ bool Pool::idle() const {
 GroupStatistics Pool::count_locked() const noexcept TG_NO_THREAD_SAFETY_ANALYSIS {
   for (LocalQueue* local = first_local_; local != nullptr; local = local->next) local->mutex().lock();
   add_mutex_.lock();
-  GroupStatistics sum{added_ - begun_, running_, succeeded_, failed_, stopped_, skipped_, workers_};
+  GroupStatistics sum{
+      added_ - begun_, running_, succeeded_, failed_, stopped_, skipped_, workers_ - (has_request_ ? 1 : 0)};
   add_mutex_.unlock();
   for (LocalQueue* local = first_local_; local != nullptr; local = local->next) {
     const LocalQueue::Counts& counts = local->counts_held();
@@ -288,6 +335,9 @@ GroupStatistics Pool::count_locked() const noexcept TG_NO_THREAD_SAFETY_ANALYSIS
     sum.succeeded += counts.succeeded;
     local->mutex().unlock();
   }
+  // A worker that waits for a thread is one of those that the pool would have for what is pending.
+  sum.threads_wanted = sum.threads;
+  if (has_request_) sum.threads_wanted += std::min<std::size_t>(sum.pending, bound_ - (workers_ - lent_) + 1);
   return sum;
 }
 
@@ -375,8 +425,7 @@ std::vector<Failure> Pool::take_failures() {
   } catch (...) {
     // No memory. What is left stays for the next one who asks; what was taken must reach this one.
     MutexLock lock(mutex_);
-    left.append(failures_.take_all());
-    failures_ = left;
+    failures_.put_back(left);
     if (taken.empty()) throw;
   }
   return taken;

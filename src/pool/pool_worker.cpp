@@ -3,6 +3,7 @@
 // in pool.hpp.
 #include "pool/pool_worker.hpp"
 
+#include <exception>
 #include <utility>
 
 #include <threadgroup/base/spin.hpp>
@@ -13,10 +14,6 @@
 namespace tg::detail {
 
 namespace {
-// How many tasks may stand on one stack, each waiting for the next. Beyond it they get threads of their own:
-// a stack is smaller than the number of threads that a system can have.
-constexpr std::size_t kDeepest = 64;
-
 // A worker serves its local queue for so many tasks, or until the coarse clock goes on, which it does every
 // few milliseconds; then it looks for others that wait.
 constexpr int kLocalTurn = 64;
@@ -50,6 +47,15 @@ std::uint64_t bit_of(const Node& node) noexcept { return std::uint64_t{1} << (no
 // --- The worker ---
 
 void Pool::worker_main(void* pool) noexcept { static_cast<Pool*>(pool)->work(); }
+
+void Pool::late_worker_main(void* raw) noexcept {
+  auto* const pool = static_cast<Pool*>(raw);
+  {
+    MutexLock lock(pool->mutex_);
+    pool->has_request_ = false;
+  }
+  pool->work();
+}
 
 void Pool::enter_locked(Worker& worker) noexcept { put_first(first_worker_, worker); }
 void Pool::leave_locked(Worker& worker) noexcept { take_out(first_worker_, worker); }
@@ -147,7 +153,11 @@ void Pool::work() noexcept {
       const bool start_next = reserve_worker_locked();  // P3
       lock.unlock();
 
-      if (start_next) start_workers();
+      if (start_next) {
+        start_workers();
+      } else if (runtime::ThreadCache::is_short_of_threads()) {
+        runtime::ThreadCache::instance().ask_again();
+      }
       while (Task* old = stale.pop()) old->release();
       context.task = task;
       const TaskStatus status = run(*task, self, mutex_);
@@ -200,6 +210,8 @@ void Pool::work() noexcept {
   --workers_;
   leave_locked(self);
   close_locked(local);
+  // Left to itself, a worker that waits for a thread may come long after the work is done.
+  if (has_request_ && !is_work_left_locked()) withdraw_request_locked();
   const bool idle_now = idle_locked();
   const bool hand_over = reclaiming_.load(std::memory_order_relaxed) > 0;
   lock.unlock();
@@ -286,7 +298,9 @@ bool Pool::run_now(Task& wanted) noexcept {
   runtime::Flow& flow = runtime::Flow::current();
   TaskContext* const outer = TaskContext::current();
   // A task that waits inside a predicate has lent its place already; what ran here would have none.
-  if (outer->place_is_lent || outer->depth() >= kDeepest || node_.event().is_set()) return false;
+  if (outer->place_is_lent || node_.event().is_set() || !flow.half_of_stack_is_free()) return false;
+  // Called in a handler or a destructor: the wanted task would see an exception that is none of its business.
+  if (std::uncaught_exceptions() > 0 || std::current_exception() != nullptr) return false;
   LocalQueue& local = *outer->local;
   const bool has_local = local.use == LocalQueue::Use::open;
   Worker self;
@@ -344,6 +358,7 @@ void Pool::lend_place() noexcept {
 void Pool::reclaim_place() noexcept {
   {
     MutexLock lock(mutex_);
+    if (!has_free_place_locked()) withdraw_request_locked();  // a worker without a thread uses no place
     if (node_.event().is_set() || has_free_place_locked()) {
       --lent_;
       return;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <cstring>
 #include <new>
 
@@ -18,6 +19,7 @@
 #include <threadgroup/runtime/fork.hpp>
 
 #include "runtime/futex.hpp"
+#include "runtime/sleep.hpp"
 
 namespace tg::runtime {
 
@@ -32,6 +34,24 @@ constexpr Duration kBetweenLooks = Duration::from_nanos(300);
 int processors() noexcept {
   cpu_set_t set;
   return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+// The part of the calling thread's stack in which at least half of it is free. For the main thread that
+// follows the limit of the process.
+struct StackRange {
+  std::uintptr_t low = 0;
+  std::uintptr_t high = 0;
+};
+StackRange find_roomy_part_of_stack() noexcept {
+  pthread_attr_t attributes;
+  if (::pthread_getattr_np(::pthread_self(), &attributes) != 0) return {1, 1};  // none, and not asked again
+  void* low = nullptr;
+  std::size_t bytes = 0;
+  const bool known = ::pthread_attr_getstack(&attributes, &low, &bytes) == 0;
+  ::pthread_attr_destroy(&attributes);
+  if (!known) return {1, 1};
+  const auto address = reinterpret_cast<std::uintptr_t>(low);
+  return {address + bytes / 2, address + bytes};
 }
 
 bool on_main_thread() noexcept { return ::getpid() == static_cast<pid_t>(::syscall(SYS_gettid)); }
@@ -56,7 +76,20 @@ class FlowPool {
         return flow;
       }
     }
-    return new Flow;
+    Flow* const flow = new Flow;
+    tg::detail::MutexLock lock(mutex_);
+    flow->next_ = all_;
+    all_ = flow;
+    return flow;
+  }
+
+  void wake_some(int most) noexcept {
+    tg::detail::MutexLock lock(mutex_);
+    for (Flow* flow = all_; flow != nullptr && most > 0; flow = flow->next_) {
+      if (flow->state_.load(std::memory_order_relaxed) != Flow::kParked) continue;
+      flow->unpark();
+      --most;
+    }
   }
 
   void give_back(Flow* flow) noexcept {
@@ -88,6 +121,7 @@ class FlowPool {
   static void set_current(Flow* flow) noexcept { Flow::current_ = flow; }
   static void look_at_thread(Flow& flow) noexcept {
     flow.is_main_ = on_main_thread();
+    flow.roomy_low_ = flow.roomy_high_ = 0;
     if (::pthread_getname_np(::pthread_self(), flow.os_name_, sizeof flow.os_name_) != 0)
       flow.os_name_[0] = '\0';
   }
@@ -135,6 +169,7 @@ class FlowPool {
 
   tg::detail::Mutex mutex_;
   Flow* free_ TG_GUARDED_BY(mutex_) = nullptr;
+  Flow* all_ TG_GUARDED_BY(mutex_) = nullptr;
 };
 
 constinit thread_local Flow* Flow::current_ = nullptr;
@@ -162,7 +197,7 @@ bool Flow::park(TimePoint deadline) noexcept {
   std::uint32_t expected = kNoPermit;
   if (state_.compare_exchange_strong(expected, kParked, std::memory_order_acquire,
                                      std::memory_order_acquire)) {
-    futex_wait(state_, kParked, deadline);
+    sleep_on(state_, kParked, deadline);
   }
   // Either a permit was there, or one came, or time is up or we woke for nothing: in each case we go on, and
   // a permit, if there is one, is used up.
@@ -182,6 +217,18 @@ void Flow::spin_or_park_until(TimePoint deadline) noexcept {
   last_wait_was_short_ =
       has_come && !in_vain && pool.most_spinners() > 0 && now() < begin + kShortWait + kShortWait;
 }
+
+bool Flow::half_of_stack_is_free() noexcept {
+  if (roomy_high_ == 0) {
+    const StackRange roomy = find_roomy_part_of_stack();
+    roomy_low_ = roomy.low;
+    roomy_high_ = roomy.high;
+  }
+  const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+  return here >= roomy_low_ && here < roomy_high_;
+}
+
+void Flow::wake_some(int most) noexcept { FlowPool::instance().wake_some(most); }
 
 void Flow::unpark() noexcept {
   if (state_.exchange(kPermit, std::memory_order_release) == kParked) futex_wake(state_, 1);

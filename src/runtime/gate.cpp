@@ -3,6 +3,7 @@
 #include <threadgroup/runtime/gate.hpp>
 
 #include "runtime/futex.hpp"
+#include "runtime/sleep.hpp"
 
 namespace tg::runtime {
 
@@ -11,7 +12,7 @@ void Gate::approach() noexcept {
   state_.compare_exchange_strong(expected, kWaitedFor, std::memory_order_seq_cst);
 }
 
-void Gate::wait_until(TimePoint deadline) noexcept { futex_wait(state_, kWaitedFor, deadline); }
+void Gate::wait_until(TimePoint deadline) noexcept { sleep_on(state_, kWaitedFor, deadline); }
 
 void Gate::open() noexcept {
   if (state_.exchange(kOpen, std::memory_order_seq_cst) == kWaitedFor) futex_wake(state_, INT_MAX);

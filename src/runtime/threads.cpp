@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sys/prctl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <system_error>
@@ -24,9 +25,17 @@ namespace {
 constexpr Duration kKeepsNameFor = Duration::from_nanos(50'000'000);
 const std::string kIdleName = "tg-idle";
 
+// Between two attempts to make a thread that the system refused.
+constexpr Duration kFirstPause = Duration::from_nanos(1'000'000);
+constexpr Duration kLongestPause = Duration::from_nanos(1'000'000'000);
+
+// How many flows keep the time of those attempts: more than one, for each of them may be gone the next
+// moment.
+constexpr int kMostAskers = 4;
+
 struct ThreadStart {
   ThreadCache* const cache;
-  const Job job;
+  Job job;
   const std::uint32_t generation;
   // Made here, where a lack of memory can be told, and not by the thread, where nobody could hear of it.
   Flow* flow = nullptr;
@@ -38,16 +47,30 @@ struct ThreadStart {
     if (flow != nullptr) Flow::give_back(*flow);
   }
 };
+
+// Makes a detached thread. Says 0, or what the system says.
+int launch(void* (*main)(void*), void* argument) noexcept {
+  pthread_attr_t attributes;
+  int error = ::pthread_attr_init(&attributes);
+  if (error != 0) return error;
+  ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_t thread{};
+  error = ::pthread_create(&thread, &attributes, main, argument);
+  ::pthread_attr_destroy(&attributes);
+  return error;
+}
 }  // namespace
 
-// An idle thread's place in the stack; it lives on that thread's stack, and whoever takes it out under the
-// lock gives it a job (or none: then it ends) before it unparks the flow.
+// An idle thread's place in the stack; it lives on that thread's stack. The flow that takes it out under the
+// lock gives it a job (or none: then it ends) before it unparks it.
 struct ThreadCache::IdleThread {
   Flow* flow = nullptr;
   IdleThread* next = nullptr;
-  Job job;             // written under the cache's lock by whoever takes the thread out
+  Job job;             // written under the cache's lock by the flow that takes the thread out
   bool taken = false;  // likewise
 };
+
+constinit std::atomic<bool> ThreadCache::is_short_{false};
 
 ThreadCache& ThreadCache::instance() {
   static ThreadCache* const cache = new ThreadCache;
@@ -63,54 +86,159 @@ void ThreadCache::forget_threads_after_fork() {
   idle_ = nullptr;
   idle_count_ = 0;
   thread_count_ = 0;
+  first_waiting_ = last_waiting_ = nullptr;
+  is_short_ = false;
+  askers_ = 0;
+}
+
+// Gives the job to an idle thread, which the caller then unparks; null if there is none.
+ThreadCache::IdleThread* ThreadCache::take_idle_locked(Job job) {
+  IdleThread* const thread = idle_;
+  if (thread == nullptr) return nullptr;
+  idle_ = thread->next;
+  --idle_count_;
+  thread->job = job;
+  thread->taken = true;
+  return thread;
 }
 
 bool ThreadCache::start(Job job) {
   Flow* flow = nullptr;
   {
     MutexLock lock(mutex_);
-    if (idle_ != nullptr) {
-      IdleThread* thread = idle_;
-      idle_ = thread->next;
-      --idle_count_;
-      thread->job = job;
-      thread->taken = true;
-      flow = thread->flow;  // `thread` is gone as soon as the lock is free and its owner looks
+    // The `IdleThread` is gone as soon as the lock is free and its owner looks.
+    if (const IdleThread* thread = take_idle_locked(job)) flow = thread->flow;
+  }
+  if (flow != nullptr) {
+    flow->unpark();
+    return false;
+  }
+  create_thread(job);
+  if (is_short_of_threads()) {  // there is one, so there may be more
+    {
+      MutexLock lock(mutex_);
+      ask_at_ = TimePoint();
     }
+    ask_again();
   }
-  if (flow == nullptr) {
-    create_thread(job);
-    return true;
+  return true;
+}
+
+// --- Jobs that wait for a thread ---
+
+void ThreadCache::start_when_possible(WaitingJob& job) noexcept {
+  MutexLock lock(mutex_);
+  if (const IdleThread* thread = take_idle_locked(job.job_)) return thread->flow->unpark();
+  job.waits_ = true;
+  job.previous_ = last_waiting_;
+  job.next_ = nullptr;
+  (first_waiting_ != nullptr ? last_waiting_->next_ : first_waiting_) = &job;
+  last_waiting_ = &job;
+  if (first_waiting_ != &job) return;
+  is_short_.store(true, std::memory_order_relaxed);
+  ask_at_ = TimePoint();
+  pause_ = kFirstPause;
+}
+
+bool ThreadCache::withdraw(WaitingJob& job) noexcept {
+  MutexLock lock(mutex_);
+  if (!job.waits_) return false;
+  take_out_locked(job);
+  return true;
+}
+
+bool ThreadCache::waits(const WaitingJob& job) const noexcept {
+  MutexLock lock(mutex_);
+  return job.waits_;
+}
+
+void ThreadCache::take_out_locked(WaitingJob& job) noexcept {
+  (job.previous_ != nullptr ? job.previous_->next_ : first_waiting_) = job.next_;
+  (job.next_ != nullptr ? job.next_->previous_ : last_waiting_) = job.previous_;
+  job.waits_ = false;
+  if (first_waiting_ == nullptr) is_short_.store(false, std::memory_order_relaxed);
+}
+
+TimePoint ThreadCache::ask_again() noexcept {
+  const TimePoint ask_at = ask_if_it_is_time();
+  // A flow that sleeps since before the shortage knows nothing of it. Woken, it looks at what it waits for,
+  // goes to sleep again, and then does.
+  if (!ask_at.is_never() && askers_.load(std::memory_order_relaxed) == 0) Flow::wake_some(kMostAskers);
+  return ask_at;
+}
+
+TimePoint ThreadCache::ask_if_it_is_time() noexcept {
+  for (;;) {
+    {
+      MutexLock lock(mutex_);
+      if (first_waiting_ == nullptr) return TimePoint::never();
+      if (now() < ask_at_) return ask_at_;
+    }
+    // Memory is taken outside of the lock; that there is none is one more way to be short of threads.
+    std::unique_ptr<ThreadStart> start;
+    try {
+      start = std::make_unique<ThreadStart>(this, Job{});
+      start->flow = &Flow::reserve();
+    } catch (const std::bad_alloc&) {
+      start = nullptr;
+    }
+    MutexLock lock(mutex_);
+    if (first_waiting_ == nullptr) return TimePoint::never();
+    if (now() < ask_at_) return ask_at_;
+    // The thread is made under the lock, so that a job is either withdrawn or has a thread. This is rare.
+    if (start != nullptr) start->job = first_waiting_->job_;
+    bool made = start != nullptr && count_new_thread_locked();
+    if (made && launch(&ThreadCache::thread_main, start.get()) != 0) {
+      --thread_count_;
+      --created_;
+      made = false;
+    }
+    if (!made) {
+      ask_at_ = after(pause_);
+      pause_ = std::min(Duration::from_nanos(2 * pause_.nanos()), kLongestPause);
+      return ask_at_;
+    }
+    static_cast<void>(start.release());  // the thread has it now
+    take_out_locked(*first_waiting_);
   }
-  flow->unpark();
+}
+
+bool ThreadCache::begin_asking() noexcept {
+  if (askers_.fetch_add(1, std::memory_order_relaxed) < kMostAskers) return true;
+  askers_.fetch_sub(1, std::memory_order_relaxed);
   return false;
+}
+
+void ThreadCache::end_asking() noexcept {
+  if (askers_.fetch_sub(1, std::memory_order_relaxed) == 1 && is_short_of_threads())
+    Flow::wake_some(kMostAskers);
+}
+
+// --- Making threads ---
+
+// Before it runs, so that its own leaving cannot come first. False if a test wants it to fail.
+bool ThreadCache::count_new_thread_locked() {
+  if (failures_to_inject_ > 0) {
+    --failures_to_inject_;
+    return false;
+  }
+  ++thread_count_;
+  ++created_;
+  return true;
 }
 
 void ThreadCache::create_thread(Job job) {
   auto start = std::make_unique<ThreadStart>(this, job);
   start->flow = &Flow::reserve();
-  bool inject = false;
+  bool injected = false;
   {
     MutexLock lock(mutex_);
-    inject = failures_to_inject_ > 0 && failures_to_inject_-- > 0;
-    if (!inject) {
-      ++thread_count_;  // before it runs, so that its own leaving cannot come first
-      ++created_;
-    }
+    injected = !count_new_thread_locked();
   }
-  if (inject)
+  if (injected)
     throw std::system_error(EAGAIN, std::generic_category(),
                             "threadgroup: cannot create a thread (injected)");
-
-  pthread_attr_t attributes;
-  int error = ::pthread_attr_init(&attributes);
-  if (error == 0) {
-    ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_t thread{};
-    error = ::pthread_create(&thread, &attributes, &ThreadCache::thread_main, start.get());
-    ::pthread_attr_destroy(&attributes);
-  }
-  if (error != 0) {
+  if (const int error = launch(&ThreadCache::thread_main, start.get()); error != 0) {
     MutexLock lock(mutex_);
     --thread_count_;
     --created_;
@@ -148,6 +276,11 @@ bool ThreadCache::wait_for_job(IdleThread& self, Job& job) {
   TimePoint idle_until;
   {
     MutexLock lock(mutex_);
+    if (first_waiting_ != nullptr) {
+      job = first_waiting_->job_;
+      take_out_locked(*first_waiting_);
+      return true;
+    }
     if (retiring_ || idle_count_ >= max_idle_) return false;
     self.taken = false;
     self.job = Job{};
@@ -186,11 +319,7 @@ bool ThreadCache::wait_for_job(IdleThread& self, Job& job) {
 
 ThreadCache::IdleThread* ThreadCache::take_surplus_locked() {
   if (idle_count_ <= (retiring_ ? 0 : max_idle_)) return nullptr;
-  IdleThread* thread = idle_;
-  idle_ = thread->next;
-  --idle_count_;
-  thread->taken = true;  // with no job: it ends
-  return thread;
+  return take_idle_locked(Job{});  // with no job it ends
 }
 
 void ThreadCache::set_limits(std::size_t max_idle, Duration idle_time) {

@@ -68,34 +68,50 @@ TEST_F(NoThreads, task_waits_for_a_worker_that_exists) {
   EXPECT_EQ(waits.runs, 1);
 }
 
-TEST_F(NoThreads, lender_whose_place_nobody_can_take_fails_the_queue_instead_of_hanging) {
+TEST_F(NoThreads, while_a_place_is_lent_the_queue_waits_for_the_lender) {
   LinkedPool pool(1);
   ProbeTask other;
   std::latch both_added(1);
   ProbeTask waits([&] {
     both_added.wait();
-    cache.inject_creation_failures(1'000);
+    cache.inject_creation_failures(1'000'000);
+    const PlaceLent lent(TaskContext::current());
+    EXPECT_EQ(other.ends(), 0);
+    EXPECT_EQ(pool->statistics().threads, 1u);
+    EXPECT_EQ(pool->statistics().threads_wanted, 2u);
+  });
+  pool->add(waits);
+  pool->add(other);
+  both_added.count_down();
+  pool.wait();
+  EXPECT_EQ(other.runs, 1);
+  EXPECT_TRUE(pool->take_failures().empty());
+  EXPECT_EQ(pool->statistics().succeeded, 2u);
+}
+
+TEST_F(NoThreads, lender_that_waits_for_the_queue_goes_on_when_there_is_a_thread_again) {
+  LinkedPool pool(1);
+  ProbeTask other;
+  std::latch both_added(1);
+  ProbeTask waits([&] {
+    both_added.wait();
+    cache.inject_creation_failures(3);
     const PlaceLent lent(TaskContext::current());
     eventually([&] { return other.ends() == 1; });
   });
   pool->add(waits);
   pool->add(other);
   both_added.count_down();
-  pool.wait();
-  EXPECT_EQ(other.fails, 1);
-  const auto failures = pool->take_failures();
-  ASSERT_EQ(failures.size(), 1u);
-  EXPECT_THROW(std::rethrow_exception(failures[0].exception), std::system_error);
-  EXPECT_EQ(pool->statistics().done(), 2u);
+  pool.wait();  // this thread asks the system again
+  EXPECT_EQ(other.runs, 1);
 }
 
-TEST_F(NoThreads, add_by_a_task_that_lent_the_only_place_throws) {
+TEST_F(NoThreads, task_added_while_the_only_place_is_lent_waits_for_a_thread) {
   LinkedPool pool(1);
   ProbeTask other;
   ProbeTask waits([&] {
     const PlaceLent lent(TaskContext::current());
-    cache.inject_creation_failures(1);
-    EXPECT_THROW(pool->add(other), std::system_error);
+    cache.inject_creation_failures(2);
     pool->add(other);
     eventually([&] { return other.releases == 1; });
   });
@@ -103,6 +119,24 @@ TEST_F(NoThreads, add_by_a_task_that_lent_the_only_place_throws) {
   pool.wait();
   EXPECT_EQ(other.runs, 1);
   EXPECT_EQ(pool->statistics().succeeded, 2u);
+}
+
+TEST_F(NoThreads, worker_that_waits_for_a_thread_is_called_off_when_there_is_no_work_left) {
+  LinkedPool pool(4);
+  std::latch go(1);
+  ProbeTask busy([&] { go.wait(); });
+  std::deque<ProbeTask> others(2);
+  pool->add(busy);
+  eventually([&] { return busy.runs == 1; });
+  cache.inject_creation_failures(1'000'000);
+  for (ProbeTask& other : others) pool->add(other);
+  EXPECT_EQ(pool->statistics().threads, 1u);
+  EXPECT_EQ(pool->statistics().threads_wanted, 3u);
+  go.count_down();
+  eventually([&] { return pool->statistics().threads == 0; });
+  EXPECT_EQ(pool->statistics().threads_wanted, 0u);
+  EXPECT_FALSE(runtime::ThreadCache::is_short_of_threads());
+  EXPECT_EQ(pool->statistics().succeeded, 3u);
 }
 
 TEST_F(NoThreads, a_waiter_is_woken_when_the_task_it_saw_is_taken_back) {

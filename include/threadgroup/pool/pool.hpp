@@ -17,10 +17,10 @@
 //       is set, a task that had lent its place goes on at once. Being told to stop must not wait.
 //   P3. While a task is pending, a worker is on its way (starting_ > 0), or an awake one has yet to look into
 //       all lists, or all places are taken by workers that will do so after their tasks, or an adder is on
-//       its way to bring one, or no thread can be had (then whoever failed to get one took care of the
-//       queue). One wake-up in flight is enough: a worker that begins a task while nobody is on the way
-//       starts the next one before it runs the task; or a few, where threads have to be made, each only while
-//       more tasks stand in the queue than workers are on the way.
+//       its way to bring one. A worker that waits for a thread (`request_`) is on its way, too. One wake-up
+//       in flight is enough: a worker that begins a task while nobody is on the way starts the next one
+//       before it runs the task; or a few, where threads have to be made, each only while more tasks stand in
+//       the queue than workers are on the way.
 //   P4. A worker holds a reference to the node, so the pool outlives its last touch, also when the group's
 //       object is gone.
 //   P5. While a place is free, nobody is on the way and nothing is pending, `call_worker_` is set: whoever
@@ -42,7 +42,9 @@
 #include <threadgroup/base/cache_line.hpp>
 #include <threadgroup/base/mutex.hpp>
 #include <threadgroup/event/wait_queue.hpp>
+#include <threadgroup/pool/failure_list.hpp>
 #include <threadgroup/pool/task.hpp>
+#include <threadgroup/runtime/threads.hpp>
 #include <threadgroup/tree/node.hpp>
 #include <threadgroup/tree/statistics.hpp>
 
@@ -67,13 +69,14 @@ struct RunningHere;
 class Pool {
  public:
   Pool(Node& node, std::size_t bound, OnFailure on_failure) noexcept;
-  /// Lets go of failures that nobody could be told of, for want of memory.
+  /// Releases failures that could not be delivered because there was no memory.
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
   /// Takes the task over, and runs or skips it. Throws `std::system_error` or `std::bad_alloc` if there is no
-  /// worker and none can be started; then the task is still the caller's.
+  /// worker and none can be started; then the task is still the caller's. If there are workers, but not as
+  /// many as the bound allows and no thread can be had for one more, the pool waits for a thread.
   void add(Task& task);
   /// Skips whatever has not started, and says how many.
   std::size_t skip_pending(const ReasonPointer& reason) noexcept;
@@ -108,6 +111,7 @@ class Pool {
   struct Worker;
 
   static void worker_main(void* pool) noexcept;
+  static void late_worker_main(void* pool) noexcept;
   void work() noexcept;
   int serve_local(LocalQueue& local, TaskContext& context, TaskList& stale) noexcept;
   void end_local(LocalQueue& local, RunningHere& here, Task& task, TaskStatus status,
@@ -137,9 +141,12 @@ class Pool {
   bool has_free_place_locked() const noexcept TG_REQUIRES(mutex_) {
     return workers_ - lent_ + reclaiming_.load(std::memory_order_relaxed) < bound_;
   }
-  enum class Started { woken, made, failed_for_own, failed };
+  enum class Started { woken, made, waits, failed_for_own };
   void start_workers() noexcept;
   Started start_worker_for(std::uint64_t own, std::exception_ptr& error) noexcept;
+  Started wait_for_thread_or_give_up(std::uint64_t own, const std::exception_ptr& error) noexcept;
+  void withdraw_request_locked() noexcept TG_REQUIRES(mutex_);
+  void report_shortage(const std::exception_ptr& error) noexcept;
   std::size_t end_unrun(TaskList tasks, const ReasonPointer& reason,
                         const std::exception_ptr& error) noexcept;
   void stop_on_failure(const Task& task) noexcept;
@@ -160,9 +167,11 @@ class Pool {
   Worker* first_worker_ TG_GUARDED_BY(mutex_) = nullptr;
   LocalQueue* first_local_ TG_GUARDED_BY(mutex_) = nullptr;
   std::uint32_t local_queues_ TG_GUARDED_BY(mutex_) = 0;
-  TaskList failures_ TG_GUARDED_BY(mutex_);
+  FailureList failures_ TG_GUARDED_BY(mutex_);
   std::uint64_t failed_ TG_GUARDED_BY(mutex_) = 0;
   std::uint64_t skipped_ TG_GUARDED_BY(mutex_) = 0;
+  runtime::WaitingJob request_{{&Pool::late_worker_main, this}};  // the thread cache's while it waits there
+  bool has_request_ TG_GUARDED_BY(mutex_) = false;  // of the workers on their way, one waits for a thread
 
   // What adders write.
   alignas(kCacheLine) mutable Mutex add_mutex_ TG_ACQUIRED_AFTER(mutex_);

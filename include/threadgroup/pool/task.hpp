@@ -105,6 +105,18 @@ class TaskList {
   /// Takes out the task of that number wherever it stands: linear, for the rare case. False if it is not
   /// here.
   bool remove(std::uint64_t number) noexcept;
+  /// The one that follows this one, or the first one after null; null at the end.
+  Task* after(const Task* task) const noexcept {
+    if (task == nullptr) return first_;
+    return task == last_ ? nullptr : task->next_;
+  }
+  /// Takes that one out. Requires: there is one.
+  Task* remove_after(Task* task) noexcept {
+    Task* const removed = after(task);
+    (task != nullptr ? task->next_ : first_) = removed->next_;
+    if (last_ == removed) last_ = task;
+    return removed;
+  }
   TaskList take_all() noexcept {
     TaskList all = *this;
     first_ = nullptr;

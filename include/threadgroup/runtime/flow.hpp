@@ -51,6 +51,15 @@ class Flow {
   /// Whether `park_until` would return at once.
   bool has_permit() const noexcept { return state_.load(std::memory_order_acquire) == kPermit; }
 
+  /// Makes up to so many of the parked flows of the process return early. It walks through all flows.
+  static void wake_some(int most) noexcept;
+
+  /// Whether at least half of the stack on which the flow runs is free, so that what is called from here on
+  /// has no less than half of what it would have on a thread of its own. False on a stack that is not the
+  /// thread's, as a library for coroutines may have made it. A look at two numbers, but for the first call on
+  /// a thread.
+  bool half_of_stack_is_free() noexcept;
+
   /// Whether this is the flow in which `main` runs (after a fork: the only flow of the child).
   bool is_main() const noexcept { return is_main_; }
   /// Sets the name that the OS shows: its first 15 characters. A name already set costs no system call.
@@ -82,10 +91,13 @@ class Flow {
 
   std::atomic<std::uint32_t> state_{kNoPermit};  // atomic: written by whoever unparks
   BlockCache* blocks_ = nullptr;                 // stays with the flow when another thread takes it over
+  std::uintptr_t roomy_low_ = 0;                 // where half of the stack is free
+  std::uintptr_t roomy_high_ = 0;                // zero: not looked up yet
   bool is_main_ = false;
   bool last_wait_was_short_ = false;
   char os_name_[16] = {};
   Flow* next_free_ = nullptr;  // guarded by the pool's lock
+  Flow* next_ = nullptr;       // of all flows; likewise
 };
 
 }  // namespace tg::runtime

@@ -2,6 +2,7 @@
 // Starts flows: a process-wide cache of idle OS threads.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -17,14 +18,39 @@ struct Job {
   void* argument = nullptr;
 };
 
+/// A job for which there may be no thread yet. It stays in place until it runs or was withdrawn.
+class WaitingJob {
+ public:
+  explicit constexpr WaitingJob(Job job) noexcept : job_(job) {}
+  WaitingJob(const WaitingJob&) = delete;
+  WaitingJob& operator=(const WaitingJob&) = delete;
+
+ private:
+  friend class ThreadCache;
+  const Job job_;
+  // Guarded by the cache's lock.
+  WaitingJob* previous_ = nullptr;
+  WaitingJob* next_ = nullptr;
+  bool waits_ = false;
+};
+
 /// The OS threads that the library has made: those at work and those that wait for the next job.
 ///
 ///     ThreadCache::instance().start({&serve, &connection});
 ///
 /// Guarantees: `start` takes an idle thread if there is one (the last to become idle, whose caches are warm),
 /// else makes one. A thread idle for longer than the idle time ends, and so does one that would be idle
-/// beyond the limit. Thread safety: everything from any thread. Lifetime: never destroyed, so that it
-/// outlives every static object that still has work.
+/// beyond the limit.
+///
+/// Where the system has no thread to give, a `WaitingJob` can be left here. It gets the first thread of the
+/// cache that has finished its job. Besides, the cache asks the system again: whenever it could make a thread
+/// for another job, and after a pause that grows from 1 ms to 1 s. It has no thread of its own to keep that
+/// time, for this one could not be made either when it is needed: flows that sleep anyway do it (see
+/// `ask_again`). Only while every flow of the process is busy or blocked in code that is not the library's
+/// does nothing ask.
+///
+/// Thread safety: everything from any thread. Lifetime: never destroyed, so that it outlives every static
+/// object that still has work.
 class ThreadCache {
  public:
   static constexpr std::size_t kDefaultMaxIdle = 256;
@@ -41,6 +67,22 @@ class ThreadCache {
   /// Runs the job on a thread of its own; true if that was made for it. Throws `std::system_error` or
   /// `std::bad_alloc` if a thread is needed and cannot be made; then the job will not run.
   bool start(Job job);
+
+  /// Runs the job on an idle thread, or else as soon as there is a thread for it. The caller may hold a lock;
+  /// it calls `ask_again` once it holds none.
+  void start_when_possible(WaitingJob& job) noexcept;
+  /// Takes the job back. False if it does not wait: it runs or is about to.
+  bool withdraw(WaitingJob& job) noexcept;
+  bool waits(const WaitingJob& job) const noexcept;
+  /// Asks the system for threads for the jobs that wait, if it is time to. Says when it is time again, which
+  /// is never if no job waits. For flows that are about to sleep: they wake at that time and call it again.
+  TimePoint ask_again() noexcept;
+  /// Whether a job waits for a thread. One load.
+  static bool is_short_of_threads() noexcept { return is_short_.load(std::memory_order_relaxed); }
+  /// A few flows at a time are enough to keep the time: false if there are as many. Each of them calls
+  /// `end_asking`; when the last one does, some of those that sleep are woken to take over.
+  bool begin_asking() noexcept;
+  void end_asking() noexcept;
 
   /// How many threads may wait for work, and for how long. Threads idle beyond the new limit end.
   void set_limits(std::size_t max_idle, Duration idle_time);
@@ -61,8 +103,15 @@ class ThreadCache {
   void serve(Job job);
   bool wait_for_job(IdleThread& self, Job& job);
   IdleThread* take_surplus_locked() TG_REQUIRES(mutex_);
+  IdleThread* take_idle_locked(Job job) TG_REQUIRES(mutex_);
+  void take_out_locked(WaitingJob& job) noexcept TG_REQUIRES(mutex_);
+  TimePoint ask_if_it_is_time() noexcept;
+  bool count_new_thread_locked() TG_REQUIRES(mutex_);
   void create_thread(Job job);
   void forget_threads_after_fork() TG_REQUIRES(mutex_);
+
+  static std::atomic<bool> is_short_;  // atomic: written under `mutex_`, read without by those about to sleep
+  std::atomic<int> askers_{0};         // atomic: each counts itself
 
   mutable tg::detail::Mutex mutex_;
   IdleThread* idle_ TG_GUARDED_BY(mutex_) = nullptr;  // a stack: the last to come is the first to go
@@ -73,6 +122,11 @@ class ThreadCache {
   Duration idle_time_ TG_GUARDED_BY(mutex_) = kDefaultIdleTime;
   bool retiring_ TG_GUARDED_BY(mutex_) = false;
   int failures_to_inject_ TG_GUARDED_BY(mutex_) = 0;
+  // While a job waits, no thread is idle.
+  WaitingJob* first_waiting_ TG_GUARDED_BY(mutex_) = nullptr;
+  WaitingJob* last_waiting_ TG_GUARDED_BY(mutex_) = nullptr;
+  TimePoint ask_at_ TG_GUARDED_BY(mutex_);
+  Duration pause_ TG_GUARDED_BY(mutex_);
 };
 
 }  // namespace tg::runtime

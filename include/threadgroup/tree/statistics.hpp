@@ -20,6 +20,9 @@ struct GroupStatistics {
   std::uint64_t stopped = 0;  ///< left early because of a stop
   std::uint64_t skipped = 0;  ///< never ran because of a stop
   std::size_t threads = 0;    ///< that serve the group now
+  /// More than `threads` while the system refuses to make them: as many as the group would have for its
+  /// tasks.
+  std::size_t threads_wanted = 0;
 
   std::uint64_t done() const noexcept { return succeeded + failed + stopped + skipped; }
   std::uint64_t total() const noexcept { return pending + running + done(); }

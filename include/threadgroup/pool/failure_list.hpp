@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// The failures of a group that wait to be delivered.
+#pragma once
+
+#include <threadgroup/pool/task.hpp>
+
+namespace tg::detail {
+
+/// The failed tasks of a group, in the order in which they failed, until a join takes them.
+///
+/// A failure that a handle has delivered in the meantime leaves the list soon: each new one has the next two
+/// looked at, round and round, so there are never more than about half as many delivered ones as others.
+///
+/// Thread safety: none; the pool's lock guards it.
+class FailureList {
+ public:
+  bool empty() const noexcept { return tasks_.empty(); }
+  /// Adds the task. Those that leave the list go to `delivered`, to be released without a lock.
+  void push(Task& task, TaskList& delivered) noexcept;
+  TaskList take_all() noexcept;
+  /// For what was taken and not delivered.
+  void put_back(TaskList tasks) noexcept;
+
+ private:
+  TaskList tasks_;
+  Task* looked_at_ = nullptr;  // the last one that was found undelivered; null: begin with the first
+};
+
+}  // namespace tg::detail

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sleeping while there are jobs that wait for a thread.
+#include "runtime/sleep.hpp"
+
+#include <algorithm>
+
+namespace tg::runtime {
+
+void sleep_and_ask_for_threads(std::atomic<std::uint32_t>& word, std::uint32_t expected,
+                               TimePoint deadline) noexcept {
+  ThreadCache& cache = ThreadCache::instance();
+  if (!cache.begin_asking()) return futex_wait(word, expected, deadline);
+  // Once no job waits for a thread, the caller looks again and goes to sleep in the usual way.
+  for (;;) {
+    const TimePoint ask_at = cache.ask_again();
+    if (ask_at.is_never() || word.load(std::memory_order_relaxed) != expected) break;
+    futex_wait(word, expected, std::min(ask_at, deadline));
+    if (deadline <= ask_at || word.load(std::memory_order_relaxed) != expected) break;
+  }
+  cache.end_asking();
+}
+
+}  // namespace tg::runtime

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// A system that refuses to make a thread for a moment: the start is repeated, and nothing fails for it.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <latch>
+#include <semaphore>
+#include <thread>
+
+#include <threadgroup/threadgroup.hpp>
+
+#include "support/eventually.hpp"
+
+namespace tg {
+namespace {
+
+using namespace std::chrono_literals;
+using runtime::ThreadCache;
+using test::eventually;
+
+// One task waits for the next one, without the group's knowledge. Each worker needs a new thread.
+class ThreadShortage : public testing::Test {
+ protected:
+  void SetUp() override {
+    cache.set_limits(0, ThreadCache::kDefaultIdleTime);
+    eventually([&] { return cache.statistics().threads == 0; });
+  }
+  void TearDown() override {
+    cache.inject_creation_failures(0);
+    cache.set_limits(ThreadCache::kDefaultMaxIdle, ThreadCache::kDefaultIdleTime);
+  }
+  // Where a start is not repeated, the test fails instead of hanging.
+  void expect_to_end(ThreadGroup& group) {
+    EXPECT_TRUE(group.join(20s)) << "a task is pending, and nothing will start it";
+    next_ran.release();
+  }
+
+  ThreadCache& cache = ThreadCache::instance();
+  std::binary_semaphore next_ran{0};
+};
+
+TEST_F(ThreadShortage, start_is_repeated_after_a_pause) {
+  std::latch running(1);
+  ThreadGroup group("eight places", {.max_concurrent_threads = 8});
+  group.post([&] {
+    running.count_down();
+    next_ran.acquire();
+  });
+  running.wait();
+  cache.inject_creation_failures(5);
+  group.post([&] { next_ran.release(); });
+  expect_to_end(group);
+  EXPECT_EQ(group.statistics().succeeded, 2u);
+}
+
+TEST_F(ThreadShortage, start_is_repeated_by_a_flow_that_slept_before) {
+  std::atomic<bool> done{false};
+  std::latch running(1);
+  ThreadGroup elsewhere("elsewhere");
+  ThreadGroup group("eight places", {.max_concurrent_threads = 8});
+  group.post([&] {
+    running.count_down();
+    static_cast<void>(elsewhere.wait_for_condition([&] { return done.load(); }, 20s, {20s, false}));
+  });
+  running.wait();
+  cache.inject_creation_failures(5);
+  group.post([&] {
+    done = true;
+    elsewhere.notify();
+  });
+  eventually([&] { return group.statistics().idle(); });  // this thread asks for nothing
+  EXPECT_TRUE(done.load());
+  EXPECT_EQ(group.statistics().succeeded, 2u);
+}
+
+TEST_F(ThreadShortage, thread_that_becomes_free_is_used) {
+  std::latch running(2);
+  std::binary_semaphore end_other{0};
+  ThreadGroup other("other");
+  ThreadGroup group("eight places", {.max_concurrent_threads = 8});
+  other.post([&] {
+    running.count_down();
+    end_other.acquire();
+  });
+  group.post([&] {
+    running.count_down();
+    next_ran.acquire();
+  });
+  running.wait();
+  cache.inject_creation_failures(1'000'000);
+  group.post([&] { next_ran.release(); });
+  EXPECT_EQ(group.statistics().threads, 1u);
+  end_other.release();
+  expect_to_end(group);
+  EXPECT_EQ(group.statistics().succeeded, 2u);
+}
+
+TEST_F(ThreadShortage, tasks_wait_for_a_worker_that_lent_its_place) {
+  std::atomic<bool> go_on{false};
+  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  std::latch both_added(1);
+  const auto lender = group.add_task([&] {
+    both_added.wait();
+    cache.inject_creation_failures(1'000'000);
+    return thread_utils::wait_for_condition([&] { return go_on.load(); }, 20ms) == WaitStatus::timed_out;
+  });
+  const auto next = group.add_task([] { return 7; });
+  both_added.count_down();
+  EXPECT_TRUE(lender.get());
+  EXPECT_EQ(next.get(), 7);
+  EXPECT_TRUE(group.join());
+}
+
+TEST_F(ThreadShortage, statistics_tell_how_many_threads_are_missing) {
+  std::latch running(1);
+  std::binary_semaphore end{0};
+  ThreadGroup group("many places", {.max_concurrent_threads = 20'000});
+  group.post([&] {
+    running.count_down();
+    end.acquire();
+  });
+  running.wait();
+  cache.inject_creation_failures(1'000'000);
+  for (int i = 0; i < 99; ++i) group.post([] {});
+  EXPECT_EQ(group.statistics().threads, 1u);
+  EXPECT_EQ(group.statistics().threads_wanted, 100u);
+  end.release();
+  EXPECT_TRUE(group.join());
+  EXPECT_EQ(group.statistics().succeeded, 100u);
+}
+
+}  // namespace
+}  // namespace tg
