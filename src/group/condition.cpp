@@ -54,7 +54,9 @@ WaitStatus wait_for_condition(GroupCore& core, Predicate predicate, Duration tim
     const TimePoint now = runtime::now();
     const GroupStatistics counts = pool.statistics();
 
-    if (predicate()) {
+    const bool met = predicate();
+    core.check_process("wait_for_condition");  // the predicate may have forked
+    if (met) {
       Forest::instance().set_event(
           core,
           reason_from_here(ReasonKind::condition_met, "the condition that was waited for is true", where));

@@ -21,8 +21,6 @@ namespace {
 
 // What is made with the first group, and not when first needed: see there.
 bool prepare() {
-  detail::prepare_unseen_failures();
-  detail::prepare_shown_names();
   detail::TimeLimits::instance();
   return true;
 }
@@ -52,7 +50,10 @@ ThreadGroup::ThreadGroup(std::string name, const GroupOptions& options)
     : core_(make_core(std::move(name), options)) {}
 
 ThreadGroup::~ThreadGroup() {
-  if (core_->runtime_generation_changed()) return;  // a forked child: nothing here is ours to end
+  if (core_->runtime_generation_changed()) {  // a forked child: nothing here is ours to end
+    registry_.leave_to_the_parent();
+    return;
+  }
   // An event that nobody ever watched: there was no task and no token. Without children there is nobody to
   // tell, either.
   if (!core_->event().is_watched() && !core_->has_time_limit() && Forest::instance().unlink_leaf(*core_)) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include <threadgroup/base/immortal.hpp>
 #include <threadgroup/base/mutex.hpp>
 #include <threadgroup/group/unseen_failures.hpp>
 #include <threadgroup/runtime/fork.hpp>
@@ -18,18 +19,12 @@ using SharedHandler = std::shared_ptr<const UnseenFailureHandler>;
 struct HandlerHolder {
   detail::Mutex mutex;
   SharedHandler handler TG_GUARDED_BY(mutex);
-
-  static HandlerHolder& instance() {
-    static HandlerHolder* const holder =
-        new HandlerHolder;  // never destroyed: groups may go later than statics
-    return *holder;
-  }
-
- private:
-  HandlerHolder() {
-    runtime::hold_across_forks([]() -> detail::Mutex& { return instance().mutex; });
-  }
 };
+constinit detail::Immortal<HandlerHolder> only;  // groups may go later than static objects
+
+[[gnu::constructor(runtime::at_load::kLeaves)]] void at_load() {
+  runtime::hold_across_forks([]() -> detail::Mutex& { return only.value.mutex; });
+}
 
 void write_to_stderr(const std::string& group_path, const Failure& failure) {
   std::fprintf(stderr, "threadgroup: nobody saw that task '%s' of group '%s' failed: %s\n",
@@ -40,7 +35,7 @@ void write_to_stderr(const std::string& group_path, const Failure& failure) {
 
 UnseenFailureHandler set_unseen_failure_handler(UnseenFailureHandler handler) {
   SharedHandler next = handler ? std::make_shared<const UnseenFailureHandler>(std::move(handler)) : nullptr;
-  HandlerHolder& holder = HandlerHolder::instance();
+  HandlerHolder& holder = only.value;
   {
     detail::MutexLock lock(holder.mutex);
     std::swap(holder.handler, next);
@@ -50,12 +45,10 @@ UnseenFailureHandler set_unseen_failure_handler(UnseenFailureHandler handler) {
 
 namespace detail {
 
-void prepare_unseen_failures() { HandlerHolder::instance(); }
-
 void report_unseen(const std::string& group_path, const std::vector<Failure>& failures) noexcept {
   SharedHandler handler;
   {
-    HandlerHolder& holder = HandlerHolder::instance();
+    HandlerHolder& holder = only.value;
     MutexLock lock(holder.mutex);
     handler = holder.handler;
   }

@@ -152,9 +152,8 @@ bool ThreadGroup::executed() const {
 
 const ResultList& ThreadGroup::get_results() const {
   core_->check_process("get_results");
-  static const ResultList none;
   const Registry* const registry = registry_.get();
-  return registry != nullptr ? registry->latest() : none;
+  return registry != nullptr ? registry->latest() : detail::Registry::none();
 }
 
 ResultList threaded_execution_results(std::vector<Function> functions, std::size_t max_workers) {

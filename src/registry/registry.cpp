@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include <threadgroup/base/immortal.hpp>
 #include <threadgroup/group/registry_hook.hpp>
 
 namespace tg::detail {
@@ -84,10 +85,15 @@ bool Registry::executed() const {
   return executed_;
 }
 
+namespace {
+constinit const Immortal<ResultList> no_results;
+}
+
+const ResultList& Registry::none() noexcept { return no_results.value; }
+
 const ResultList& Registry::latest() const {
-  static const ResultList none;
   MutexLock lock(mutex_);
-  return results_.empty() ? none : results_.back();
+  return results_.empty() ? none() : results_.back();
 }
 
 }  // namespace tg::detail

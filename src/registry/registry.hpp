@@ -42,6 +42,8 @@ class Registry {
 
   bool executed() const;
   const ResultList& latest() const;
+  /// What there is before the first run.
+  static const ResultList& none() noexcept;
 
  private:
   mutable Mutex mutex_;

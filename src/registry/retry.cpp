@@ -24,10 +24,15 @@ Duration retry_delay(const RetryOptions& options, std::size_t failed_tries, doub
   return std::chrono::duration<double, std::nano>(full * (1 - options.jitter * (1 - chance)));
 }
 
-// The mixing of splitmix64 (S. Vigna) over a counter: good enough to keep callers from trying in step.
+namespace {
+constinit std::atomic<std::uint64_t> counter{0};  // atomic: any thread may need the next number
+}
+
+// The mixing of splitmix64 (S. Vigna) over a counter and the time: good enough to keep callers from trying in
+// step, also those in several children of one process.
 double random_chance() noexcept {
-  static std::atomic<std::uint64_t> counter{static_cast<std::uint64_t>(runtime::now().nanos())};
-  std::uint64_t z = counter.fetch_add(0x9e3779b97f4a7c15ULL, std::memory_order_relaxed);
+  std::uint64_t z = counter.fetch_add(0x9e3779b97f4a7c15ULL, std::memory_order_relaxed) +
+                    static_cast<std::uint64_t>(runtime::now().nanos());
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
   z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
   return static_cast<double>((z ^ (z >> 31)) >> 11) / 9007199254740992.0;  // 2^53

@@ -1,13 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 // The part of named functions that needs no types.
+#include <array>
+#include <cstdint>
 #include <stdexcept>
 
+#include <threadgroup/base/cache_line.hpp>
 #include <threadgroup/result/function.hpp>
+#include <threadgroup/runtime/fork.hpp>
 
 namespace tg::detail {
 
+namespace {
+// Functions belong to no group, so a forked child may use those of its parent. A lock in each of them could
+// be inherited held; these few are held across forks.
+struct alignas(kCacheLine) CellLock {
+  Mutex mutex;
+};
+constinit std::array<CellLock, 16> locks;
+
+Mutex& lock_for(const FunctionCell* cell) noexcept {
+  return locks[reinterpret_cast<std::uintptr_t>(cell) / sizeof(FunctionCell) % locks.size()].mutex;
+}
+
+// The analysis cannot see a number of locks in a loop.
+void lock_all() TG_NO_THREAD_SAFETY_ANALYSIS {
+  for (CellLock& lock : locks) lock.mutex.lock();
+}
+void unlock_all() TG_NO_THREAD_SAFETY_ANALYSIS {
+  for (CellLock& lock : locks) lock.mutex.unlock();
+}
+[[gnu::constructor(runtime::at_load::kLeaves)]] void at_load() {
+  runtime::at_fork(&lock_all, &unlock_all, &unlock_all);
+}
+}  // namespace
+
 FunctionCell::FunctionCell(std::string name, std::shared_ptr<const FunctionCall> call)
-    : name_(std::move(name)), call_(std::move(call)) {
+    : name_(std::move(name)), mutex_(lock_for(this)), call_(std::move(call)) {
   if (name_.empty()) {
     throw std::invalid_argument("a function needs a name that is not empty: results are found by it");
   }

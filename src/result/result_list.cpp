@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ostream>
 
+#include <threadgroup/base/immortal.hpp>
 #include <threadgroup/result/result_list.hpp>
 
 namespace tg {
@@ -35,9 +36,12 @@ std::string ResultStruct::str() const {
   return text + ")";
 }
 
+namespace {
+constinit const detail::Immortal<std::vector<ResultStruct>> none;
+}
+
 const std::vector<ResultStruct>& ResultList::all() const noexcept {
-  static const std::vector<ResultStruct> none;
-  return results_ != nullptr ? *results_ : none;
+  return results_ != nullptr ? *results_ : none.value;
 }
 
 ResultList ResultList::get(const std::string& fn_name) const {

@@ -15,31 +15,33 @@ namespace tg::detail {
 
 namespace {
 
-// The names of unnamed tasks that somebody has asked for. That is rare, so they take no room in each task.
+// The names of unnamed tasks that were asked for. That is rare, so they take no room in each task.
 class ShownNames {
  public:
-  static ShownNames& instance() {
-    static ShownNames* const names = new ShownNames;  // never destroyed: handles outlive static objects
-    return *names;
-  }
   const std::string& show(const TaskSlot& task) {
     std::string name = task.Task::name();
     MutexLock lock(mutex_);
-    return names_.try_emplace(&task, std::move(name)).first->second;
+    if (names_ == nullptr) names_ = new Names;
+    return names_->try_emplace(&task, std::move(name)).first->second;
   }
   void forget(const TaskSlot& task) noexcept {
     MutexLock lock(mutex_);
-    names_.erase(&task);
+    names_->erase(&task);
   }
+  static void hold_across_forks();
 
  private:
-  ShownNames() {
-    runtime::hold_across_forks([]() -> Mutex& { return instance().mutex_; });
-  }
+  using Names = std::unordered_map<const TaskSlot*, const std::string>;
 
   Mutex mutex_;
-  std::unordered_map<const TaskSlot*, const std::string> names_ TG_GUARDED_BY(mutex_);
+  Names* names_ TG_GUARDED_BY(mutex_) = nullptr;  // never destroyed: handles outlive static objects
 };
+constinit ShownNames shown_names;
+
+void ShownNames::hold_across_forks() {
+  runtime::hold_across_forks([]() -> Mutex& { return shown_names.mutex_; });
+}
+[[gnu::constructor(runtime::at_load::kLeaves)]] void at_load() { ShownNames::hold_across_forks(); }
 
 // The `Stopped` that the exception is, or null. It lives as long as the exception.
 const Stopped* stop_in(const std::exception_ptr& exception) noexcept {
@@ -54,12 +56,10 @@ const Stopped* stop_in(const std::exception_ptr& exception) noexcept {
 
 }  // namespace
 
-void prepare_shown_names() { ShownNames::instance(); }
-
 TaskSlot::TaskSlot(Node& group) noexcept : fork_generation_(runtime::fork_generation()), group_(&group) {}
 
 TaskSlot::~TaskSlot() {
-  if (has(kNameIsShown)) ShownNames::instance().forget(*this);
+  if (has(kNameIsShown)) shown_names.forget(*this);
   if (status() == TaskStatus::failed || status() == TaskStatus::stopped) ending_.exception.~exception_ptr();
   if (status() == TaskStatus::skipped) ending_.reason.~ReasonPointer();
 }
@@ -81,7 +81,7 @@ const Reason* TaskSlot::reason() const noexcept {
 
 const std::string& TaskSlot::shown_name() {
   if (const std::string* const given = given_name()) return *given;
-  const std::string& shown = ShownNames::instance().show(*this);
+  const std::string& shown = shown_names.show(*this);
   raise(kNameIsShown);
   return shown;
 }
@@ -109,6 +109,9 @@ TaskStatus TaskSlot::publish(TaskStatus status) noexcept {
 }
 
 void TaskSlot::watch(TaskWatcher& watcher) noexcept {
+  // In the child of a fork, what was unfinished was refused by `wait`; and the lock of the waiters may be
+  // held by a thread of the parent.
+  if (runtime::fork_generation() != fork_generation_) return watcher.ended();
   add_reference();  // the watcher, once told, may let go of the last handle
   done_waiters_.link(watcher);
   // Q1: it stands in line before we look, and the end is published before that looks for it. One of us tells.

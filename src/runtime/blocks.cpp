@@ -105,9 +105,10 @@ class Batch {
 /// The batches that no flow has, and the memory that was in no batch yet.
 class BlockDepot {
  public:
-  static BlockDepot& instance() {
-    static BlockDepot* const depot = new BlockDepot;  // never destroyed: blocks outlive static objects
-    return *depot;
+  static BlockDepot& instance() noexcept { return only_; }
+  static void hold_across_forks() {
+    runtime::hold_across_forks([]() -> tg::detail::Mutex& { return only_.mutex_; },
+                               []() TG_NO_THREAD_SAFETY_ANALYSIS { only_.makers_ = 0; });
   }
 
   /// Puts a full batch in the place of this one, which is empty or null; or at least one block into it.
@@ -159,9 +160,8 @@ class BlockDepot {
   }
 
  private:
-  BlockDepot() {
-    hold_across_forks([]() -> tg::detail::Mutex& { return instance().mutex_; });
-  }
+  constexpr BlockDepot() = default;
+  static BlockDepot only_;  // there from the start and never destroyed: blocks outlive static objects
 
   template <class Entry>
   static void put(Entry*& list, Entry& entry) noexcept {
@@ -232,6 +232,12 @@ class BlockDepot {
   int makers_ TG_GUARDED_BY(mutex_) = 0;  // of chunks, right now
 };
 
+constinit BlockDepot BlockDepot::only_;
+
+namespace {
+[[gnu::constructor(at_load::kBlocks)]] void at_load() { BlockDepot::hold_across_forks(); }
+}  // namespace
+
 /// The blocks that one flow keeps. Only that flow touches it.
 class BlockCache {
  public:
@@ -285,8 +291,6 @@ class BlockCache {
 };
 
 bool blocks_are_kept() noexcept { return kKeep; }
-
-void prepare_blocks() { BlockDepot::instance(); }
 
 void* take_block(std::size_t bytes) {
   if (!is_kept(bytes)) return ::operator new(bytes);

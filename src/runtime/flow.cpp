@@ -62,9 +62,10 @@ bool on_main_thread() noexcept { return ::getpid() == static_cast<pid_t>(::sysca
 /// `Flow`.
 class FlowPool {
  public:
-  static FlowPool& instance() {
-    static FlowPool* const pool = new FlowPool;  // never destroyed: threads end after static destruction, too
-    return *pool;
+  static FlowPool& instance() noexcept { return only_; }
+  static void begin() {
+    only_.has_key_ = ::pthread_key_create(&only_.key_, &FlowPool::thread_ends) == 0;
+    hold_across_forks([]() -> tg::detail::Mutex& { return only_.mutex_; }, [] { begin_child(); });
   }
 
   Flow* take() {
@@ -107,7 +108,7 @@ class FlowPool {
 
   // Spins until the flow has a permit, unless the others who spin leave no processor to whom they wait for.
   void spin(const Flow& flow, TimePoint until) noexcept {
-    if (spinners_.fetch_add(1, std::memory_order_relaxed) < most_spinners_) {
+    if (spinners_.fetch_add(1, std::memory_order_relaxed) < most_spinners()) {
       for (TimePoint time = now(); time < until && !flow.has_permit();) {
         const TimePoint next_look = time + kBetweenLooks;
         while ((time = now()) < next_look) tg::detail::relax();
@@ -115,7 +116,11 @@ class FlowPool {
     }
     spinners_.fetch_sub(1, std::memory_order_relaxed);
   }
-  int most_spinners() const noexcept { return most_spinners_; }
+  int most_spinners() noexcept {
+    int most = most_spinners_.load(std::memory_order_relaxed);
+    if (most == kUnknown) most_spinners_.store(most = processors() - 1, std::memory_order_relaxed);
+    return most;
+  }
 
   static Flow* current_or_null() noexcept { return Flow::current_; }
   static void set_current(Flow* flow) noexcept { Flow::current_ = flow; }
@@ -143,11 +148,7 @@ class FlowPool {
     instance().give_back(flow);
   }
 
-  FlowPool() {
-    has_key_ = ::pthread_key_create(&key_, &FlowPool::thread_ends) == 0;
-    prepare_blocks();
-    hold_across_forks([]() -> tg::detail::Mutex& { return instance().mutex_; }, [] { begin_child(); });
-  }
+  constexpr FlowPool() = default;
   static void begin_child() noexcept {
     instance().spinners_ = 0;
     Flow* const flow = current_or_null();
@@ -160,19 +161,27 @@ class FlowPool {
     flow->root = nullptr;
   }
 
-  // Constant after construction.
-  const int most_spinners_ = processors() - 1;
+  static FlowPool only_;  // there from the start and never destroyed: threads end after static objects, too
+  static constexpr int kUnknown = -1;
+
+  // Constant once the library is loaded.
   pthread_key_t key_{};
   bool has_key_ = false;
 
-  std::atomic<int> spinners_{0};  // atomic: each who spins counts itself
+  std::atomic<int> most_spinners_{kUnknown};  // atomic: looked up by any thread that is first to ask
+  std::atomic<int> spinners_{0};              // atomic: each who spins counts itself
 
   tg::detail::Mutex mutex_;
   Flow* free_ TG_GUARDED_BY(mutex_) = nullptr;
   Flow* all_ TG_GUARDED_BY(mutex_) = nullptr;
 };
 
+constinit FlowPool FlowPool::only_;
 constinit thread_local Flow* Flow::current_ = nullptr;
+
+namespace {
+[[gnu::constructor(at_load::kFlows)]] void at_load() { FlowPool::begin(); }
+}  // namespace
 
 Flow& Flow::reserve() { return *FlowPool::instance().take(); }
 

@@ -12,11 +12,15 @@ namespace detail {
 constinit std::atomic<std::uint32_t> fork_generation_counter{0};
 }
 
+namespace {
+// The first registered child handler runs first, so every component sees the new generation already.
+[[gnu::constructor(at_load::kForkCount)]] void count_forks() {
+  at_fork(nullptr, nullptr, [] { detail::fork_generation_counter.fetch_add(1, std::memory_order_relaxed); });
+}
+}  // namespace
+
 void at_fork(void (*prepare)(), void (*parent)(), void (*child)()) {
-  // The first registered child handler runs first, so every component sees the new generation already.
-  static const int counting = ::pthread_atfork(
-      nullptr, nullptr, [] { detail::fork_generation_counter.fetch_add(1, std::memory_order_relaxed); });
-  if (counting != 0 || ::pthread_atfork(prepare, parent, child) != 0) throw std::bad_alloc();
+  if (::pthread_atfork(prepare, parent, child) != 0) throw std::bad_alloc();
 }
 
 }  // namespace tg::runtime

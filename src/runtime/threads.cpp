@@ -23,7 +23,7 @@ namespace {
 // A thread keeps the name of its last group for this long, then says that it is idle. Renaming at once would
 // cost two system calls in every use of a short-lived group.
 constexpr Duration kKeepsNameFor = Duration::from_nanos(50'000'000);
-const std::string kIdleName = "tg-idle";
+constexpr const char* kIdleName = "tg-idle";
 
 // Between two attempts to make a thread that the system refused.
 constexpr Duration kFirstPause = Duration::from_nanos(1'000'000);
@@ -71,15 +71,15 @@ struct ThreadCache::IdleThread {
 };
 
 constinit std::atomic<bool> ThreadCache::is_short_{false};
+constinit ThreadCache ThreadCache::only_;
 
-ThreadCache& ThreadCache::instance() {
-  static ThreadCache* const cache = new ThreadCache;
-  return *cache;
-}
+namespace {
+[[gnu::constructor(at_load::kThreads)]] void at_load() { ThreadCache::hold_across_forks(); }
+}  // namespace
 
-ThreadCache::ThreadCache() {
-  hold_across_forks([]() -> tg::detail::Mutex& { return instance().mutex_; },
-                    []() TG_NO_THREAD_SAFETY_ANALYSIS { instance().forget_threads_after_fork(); });
+void ThreadCache::hold_across_forks() {
+  runtime::hold_across_forks([]() -> tg::detail::Mutex& { return only_.mutex_; },
+                             []() TG_NO_THREAD_SAFETY_ANALYSIS { only_.forget_threads_after_fork(); });
 }
 
 void ThreadCache::forget_threads_after_fork() {

@@ -15,10 +15,7 @@ std::vector<GroupId> ids(const std::vector<const NodeSnapshot*>& nodes) {
 }
 }  // namespace
 
-ThreadEventsController& ThreadEventsController::instance() {
-  static ThreadEventsController* const controller = new ThreadEventsController;
-  return *controller;
-}
+constinit ThreadEventsController ThreadEventsController::only_;
 
 ForestSnapshot ThreadEventsController::snapshot() const { return detail::Forest::instance().snapshot(); }
 

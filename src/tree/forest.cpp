@@ -19,12 +19,11 @@ struct Forest::ThreadRoot final : Node {
   runtime::Flow* flow;  // guarded by the forest's lock; null once the thread has ended
 };
 
-Forest& Forest::instance() {
-  static Forest* const forest = new Forest;
-  return *forest;
-}
+constinit Forest Forest::only_;
 
 namespace {
+[[gnu::constructor(runtime::at_load::kForest)]] void at_load() { Forest::hold_across_forks(); }
+
 Reason destroyed_without_memory() {
   Reason reason;
   reason.kind = ReasonKind::destroyed;
@@ -33,15 +32,22 @@ Reason destroyed_without_memory() {
 }
 }  // namespace
 
-Forest::Forest() : destroyed_without_memory_(new SharedReason(destroyed_without_memory())) {
-  runtime::ThreadCache::instance();  // its fork handlers come before ours
-  runtime::hold_across_forks([]() -> Mutex& { return instance().mutex_; },
+void Forest::hold_across_forks() {
+  runtime::hold_across_forks([]() -> Mutex& { return only_.mutex_; },
                              []() TG_NO_THREAD_SAFETY_ANALYSIS {
-                               // The nodes are the parent's; here they are only memory that nobody will use.
-                               instance().first_root_ = nullptr;
-                               instance().main_root_ = nullptr;
+                               // The nodes are the parent's; here they are only memory that nothing uses.
+                               only_.first_root_ = nullptr;
+                               only_.main_root_ = nullptr;
                              });
-  std::atexit(&Forest::at_exit);
+}
+
+// With the first node and not as the library is loaded: tasks may use whatever was constructed before it, and
+// that is destroyed only after the exit handler has run.
+void Forest::begin_locked() {
+  if (destroyed_without_memory_ == nullptr)
+    destroyed_without_memory_ = new SharedReason(destroyed_without_memory());
+  if (std::atexit(&Forest::at_exit) != 0) throw std::bad_alloc();
+  has_begun_ = true;
 }
 
 // Siblings stand in the order in which they came. The first one's link backwards leads to the last.
@@ -77,6 +83,8 @@ void Forest::detach_locked(Node& node) {
 }
 
 void Forest::introduce_locked(Node& node, Node* parent) {
+  if (!has_begun_) [[unlikely]]
+    begin_locked();
   node.core_ = cores_.take(node);
   node.id_ = GroupId{++last_id_};
   if (node.name_.empty()) node.name_ = "ThreadGroup-" + std::to_string(node.id_.value);

@@ -3,6 +3,7 @@
 // marking.hpp.
 #include "tree/marking.hpp"
 
+#include <new>
 #include <utility>
 
 #include <threadgroup/runtime/clock.hpp>
@@ -64,6 +65,17 @@ bool Forest::set_event(Node& node, Reason reason) {
   reason.when = runtime::now();
   const auto shared = ReasonPointer::adopt(new SharedReason(std::move(reason)));
   return set_event(node, *shared.get());
+}
+
+bool Forest::set_event_as_prepared(Node& node, SharedReason& prepared) noexcept {
+  Reason& reason = prepared.before_it_is_shared();
+  reason.origin = node.id_;
+  reason.when = runtime::now();
+  try {
+    reason.origin_path = path(node);
+  } catch (const std::bad_alloc&) {  // the path can be missed, the stop cannot
+  }
+  return set_event(node, std::as_const(prepared));
 }
 
 void Forest::set_destroyed_without_memory(Node& node) noexcept {

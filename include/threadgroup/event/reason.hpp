@@ -13,6 +13,7 @@
 
 #include <threadgroup/base/duration.hpp>
 #include <threadgroup/base/source_location.hpp>
+#include <threadgroup/runtime/blocks.hpp>
 
 namespace tg {
 
@@ -56,10 +57,12 @@ namespace detail {
 ///
 /// Lifetime: counted. `add_references` takes many at once, so that marking 100,000 groups is one atomic
 /// addition.
-class SharedReason {
+class SharedReason : public runtime::InBlock {
  public:
   explicit SharedReason(Reason reason) : reason_(std::move(reason)) {}
   const Reason& operator*() const noexcept { return reason_; }
+  /// For one that is made beforehand and filled in when it is needed. Requires: no other thread knows it yet.
+  Reason& before_it_is_shared() noexcept { return reason_; }
 
   void add_references(std::size_t count) const noexcept {
     references_.fetch_add(count, std::memory_order_relaxed);
@@ -71,7 +74,7 @@ class SharedReason {
  private:
   ~SharedReason() = default;
 
-  const Reason reason_;
+  Reason reason_;                                   // constant once it is shared
   mutable std::atomic<std::size_t> references_{1};  // atomic: owners on many threads
 };
 

@@ -23,6 +23,8 @@ class RegistryHook {
 
   Registry& get_or_make();
   Registry* get() const noexcept { return registry_.load(std::memory_order_acquire); }
+  /// In a forked child: another thread may have been in the middle of changing it.
+  void leave_to_the_parent() noexcept { registry_.store(nullptr, std::memory_order_relaxed); }
 
  private:
   static void destroy(Registry* registry) noexcept;

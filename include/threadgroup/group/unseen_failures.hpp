@@ -19,9 +19,6 @@ using UnseenFailureHandler = std::function<void(const std::string& group_path, c
 UnseenFailureHandler set_unseen_failure_handler(UnseenFailureHandler handler);
 
 namespace detail {
-/// Makes what stands behind the handler. A fork must not meet another thread that is just making it: in the
-/// child it would never be finished.
-void prepare_unseen_failures();
 /// Hands each failure to the handler.
 void report_unseen(const std::string& group_path, const std::vector<Failure>& failures) noexcept;
 }  // namespace detail

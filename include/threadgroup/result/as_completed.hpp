@@ -3,17 +3,20 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include <threadgroup/base/errors.hpp>
 #include <threadgroup/base/mutex.hpp>
 #include <threadgroup/base/unique_function.hpp>
 #include <threadgroup/event/wait.hpp>
 #include <threadgroup/result/result_list.hpp>
 #include <threadgroup/result/task_handle.hpp>
+#include <threadgroup/runtime/fork.hpp>
 #include <threadgroup/tree/forest.hpp>
 
 namespace tg {
@@ -28,6 +31,7 @@ class CompletionQueue {
   CompletionQueue(const CompletionQueue&) = delete;
   CompletionQueue& operator=(const CompletionQueue&) = delete;
   ~CompletionQueue() {
+    if (is_in_forked_child()) return;  // the lock may be held for ever by a thread of the parent
     while (Watcher* watcher = pop()) delete watcher;
   }
 
@@ -41,6 +45,8 @@ class CompletionQueue {
     if (watcher == nullptr) return std::nullopt;
     return std::move(watcher->task);
   }
+  /// The tasks are the parent's then, and none will come here any more.
+  bool is_in_forked_child() const noexcept { return fork_generation_ != runtime::fork_generation(); }
   bool empty() {
     MutexLock lock(mutex_);
     return first_ == nullptr;
@@ -74,6 +80,7 @@ class CompletionQueue {
     return watcher;
   }
 
+  const std::uint32_t fork_generation_ = runtime::fork_generation();
   Mutex mutex_;
   Watcher* first_ TG_GUARDED_BY(mutex_) = nullptr;
   Watcher* last_ TG_GUARDED_BY(mutex_) = nullptr;  // meaningless while the queue is empty
@@ -90,8 +97,8 @@ class CompletionQueue {
 /// results. Leaving the loop starts no more; what runs goes on, and its failures reach the group's join.
 ///
 /// Guarantees: the wait for the next one ends when the event of the caller's own group is set: then the range
-/// ends, and `interrupted` says so. Thread safety: none; it belongs to one thread. Lifetime: that of its
-/// group.
+/// ends, and `interrupted` says so. In a forked child an inherited range throws `ForkedError`. Thread safety:
+/// none; it belongs to one thread. Lifetime: that of its group.
 template <class T, class Item = TaskHandle<T>>
 class AsCompleted {
  public:
@@ -109,6 +116,11 @@ class AsCompleted {
 
   /// Waits for the next one; null at the end. It is valid until the next call.
   Item* next() {
+    if (queue_->is_in_forked_child()) {
+      throw ForkedError(
+          "as_completed: this process was forked while the range was being read, and its tasks are the "
+          "parent's; make a new range here");
+    }
     current_.reset();
     refill();
     if (outstanding_ == 0) {

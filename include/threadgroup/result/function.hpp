@@ -89,8 +89,10 @@ class FunctionCell {
   void replace(std::shared_ptr<const FunctionCall> call);
 
  private:
+  // Constant after construction.
   const std::string name_;
-  mutable Mutex mutex_;
+  Mutex& mutex_;  // shared with other cells
+
   std::shared_ptr<const FunctionCall> call_ TG_GUARDED_BY(mutex_);
 };
 

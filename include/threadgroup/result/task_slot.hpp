@@ -179,10 +179,6 @@ class TaskSlot : public Task {
 };
 static_assert(sizeof(void*) != 8 || sizeof(TaskSlot) == 64);
 
-/// Makes what handles need to show names, before any thread can be in the middle of making it as another one
-/// forks.
-void prepare_shown_names();
-
 /// The slot with room for a result.
 template <class R>
 class ResultSlot : public TaskSlot {

@@ -34,9 +34,6 @@ void give_block(void* block, std::size_t bytes, std::align_val_t alignment) noex
 /// False where each block comes from the heap. For tests.
 bool blocks_are_kept() noexcept;
 
-/// Makes what stands behind blocks, before any thread can be in the middle of making it as another one forks.
-void prepare_blocks();
-
 /// A base for classes whose objects live in blocks.
 class InBlock {
  public:

@@ -20,9 +20,27 @@ inline std::uint32_t fork_generation() noexcept {
   return detail::fork_generation_counter.load(std::memory_order_relaxed);
 }
 
+/// When each component registers what it does around a fork: priorities of `gnu::constructor` functions,
+/// which run while the library is loaded. So no fork can come before the registration, or into the middle of
+/// it. The locks of components that register later are taken earlier.
+///
+///     constinit Cache Cache::only_;               // no guard of a static, which a child could inherit
+///     locked
+///     [[gnu::constructor(runtime::at_load::kFlows)]] void at_load() { Cache::hold_across_forks(); }
+namespace at_load {
+constexpr int kForkCount = 101;  // lower ones are the system's
+constexpr int kBlocks = 102;
+constexpr int kFlows = 103;
+constexpr int kThreads = 104;
+constexpr int kForest = 105;
+constexpr int kLeaves = 106;  // components whose locks are held while no other lock is taken
+constexpr int kGroups = 107;
+constexpr int kOtherLibraries = 110;  // the components that are libraries of their own
+}  // namespace at_load
+
 /// Calls the three functions around every fork: the first before it, the others after it in the parent and
 /// the child. A component takes its locks in the first, so that the child inherits them free and its data
-/// whole.
+/// whole. Throws `std::bad_alloc`.
 void at_fork(void (*prepare)(), void (*parent)(), void (*child)());
 
 struct NothingInTheChild {
@@ -32,7 +50,7 @@ struct NothingInTheChild {
 /// Has the lock of a component that is never destroyed held across every fork, so that the child inherits it
 /// free and what it guards whole. In the child `in_child` is called first, with the lock held.
 ///
-///     hold_across_forks([]() -> Mutex& { return instance().mutex_; });
+///     hold_across_forks([]() -> Mutex& { return only_.mutex_; });
 ///
 /// Both are lambdas without captures: the system's handlers take no argument.
 template <class LockOf, class InChild = NothingInTheChild>

@@ -62,7 +62,7 @@ class ThreadCache {
     std::size_t idle = 0;       // of them, waiting for a job
   };
 
-  static ThreadCache& instance();
+  static ThreadCache& instance() noexcept { return only_; }
 
   /// Runs the job on a thread of its own; true if that was made for it. Throws `std::system_error` or
   /// `std::bad_alloc` if a thread is needed and cannot be made; then the job will not run.
@@ -95,10 +95,14 @@ class ThreadCache {
   /// For tests: the next `count` attempts to make a thread fail as if the system had none left.
   void inject_creation_failures(int count);
 
+  /// Called once, while the library is loaded.
+  static void hold_across_forks();
+
  private:
   struct IdleThread;
 
-  ThreadCache();
+  constexpr ThreadCache() = default;
+  static ThreadCache only_;
   static void* thread_main(void* start);
   void serve(Job job);
   bool wait_for_job(IdleThread& self, Job& job);

@@ -20,7 +20,7 @@ namespace tg {
 /// up. Thread safety: everything from any thread. Lifetime: never destroyed.
 class ThreadEventsController {
  public:
-  static ThreadEventsController& instance();
+  static ThreadEventsController& instance() noexcept { return only_; }
 
   ForestSnapshot snapshot() const;
   std::vector<GroupId> roots() const;
@@ -35,7 +35,8 @@ class ThreadEventsController {
   void set_exit_grace(Duration grace);
 
  private:
-  ThreadEventsController() = default;
+  constexpr ThreadEventsController() = default;
+  static ThreadEventsController only_;
 };
 
 }  // namespace tg

@@ -31,11 +31,13 @@ namespace tg::detail {
 /// The forest of groups.
 ///
 /// Thread safety: everything from any thread.
-/// Lifetime: made on first use, never destroyed, so that no group outlives it. At the end of the process it
-/// sets the events of what is left, and waits a bounded time for the tasks.
+/// Lifetime: there from the start, never destroyed, so that no group outlives it. At the end of the process
+/// it sets the events of what is left, and waits a bounded time for the tasks.
 class Forest {
  public:
-  static Forest& instance();
+  static Forest& instance() noexcept { return only_; }
+  /// Called once, while the library is loaded.
+  static void hold_across_forks();
 
   /// Hangs a group into the tree where the calling flow stands: under the group of its task, else under the
   /// root of its thread; a daemon stands alone.
@@ -50,6 +52,9 @@ class Forest {
   /// Sets the event of the group and of all below it, and wakes them. The origin in the reason is filled in
   /// here. True if this call set the group's own event.
   bool set_event(Node& node, Reason reason);
+  /// The same with a reason that was made beforehand and that no other thread knows yet. It needs no memory;
+  /// without any, the path of the origin stays empty.
+  bool set_event_as_prepared(Node& node, SharedReason& reason) noexcept;
   /// The same for a group that is being destroyed when there is no memory for a reason of its own: its tasks
   /// would be waited for in vain if they were not told.
   void set_destroyed_without_memory(Node& node) noexcept;
@@ -67,9 +72,11 @@ class Forest {
   void finish_process() noexcept;
 
  private:
-  Forest();
+  constexpr Forest() = default;
+  static Forest only_;
   struct ThreadRoot;
 
+  void begin_locked() TG_REQUIRES(mutex_);
   Node& root_of_calling_thread_locked() TG_REQUIRES(mutex_);
   void introduce_locked(Node& node, Node* parent) TG_REQUIRES(mutex_);
   void attach_locked(Node& node, Node* parent) TG_REQUIRES(mutex_);
@@ -84,9 +91,10 @@ class Forest {
   static void forget_thread(runtime::Flow& flow);
   static void at_exit();
 
-  const SharedReason* const destroyed_without_memory_;  // made beforehand, and kept
+  const SharedReason* destroyed_without_memory_ = nullptr;  // made before the first node, constant since
 
   mutable Mutex mutex_;
+  bool has_begun_ TG_GUARDED_BY(mutex_) = false;
   NodeCore* first_root_ TG_GUARDED_BY(mutex_) = nullptr;  // linked through the siblings' links
   NodeCores cores_;                                       // see there for what the lock guards
   ThreadRoot* main_root_ TG_GUARDED_BY(mutex_) = nullptr;
