@@ -12,7 +12,6 @@ namespace tg::detail {
 GroupCore::GroupCore(std::string&& name, const GroupOptions& options)
     : Node(std::move(name), options.daemon ? NodeKind::daemon : NodeKind::group),
       fork_generation_(runtime::fork_generation()),
-      has_time_limit_(options.time_limit.has_value()),
       pool_(*this, options.max_concurrent_threads, options.on_failure) {}
 
 void GroupCore::on_last_reference() noexcept try {

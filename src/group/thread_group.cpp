@@ -7,7 +7,6 @@
 
 #include <threadgroup/event/wait.hpp>
 #include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/group/time_limits.hpp>
 #include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/tree/forest.hpp>
 #include <threadgroup/tree/thread_utils.hpp>
@@ -19,24 +18,16 @@ using detail::GroupCore;
 
 namespace {
 
-// What is made with the first group, and not when first needed: see there.
-bool prepare() {
-  detail::TimeLimits::instance();
-  return true;
-}
-
 // Makes the core and hangs it into the forest.
 GroupCore* make_core(std::string&& name, const GroupOptions& options) {
   if (options.max_concurrent_threads == 0) {
     throw std::invalid_argument("ThreadGroup '" + name +
                                 "': max_concurrent_threads is 0, so no task could ever run; give at least 1");
   }
-  [[maybe_unused]] static const bool prepared = prepare();
   auto* const core = new GroupCore(std::move(name), options);
   try {
     Forest::instance().link(*core);
-    if (options.time_limit)
-      detail::TimeLimits::instance().add(*core, runtime::after(*options.time_limit), *options.time_limit);
+    if (options.time_limit) core->set_time_limit(*options.time_limit);
   } catch (...) {
     core->release();
     throw;
@@ -61,7 +52,7 @@ ThreadGroup::~ThreadGroup() {
     return;
   }
   const bool own_task = is_own_task();
-  if (core_->has_time_limit()) detail::TimeLimits::instance().remove(*core_);
+  core_->end_time_limit();
   // If there is nobody who could notice, there is nobody to tell.
   if (!core_->pool().idle() || core_->has_stop_token() || Forest::instance().has_children(*core_)) {
     try {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The flow that waits for the earliest time limit.
-#include <cstdio>
 #include <new>
 #include <string>
 #include <utility>
@@ -14,106 +13,171 @@
 
 namespace tg::detail {
 
-TimeLimits& TimeLimits::instance() {
-  static TimeLimits* const limits = new TimeLimits;
-  return *limits;
-}
+namespace {
+// A program may make one short-lived limit after the other. The flow does not leave between two of them: to
+// bring it back would take longer than most of them last.
+constexpr Duration kLingersFor = Duration::from_nanos(100'000'000);
+}  // namespace
 
-TimeLimits::TimeLimits() {
-  runtime::hold_across_forks([]() -> Mutex& { return instance().mutex_; },
+// A limit that has passed, with references to what it needs: its object may be gone any moment.
+struct TimeLimits::Due {
+  Node* node = nullptr;
+  Duration limit;
+  SharedReason* reason = nullptr;
+};
+
+constinit TimeLimits TimeLimits::only_;
+
+namespace {
+[[gnu::constructor(runtime::at_load::kGroups)]] void at_load() { TimeLimits::hold_across_forks(); }
+}  // namespace
+
+void TimeLimits::hold_across_forks() {
+  runtime::hold_across_forks([]() -> Mutex& { return only_.mutex_; },
                              []() TG_NO_THREAD_SAFETY_ANALYSIS {
-                               // The groups and the flow are the parent's. The references stay, so nothing of
-                               // them is touched here.
-                               instance().entries_.clear();
-                               instance().serving_ = false;
-                               // Whoever waits in there stands on the stack of a thread that is gone, and the
-                               // next thread gets that stack.
-                               ::new (&instance().changed_) WaitQueue;
+                               // The groups and the flow are the parent's.
+                               ::new (&only_.wheel_) TimerWheel;
+                               only_.state_ = State::absent;
+                               // What waits in there is on the stack of a thread that is gone, and the next
+                               // thread gets that stack.
+                               ::new (&only_.woken_) WaitQueue;
                              });
 }
 
-void TimeLimits::add(Node& node, TimePoint deadline, Duration limit) {
-  bool start = false;
-  {
-    MutexLock lock(mutex_);
-    entries_.emplace(std::pair(deadline, node.id().value), Entry{&node, limit});
-    node.add_reference();
-    ++changes_;
-    start = !serving_;
-  }
-  changed_.release_all();
-  if (!start) return;
+// --- One limit ---
+
+TimeLimit::TimeLimit(Node& node, Duration limit)
+    : node_(node),
+      limit_(limit),
+      fork_generation_(runtime::fork_generation()),
+      reason_(new SharedReason(Reason{})) {
+  reason_->before_it_is_shared().kind = ReasonKind::deadline;
   try {
-    runtime::ThreadCache::instance().start({&TimeLimits::serve_main, this});
+    TimeLimits::instance().add(*this);
   } catch (...) {
-    remove(node);
+    reason_->release();
     throw;
   }
 }
 
-void TimeLimits::remove(Node& node) noexcept {
-  bool removed = false;
-  {
-    MutexLock lock(mutex_);
-    for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
-      if (entry->second.node != &node) continue;
-      entries_.erase(entry);
-      ++changes_;
-      removed = true;
-      break;
-    }
-  }
-  if (!removed) return;
-  changed_.release_all();
-  node.release();
+TimeLimit::~TimeLimit() {
+  if (fork_generation_ != runtime::fork_generation()) return;  // it was never in the wheel of this process
+  TimeLimits::instance().remove(*this);
+  if (reason_ != nullptr) reason_->release();
 }
 
+// --- All of them ---
+
+void TimeLimits::add(TimeLimit& limit) {
+  const TimePoint at = runtime::after(limit.limit_);
+  if (at.is_never()) return;
+  bool start = false;
+  bool wake = false;
+  {
+    MutexLock lock(mutex_);
+    wheel_.add(limit, at);
+    start = state_ == State::absent;
+    wake = (state_ == State::asleep || state_ == State::lingering) && at < sleeps_until_;
+    if (wake) wake_locked();
+  }
+  if (wake) woken_.release_all();
+  if (!start) return;
+  try {
+    runtime::ThreadCache::instance().start({&TimeLimits::serve_main, this});
+  } catch (...) {
+    remove(limit);
+    throw;
+  }
+}
+
+void TimeLimits::remove(TimeLimit& limit) noexcept {
+  bool wake = false;
+  {
+    MutexLock lock(mutex_);
+    if (!limit.is_linked()) return;
+    wheel_.remove(limit);
+    // It must not sleep until a limit that is gone when there is no other.
+    wake = wheel_.empty() && state_ == State::asleep;
+    if (wake) wake_locked();
+  }
+  if (wake) woken_.release_all();
+}
+
+void TimeLimits::wake_locked() noexcept {
+  state_ = State::awake;
+  ++wake_ups_;
+}
+
+std::uint64_t TimeLimits::wake_ups() const {
+  MutexLock lock(mutex_);
+  return wake_ups_;
+}
+
+// --- The flow ---
+
 void TimeLimits::serve_main(void* limits) noexcept { static_cast<TimeLimits*>(limits)->serve(); }
+
+TimeLimits::Due TimeLimits::take_due_locked(TimePoint now) noexcept {
+  TimerEntry* const entry = wheel_.pop_due(now);
+  if (entry == nullptr) return {};
+  TimeLimit& limit = static_cast<TimeLimit&>(*entry);
+  limit.node_.add_reference();
+  return Due{&limit.node_, limit.limit_, std::exchange(limit.reason_, nullptr)};
+}
+
+// Says until when the flow sleeps; false if it leaves.
+bool TimeLimits::begin_sleep_locked(TimePoint now) noexcept {
+  if (!wheel_.empty()) {
+    state_ = State::asleep;
+    sleeps_until_ = wheel_.next();
+    return true;
+  }
+  if (state_ == State::lingering && now >= sleeps_until_) {
+    state_ = State::absent;
+    return false;
+  }
+  if (state_ != State::lingering) sleeps_until_ = now + kLingersFor;
+  state_ = State::lingering;
+  return true;
+}
 
 void TimeLimits::serve() noexcept {
   {
     MutexLock lock(mutex_);
     // Set only here. Had `add` set it, a limit that came while the flow was being made would rely on it, and
     // be left alone if there turned out to be no thread for it.
-    if (std::exchange(serving_, true)) return;
+    if (state_ != State::absent) return;
+    state_ = State::awake;
   }
   runtime::Flow::current().set_os_name("tg-time-limits");
   for (;;) {
-    Entry due{};
-    TimePoint next;
-    std::uint64_t seen = 0;
+    Due due;
+    TimePoint sleeps_until;
     {
       MutexLock lock(mutex_);
-      if (entries_.empty()) {
-        serving_ = false;
-        return;
-      }
-      const auto first = entries_.begin();
-      next = first->first.first;
-      seen = changes_;
-      if (runtime::now() >= next) {
-        due = first->second;
-        entries_.erase(first);
+      const TimePoint now = runtime::now();
+      due = take_due_locked(now);
+      if (due.node == nullptr) {
+        if (!begin_sleep_locked(now)) return;
+        sleeps_until = sleeps_until_;
       }
     }
     if (due.node == nullptr) {
-      const auto changed = [this, seen] {
+      const auto woken = [this] {
         MutexLock lock(mutex_);
-        return changes_ != seen;
+        return state_ == State::awake;
       };
-      static_cast<void>(wait(changed_, changed, {}, next));
+      static_cast<void>(wait(woken_, woken, {}, sleeps_until));
       continue;
     }
     try {
-      Reason reason;
-      reason.kind = ReasonKind::deadline;
-      reason.message = "the time limit of " + std::to_string(static_cast<double>(due.limit.nanos()) / 1e9) +
-                       " s has passed";
-      Forest::instance().set_event(*due.node, std::move(reason));
-    } catch (const std::exception& e) {
-      std::fprintf(stderr, "threadgroup: cannot tell group '%s' that its time is up: %s\n",
-                   due.node->name().c_str(), e.what());
+      due.reason->before_it_is_shared().message =
+          "the time limit of " + std::to_string(static_cast<double>(due.limit.nanos()) / 1e9) +
+          " s has passed";
+    } catch (const std::bad_alloc&) {  // the reason says less, and the group stops all the same
     }
+    Forest::instance().set_event_as_prepared(*due.node, *due.reason);
+    due.reason->release();
     due.node->release();
   }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The queue and the counts. The invariants P1 to P6 stand in the header; the workers in pool_worker.cpp.
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 
 #include <threadgroup/event/wait.hpp>
@@ -23,12 +22,16 @@ constexpr int kMadeByOne = 4;
 constexpr Duration kBetweenReports = Duration::from_nanos(60'000'000'000);
 }  // namespace
 
-Pool::Pool(Node& node, std::size_t bound, OnFailure on_failure) noexcept
-    : node_(node), bound_(bound), on_failure_(on_failure) {}
+Pool::Pool(Node& node, std::size_t bound, OnFailure on_failure)
+    : node_(node),
+      bound_(bound),
+      on_failure_(on_failure),
+      failure_reason_(on_failure == OnFailure::set_event ? new SharedReason(Reason{}) : nullptr) {}
 
 Pool::~Pool() {
   TaskList left = failures_.take_all();  // the last owner is the only one: no lock
   while (Task* task = left.pop()) task->release();
+  if (const SharedReason* unused = failure_reason_.load(std::memory_order_relaxed)) unused->release();
 }
 
 // --- Adding ---
@@ -294,19 +297,26 @@ std::size_t Pool::skip_pending(const ReasonPointer& reason) noexcept {
   return tasks.empty() ? 0 : end_unrun(tasks, reason, nullptr);
 }
 
-void Pool::stop_on_failure(const Task& task) noexcept try {
+void Pool::stop_on_failure(const Task& task) noexcept {
   if (on_failure_ != OnFailure::set_event || node_.event().is_set()) return;
-  const Failure failure = task.failure();
   Reason reason;
   reason.kind = ReasonKind::failure;
-  reason.message = describe_exception(failure.exception);
-  reason.task = failure.task;
-  reason.exception = failure.exception;
-  Forest::instance().set_event(node_, std::move(reason));
-} catch (const std::exception& e) {
-  // Only memory can be short here. The failure itself is kept and will reach the join.
-  std::fprintf(stderr, "threadgroup: cannot stop group '%s' after a failure: %s\n", node_.name().c_str(),
-               e.what());
+  try {
+    Failure failure = task.failure();
+    reason.exception = failure.exception;
+    reason.message = describe_exception(failure.exception);
+    reason.task = std::move(failure.task);
+  } catch (const std::exception&) {
+    // Out of memory: the reason says less, and the group stops all the same. The failure reaches the join.
+  }
+  SharedReason* const shared = failure_reason_.exchange(nullptr, std::memory_order_acq_rel);
+  if (shared == nullptr) {  // another task failed at the same moment and is about to set the event
+    static_cast<void>(wait({&node_.event(), nullptr}, TimePoint::never()));
+    return;
+  }
+  shared->before_it_is_shared() = std::move(reason);
+  Forest::instance().set_event_as_prepared(node_, *shared);
+  shared->release();
 }
 
 void Pool::wake_waiters(bool idle) noexcept {

@@ -4,12 +4,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
 
 #include <threadgroup/base/duration.hpp>
 #include <threadgroup/base/mutex.hpp>
+#include <threadgroup/group/time_limits.hpp>
 #include <threadgroup/pool/pool.hpp>
 #include <threadgroup/runtime/blocks.hpp>
 #include <threadgroup/runtime/fork.hpp>
@@ -43,9 +45,12 @@ class GroupCore final : public Node, public runtime::InBlock {
   }
   bool runtime_generation_changed() const noexcept { return fork_generation_ != runtime::fork_generation(); }
 
-  /// Whether anybody could notice, apart from the tasks, that the event is set.
+  /// Whether anything but the tasks could notice that the event is set.
   bool has_stop_token() const;
-  bool has_time_limit() const noexcept { return has_time_limit_; }
+  /// Requires that the node is linked.
+  void set_time_limit(Duration limit) { time_limit_ = std::make_unique<TimeLimit>(*this, limit); }
+  bool has_time_limit() const noexcept { return time_limit_ != nullptr; }
+  void end_time_limit() noexcept { time_limit_.reset(); }
 
   void on_event_set() noexcept override;
   void on_last_reference() noexcept override;
@@ -54,7 +59,9 @@ class GroupCore final : public Node, public runtime::InBlock {
   std::vector<RunningTask> running_tasks() const override { return pool_.running_tasks(); }
   bool run_now(Task& task) noexcept override { return pool_.run_now(task); }
   void lend_place() noexcept override { pool_.lend_place(); }
-  void reclaim_place() noexcept override { pool_.reclaim_place(); }
+  void reclaim_place() noexcept override {
+    if (!runtime_generation_changed()) pool_.reclaim_place();  // what it was lent for may have forked
+  }
   bool wait_until_quiet(TimePoint deadline) noexcept override { return pool_.wait_until_quiet(deadline); }
 
  private:
@@ -63,7 +70,8 @@ class GroupCore final : public Node, public runtime::InBlock {
 
   // Constant after construction.
   const std::uint32_t fork_generation_;
-  const bool has_time_limit_;
+
+  std::unique_ptr<TimeLimit> time_limit_;  // touched by whoever makes and destroys the group, and no other
 
   mutable Mutex mutex_;
   std::stop_source stop_source_ TG_GUARDED_BY(mutex_){std::nostopstate};  // made when first asked for

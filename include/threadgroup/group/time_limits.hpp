@@ -1,47 +1,79 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tells groups to stop when their time limit has passed.
+// Stops groups when their time limit has passed.
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <utility>
 
 #include <threadgroup/base/duration.hpp>
 #include <threadgroup/base/mutex.hpp>
+#include <threadgroup/base/timer_wheel.hpp>
 #include <threadgroup/event/wait_queue.hpp>
+#include <threadgroup/runtime/blocks.hpp>
 #include <threadgroup/tree/node.hpp>
 
 namespace tg::detail {
 
-/// The deadlines of all groups that have a time limit, and the one flow that waits for the earliest. There is
-/// such a flow only while there are limits.
+/// The time limit of one node, in force from the constructor to the destructor. Afterwards the node's event
+/// is set with a reason of kind `deadline`, which is made here, so that no lack of memory can prevent it.
 ///
-/// Thread safety: everything from any thread.
-/// Lifetime: never destroyed. It holds a reference to each node until the limit has passed or the group has
-/// gone.
-class TimeLimits {
+/// Lifetime: the node's object owns it, and destroys it before it gives up its own reference to the node.
+class TimeLimit : public runtime::InBlock, private TimerEntry {
  public:
-  static TimeLimits& instance();
-  void add(Node& node, TimePoint deadline, Duration limit);
-  /// The group is going away: its limit means nothing any more.
-  void remove(Node& node) noexcept;
+  /// Throws `std::bad_alloc`, and `std::system_error` if the flow that waits for limits cannot be started.
+  TimeLimit(Node& node, Duration limit);
+  ~TimeLimit();
+  TimeLimit(const TimeLimit&) = delete;
+  TimeLimit& operator=(const TimeLimit&) = delete;
 
  private:
-  struct Entry {
-    Node* node;
-    Duration limit;
-  };
+  friend class TimeLimits;
 
-  TimeLimits();
+  // The base is guarded by the lock of `TimeLimits`.
+
+  // Constant after construction.
+  Node& node_;
+  const Duration limit_;
+  const std::uint32_t fork_generation_;
+
+  SharedReason* reason_;  // guarded by the lock of `TimeLimits`; null once the limit has passed
+};
+
+/// All limits that are in force, and the one flow that waits for the earliest. There is such a flow only
+/// while there are limits, and for a moment after.
+///
+/// Thread safety: everything from any thread. Lifetime: there from the start, never destroyed.
+class TimeLimits {
+ public:
+  static TimeLimits& instance() noexcept { return only_; }
+  /// Called once, while the library is loaded.
+  static void hold_across_forks();
+
+  /// How often the flow was woken because a limit came or went, for tests: most come and go without.
+  std::uint64_t wake_ups() const;
+
+ private:
+  friend class TimeLimit;
+  constexpr TimeLimits() = default;
+  static TimeLimits only_;
+
+  void add(TimeLimit& limit);
+  void remove(TimeLimit& limit) noexcept;
+
+  struct Due;
+  enum class State { absent, awake, asleep, lingering };
+
   static void serve_main(void* limits) noexcept;
   void serve() noexcept;
+  Due take_due_locked(TimePoint now) noexcept TG_REQUIRES(mutex_);
+  bool begin_sleep_locked(TimePoint now) noexcept TG_REQUIRES(mutex_);
+  void wake_locked() noexcept TG_REQUIRES(mutex_);
 
-  Mutex mutex_;
-  // Ordered by deadline; the node's number makes the key unique.
-  std::map<std::pair<TimePoint, std::uint64_t>, Entry> entries_ TG_GUARDED_BY(mutex_);
-  bool serving_ TG_GUARDED_BY(mutex_) = false;
-  std::uint64_t changes_ TG_GUARDED_BY(mutex_) = 0;
-  WaitQueue changed_;
+  mutable Mutex mutex_;
+  TimerWheel wheel_ TG_GUARDED_BY(mutex_);
+  State state_ TG_GUARDED_BY(mutex_) = State::absent;  // of the flow
+  TimePoint sleeps_until_ TG_GUARDED_BY(mutex_);       // while it is asleep or lingers
+  std::uint64_t wake_ups_ TG_GUARDED_BY(mutex_) = 0;
+  WaitQueue woken_;
 };
 
 }  // namespace tg::detail

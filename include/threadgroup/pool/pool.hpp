@@ -68,7 +68,7 @@ struct RunningHere;
 /// lock. Thread safety: everything from any thread. Lifetime: part of its node's object, see P4.
 class Pool {
  public:
-  Pool(Node& node, std::size_t bound, OnFailure on_failure) noexcept;
+  Pool(Node& node, std::size_t bound, OnFailure on_failure);
   /// Releases failures that could not be delivered because there was no memory.
   ~Pool();
   Pool(const Pool&) = delete;
@@ -159,8 +159,10 @@ class Pool {
   Node& node_;
   const std::size_t bound_;
   const OnFailure on_failure_;
-  std::atomic<std::uint32_t> reclaiming_{0};  // of the lent places, those whose task is done waiting and has
-                                              // none; atomic: written under `mutex_`, also read without
+  std::atomic<SharedReason*> failure_reason_;  // made beforehand, for the first failure that stops the group;
+                                               // atomic: several tasks may fail at the same moment
+  std::atomic<std::uint32_t> reclaiming_{0};   // of the lent places, those whose task is done waiting and has
+                                               // none; atomic: written under `mutex_`, also read without
   WaitQueue idle_waiters_;
   WaitQueue change_waiters_;
   WaitQueue place_waiters_;
