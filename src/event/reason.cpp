@@ -2,11 +2,13 @@
 // Puts reasons and exceptions into words.
 #include <cxxabi.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string_view>
 
 #include <threadgroup/event/reason.hpp>
+#include <threadgroup/runtime/flow.hpp>
 
 namespace tg {
 
@@ -27,6 +29,26 @@ const char* to_string(ReasonKind kind) noexcept {
   }
   return "unknown";
 }
+
+namespace detail {
+
+std::exception_ptr current_failure() noexcept {
+  std::exception_ptr failure = std::current_exception();
+  if (failure != nullptr) return failure;  // also where memory ran out: then it is a `bad_alloc`
+  const runtime::Flow& flow = runtime::Flow::current();
+  std::string task = "code";
+  try {
+    if (flow.task != nullptr && flow.task_label != nullptr) task = flow.task_label(flow);
+  } catch (const std::exception&) {  // without its name
+  }
+  std::fprintf(stderr,
+               "threadgroup: %s on %s called pthread_exit, or its thread was cancelled by pthread_cancel. A "
+               "task must return or throw; to stop it, set its group's event. The process is aborted.\n",
+               task.c_str(), flow.os_label().c_str());
+  std::abort();
+}
+
+}  // namespace detail
 
 std::string describe_exception(const std::exception_ptr& exception) {
   if (!exception) return "no exception";

@@ -4,12 +4,14 @@
 #include "pool/pool_worker.hpp"
 
 #include <exception>
+#include <string>
 #include <utility>
 
 #include <threadgroup/base/spin.hpp>
 #include <threadgroup/event/wait.hpp>
 #include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/runtime/flow.hpp>
+#include <threadgroup/tree/forest.hpp>
 
 namespace tg::detail {
 
@@ -26,6 +28,11 @@ constexpr int kLooks = 8;
 constexpr std::uint32_t kMostLocalQueues = 16;
 
 std::string name_of_task(const Task& task) { return task.name(); }
+
+std::string label_of_task(const runtime::Flow& flow) {
+  const TaskContext& context = *static_cast<const TaskContext*>(flow.task);
+  return "task '" + context.task_name() + "' of group '" + Forest::instance().path(*context.node) + "'";
+}
 
 // Entries of the lists of workers and of local queues stand on stacks, and are linked by themselves.
 template <class Entry>
@@ -136,6 +143,7 @@ void Pool::work() noexcept {
   LocalQueue local;
   TaskContext context{&node_, nullptr, &name_of_task, &local};
   flow.task = &context;
+  flow.task_label = &label_of_task;
   flow.event = &node_.event();
   Worker self;
   TaskList stale;

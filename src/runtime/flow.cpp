@@ -19,6 +19,7 @@
 #include <threadgroup/runtime/fork.hpp>
 
 #include "runtime/futex.hpp"
+#include "runtime/module.hpp"
 #include "runtime/sleep.hpp"
 
 namespace tg::runtime {
@@ -64,6 +65,7 @@ class FlowPool {
  public:
   static FlowPool& instance() noexcept { return only_; }
   static void begin() {
+    keep_module_mapped();  // there are threads and thread-local keys from here on
     only_.has_key_ = ::pthread_key_create(&only_.key_, &FlowPool::thread_ends) == 0;
     hold_across_forks([]() -> tg::detail::Mutex& { return only_.mutex_; }, [] { begin_child(); });
   }

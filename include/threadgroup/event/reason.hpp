@@ -48,6 +48,15 @@ struct Reason {
   std::string str() const;
 };
 
+namespace detail {
+/// What is being handled, for a handler that catches whatever a task throws.
+///
+/// `pthread_exit` and `pthread_cancel` unwind a thread as an exception does, and cannot be kept like one: a
+/// thread that leaves in the middle of a task would take the task's place and result with it. Then this says
+/// on stderr which task it was, and ends the process with `std::abort`.
+std::exception_ptr current_failure() noexcept;
+}  // namespace detail
+
 /// The text of an exception: its `what()`, or the name of its type if it has none.
 std::string describe_exception(const std::exception_ptr& exception);
 

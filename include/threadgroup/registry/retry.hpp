@@ -73,7 +73,7 @@ auto with_retries(F f, RetryOptions options = {}) {
       try {
         return std::invoke(f, args...);
       } catch (...) {
-        failure = std::current_exception();
+        failure = detail::current_failure();
       }
       // Outside the handler: a sleep in it would keep the exception being handled.
       if (!detail::wait_for_next_try(options, tries, limit, failure))

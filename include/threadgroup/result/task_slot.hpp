@@ -77,7 +77,7 @@ void destroy_keeping_error(T& object, std::exception_ptr& error) noexcept {
   try {
     object.~T();
   } catch (...) {
-    if (!error) error = std::current_exception();
+    if (!error) error = current_failure();
   }
 }
 
@@ -237,7 +237,7 @@ class CallableTask : public ResultSlot<typename C::Result> {
       this->store(call_, group);
       stored = true;
     } catch (...) {
-      error = std::current_exception();
+      error = current_failure();
     }
     std::exception_ptr stop;
     if (error && is_stop(error, group)) stop.swap(error);
@@ -305,7 +305,7 @@ class PostedTask final : public Task {
     try {
       static_cast<void>(call_(group));
     } catch (...) {
-      error = std::current_exception();
+      error = current_failure();
     }
     if (error && is_stop(error, group)) return end(TaskStatus::stopped, nullptr);
     return end(TaskStatus::succeeded, std::move(error));

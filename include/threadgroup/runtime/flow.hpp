@@ -69,9 +69,10 @@ class Flow {
 
   // What other layers hang on the flow. Only the flow itself touches them; but the tree guards `root` with
   // its lock.
-  void* task = nullptr;                     // the task that runs now
-  void* event = nullptr;                    // the event that tells this task to stop
-  void* root = nullptr;                     // the tree that this thread roots
+  void* task = nullptr;                              // the task that runs now
+  std::string (*task_label)(const Flow&) = nullptr;  // says which one that is; set by whoever sets `task`
+  void* event = nullptr;                             // the event that tells this task to stop
+  void* root = nullptr;                              // the tree that this thread roots
   std::uint64_t shared_queues = 0;          // a bit for each pool into whose shared lists it may have added
   void (*on_thread_exit)(Flow&) = nullptr;  // called once as the thread ends
   void (*before_idle)(Flow&) = nullptr;     // set by a task; called once when its worker finds no further one
