@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <threadgroup/base/errors.hpp>
+
 #include "forks/stepper.hpp"
 
 namespace tg::forks {
