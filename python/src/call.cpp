@@ -4,15 +4,11 @@
 #include <new>
 
 #include "call.hpp"
+#include "future.hpp"
 
 namespace tg::python {
 
 namespace {
-PyObject* name_cancel = nullptr;
-PyObject* name_begin = nullptr;  // Future.set_running_or_notify_cancel
-PyObject* name_set_result = nullptr;
-PyObject* name_set_exception = nullptr;
-
 Ref raised() {
 #if PY_VERSION_HEX >= 0x030C0000
   return Ref::steal(PyErr_GetRaisedException());
@@ -108,12 +104,8 @@ void PyCall::drop_references() noexcept {
   PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
   PyErr_Fetch(&type, &value, &trace);
   if (future_ != nullptr && !begun_) {
-    // Nobody will run it: whoever waits for the future must hear of that.
-    for (PyObject* const name : {name_cancel, name_begin}) {
-      PyObject* const done = calling_python([&] { return PyObject_CallMethodNoArgs(future_, name); });
-      if (done == nullptr) PyErr_WriteUnraisable(future_);
-      Py_XDECREF(done);
-    }
+    // It will never run: those who wait for the future are told.
+    if (!calling_python([this] { return drop_future(future_); })) PyErr_WriteUnraisable(future_);
   }
   calling_python([this] {
     PyObject** const from = places() + 1;
@@ -155,29 +147,21 @@ Ref PyCall::operator()() {
 
 // False with an error set if the future itself did not work.
 bool PyCall::call_for_future() {
-  const auto tell = [this](PyObject* name, PyObject* what) {
-    const Ref done =
-        Ref::steal(calling_python([&] { return PyObject_CallMethodOneArg(future_, name, what); }));
-    return done.get() != nullptr;
-  };
   begun_ = true;
-  const Ref go =
-      Ref::steal(calling_python([this] { return PyObject_CallMethodNoArgs(future_, name_begin); }));
-  if (go.get() == nullptr) return false;
-  if (go.get() != Py_True) return true;  // cancelled
+  switch (calling_python([this] { return begin_future(future_); })) {
+    case FutureBegin::error:
+      return false;
+    case FutureBegin::cancelled:
+      return true;
+    case FutureBegin::run:
+      break;
+  }
   const Ref result = call();
-  if (result.get() != nullptr) return tell(name_set_result, result.get());
+  if (result.get() != nullptr) {
+    return calling_python([&] { return set_future_result(future_, result.get()); });
+  }
   const Ref exception = raised();
-  return tell(name_set_exception, exception.get());
-}
-
-bool init_call() {
-  name_cancel = PyUnicode_InternFromString("cancel");
-  name_begin = PyUnicode_InternFromString("set_running_or_notify_cancel");
-  name_set_result = PyUnicode_InternFromString("set_result");
-  name_set_exception = PyUnicode_InternFromString("set_exception");
-  return name_cancel != nullptr && name_begin != nullptr && name_set_result != nullptr &&
-         name_set_exception != nullptr;
+  return calling_python([&] { return set_future_exception(future_, exception.get()); });
 }
 
 }  // namespace tg::python

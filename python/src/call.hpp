@@ -72,6 +72,4 @@ class PyCall {
   };
 };
 
-bool init_call();
-
 }  // namespace tg::python

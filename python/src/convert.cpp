@@ -110,15 +110,16 @@ void set_error(const std::exception_ptr& error) noexcept {
 
 void set_error_from_current() noexcept { set_error(std::current_exception()); }
 
+void stop_all_groups() {
+  // Not the lock: skipping pending calls destroys Python objects, which takes it.
+  without_gil(
+      [] { ThreadEventsController::instance().set_all_events(ReasonKind::signal, "KeyboardInterrupt", {}); });
+}
+
 void check_signals() {
   if (calling_python([] { return PyErr_CheckSignals(); }) == 0) return;
   py::error_already_set error;
-  if (error.matches(PyExc_KeyboardInterrupt)) {
-    // Not the lock: skipping pending calls destroys Python objects, which takes it.
-    without_gil([] {
-      ThreadEventsController::instance().set_all_events(ReasonKind::signal, "KeyboardInterrupt", {});
-    });
-  }
+  if (error.matches(PyExc_KeyboardInterrupt)) stop_all_groups();
   throw error;
 }
 

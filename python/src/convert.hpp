@@ -37,6 +37,9 @@ void set_error(const std::exception_ptr& error) noexcept;
 /// Sets the error indicator from the C++ exception that is being handled.
 void set_error_from_current() noexcept;
 
+/// What a Ctrl-C does: stops every group, with the reason `signal`.
+void stop_all_groups();
+
 /// Runs Python's signal handlers, on the main thread. If one raises KeyboardInterrupt, every group is told to
 /// stop. Throws what a handler raises.
 void check_signals();

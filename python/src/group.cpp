@@ -5,6 +5,7 @@
 #include <threadgroup/base/errors.hpp>
 
 #include "condition.hpp"
+#include "future.hpp"
 #include "group.hpp"
 #include "handle.hpp"
 
@@ -155,10 +156,13 @@ PyObject* group_post(PyObject* self, PyObject* const* args, Py_ssize_t count, Py
 }
 
 PyObject* group_submit(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
-  return add_guarded("_submit", count, 2, [&]() -> PyObject* {
+  return add_guarded("_submit", count, 1, [&]() -> PyObject* {
     Group& group = *group_of(self);
-    group->post(PyCall(group.state(), args[1], args[0], args + 2, count - 2, names));
-    Py_RETURN_NONE;
+    Ref future = Ref::steal(new_future());
+    if (future.get() == nullptr) return nullptr;
+    set_task(future.get(),
+             group->add_task(PyCall(group.state(), args[0], future.get(), args + 1, count - 1, names)));
+    return future.release();
   });
 }
 

@@ -2,6 +2,7 @@
 // The extension module: what tasks ask of their own group, the forest, and the start and end of it all.
 #include "condition.hpp"
 #include "convert.hpp"
+#include "future.hpp"
 #include "group.hpp"
 #include "handle.hpp"
 
@@ -121,6 +122,8 @@ void define_functions(py::module_& module) {
              "Replace what is called with (group path, task name, exception) for a failure that nobody saw "
              "when its group "
              "went away; None only names the task on stderr. Returns the one before.");
+  module.def("_interrupted", &stop_all_groups,
+             "What a Ctrl-C does: stops every group, with the reason 'signal'.");
   module.def("_close", &close_interpreter);
 }
 
@@ -133,7 +136,7 @@ PYBIND11_MODULE(_core, module) {
   py::register_exception_translator([](std::exception_ptr error) {
     if (error) set_error(error);
   });
-  if (!init_gil() || !init_call() || !init_handle(module.ptr())) throw py::error_already_set();
+  if (!init_gil() || !init_handle(module.ptr()) || !init_future(module.ptr())) throw py::error_already_set();
   init_group(module);
   define_functions(module);
   tg::set_unseen_failure_handler(&tell_unseen);

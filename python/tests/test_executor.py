@@ -3,7 +3,11 @@
 
 import asyncio
 import concurrent.futures
+import gc
+import inspect
+import os
 import threading
+import weakref
 
 import pytest
 
@@ -65,6 +69,15 @@ def test_work_goes_on_when_the_executor_is_let_go():
     assert first.result() is True and second.result() == 2
 
 
+@pytest.mark.parametrize("initializer", [None, int])
+def test_it_goes_with_its_last_user(initializer):
+    executor = Executor(1, initializer=initializer)
+    assert executor.submit(int).result() == 0
+    gone = weakref.ref(executor)
+    del executor
+    assert gone() is None
+
+
 def test_arguments_are_checked():
     for wrong in (0, -1):
         with pytest.raises(ValueError):
@@ -76,3 +89,113 @@ def test_arguments_are_checked():
     with pytest.raises(RuntimeError, match="after shutdown"):
         executor.submit(int)
     assert core.snapshot() is not None
+
+
+def test_it_can_be_the_default_executor_of_asyncio():
+    names = []
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(Executor(2, thread_name_prefix="Default"))
+        await loop.run_in_executor(None, lambda: names.append(threading.current_thread().name))
+        return await asyncio.to_thread(pow, 2, 5)
+
+    assert asyncio.run(main()) == 32
+    assert names[0].startswith("Default_")
+
+
+def test_none_of_the_standard_pools_own_methods_is_left():
+    pool = concurrent.futures.ThreadPoolExecutor
+    own = {name for name, value in vars(pool).items() if inspect.isfunction(value)}
+    own -= {"_adjust_thread_count", "_initializer_failed"}  # nothing calls them
+    assert own and all(getattr(Executor, name) is not getattr(pool, name) for name in own)
+
+
+def test_a_sweep_keeps_what_is_dropped_meanwhile():
+    go, begun, futures = threading.Event(), threading.Event(), []
+
+    def first():
+        begun.set()
+        while not go.is_set() and thread_utils.event_aware_sleep(0.001):
+            pass
+        return go.is_set()
+
+    class Busy:
+        """A group that is looked at while, at that very moment, another executor is dropped."""
+
+        path = "busy"
+
+        @property
+        def statistics(self):
+            if not futures:
+                other = Executor(1)
+                futures.append(other.submit(first))
+                begun.wait()
+                futures.append(other.submit(lambda: 2))
+                del other
+                gc.collect()
+            return core.GroupStatistics(**{name: name == "running" for name in core.GroupStatistics._fields})
+
+    retired = core._executor._retired
+    busy = Busy()
+    retired.add(busy)
+    core._executor._sweep()
+    retired.discard(busy)
+    go.set()
+    assert [f.result(30) for f in futures] == [True, 2]
+
+
+FORKING = """
+import multiprocessing, sys, threading
+from threadgroup_core import Executor, ForkedError
+go, begun = threading.Event(), threading.Event()
+executor = Executor(1)
+future = executor.submit(lambda: (begun.set(), go.wait()))
+begun.wait()
+{before}
+def child(): {child}
+process = multiprocessing.get_context("fork").Process(target=child)
+process.start()
+process.join(30)
+print(process.exitcode)
+go.set()
+future.result()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.parametrize("before", ["", "del executor"])
+def test_a_forked_process_ends_normally_while_an_executor_works(run_program, before):
+    result = run_program(FORKING.format(before=before, child="pass"))
+    assert (result.stdout, result.stderr) == ("0\n", "")
+
+
+CHILD_USES = {
+    "submit": "executor.submit(int)",
+    "map": "executor.map(int, [1])",
+    "result": "future.result()",
+    "exception": "future.exception(10)",
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.parametrize("use", CHILD_USES)
+def test_an_inherited_executor_says_so_in_a_forked_process(run_program, use):
+    child = f"""
+    try:
+        {CHILD_USES[use]}
+    except ForkedError as error:
+        print("fork" in str(error))"""
+    result = run_program(FORKING.format(before="", child=child))
+    assert (result.stdout, result.stderr) == ("True\n0\n", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_block_that_a_forked_process_leaves_does_not_wait_for_the_parent(run_program):
+    child = """
+    with Executor(1) as new:
+        assert new.submit(lambda: 5).result() == 5
+    with executor:
+        sys.exit(3)"""
+    result = run_program(FORKING.format(before="", child=child))
+    assert (result.stdout, result.stderr) == ("3\n", "")

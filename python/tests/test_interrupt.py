@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ctrl-C in the main thread ends any wait, tells the forest to stop, and is raised."""
 
+import concurrent.futures
 import subprocess
 import sys
 import textwrap
 
 import pytest
+
+import threadgroup_core as core
 
 # A thread sends the signal until a wait has answered it by setting the event; one that comes before the wait has begun
 # is answered by trying again, and one that comes after the wait by doing nothing.
@@ -84,7 +87,101 @@ def test_the_going_of_a_group_is_interrupted():
     assert result.stdout == "interrupted True signal\n", result.stderr
 
 
-def test_the_wait_for_a_future_is_not_ours_but_its_executor_is():
+def test_the_shutdown_of_an_executor_is_interrupted():
     result = run("executor = core.Executor(1); executor.submit(thread_utils.event_aware_sleep, 1000)",
                  "executor.shutdown()")
     assert result.stdout == "interrupted True signal\n", result.stderr
+
+
+# One signal, and no second: it is sent when the main thread is in the function that the program names and the call has
+# begun.
+ONE_SIGNAL = """
+import asyncio, faulthandler, os, signal, sys, threading
+from threadgroup_core import Executor, thread_utils
+
+faulthandler.dump_traceback_later(50, exit=True)  # shows where a program hangs
+executor, begun = Executor(1), threading.Event()
+def call():
+    begun.set()
+    return thread_utils.event_aware_sleep(1000)
+
+def interrupt():
+    begun.wait()
+    main = threading.main_thread().ident
+    while True:
+        frame = sys._current_frames()[main]
+        while frame is not None and frame.f_code.co_name != {function!r}:
+            frame = frame.f_back
+        if frame is not None and frame.f_lineno > frame.f_code.co_firstlineno:
+            break
+        threading.Event().wait(0.001)
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt, daemon=True).start()
+
+def wait_for_result(future):
+    return future.result()
+async def in_executor():
+    await asyncio.get_running_loop().run_in_executor(executor, call)
+async def in_default():
+    asyncio.get_running_loop().set_default_executor(executor)
+    await asyncio.to_thread(call)
+async def in_a_task_beside():
+    beside = asyncio.ensure_future(in_executor())
+    await asyncio.sleep(1000)
+
+{program}
+print("went on")
+"""
+PROGRAMS = {
+    "result": ("wait_for_result", "wait_for_result(executor.submit(call))"),
+    "run_in_executor": ("select", "asyncio.run(in_executor())"),
+    "the default executor": ("select", "asyncio.run(in_default())"),
+    "a task of asyncio beside": ("select", "asyncio.run(in_a_task_beside())"),
+    "a block": ("select", "with executor: asyncio.run(asyncio.wait_for(in_executor(), 1000))"),
+    "a block with a wait that is not ours": ("wait", "import concurrent.futures as cf\nwith executor: cf.wait([executor.submit(call)])"),
+    "as_completed": ("wait", "import concurrent.futures as cf\nfor f in cf.as_completed([executor.submit(call)]): pass"),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_one_signal_ends_the_program(name):
+    function, program = PROGRAMS[name]
+    source = ONE_SIGNAL.format(function=function, program=program)
+    result = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=60)
+    assert "KeyboardInterrupt" in result.stderr and "went on" not in result.stdout
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_one_signal_ends_a_program_that_catches_it(name):
+    function, program = PROGRAMS[name]
+    program = "try:\n" + textwrap.indent(program, "    ") + "\nexcept KeyboardInterrupt: print('caught')"
+    if name == "as_completed":
+        program += "\nexecutor.group.set_event()"  # that wait is not ours, and the program goes on with its work
+    source = ONE_SIGNAL.format(function=function, program=program)
+    result = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=60)
+    assert (result.stdout, result.stderr) == ("caught\nwent on\n", "")
+
+
+def test_an_executor_works_after_a_signal():
+    result = subprocess.run([sys.executable, "-c", ONE_SIGNAL.format(function="wait_for_result", program="""
+try:
+    wait_for_result(executor.submit(call))
+except KeyboardInterrupt:
+    print(executor.group.reason.kind)
+print(executor.submit(pow, 2, 5).result(), list(executor.map(abs, range(-2, 2))), executor.group.event_is_set())
+executor.shutdown()
+""")], capture_output=True, text=True, timeout=60)
+    assert (result.stdout, result.stderr) == ("signal\n32 [2, 1, 0, 1] False\nwent on\n", "")
+
+
+def test_an_executor_of_a_stopped_task_says_why_it_runs_nothing():
+    group = core.ThreadGroup("outer")
+
+    def task():
+        executor = core.Executor(1)
+        group.set_event("enough")
+        return executor.submit(int)
+
+    future = group.add_task(task).get(30)
+    with pytest.raises(concurrent.futures.CancelledError, match="enough"):
+        future.result()

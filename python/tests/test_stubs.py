@@ -9,7 +9,8 @@ from threadgroup_core import _core
 
 
 def names(body):
-    return {n.name for n in body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    found = {n.name for n in body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    return found | {n.target.id for n in body if isinstance(n, ast.AnnAssign)}
 
 
 def test_the_stubs_and_the_extension_have_the_same_names():

@@ -121,7 +121,7 @@ void TaskSlot::watch(TaskWatcher& watcher) noexcept {
 
 WaitOutcome TaskSlot::wait(TimePoint deadline) { return wait_watching(event_of_caller(), deadline); }
 
-WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline) {
+WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline, Event* other) {
   if (done()) return WaitOutcome::ready;
   if (runtime::fork_generation() != fork_generation_) {
     throw ForkedError("task '" + Task::name() +
@@ -146,7 +146,7 @@ WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline) {
   if (done()) return WaitOutcome::ready;
   const PlaceLent lent(own_group ? caller : nullptr);
   return detail::wait(
-      done_waiters_, [this] { return done(); }, {event, nullptr}, deadline);
+      done_waiters_, [this] { return done(); }, {event, other}, deadline);
 }
 
 void TaskSlot::wait_for_success() {

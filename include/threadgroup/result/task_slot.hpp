@@ -113,8 +113,8 @@ class TaskSlot : public Task {
   bool done() const noexcept { return status_.load(std::memory_order_seq_cst) > TaskStatus::running; }
   /// Waits as `TaskHandle::wait` says.
   WaitOutcome wait(TimePoint deadline);
-  /// The same, but it is this event (or none) that ends the wait early.
-  WaitOutcome wait_watching(Event* event, TimePoint deadline);
+  /// The same, but it is this event (or none) that ends the wait early; or the other one, if there is one.
+  WaitOutcome wait_watching(Event* event, TimePoint deadline, Event* other = nullptr);
   /// Has the watcher told when the task has ended; at once, if it has.
   void watch(TaskWatcher& watcher) noexcept;
   bool belongs_to(const Node* group) const noexcept { return group_ == group; }
