@@ -12,6 +12,7 @@
 #include <new>
 
 #include <threadgroup/base/mutex.hpp>
+#include <threadgroup/base/sanitizers.hpp>
 #include <threadgroup/base/spin.hpp>
 #include <threadgroup/runtime/blocks.hpp>
 #include <threadgroup/runtime/clock.hpp>
@@ -65,6 +66,7 @@ class FlowPool {
  public:
   static FlowPool& instance() noexcept { return only_; }
   static void begin() {
+    tg::detail::warn_of_unseen_locks();
     keep_module_mapped();  // there are threads and thread-local keys from here on
     only_.has_key_ = ::pthread_key_create(&only_.key_, &FlowPool::thread_ends) == 0;
     hold_across_forks([]() -> tg::detail::Mutex& { return only_.mutex_; }, [] { begin_child(); });

@@ -25,3 +25,11 @@
 #else
 #define TG_MEMORY_SANITIZER 0
 #endif
+
+namespace tg::detail {
+
+/// Says on stderr, where the program was built with ThreadSanitizer and the library was not, that the reports
+/// will be false: the sanitizer cannot see the library's locks. Called once, while the library is loaded.
+void warn_of_unseen_locks() noexcept;
+
+}  // namespace tg::detail

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finds out whether the program is built with a sanitizer that the library is built without.
+#include <cstdio>
+
+#include <threadgroup/base/sanitizers.hpp>
+
+// There in a program that is built with ThreadSanitizer.
+extern "C" [[gnu::weak]] void __tsan_init();
+
+namespace tg::detail {
+
+void warn_of_unseen_locks() noexcept {
+  if (TG_THREAD_SANITIZER || &__tsan_init == nullptr) return;
+  std::fputs(
+      "threadgroup: this program is built with ThreadSanitizer and the library is not, so what the library "
+      "orders will be reported as races. Build it with -DTG_SANITIZE=thread, see docs/sanitizers.md.\n",
+      stderr);
+}
+
+}  // namespace tg::detail
