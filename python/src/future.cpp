@@ -330,7 +330,11 @@ PyObject* allocate(PyTypeObject* type) noexcept {
   return self;
 }
 PyObject* future_new(PyTypeObject* type, PyObject*, PyObject*) { return allocate(type); }
-int future_init(PyObject*, PyObject*, PyObject*) { return 0; }
+int future_init(PyObject*, PyObject* args, PyObject* names) {
+  if (PyTuple_GET_SIZE(args) == 0 && (names == nullptr || PyDict_GET_SIZE(names) == 0)) return 0;
+  PyErr_SetString(PyExc_TypeError, "a future takes no arguments");
+  return -1;
+}
 
 int future_traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));

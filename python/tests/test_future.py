@@ -202,6 +202,8 @@ def test_one_made_by_hand_behaves_as_the_standard_one():
     with pytest.raises(concurrent.futures.InvalidStateError):
         future.set_result(4)
     assert not future.cancel()
+    with pytest.raises(TypeError):
+        Future(1)
 
 
 def test_one_that_refers_to_itself_is_freed():

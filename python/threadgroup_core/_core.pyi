@@ -2,7 +2,7 @@
 from concurrent.futures import Future
 from datetime import timedelta
 from threading import Condition
-from types import TracebackType
+from types import GenericAlias, TracebackType
 from typing import Any, Callable, Generic, List, Optional, ParamSpec, Type, TypeVar, Union
 
 from ._types import GroupStatistics, JoinResult, NodeSnapshot, Reason, TaskStatus, WaitStatus
@@ -24,6 +24,8 @@ class TaskHandle(Generic[_T]):
     def exception(self) -> Optional[BaseException]: ...
 
 class FutureBase(Generic[_T]):
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...  # takes none
+    def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
     _state: str
     _condition: Condition
     _result: Any
