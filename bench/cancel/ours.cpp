@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A tree of groups is told to stop at its root. The nodes are linked as if each had been made in a task of
 // its parent.
-#include <threadgroup/group/group_core.hpp>
 #include <threadgroup/threadgroup.hpp>
 #include <threadgroup/tree/forest.hpp>
 
 #include <memory>
 
+#include "group/group_core.hpp"
 #include "shape.hpp"
 
 void bench::run(const Options& options) {

@@ -5,9 +5,10 @@
 #include <threadgroup/base/errors.hpp>
 #include <threadgroup/event/wait.hpp>
 #include <threadgroup/group/condition.hpp>
-#include <threadgroup/group/group_core.hpp>
 #include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/tree/forest.hpp>
+
+#include "group/group_core.hpp"
 
 namespace tg {
 

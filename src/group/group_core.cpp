@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What happens to a group when its event is set, and when its last reference goes.
+#include "group/group_core.hpp"
+
 #include <cstdio>
 
 #include <threadgroup/base/errors.hpp>
-#include <threadgroup/group/group_core.hpp>
 #include <threadgroup/group/unseen_failures.hpp>
 #include <threadgroup/tree/forest.hpp>
 

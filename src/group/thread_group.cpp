@@ -11,6 +11,8 @@
 #include <threadgroup/tree/forest.hpp>
 #include <threadgroup/tree/thread_utils.hpp>
 
+#include "group/group_core.hpp"
+
 namespace tg {
 
 using detail::Forest;
@@ -38,7 +40,7 @@ GroupCore* make_core(std::string&& name, const GroupOptions& options) {
 }  // namespace
 
 ThreadGroup::ThreadGroup(std::string name, const GroupOptions& options)
-    : core_(make_core(std::move(name), options)) {}
+    : core_(make_core(std::move(name), options)), node_(*core_) {}
 
 ThreadGroup::~ThreadGroup() {
   if (core_->runtime_generation_changed()) {  // a forked child: nothing here is ours to end
@@ -87,6 +89,9 @@ ThreadGroup::~ThreadGroup() {
   if (!own_task) Forest::instance().unlink(*core_);
   core_->release();
 }
+
+void ThreadGroup::throw_forked(const char* operation) const { core_->throw_forked(operation); }
+void ThreadGroup::add_to_pool(detail::Task& task) { core_->pool().add(task); }
 
 // They are out of the pool, so from here on they must reach somebody.
 void ThreadGroup::report_all(const std::vector<Failure>& failures) const {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Adding a failure, and looking for delivered ones.
-#include <threadgroup/pool/failure_list.hpp>
+#include "pool/failure_list.hpp"
 
 namespace tg::detail {
 

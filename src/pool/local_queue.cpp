@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The invariants L1 and L2 stand in the header.
+// The invariants L1 to L3 stand in the header.
 #include "pool/local_queue.hpp"
 
 #include <algorithm>
@@ -31,22 +31,28 @@ LocalQueue::Added LocalQueue::add(Task& task, const Event& event, std::atomic<bo
   MutexLock lock(mutex_);
   ++counts_.added;
   if (event.is_set()) return Added::refused;
+  if (task.is_claimable()) static_cast<ClaimableTask&>(task).home_ = index;
   tasks_.push(task);
   if (!call_worker.load(std::memory_order_relaxed)) return Added::queued;
   call_worker.store(false, std::memory_order_relaxed);
   return Added::call_worker;
 }
 
-Task* LocalQueue::begin_locked(RunningHere& here, TimePoint now) noexcept {
+Task* LocalQueue::begin_next_locked(RunningHere& here, TimePoint now) noexcept {
   if (moved_) return nullptr;
   Task* const task = tasks_.pop();
   if (task == nullptr) return nullptr;
+  if (task->is_claimable()) static_cast<ClaimableTask*>(task)->begin();
+  begin_locked(*task, here, now);
+  return task;
+}
+
+void LocalQueue::begin_locked(Task& task, RunningHere& here, TimePoint now) noexcept {
   ++counts_.begun;
   ++counts_.running;
-  here.begin(*task, now);
+  here.begin(task, now);
   here.outer = innermost_;
   innermost_ = &here;
-  return task;
 }
 
 void LocalQueue::end_locked(RunningHere& here, TaskStatus status) noexcept {
@@ -58,12 +64,31 @@ void LocalQueue::end_locked(RunningHere& here, TaskStatus status) noexcept {
 
 Task* LocalQueue::begin(RunningHere& here, TimePoint now) noexcept {
   MutexLock lock(mutex_);
-  return begin_locked(here, now);
+  return begin_next_locked(here, now);
 }
 
-bool LocalQueue::begin_if_next(Task& task, RunningHere& here, TimePoint now) noexcept {
+bool LocalQueue::is_here_locked(const ClaimableTask& task) const noexcept {  // L3
+  return task.home_ == index && !tasks_.empty() && task.number() >= tasks_.front()->number() &&
+         task.status() == TaskStatus::pending;
+}
+
+bool LocalQueue::claim(ClaimableTask& wanted, RunningHere& here, TimePoint now) noexcept {
   MutexLock lock(mutex_);
-  return tasks_.front() == &task && begin_locked(here, now) != nullptr;
+  if (!is_here_locked(wanted)) return false;
+  tasks_.remove(wanted);
+  wanted.begin();
+  begin_locked(wanted, here, now);
+  return true;
+}
+
+LocalQueue::Taken LocalQueue::take(ClaimableTask& wanted) noexcept {
+  MutexLock lock(mutex_);
+  if (wanted.status() != TaskStatus::pending) return Taken::begun;
+  if (!is_here_locked(wanted)) return Taken::elsewhere;
+  tasks_.remove(wanted);
+  wanted.begin();
+  ++counts_.begun;
+  return Taken::taken;
 }
 
 void LocalQueue::end(RunningHere& here, TaskStatus status) noexcept {
@@ -74,7 +99,7 @@ void LocalQueue::end(RunningHere& here, TaskStatus status) noexcept {
 Task* LocalQueue::end_and_begin(RunningHere& here, TimePoint now) noexcept {
   MutexLock lock(mutex_);
   end_locked(here, TaskStatus::succeeded);
-  return begin_locked(here, now);
+  return begin_next_locked(here, now);
 }
 
 void LocalQueue::moved_ones_have_begun() noexcept {
@@ -97,13 +122,19 @@ LocalQueue::Counts LocalQueue::counts() const noexcept {
   return counts_;
 }
 
-TaskList LocalQueue::take_all() noexcept {
+PendingList LocalQueue::take_all() noexcept {
   MutexLock lock(mutex_);
   moved_ = moved_ || !tasks_.empty();
   return tasks_.take_all();
 }
 
-TaskList LocalQueue::take_if_left_standing() noexcept {
+TaskList LocalQueue::take_all_to_end() noexcept {
+  MutexLock lock(mutex_);
+  moved_ = moved_ || !tasks_.empty();
+  return tasks_.take_all_to_end();
+}
+
+PendingList LocalQueue::take_if_left_standing() noexcept {
   MutexLock lock(mutex_);
   if (tasks_.empty()) return {};
   if (const std::uint64_t first = tasks_.front()->number(); first != seen_first_) {

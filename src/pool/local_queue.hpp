@@ -14,6 +14,8 @@
 #include <threadgroup/runtime/fork.hpp>
 #include <threadgroup/tree/statistics.hpp>
 
+#include "pool/pending_list.hpp"
+
 namespace tg::detail {
 
 // A task that runs, as others see it. It stands on the stack of whoever runs it.
@@ -47,9 +49,13 @@ struct RunningHere {
 //
 // Invariants
 //   L1. While tasks that were moved from here, or were added by this thread before, may stand in the pool's
-//       queue, none is begun from here.
+//       queue, none is begun from here, unless a task waits for just that one.
 //   L2. Each step of a task (added, begun, ended) changes the list and the counts under one hold of the lock,
 //       and tasks move to the pool's queue under the pool's lock: see P1.
+//   L3. Tasks are here in the order of their numbers, they move as a whole, and numbers grow from one queue
+//   of
+//       an index to the next. So a pending task whose home is this index is here if and only if its number is
+//       not below that of the first task.
 //
 // Thread safety: as said at each function. Lifetime: it stands on the worker's stack; the pool knows it from
 // the first task on, until the worker leaves.
@@ -84,8 +90,9 @@ class alignas(kCacheLine) LocalQueue {
   Added add(Task& task, const Event& event, std::atomic<bool>& call_worker) noexcept;
   // The next task, now counted as running; null if there is none, or L1 forbids.
   Task* begin(RunningHere& here, TimePoint now) noexcept;
-  // The same for this task only, if it is the next one.
-  bool begin_if_next(Task& task, RunningHere& here, TimePoint now) noexcept;
+  // Begins this task, which the task that the worker runs waits for, wherever it is in the queue. False if it
+  // is not here.
+  bool claim(ClaimableTask& wanted, RunningHere& here, TimePoint now) noexcept;
   void end(RunningHere& here, TaskStatus status) noexcept;
   // Ends the one, which succeeded, and begins the next.
   Task* end_and_begin(RunningHere& here, TimePoint now) noexcept;
@@ -98,11 +105,16 @@ class alignas(kCacheLine) LocalQueue {
   bool empty() const noexcept;
   Counts counts() const noexcept;
   const Counts& counts_held() const noexcept TG_REQUIRES(mutex_) { return counts_; }
-  TaskList take_all() noexcept;
+  PendingList take_all() noexcept;
+  // For the tasks that will be ended without having begun.
+  TaskList take_all_to_end() noexcept;
+  enum class Taken { taken, elsewhere, begun };
+  // Takes out a task that another flow waits for, counted as begun.
+  Taken take(ClaimableTask& wanted) noexcept;
   // All, if the first one stood there already when somebody last asked. A worker that is busy adding, or
   // about to take it itself, is left alone for that long: fetching it would cost both of them more than the
   // task.
-  TaskList take_if_left_standing() noexcept;
+  PendingList take_if_left_standing() noexcept;
   void append_running(std::vector<RunningTask>& running, TimePoint now) const;
   bool runs_one_of(const std::vector<std::uint64_t>& sorted_numbers) const noexcept;
 
@@ -111,10 +123,13 @@ class alignas(kCacheLine) LocalQueue {
   // The pool's list, guarded by the pool's lock.
   LocalQueue* previous = nullptr;
   LocalQueue* next = nullptr;
+  std::uint8_t index = 0;  // from 1 on, while it is open
 
  private:
-  Task* begin_locked(RunningHere& here, TimePoint now) noexcept TG_REQUIRES(mutex_);
+  Task* begin_next_locked(RunningHere& here, TimePoint now) noexcept TG_REQUIRES(mutex_);
+  void begin_locked(Task& task, RunningHere& here, TimePoint now) noexcept TG_REQUIRES(mutex_);
   void end_locked(RunningHere& here, TaskStatus status) noexcept TG_REQUIRES(mutex_);
+  bool is_here_locked(const ClaimableTask& task) const noexcept TG_REQUIRES(mutex_);
 
   // The worker's.
   std::uint64_t next_number_ = 0;
@@ -123,7 +138,7 @@ class alignas(kCacheLine) LocalQueue {
 
   mutable Mutex mutex_;
   bool moved_ TG_GUARDED_BY(mutex_) = false;  // L1
-  TaskList tasks_ TG_GUARDED_BY(mutex_);
+  PendingList tasks_ TG_GUARDED_BY(mutex_);
   std::uint64_t seen_first_ TG_GUARDED_BY(mutex_) = 0;  // the number of the task that stood first when asked
   RunningHere* innermost_ TG_GUARDED_BY(mutex_) = nullptr;
   Counts counts_ TG_GUARDED_BY(mutex_);

@@ -11,6 +11,7 @@
 #include <threadgroup/tree/forest.hpp>
 #include <threadgroup/tree/thread_utils.hpp>
 
+#include "group/group_core.hpp"
 #include "registry/registry.hpp"
 
 namespace tg {

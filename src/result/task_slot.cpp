@@ -15,6 +15,9 @@ namespace tg::detail {
 
 namespace {
 
+// How long a task keeps its place while it waits for another one of its group that runs.
+constexpr Duration kKeepsPlace = Duration::from_nanos(1'000'000);
+
 // The names of unnamed tasks that were asked for. That is rare, so they take no room in each task.
 class ShownNames {
  public:
@@ -56,7 +59,8 @@ const Stopped* stop_in(const std::exception_ptr& exception) noexcept {
 
 }  // namespace
 
-TaskSlot::TaskSlot(Node& group) noexcept : fork_generation_(runtime::fork_generation()), group_(&group) {}
+TaskSlot::TaskSlot(Node& group) noexcept
+    : fork_generation_(static_cast<std::uint16_t>(runtime::fork_generation())), group_(&group) {}
 
 TaskSlot::~TaskSlot() {
   if (has(kNameIsShown)) shown_names.forget(*this);
@@ -104,7 +108,7 @@ TaskStatus TaskSlot::end_skipped(ReasonPointer reason) noexcept {
 TaskStatus TaskSlot::publish(TaskStatus status) noexcept {
   status_.store(status, std::memory_order_seq_cst);  // Q1: before we look for waiters
   // In the child of a fork that the task made, the waiters are the parent's: their stacks are gone.
-  if (runtime::fork_generation() == fork_generation_) done_waiters_.release_all();
+  if (is_of_this_process()) done_waiters_.release_all();
   return status;
 }
 
@@ -123,7 +127,7 @@ WaitOutcome TaskSlot::wait(TimePoint deadline) { return wait_watching(event_of_c
 
 WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline, Event* other) {
   if (done()) return WaitOutcome::ready;
-  if (runtime::fork_generation() != fork_generation_) {
+  if (!is_of_this_process()) {
     throw ForkedError("task '" + Task::name() +
                       "' was unfinished when this process was forked; it runs in the parent, and nothing "
                       "will come of waiting for "
@@ -143,10 +147,19 @@ WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline, Event* oth
   // On another thread it may be about to end; going to sleep and being woken takes longer than most short
   // tasks.
   spin_briefly([this] { return status() != TaskStatus::running; });
-  if (done()) return WaitOutcome::ready;
+  const auto is_done = [this] { return done(); };
+  if (is_done()) return WaitOutcome::ready;
+  // A task that runs already needs no place to end, so for a moment the caller keeps its own: to lend it
+  // would bring one more thread, and most tasks are done before that has begun to work.
+  if (own_group && status() == TaskStatus::running) {
+    const TimePoint lend_at = runtime::after(kKeepsPlace);
+    if (lend_at < deadline) {
+      const WaitOutcome outcome = detail::wait(done_waiters_, is_done, {event, other}, lend_at);
+      if (outcome != WaitOutcome::timed_out) return outcome;
+    }
+  }
   const PlaceLent lent(own_group ? caller : nullptr);
-  return detail::wait(
-      done_waiters_, [this] { return done(); }, {event, other}, deadline);
+  return detail::wait(done_waiters_, is_done, {event, other}, deadline);
 }
 
 void TaskSlot::wait_for_success() {

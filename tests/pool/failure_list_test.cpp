@@ -6,7 +6,7 @@
 #include <deque>
 #include <vector>
 
-#include <threadgroup/pool/failure_list.hpp>
+#include "pool/failure_list.hpp"
 
 #include "support/pools.hpp"
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <latch>
 #include <map>
@@ -67,8 +68,9 @@ TEST(LocalQueue, later_ones_wait_for_earlier_ones_that_another_worker_took) {
       auto handle = group.add_task([&order, i] { order.push_back(i); });
       if (i == 25) awaited = handle;
     }
-    awaited
-        .wait();  // lends the place: another worker takes them all, and is stopped somewhere behind the 25th
+    // With a time-out it lends the place: another worker takes them all, and leaves somewhere behind the
+    // 25th.
+    EXPECT_TRUE(awaited.wait(std::chrono::hours(1)));
     for (int i = 51; i <= 60; ++i) group.post([&order, i] { order.push_back(i); });
   });
   static_cast<void>(group.join());

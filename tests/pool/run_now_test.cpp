@@ -23,17 +23,21 @@ TEST(RunNow, the_next_in_line_runs_on_the_thread_that_waits_for_it) {
   EXPECT_TRUE(same.get());
 }
 
-TEST(RunNow, a_task_is_not_overtaken_by_a_later_one_that_somebody_waits_for) {
+TEST(RunNow, a_task_that_another_waits_for_starts_before_earlier_ones_and_these_keep_their_order) {
   ThreadGroup group("one place", {.max_concurrent_threads = 1});
   std::vector<int> order;  // one place: no two of them write at the same time
   group
       .add_task([&] {
         group.post([&] { order.push_back(1); });
-        group.add_task([&] { order.push_back(2); }).wait();
-        order.push_back(3);
+        group.post([&] { order.push_back(2); });
+        const auto wanted = group.add_task([&] { order.push_back(3); });
+        group.post([&] { order.push_back(4); });
+        wanted.get();
+        order.push_back(0);
       })
       .get();
-  EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
+  EXPECT_TRUE(group.join());
+  EXPECT_EQ(order, (std::vector<int>{3, 0, 1, 2, 4}));
 }
 
 TEST(RunNow, both_tasks_on_the_stack_are_running) {
@@ -80,6 +84,110 @@ TEST(RunNow, a_chain_deeper_than_a_stack_may_be_goes_on_in_threads) {
     return depth == 0 ? 0 : 1 + group.add_task([&, depth] { return descend(depth - 1); }).get();
   };
   EXPECT_EQ(group.add_task([&] { return descend(500); }).get(), 500);
+}
+
+// The same for tasks that others than the waiter added: they are in the lists that all workers share.
+TEST(RunNow, also_where_another_thread_added_the_task) {
+  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  std::vector<int> order;
+  std::latch added(1);
+  TaskHandle<std::thread::id> wanted;
+  const auto waits = group.add_task([&] {
+    added.wait();
+    const bool here = wanted.get() == std::this_thread::get_id();
+    order.push_back(0);
+    return here;
+  });
+  std::vector<TaskHandle<void>> before;
+  for (int i = 1; i < 4; ++i) before.push_back(group.add_task([&order, i] { order.push_back(i); }));
+  wanted = group.add_task([] { return std::this_thread::get_id(); });
+  for (int i = 4; i < 7; ++i) group.post([&order, i] { order.push_back(i); });
+  added.count_down();
+  EXPECT_TRUE(waits.get());
+  EXPECT_TRUE(group.join());
+  EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(group.statistics().succeeded, 8u);
+}
+
+TEST(RunNow, a_task_can_be_taken_from_the_queue_of_another_worker) {
+  ThreadGroup group("two places", {.max_concurrent_threads = 2});
+  std::latch added(1);
+  std::latch both(2);
+  TaskHandle<std::thread::id> wanted;
+  std::atomic<bool> done{false};
+  std::latch over(1);
+  // Its worker is blocked, with what it added in its own queue.
+  group.post([&] {
+    both.arrive_and_wait();  // now there is no third worker that could come
+    group.post([] {});
+    wanted = group.add_task([] { return std::this_thread::get_id(); });
+    group.post([] {});
+    added.count_down();
+    over.wait();
+  });
+  const auto waits = group.add_task([&] {
+    both.arrive_and_wait();
+    added.wait();
+    return wanted.get() == std::this_thread::get_id();
+  });
+  EXPECT_TRUE(waits.get());
+  over.count_down();
+  EXPECT_TRUE(group.join());
+  EXPECT_EQ(group.statistics().succeeded, 5u);
+}
+
+TEST(RunNow, each_task_of_a_queue_can_be_taken_in_any_order) {
+  for (const std::size_t step : {1U, 3U, 7U, 10U}) {
+    ThreadGroup group("one place", {.max_concurrent_threads = 1});
+    constexpr std::size_t kTasks = 11;  // a prime: each step visits all
+    const auto here = group.add_task([&] {
+      std::vector<TaskHandle<std::thread::id>> tasks;
+      for (std::size_t i = 0; i < kTasks; ++i) {
+        tasks.push_back(group.add_task([] { return std::this_thread::get_id(); }));
+        if (i % 2 == 0) group.post([] {});
+      }
+      bool all_here = true;
+      for (std::size_t i = 0, at = 5; i < kTasks; ++i, at = (at + step) % kTasks)
+        all_here = tasks[at].get() == std::this_thread::get_id() && all_here;
+      return all_here;
+    });
+    EXPECT_TRUE(here.get());
+    EXPECT_TRUE(group.join());
+    EXPECT_EQ(group.statistics().succeeded, 1 + kTasks + (kTasks + 1) / 2);
+  }
+}
+
+TEST(RunNow, tasks_that_were_cleared_are_not_run) {
+  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  std::atomic<int> ran{0};
+  const auto outer = group.add_task([&] {
+    const auto first = group.add_task([&] { ++ran; });
+    const auto second = group.add_task([&] { ++ran; });
+    EXPECT_EQ(group.clear_pending(), 2u);
+    const auto third = group.add_task([&] { return ++ran; });
+    EXPECT_THROW(second.get(), TaskSkipped);
+    EXPECT_THROW(first.get(), TaskSkipped);
+    return third.get();
+  });
+  EXPECT_EQ(outer.get(), 1);
+  EXPECT_TRUE(group.join());
+  EXPECT_EQ(group.statistics().skipped, 2u);
+}
+
+// Each task adds two and waits for both: no thread has to be made for a task that waits.
+TEST(RunNow, trees_of_tasks_need_no_thread_beyond_the_bound) {
+  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  const std::function<int(int)> fib = [&](int n) -> int {
+    if (n < 2) return n;
+    const auto first = group.add_task([&, n] { return fib(n - 1); });
+    const auto second = group.add_task([&, n] { return fib(n - 2); });
+    EXPECT_EQ(group.statistics().threads, 1u);
+    return first.get() + second.get();
+  };
+  EXPECT_EQ(group.add_task([&] { return fib(12); }).get(), 144);
+  EXPECT_TRUE(group.join());
+  EXPECT_EQ(group.statistics().pending, 0u);
+  EXPECT_EQ(group.statistics().succeeded, 1u + 464u);
 }
 
 TEST(RunNow, a_task_outlives_the_failure_of_one_that_it_ran) {

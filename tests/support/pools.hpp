@@ -8,8 +8,9 @@
 #include <utility>
 
 #include <threadgroup/event/wait.hpp>
-#include <threadgroup/pool/pool.hpp>
 #include <threadgroup/tree/forest.hpp>
+
+#include "pool/pool.hpp"
 
 namespace tg::test {
 

@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -14,7 +15,7 @@
 #include <threadgroup/base/source_location.hpp>
 #include <threadgroup/event/reason.hpp>
 #include <threadgroup/group/condition.hpp>
-#include <threadgroup/group/group_core.hpp>
+#include <threadgroup/group/options.hpp>
 #include <threadgroup/group/registry_hook.hpp>
 #include <threadgroup/group/unseen_failures.hpp>
 #include <threadgroup/result/as_completed.hpp>
@@ -22,8 +23,14 @@
 #include <threadgroup/result/join_result.hpp>
 #include <threadgroup/result/result_list.hpp>
 #include <threadgroup/result/task_handle.hpp>
+#include <threadgroup/runtime/fork.hpp>
+#include <threadgroup/tree/node.hpp>
 
 namespace tg {
+
+namespace detail {
+class GroupCore;
+}
 
 /// Names a task in reports, dumps and errors.
 struct TaskName {
@@ -55,25 +62,26 @@ class ThreadGroup {
 
   /// Adds a task: `f(args...)`, or `f(stop_token, args...)` if `f` takes a `std::stop_token` first. Callable
   /// and arguments are copied or moved in, as by `std::thread`. Tasks start in the order in which one thread
-  /// added them. If the event is set, the task is skipped at once. Throws `std::system_error` or
+  /// added them, except that a task for which another task of the group waits may start earlier, on that
+  /// one's thread. If the event is set, the task is skipped at once. Throws `std::system_error` or
   /// `std::bad_alloc` if neither a worker nor memory can be had; then nothing was added.
   template <class F, class... Args>
   requires(!std::same_as<std::remove_cvref_t<F>, TaskName>) auto add_task(F&& f, Args&&... args) {
-    core_->check_process("add_task");
+    check_process("add_task");
     return hand_over_with_handle(new detail::CallableTask<detail::CallFor<F, Args...>>(
-        *core_, std::forward<F>(f), std::forward<Args>(args)...));
+        node_, std::forward<F>(f), std::forward<Args>(args)...));
   }
   template <class F, class... Args>
   auto add_task(TaskName name, F&& f, Args&&... args) {
-    core_->check_process("add_task");
+    check_process("add_task");
     return hand_over_with_handle(new detail::NamedTask<detail::CallFor<F, Args...>>(
-        std::move(name.value), *core_, std::forward<F>(f), std::forward<Args>(args)...));
+        std::move(name.value), node_, std::forward<F>(f), std::forward<Args>(args)...));
   }
 
   /// The same without a handle: cheaper. A result is dropped; a failure still reaches the join.
   template <class F, class... Args>
   void post(F&& f, Args&&... args) {
-    core_->check_process("post");
+    check_process("post");
     hand_over(
         new detail::PostedTask<detail::CallFor<F, Args...>>(std::forward<F>(f), std::forward<Args>(args)...));
   }
@@ -142,13 +150,13 @@ class ThreadGroup {
   /// Skips the tasks that have not begun, and says how many; those that run are told nothing, and the group
   /// goes on.
   std::size_t clear_pending(std::string message = {}, SourceLocation where = SourceLocation::current());
-  bool event_is_set() const noexcept { return core_->event().is_set(); }
+  bool event_is_set() const noexcept { return node_.event().is_set(); }
   std::optional<Reason> reason() const;
   /// A token that is told to stop when the event is set.
   std::stop_token get_stop_token() const;
 
-  const std::string& name() const noexcept { return core_->name(); }
-  GroupId id() const noexcept { return core_->id(); }
+  const std::string& name() const noexcept { return node_.name(); }
+  GroupId id() const noexcept { return node_.id(); }
   std::string path() const;  ///< "MainThread/Verifying Users"
   GroupStatistics statistics() const;
 
@@ -161,11 +169,17 @@ class ThreadGroup {
     return handle;
   }
 
+  void check_process(const char* operation) const {
+    if (fork_generation_ != runtime::fork_generation()) throw_forked(operation);
+  }
+  [[noreturn]] void throw_forked(const char* operation) const;
+  void add_to_pool(detail::Task& task);
+
   // Gives the task to the pool, or destroys it if the pool does not take it.
   template <class T>
   void hand_over(T* task) {
     try {
-      core_->pool().add(*task);
+      add_to_pool(*task);
     } catch (...) {
       task->discard();
       throw;
@@ -183,6 +197,8 @@ class ThreadGroup {
   const ResultList& run_registered(const char* operation, ResultList& results);
 
   detail::GroupCore* const core_;  // one reference
+  detail::Node& node_;             // the core as well: what this header knows of it
+  const std::uint32_t fork_generation_ = runtime::fork_generation();
   detail::RegistryHook registry_;
 };
 

@@ -2,6 +2,7 @@
 // What a pool needs of a task.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -59,24 +60,70 @@ class Task : public runtime::InBlock {
 
   /// Counts the tasks of the pool from 1, perhaps with gaps if tasks add tasks; written by the pool before
   /// anybody else knows the task.
-  std::uint64_t number() const noexcept { return std::uint64_t{number_high_} << 32 | number_low_; }
+  std::uint64_t number() const noexcept {
+    return static_cast<std::uint64_t>(number_high_ & kNumberHigh) << 32 | number_low_;
+  }
   void set_number(std::uint64_t number) noexcept {
     number_low_ = static_cast<std::uint32_t>(number);
-    number_high_ = static_cast<std::uint16_t>(number >> 32);
+    number_high_ = static_cast<std::uint16_t>((number_high_ & kClaimable) | (number >> 32 & kNumberHigh));
   }
+  /// Whether this is a `ClaimableTask`.
+  bool is_claimable() const noexcept { return (number_high_ & kClaimable) != 0; }
   /// The given name, or "task 17" where there is none.
   std::string name() const;
 
  protected:
-  Task() = default;
+  enum class Kind : std::uint16_t { plain, claimable };
+  explicit Task(Kind kind = Kind::plain) noexcept
+      : number_high_(kind == Kind::claimable ? kClaimable : std::uint16_t{0}) {}
   virtual ~Task() = default;
 
  private:
   friend class TaskList;
+  friend class PendingList;
+  static constexpr std::uint16_t kClaimable = 0x8000;
+  static constexpr std::uint16_t kNumberHigh = 0x7fff;
+
   Task* next_ = nullptr;
-  // 48 bits, so that small fields of a derived class fit in the same word.
+  // 47 bits and a flag, so that small fields of a derived class fit in the same word.
   std::uint32_t number_low_ = 0;
-  std::uint16_t number_high_ = 0;
+  std::uint16_t number_high_;
+};
+
+/// A task for which others may wait, so that a pool may have to take it out of the middle of a queue.
+///
+/// The pool sets the status to `running` in the step that takes the task out of its list, under the list's
+/// lock: a task whose status is `pending` under all locks that may guard it is in one of the lists, or was
+/// taken out to be skipped.
+class ClaimableTask : public Task {
+ public:
+  TaskStatus status() const noexcept { return status_.load(std::memory_order_acquire); }
+
+ protected:
+  ClaimableTask() noexcept : Task(Kind::claimable) {}
+  ~ClaimableTask() override = default;
+
+  // A million of these may be queued, so each byte counts: the small fields fill the words of others.
+  std::atomic<TaskStatus> status_{TaskStatus::pending};  // atomic: publishes the result, or `ending_`
+  std::atomic<std::uint8_t> flags_{0};                   // atomic; of the derived class
+  // Which of them is there, the status says. The last two are written before the last change of the status,
+  // and constant afterwards.
+  union Ending {
+    Ending() noexcept : previous(nullptr) {}
+    ~Ending() {}
+    Task* previous;                // pending: the task before this one in its list, see `PendingList`
+    std::exception_ptr exception;  // failed or stopped
+    ReasonPointer reason;          // skipped
+  } ending_;
+
+ private:
+  friend class PendingList;
+  friend class LocalQueue;
+  friend class TaskQueue;
+  void begin() noexcept { status_.store(TaskStatus::running, std::memory_order_relaxed); }
+
+  std::uint8_t home_ =
+      0;  // the local queue to which it was added (its index), or 0; constant once it is queued
 };
 
 /// A first-in-first-out list through the tasks themselves. It owns nothing.
@@ -128,7 +175,7 @@ class TaskList {
     last_ = more.last_;
   }
 
- private:
+ protected:
   Task* first_ = nullptr;
   Task* last_ = nullptr;  // meaningless while the list is empty
 };

@@ -18,6 +18,7 @@
 #include <threadgroup/event/wait.hpp>
 #include <threadgroup/event/wait_queue.hpp>
 #include <threadgroup/pool/task.hpp>
+#include <threadgroup/runtime/fork.hpp>
 
 namespace tg::detail {
 
@@ -105,11 +106,10 @@ class TaskWatcher : public WaitNode {
 /// or failed, and what goes with it (the result, the exception, the reason) is there before the last change
 /// is seen, and stays. Thread safety: everything from any thread, but for the calls that belong to the pool
 /// (see `Task`). Lifetime: counted; one reference is the pool's, the others are the handles'.
-class TaskSlot : public Task {
+class TaskSlot : public ClaimableTask {
  public:
   explicit TaskSlot(Node& group) noexcept;
 
-  TaskStatus status() const noexcept { return status_.load(std::memory_order_acquire); }
   bool done() const noexcept { return status_.load(std::memory_order_seq_cst) > TaskStatus::running; }
   /// Waits as `TaskHandle::wait` says.
   WaitOutcome wait(TimePoint deadline);
@@ -144,7 +144,6 @@ class TaskSlot : public Task {
   static constexpr std::uint8_t kNameIsShown = 4;
 
   ~TaskSlot() override;
-  void begin() noexcept { status_.store(TaskStatus::running, std::memory_order_relaxed); }
   TaskStatus end_with_result() noexcept { return publish(TaskStatus::succeeded); }
   TaskStatus end_failed(std::exception_ptr exception) noexcept;
   TaskStatus end_stopped(std::exception_ptr exception) noexcept;
@@ -158,24 +157,16 @@ class TaskSlot : public Task {
 
  private:
   TaskStatus publish(TaskStatus status) noexcept;
+  bool is_of_this_process() const noexcept {
+    return static_cast<std::uint16_t>(runtime::fork_generation()) == fork_generation_;
+  }
 
-  // A million of these may be queued, so each byte counts: the small ones stand behind the base's last field.
-  std::atomic<TaskStatus> status_{TaskStatus::pending};  // atomic: publishes the result, or `ending_`
-  std::atomic<std::uint8_t> flags_{0};                   // atomic: handles and a join may want the same
-  std::atomic<std::uint32_t> references_{1};             // atomic: owners on many threads
   // Constant after construction.
-  const std::uint32_t fork_generation_;
-  Node* const group_;  // to compare with; it may be gone once the task is done
+  const std::uint16_t fork_generation_;       // its low bits
+  std::atomic<std::uint32_t> references_{1};  // atomic: owners on many threads
+  Node* const group_;                         // to compare with; it may be gone once the task is done
 
   WaitQueue done_waiters_;
-  // Written before the last change of the status, constant afterwards. Which of them is there, the status
-  // says.
-  union Ending {
-    Ending() noexcept {}
-    ~Ending() {}
-    std::exception_ptr exception;  // failed or stopped
-    ReasonPointer reason;          // skipped
-  } ending_;
 };
 static_assert(sizeof(void*) != 8 || sizeof(TaskSlot) == 64);
 
@@ -230,7 +221,6 @@ class CallableTask : public ResultSlot<typename C::Result> {
   explicit CallableTask(Node& group, Given&&... given) : Base(group), call_(std::forward<Given>(given)...) {}
 
   TaskStatus run(Node& group) noexcept final {
-    this->begin();
     std::exception_ptr error;
     bool stored = false;
     try {

@@ -91,8 +91,8 @@ class Node {
   virtual std::stop_token stop_token() { return {}; }
   virtual GroupStatistics statistics() const { return {}; }
   virtual std::vector<RunningTask> running_tasks() const { return {}; }
-  /// A task of this group waits for another one. If that is the next in line anyway, it is run here and now,
-  /// on the waiting flow and in its place; else nothing is done, and the answer is false.
+  /// A task of this group waits for another one. If that is pending, it is run here and now, on the waiting
+  /// flow and in its place, as far as the stack allows; else nothing is done, and the answer is false.
   virtual bool run_now(Task&) noexcept { return false; }
   /// A task of this group is about to wait for work of this group: its place may be used meanwhile.
   virtual void lend_place() noexcept {}

@@ -2,33 +2,21 @@
 // What stands behind a ThreadGroup: its node in the forest and its pool, in one allocation.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <stop_token>
 #include <string>
 
-#include <threadgroup/base/duration.hpp>
 #include <threadgroup/base/mutex.hpp>
+#include <threadgroup/group/options.hpp>
 #include <threadgroup/group/time_limits.hpp>
-#include <threadgroup/pool/pool.hpp>
 #include <threadgroup/runtime/blocks.hpp>
 #include <threadgroup/runtime/fork.hpp>
 #include <threadgroup/tree/node.hpp>
 
-namespace tg {
+#include "pool/pool.hpp"
 
-struct GroupOptions {
-  std::size_t max_concurrent_threads = 32;  ///< at least 1
-  bool daemon = false;                      ///< roots a tree of its own: no ancestor's event reaches it
-  OnFailure on_failure =
-      OnFailure::keep_going;  ///< or `set_event`: the first failure tells the others to stop
-  std::optional<Duration> time_limit =
-      {};  ///< counted from the making; then the event is set, reason `deadline`
-};
-
-namespace detail {
+namespace tg::detail {
 
 /// A group's node and pool.
 ///
@@ -43,6 +31,7 @@ class GroupCore final : public Node, public runtime::InBlock {
   void check_process(const char* operation) const {
     if (runtime_generation_changed()) throw_forked(operation);
   }
+  [[noreturn]] void throw_forked(const char* operation) const;
   bool runtime_generation_changed() const noexcept { return fork_generation_ != runtime::fork_generation(); }
 
   /// Whether anything but the tasks could notice that the event is set.
@@ -66,7 +55,6 @@ class GroupCore final : public Node, public runtime::InBlock {
 
  private:
   ~GroupCore() override = default;
-  [[noreturn]] void throw_forked(const char* operation) const;
 
   // Constant after construction.
   const std::uint32_t fork_generation_;
@@ -78,5 +66,6 @@ class GroupCore final : public Node, public runtime::InBlock {
   Pool pool_;
 };
 
-}  // namespace detail
-}  // namespace tg
+static_assert(sizeof(GroupCore) <= runtime::kLargestBlock);
+
+}  // namespace tg::detail

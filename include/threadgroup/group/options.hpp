@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// What can be chosen when a group is made.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+
+#include <threadgroup/base/duration.hpp>
+#include <threadgroup/pool/on_failure.hpp>
+
+namespace tg {
+
+struct GroupOptions {
+  std::size_t max_concurrent_threads = 32;  ///< at least 1
+  bool daemon = false;                      ///< roots a tree of its own: no ancestor's event reaches it
+  OnFailure on_failure =
+      OnFailure::keep_going;  ///< or `set_event`: the first failure tells the others to stop
+  std::optional<Duration> time_limit =
+      {};  ///< counted from the making; then the event is set, reason `deadline`
+};
+
+}  // namespace tg

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// How many tasks of a group may run at a time, and the workers that have a place.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace tg::detail {
+
+/// The places of a group: permits to run tasks, as many as the bound says. Each worker has one from the
+/// moment it is on its way until it leaves, except while its task waits for another task of the group: then
+/// it lends the place, and another worker may come in its stead.
+///
+/// It only counts. The pool starts the threads and parks the flows, by the answers that it gets here.
+///
+/// Invariants
+///   C1. workers - lent <= bound, so no more workers than the bound allows can run a task. The exception:
+///   when
+///       the event is set, a task that had lent its place goes on at once. A stop must not wait.
+///   C2. A lender that wants its place back comes before tasks that have not begun: while one waits, no place
+///       counts as free for a new worker, and a worker leaves between two tasks if no place is left for it.
+///
+/// Thread safety: the pool's lock guards everything; `some_are_wanted_back` may be called without it.
+class Places {
+ public:
+  explicit Places(std::size_t bound) noexcept : bound_(bound) {}
+
+  /// All workers, also those on their way and those that lent their places.
+  std::uint32_t workers() const noexcept { return workers_; }
+  std::uint32_t on_their_way() const noexcept { return on_their_way_; }
+  /// How many more workers may come, if `on_their_way` came to nothing.
+  std::size_t free() const noexcept {
+    const std::size_t used = workers_ - lent_ + wanted_back_.load(std::memory_order_relaxed);
+    return used < bound_ ? bound_ - used : 0;
+  }
+  bool has_free() const noexcept {
+    return workers_ - lent_ + wanted_back_.load(std::memory_order_relaxed) < bound_;
+  }
+
+  // --- A worker ---
+  void reserve() noexcept {
+    ++on_their_way_;
+    ++workers_;
+  }
+  void give_reservation_back() noexcept {
+    --on_their_way_;
+    --workers_;
+  }
+  void arrive() noexcept { --on_their_way_; }
+  void leave() noexcept { --workers_; }
+  /// The worker has to leave before it takes another task: C2.
+  bool is_wanted_back() const noexcept {
+    const std::uint32_t wanted = wanted_back_.load(std::memory_order_relaxed);
+    return wanted > 0 && workers_ - lent_ + wanted > bound_;
+  }
+  bool some_are_wanted_back() const noexcept { return wanted_back_.load(std::memory_order_relaxed) > 0; }
+
+  // --- A lender ---
+  void lend() noexcept { ++lent_; }
+  /// The lender goes on, whether or not a place is free: C1 says when.
+  void take_back() noexcept { --lent_; }
+  /// The lender waits for a place, until `try_end_waiting` says true or it calls `give_up_waiting`; either
+  /// way it has taken its place back.
+  void begin_waiting() noexcept { wanted_back_.fetch_add(1, std::memory_order_relaxed); }
+  bool try_end_waiting() noexcept {
+    if (workers_ - lent_ >= bound_) return false;
+    give_up_waiting();
+    return true;
+  }
+  void give_up_waiting() noexcept {
+    --lent_;
+    wanted_back_.fetch_sub(1, std::memory_order_relaxed);
+  }
+
+ private:
+  const std::size_t bound_;
+  std::uint32_t workers_ = 0;
+  std::uint32_t on_their_way_ = 0;             // of the workers
+  std::uint32_t lent_ = 0;                     // of the workers, those whose task waits for another one
+  std::atomic<std::uint32_t> wanted_back_{0};  // of the lent places; atomic: written under the pool's lock,
+                                               // also read without
+};
+
+}  // namespace tg::detail

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// What runs the tasks of one group. The protocol of its parts is explained in README.md.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <vector>
+
+#include <threadgroup/base/mutex.hpp>
+#include <threadgroup/event/wait_queue.hpp>
+#include <threadgroup/pool/on_failure.hpp>
+#include <threadgroup/pool/task.hpp>
+#include <threadgroup/tree/node.hpp>
+#include <threadgroup/tree/statistics.hpp>
+
+#include "pool/failure_list.hpp"
+#include "pool/places.hpp"
+#include "pool/task_queue.hpp"
+#include "pool/thread_supply.hpp"
+
+namespace tg::detail {
+
+/// The queue of one group, and the workers that serve it: at most `bound` at a time, taken from the process's
+/// cache of threads when work arrives and given back when there is none left.
+///
+/// Guarantees: tasks start in the order in which one thread added them, except one that another task waits
+/// for. No user code runs under a lock. Thread safety: everything from any thread. Lifetime: part of its
+/// node's object; a worker holds a reference to the node (P4), so the pool outlives its last touch, also when
+/// the group's object is gone.
+class Pool {
+ public:
+  Pool(Node& node, std::size_t bound, OnFailure on_failure);
+  /// Releases failures that could not be delivered because there was no memory.
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  /// Takes the task over, and runs or skips it. Throws `std::system_error` or `std::bad_alloc` if there is no
+  /// worker and none can be started; then the task is still the caller's. If there are workers, but not as
+  /// many as the bound allows and no thread can be had for one more, the pool waits for a thread.
+  void add(Task& task);
+  /// Skips the tasks that have not started, and says how many.
+  std::size_t skip_pending(const ReasonPointer& reason) noexcept;
+
+  std::size_t bound() const noexcept { return bound_; }
+  bool idle() const;
+  GroupStatistics statistics() const;
+  std::vector<RunningTask> running_tasks() const;
+  /// The failures that have not been delivered, in the order in which they happened.
+  std::vector<Failure> take_failures();
+  /// For the last owner, when no other flow can touch the pool any more.
+  bool has_failures_at_the_end() const noexcept TG_NO_THREAD_SAFETY_ANALYSIS { return !failures_.empty(); }
+
+  /// Released when the last task ends.
+  WaitQueue& idle_waiters() noexcept { return idle_waiters_; }
+  /// Released whenever a task ends and by `notify`; each raises `changes`.
+  WaitQueue& change_waiters() noexcept { return change_waiters_; }
+  std::uint64_t changes() const;
+  void notify() noexcept;
+  /// Waits until the counts say of these tasks (numbers, in order) that they are done. All of them have
+  /// ended: a handle may know that a moment before the counts do.
+  void wait_until_counted(const std::vector<std::uint64_t>& numbers) noexcept;
+
+  /// A task of this pool waits for another one of it; see `Node::run_now`.
+  bool run_now(Task& wanted) noexcept;
+  /// A task of this pool is about to wait for another one of it: another worker may use its place.
+  void lend_place() noexcept;
+  void reclaim_place() noexcept;
+  bool wait_until_quiet(TimePoint deadline) noexcept;
+
+ private:
+  friend class Worker;
+
+  bool reserve_worker_locked() noexcept TG_REQUIRES(queue_.mutex()) {
+    if (places_.on_their_way() != 0 || !places_.has_free() || !queue_.is_work_left_locked()) return false;
+    places_.reserve();
+    return true;
+  }
+  /// Without the lock, for a look between two tasks.
+  bool some_places_are_wanted_back() const noexcept TG_NO_THREAD_SAFETY_ANALYSIS {
+    return places_.some_are_wanted_back();
+  }
+  void after_adding(Task& task, TaskQueue::Added added) {
+    if (added.refused) return refuse(task);
+    if (added.call_worker) bring_worker(added.number);
+  }
+  void bring_worker(std::uint64_t number);
+  void start_workers() noexcept;
+  enum class Started { woken, made, waits, failed_for_own };
+  Started start_worker_for(std::uint64_t own, std::exception_ptr& error) noexcept;
+  Started wait_for_thread_or_give_up(std::uint64_t own, const std::exception_ptr& error) noexcept;
+  void withdraw_request_locked() noexcept TG_REQUIRES(queue_.mutex());
+  void withdraw_request_if_done_locked() noexcept TG_REQUIRES(queue_.mutex());
+
+  TaskStatus run(Task& task, RunningHere& here, Mutex& guard) noexcept;
+  void end_local(LocalQueue& local, RunningHere& here, Task& task, TaskStatus status,
+                 TaskList& delivered) noexcept;
+  void refuse(Task& task) noexcept;
+  std::size_t end_unrun(TaskList tasks, const ReasonPointer& reason,
+                        const std::exception_ptr& error) noexcept;
+  void stop_on_failure(const Task& task) noexcept;
+  void wake_waiters(bool idle) noexcept;
+
+  // Rarely written while tasks come and go.
+  Node& node_;
+  const std::size_t bound_;
+  const OnFailure on_failure_;
+  std::atomic<SharedReason*> failure_reason_;  // made beforehand, for the first failure that stops the group;
+                                               // atomic: several tasks may fail at the same moment
+  WaitQueue idle_waiters_;
+  WaitQueue change_waiters_;
+  WaitQueue place_waiters_;  // released whenever a place may have become free for one that is wanted back
+  Places places_ TG_GUARDED_BY(queue_.mutex());
+  FailureList failures_ TG_GUARDED_BY(queue_.mutex());
+  ThreadSupply supply_;
+
+  TaskQueue queue_;  // on cache lines of its own
+};
+
+}  // namespace tg::detail

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tasks of a group that have not begun, those that run, and how many of each there are.
+//
+// Two locks, as in the two-lock queue of M. Michael and M. Scott, "Simple, Fast, and Practical Non-Blocking
+// and Blocking Concurrent Queue Algorithms" (1996): adders take `add_mutex_` and put tasks into `incoming_`;
+// workers take `mutex_` and serve `queue_`, and when that is empty they move all of `incoming_` over at once.
+// So adders and workers rarely meet. What tasks add to their own group goes into a queue of the worker that
+// runs them, with a lock of its own (local_queue.hpp).
+//
+// Invariants (P3, P4 and those of the places are in README.md)
+//   P1. A task is counted exactly once: pending -> running -> done, or pending -> done without running. The
+//       pending ones are those added but not begun (`added_ - begun_`, with those of the local queues). Each
+//       list changes together with its counter, under its lock, and to have all counts of one moment takes
+//       all locks: `mutex_`, then those of the local queues, then `add_mutex_`. (Tasks taken out to be
+//       skipped stay counted as pending until they are.)
+//   P5. While a place is free, no worker is on its way and nothing is pending, `call_worker_` is set: the
+//   next
+//       adder clears it and starts a worker. It is set under `mutex_`, and every list is searched after that:
+//       what was added before is found there, and an adder that comes later sees it set. To read it as set
+//       under `mutex_` is enough to know that nothing is pending outside `queue_`, or that an adder has yet
+//       to come here.
+//   P6. Tasks that one thread added start in their order, except one that another task waits for. Once some
+//   were moved from a local queue to the end
+//       of `queue_`, the local one is not served (L1) until `queue_` was seen empty. The same holds for a new
+//       local queue of a thread that may have tasks in the lists that all share (`Flow::shared_queues`).
+//   P7. A task of which the number is above `taken_up_to_`, and which is pending under all locks, is in one
+//   of
+//       the lists, if the event is not set. (Below that number it may have been taken out to be skipped.)
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include <threadgroup/base/cache_line.hpp>
+#include <threadgroup/base/mutex.hpp>
+#include <threadgroup/event/event.hpp>
+#include <threadgroup/pool/task.hpp>
+#include <threadgroup/runtime/flow.hpp>
+#include <threadgroup/tree/node.hpp>
+#include <threadgroup/tree/statistics.hpp>
+
+#include "pool/local_queue.hpp"
+#include "pool/pending_list.hpp"
+
+namespace tg::detail {
+
+/// The queues of one group and the counts of its tasks.
+///
+/// It starts no thread and runs no task: `Pool` and `Worker` do, by the answers that they get here.
+///
+/// Thread safety: `add` and `local_queue_of_caller` from any thread, without a lock. The rest under
+/// `mutex()`, which also guards those parts of the pool that have no lock of their own.
+class TaskQueue {
+ public:
+  explicit TaskQueue(Node& node) noexcept : node_(node) {}
+  TaskQueue(const TaskQueue&) = delete;
+  TaskQueue& operator=(const TaskQueue&) = delete;
+
+  /// A flow that runs tasks of the queue, and the one that it runs now.
+  struct Runner : RunningHere {
+    Runner* previous = nullptr;
+    Runner* next = nullptr;
+    bool busy = false;
+  };
+
+  struct Added {
+    std::uint64_t number;  // once it is in a list, the task may have been run and be gone
+    bool refused;          // the event is set: the task is counted, and in no list
+    bool call_worker;      // P5: the caller brings a worker
+  };
+
+  Mutex& mutex() const noexcept TG_RETURN_CAPABILITY(mutex_) { return mutex_; }
+
+  // --- Adding ---
+
+  /// Adds the task to what all workers share.
+  Added add(Task& task) noexcept {
+    MutexLock lock(add_mutex_);
+    ++added_;
+    const std::uint64_t number = ++numbers_;
+    task.set_number(number);
+    if (node_.event().is_set()) return {number, true, false};
+    incoming_.push(task);
+    const bool call = call_worker_.load(std::memory_order_relaxed);
+    if (call) call_worker_.store(false, std::memory_order_relaxed);
+    return {number, false, call};
+  }
+  /// The same by a task of the group: to the queue of its worker.
+  Added add_local(LocalQueue& local, Task& task) noexcept;
+  /// The local queue of the worker that calls, if it runs a task of the group. It is opened when first asked
+  /// for, because most tasks add none.
+  LocalQueue* local_queue_of_caller() noexcept;
+  /// The next adder brings a worker. For a caller that failed to.
+  void let_adder_call_locked() noexcept TG_REQUIRES(mutex_) {
+    call_worker_.store(true, std::memory_order_relaxed);
+  }
+
+  // --- Serving ---
+
+  void enter_locked(Runner& runner) noexcept TG_REQUIRES(mutex_);
+  void leave_locked(Runner& runner) noexcept TG_REQUIRES(mutex_);
+
+  /// Whether there is a task to pop: in the queue, left in another worker's local queue, or new. In that
+  /// order: what a blocked worker left comes before what is new, because there is no end to that.
+  bool find_task_locked(const LocalQueue* own) noexcept TG_REQUIRES(mutex_) {
+    return !queue_.empty() || steal_locked(own, false) || refill_locked();
+  }
+  /// The next task, counted as running. Requires that there is one in the queue.
+  Task& begin_next_locked(Runner& runner, TimePoint now) noexcept TG_REQUIRES(mutex_) {
+    Task& task = *queue_.pop();
+    __builtin_prefetch(queue_.front());  // the next worker will want it at once
+    if (task.is_claimable()) static_cast<ClaimableTask&>(task).begin();
+    ++begun_;
+    begin_locked(runner, task, now);
+    return task;
+  }
+  /// Takes out a task that a task of the group waits for, wherever it is, and counts it as running on
+  /// `runner`, which enters. False if it is not pending, or about to be skipped.
+  bool claim_locked(ClaimableTask& wanted, Runner& runner, TimePoint now) noexcept TG_REQUIRES(mutex_);
+  void end_locked(Runner& runner, TaskStatus status) noexcept TG_REQUIRES(mutex_) {
+    runner.busy = false;
+    runner.end();
+    --running_;
+    count_done_locked(status);
+  }
+  /// A task ended that ran from a local queue and did not succeed.
+  void count_done_locked(TaskStatus status) noexcept TG_REQUIRES(mutex_) {
+    ++changes_;
+    switch (status) {
+      case TaskStatus::succeeded:
+        ++succeeded_;
+        return;
+      case TaskStatus::stopped:
+        ++stopped_;
+        return;
+      case TaskStatus::skipped:
+        ++skipped_;
+        return;
+      default:
+        ++failed_;
+    }
+  }
+  /// A task that was taken out ended without having begun.
+  void count_unrun_locked(TaskStatus status) noexcept TG_REQUIRES(mutex_) {
+    ++begun_;
+    count_done_locked(status);
+  }
+  /// A task that was taken out goes back to its adder, as if it had never come.
+  void count_returned_locked() noexcept TG_REQUIRES(mutex_) {
+    ++begun_;
+    ++changes_;
+  }
+
+  bool queue_is_empty_locked() const noexcept TG_REQUIRES(mutex_) { return queue_.empty(); }
+  /// Whether there is a task outside the local queues; if so, there is one in the queue.
+  bool has_shared_task_locked() noexcept TG_REQUIRES(mutex_) { return !queue_.empty() || refill_locked(); }
+  bool queue_has_more_than_locked(std::size_t count) noexcept TG_REQUIRES(mutex_) {
+    return has_shared_task_locked() && queue_.has_more_than(count);
+  }
+  /// Whether anything is pending. If not, the next adder will know that it must bring a worker: P5.
+  bool is_work_left_locked() noexcept TG_REQUIRES(mutex_) {
+    if (!queue_.empty()) return true;
+    return !call_worker_.load(std::memory_order_relaxed) && search_all_locked();
+  }
+  /// The same by a worker about to leave, which does not rely on an adder that is on its way.
+  bool search_all_locked() noexcept TG_REQUIRES(mutex_);
+  /// Moves what another worker has in its local queue into the empty queue: what it leaves there, or all.
+  /// False if there is none.
+  bool steal_locked(const LocalQueue* own, bool at_once) noexcept TG_REQUIRES(mutex_);
+  /// All that is pending, to be ended without having begun.
+  TaskList take_all_locked() noexcept TG_REQUIRES(mutex_);
+
+  /// Whether other workers have local queues, in which they may leave tasks.
+  bool other_local_queues_locked(const LocalQueue& own) const noexcept TG_REQUIRES(mutex_) {
+    return local_queues_ > (own.use == LocalQueue::Use::open ? 1U : 0U);
+  }
+  void close_locked(LocalQueue& local) noexcept TG_REQUIRES(mutex_);
+
+  // --- Looking ---
+
+  bool is_idle_locked() const noexcept TG_REQUIRES(mutex_) { return running_ == 0 && count_locked().idle(); }
+  /// All counts of one moment, but for those of threads.
+  GroupStatistics count_locked() const noexcept TG_REQUIRES(mutex_);
+  std::uint64_t changes_locked() const noexcept TG_REQUIRES(mutex_);
+  void count_change_locked() noexcept TG_REQUIRES(mutex_) { ++changes_; }
+  std::vector<RunningTask> running_locked(TimePoint now) const TG_REQUIRES(mutex_);
+  bool runs_one_of_locked(const std::vector<std::uint64_t>& sorted_numbers) const noexcept
+      TG_REQUIRES(mutex_);
+
+ private:
+  // Its bit in `Flow::shared_queues`. Pools that share a bit do no harm: a local queue waits for the pool's
+  // needlessly.
+  std::uint64_t shared_bit() const noexcept { return std::uint64_t{1} << (node_.id().value % 64); }
+
+  void begin_locked(Runner& runner, Task& task, TimePoint now) noexcept TG_REQUIRES(mutex_) {
+    ++running_;
+    runner.busy = true;
+    runner.begin(task, now);
+  }
+  // Moves what was added from outside into the empty queue; false if there is nothing.
+  bool refill_locked() noexcept TG_REQUIRES(mutex_) {
+    MutexLock lock(add_mutex_);
+    queue_ = incoming_.take_all();
+    return !queue_.empty();
+  }
+  bool has_pending_locked() noexcept TG_REQUIRES(mutex_);
+  void open_locked(LocalQueue& local) noexcept TG_REQUIRES(mutex_);
+
+  // Three parts on cache lines of their own: a line that both adders and workers write travels between
+  // processors for each task. First what is rarely written while tasks come and go.
+  Node& node_;
+  Runner* first_runner_ TG_GUARDED_BY(mutex_) = nullptr;
+  LocalQueue* first_local_ TG_GUARDED_BY(mutex_) = nullptr;
+  std::uint16_t local_queues_ TG_GUARDED_BY(mutex_) = 0;
+  std::uint16_t local_indices_ TG_GUARDED_BY(mutex_) = 0;  // a bit for each that is in use
+  std::uint64_t failed_ TG_GUARDED_BY(mutex_) = 0;
+  std::uint64_t stopped_ TG_GUARDED_BY(mutex_) = 0;
+  std::uint64_t skipped_ TG_GUARDED_BY(mutex_) = 0;
+  std::uint64_t taken_up_to_ TG_GUARDED_BY(mutex_) = 0;  // P7
+
+  // What adders write.
+  alignas(kCacheLine) mutable Mutex add_mutex_ TG_ACQUIRED_AFTER(mutex_);
+  std::atomic<bool> call_worker_{true};  // P5; atomic: adders read and clear it under any of their locks
+  PendingList incoming_ TG_GUARDED_BY(add_mutex_);
+  std::uint64_t added_ TG_GUARDED_BY(add_mutex_) = 0;
+  std::uint64_t numbers_ TG_GUARDED_BY(add_mutex_) = 0;  // given to tasks so far
+
+  // What workers write.
+  alignas(kCacheLine) mutable Mutex mutex_;
+  std::uint32_t running_ TG_GUARDED_BY(mutex_) = 0;
+  PendingList queue_ TG_GUARDED_BY(mutex_);
+  std::uint64_t begun_ TG_GUARDED_BY(mutex_) = 0;  // or ended without having begun
+  std::uint64_t succeeded_ TG_GUARDED_BY(mutex_) = 0;
+  std::uint64_t changes_ TG_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace tg::detail

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Asking the thread cache, and what is said when it has nothing to give.
+#include "pool/thread_supply.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+
+#include <threadgroup/event/reason.hpp>
+#include <threadgroup/runtime/clock.hpp>
+
+namespace tg::detail {
+
+namespace {
+constexpr Duration kBetweenReports = Duration::from_nanos(60'000'000'000);
+}  // namespace
+
+ThreadSupply::Brought ThreadSupply::bring(std::exception_ptr& error) noexcept {
+  try {
+    return runtime::ThreadCache::instance().start(worker_) ? Brought::made : Brought::woken;
+  } catch (...) {
+    error = std::current_exception();
+    return Brought::refused;
+  }
+}
+
+void ThreadSupply::request_locked() noexcept {
+  waits_ = true;
+  runtime::ThreadCache::instance().start_when_possible(request_);
+}
+
+bool ThreadSupply::withdraw_locked() noexcept {
+  if (!waits_ || !runtime::ThreadCache::instance().withdraw(request_)) return false;
+  waits_ = false;
+  return true;
+}
+
+void ThreadSupply::report(const Node& node, const GroupStatistics& counts,
+                          const std::exception_ptr& error) const noexcept try {
+  if (!runtime::ThreadCache::instance().waits(request_)) return;
+  static constinit std::atomic<std::int64_t> next_report{0};  // atomic: the first to come reports
+  const TimePoint now = runtime::now();
+  std::int64_t at = next_report.load(std::memory_order_relaxed);
+  if (now.nanos() < at ||
+      !next_report.compare_exchange_strong(at, (now + kBetweenReports).nanos(), std::memory_order_relaxed))
+    return;
+  std::fprintf(
+      stderr,
+      "threadgroup: group '%s' wants %zu threads and has %zu; it goes on with these and keeps asking "
+      "for more: %s\n",
+      node.name().c_str(), counts.threads_wanted, counts.threads, describe_exception(error).c_str());
+} catch (const std::exception&) {
+  // No memory for the text. The statistics still tell.
+}
+
+}  // namespace tg::detail

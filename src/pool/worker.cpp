@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rounds of a worker, and a task that runs on the stack of the one that waits for it.
+#include "pool/worker.hpp"
+
+#include <exception>
+#include <string>
+#include <utility>
+
+#include <threadgroup/base/spin.hpp>
+#include <threadgroup/runtime/clock.hpp>
+#include <threadgroup/tree/forest.hpp>
+
+namespace tg::detail {
+
+namespace {
+// A worker serves its local queue for so many tasks, or until the coarse clock goes on, which it does every
+// few milliseconds; then it looks for others that wait.
+constexpr int kLocalTurn = 64;
+
+// How often a worker that finds nothing looks again for what other workers leave in their local queues, with
+// about 2 us between. Leaving at once would cost the next adder a wake-up each time.
+constexpr int kLooks = 8;
+
+std::string name_of_task(const Task& task) { return task.name(); }
+
+std::string label_of_task(const runtime::Flow& flow) {
+  const TaskContext& context = *static_cast<const TaskContext*>(flow.task);
+  return "task '" + context.task_name() + "' of group '" + Forest::instance().path(*context.node) + "'";
+}
+}  // namespace
+
+void Worker::main(void* pool) noexcept { Worker(*static_cast<Pool*>(pool)).serve(); }
+
+void Worker::late_main(void* raw) noexcept {
+  Pool& pool = *static_cast<Pool*>(raw);
+  {
+    MutexLock lock(pool.queue_.mutex());
+    pool.supply_.arrived_locked();
+  }
+  Worker(pool).serve();
+}
+
+Worker::Worker(Pool& pool) noexcept
+    : pool_(pool), flow_(runtime::Flow::current()), context_{&pool.node_, nullptr, &name_of_task, &local_} {}
+
+void Worker::serve() noexcept {
+  flow_.set_os_name(pool_.node_.name());
+  flow_.task = &context_;
+  flow_.task_label = &label_of_task;
+  flow_.event = &pool_.node_.event();
+
+  MutexLock lock(pool_.queue_.mutex());
+  pool_.places_.arrive();
+  pool_.queue_.enter_locked(self_);
+  TimePoint now = runtime::coarse_now();
+  for (; !pool_.places_.is_wanted_back(); ++looks_) {
+    if (pool_.queue_.find_task_locked(&local_)) {
+      Task& task = pool_.queue_.begin_next_locked(self_, now);
+      const bool start_next = pool_.reserve_worker_locked();  // P3
+      lock.unlock();
+
+      if (start_next) {
+        pool_.start_workers();
+      } else {
+        ThreadSupply::ask_if_short();
+      }
+      release_delivered();
+      context_.task = &task;
+      const TaskStatus status = pool_.run(task, self_, pool_.queue_.mutex());
+      if (self_.is_in_forked_child()) return;  // the lock and the counts are the parent's
+      context_.task = nullptr;
+      looks_ = -1;
+
+      now = runtime::coarse_now();
+      lock.lock();
+      pool_.queue_.end_locked(self_, status);
+      if (status == TaskStatus::failed) pool_.failures_.push(task, delivered_);
+      if (!pool_.change_waiters_.empty()) {
+        lock.unlock();
+        pool_.change_waiters_.release_all();
+        lock.lock();
+      }
+    }
+    if (local_.use == LocalQueue::Use::open) {
+      if (pool_.places_.is_wanted_back()) break;
+      if (pool_.queue_.queue_is_empty_locked()) local_.moved_ones_have_begun();  // P6
+      lock.unlock();
+      const int served = run_from_local_queue();
+      if (self_.is_in_forked_child()) return;
+      now = runtime::coarse_now();
+      lock.lock();
+      if (served > 0) continue;
+    }
+    if (!pool_.queue_.queue_is_empty_locked()) continue;
+    if (is_last_look_locked()) {
+      if (!pool_.queue_.steal_locked(&local_, true) && !pool_.queue_.search_all_locked()) break;
+      continue;
+    }
+    // It lets some tasks come: a worker as fast as the adder would else fetch each task alone, and each such
+    // meeting costs both of them more than the task.
+    const bool others_may_leave_some = pool_.queue_.other_local_queues_locked(local_);
+    lock.unlock();
+    spin_briefly([&] { return !others_may_leave_some && !pool_.idle_waiters_.empty(); });
+    lock.lock();
+  }
+  pool_.places_.leave();
+  pool_.queue_.leave_locked(self_);
+  pool_.queue_.close_locked(local_);
+  pool_.withdraw_request_if_done_locked();
+  const bool idle_now = pool_.queue_.is_idle_locked();
+  const bool place_is_free = pool_.places_.some_are_wanted_back();
+  lock.unlock();
+  end_thread_as_worker(idle_now, place_is_free);
+}
+
+// There is nothing. A worker that keeps what others want (Python's lock) does not wait for more; nor does the
+// last one, if a flow waits until the group is idle.
+bool Worker::is_last_look_locked() const noexcept {
+  if (flow_.before_idle != nullptr) return true;
+  if (looks_ >= (pool_.queue_.other_local_queues_locked(local_) ? kLooks : 0)) return true;
+  return !pool_.idle_waiters_.empty() && pool_.queue_.is_idle_locked();
+}
+
+// Runs tasks of the local queue, without the pool's lock between them. Says how many: a turn at most.
+int Worker::run_from_local_queue() noexcept {
+  RunningHere here;
+  const TimePoint turn_began = runtime::coarse_now();
+  Task* task = local_.begin(here, turn_began);
+  int served = 0;
+  while (task != nullptr) {
+    ++served;
+    context_.task = task;
+    const TaskStatus status = pool_.run(*task, here, local_.mutex());
+    if (here.is_in_forked_child()) return served;
+    context_.task = nullptr;
+    const TimePoint now = runtime::coarse_now();
+    if (status == TaskStatus::succeeded && served < kLocalTurn && now == turn_began &&
+        !pool_.some_places_are_wanted_back()) {
+      task = local_.end_and_begin(here, now);
+    } else {
+      pool_.end_local(local_, here, *task, status, delivered_);
+      task = nullptr;
+    }
+    pool_.change_waiters_.release_all();
+  }
+  release_delivered();
+  if (served > 0) looks_ = -1;
+  return served;
+}
+
+// The pool may be idle from here on, and is gone with the last line.
+void Worker::end_thread_as_worker(bool idle_now, bool place_is_free) noexcept {
+  // Before any flow is woken: what the worker kept from task to task is what the woken ones will want.
+  if (flow_.before_idle != nullptr) std::exchange(flow_.before_idle, nullptr)(flow_);
+  if (place_is_free) pool_.place_waiters_.release_all();
+  if (idle_now) pool_.idle_waiters_.release_all();
+  // The group may be gone from the forest by now, and the destructors to come are the user's: what these make
+  // must not hang below it.
+  flow_.task = nullptr;
+  flow_.event = nullptr;
+  release_delivered();
+  pool_.node_.release();  // P4: the last touch
+}
+
+bool Worker::run_now(Pool& pool, Task& task_waited_for) noexcept {
+  if (!task_waited_for.is_claimable()) return false;
+  auto& wanted = static_cast<ClaimableTask&>(task_waited_for);
+  if (wanted.status() != TaskStatus::pending) return false;
+  runtime::Flow& flow = runtime::Flow::current();
+  TaskContext* const outer = TaskContext::current();
+  // A task that waits inside a predicate has lent its place already; what ran here would have none.
+  if (outer->place_is_lent || pool.node_.event().is_set() || !flow.half_of_stack_is_free()) return false;
+  // Called in a handler or a destructor: the wanted task would see an exception that is none of its business.
+  if (std::uncaught_exceptions() > 0 || std::current_exception() != nullptr) return false;
+  LocalQueue& local = *outer->local;
+  TaskQueue::Runner self;
+  const TimePoint now = runtime::coarse_now();
+  const bool is_local = local.use == LocalQueue::Use::open && local.claim(wanted, self, now);
+  if (!is_local) {
+    MutexLock lock(pool.queue_.mutex());
+    if (!pool.queue_.claim_locked(wanted, self, now)) return false;
+  }
+  TaskContext context{&pool.node_, &wanted, &name_of_task, &local};
+  context.outer = outer;
+  flow.task = &context;
+  const TaskStatus status = pool.run(wanted, self, is_local ? local.mutex() : pool.queue_.mutex());
+  if (self.is_in_forked_child()) return true;  // as in `serve`
+  flow.task = outer;
+  TaskList delivered;
+  if (is_local) {
+    pool.end_local(local, self, wanted, status, delivered);
+  } else {
+    MutexLock lock(pool.queue_.mutex());
+    pool.queue_.end_locked(self, status);
+    pool.queue_.leave_locked(self);
+    if (status == TaskStatus::failed) pool.failures_.push(wanted, delivered);
+  }
+  pool.change_waiters_.release_all();  // not idle: the task that waited is running
+  while (Task* task = delivered.pop()) task->release();
+  return true;
+}
+
+}  // namespace tg::detail

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// One worker: a flow that serves the queue of a group for as long as there is work and a place.
+#pragma once
+
+#include <threadgroup/base/mutex.hpp>
+#include <threadgroup/pool/task.hpp>
+#include <threadgroup/runtime/flow.hpp>
+#include <threadgroup/tree/node.hpp>
+
+#include "pool/local_queue.hpp"
+#include "pool/pool.hpp"
+#include "pool/task_queue.hpp"
+
+namespace tg::detail {
+
+/// Serves a pool on the calling flow.
+///
+/// In each round it runs one task of the queue and then a turn of its local queue. When it finds nothing, it
+/// looks some more times, and leaves.
+///
+/// Lifetime: on the stack of its thread. It holds a reference to the node until `serve` returns (P4).
+class Worker {
+ public:
+  /// The job of a thread; the argument is the pool.
+  static void main(void* pool) noexcept;
+  /// The same for a worker that waited for its thread.
+  static void late_main(void* pool) noexcept;
+
+  /// A task of the pool waits for another one: see `Node::run_now`.
+  static bool run_now(Pool& pool, Task& task_waited_for) noexcept;
+
+ private:
+  explicit Worker(Pool& pool) noexcept;
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  void serve() noexcept;
+  int run_from_local_queue() noexcept;
+  bool is_last_look_locked() const noexcept TG_REQUIRES(pool_.queue_.mutex());
+  void release_delivered() noexcept {
+    while (Task* task = delivered_.pop()) task->release();
+  }
+  void end_thread_as_worker(bool idle_now, bool place_is_free) noexcept;
+
+  Pool& pool_;
+  runtime::Flow& flow_;
+  LocalQueue local_;
+  TaskContext context_;
+  TaskQueue::Runner self_;
+  TaskList delivered_;  // failures that a handle has delivered, to be released without a lock
+  int looks_ = 0;       // since it last ran a task
+};
+
+}  // namespace tg::detail
