@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include <threadgroup/base/errors.hpp>
 #include <threadgroup/observe/progress.hpp>
 #include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/tree/thread_utils.hpp>
@@ -79,6 +80,8 @@ ProgressReporter::~ProgressReporter() {
     reporter_.set_event("the reporter's object was destroyed");
     failures = reporter_.wait_idle().failures;
     if (failures.empty()) observer_(look());
+  } catch (const ForkedError&) {  // a forked child: the parent has the reporter's thread, and tells its end
+    return;
   } catch (...) {
     failures.push_back({"(the last call)", std::current_exception()});
   }

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <optional>
 #include <semaphore>
 #include <stdexcept>
@@ -211,6 +212,56 @@ TEST_F(Fork, task_may_return_in_the_child) {
   ::waitpid(child, &status, 0);
   // The child had this one thread, and it ended.
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+}
+
+// The child's status: 0 if the wait in which the predicate forked threw `ForkedError` there.
+int fork_in_a_predicate(const std::function<void(const std::function<bool()>&)>& wait) {
+  pid_t child = -1;
+  bool forked = false;
+  try {
+    wait([&] {
+      child = ::fork();
+      if (child == 0) ::alarm(20);
+      return true;
+    });
+  } catch (const ForkedError&) {
+    forked = true;
+  }
+  if (child == 0) ::_exit(forked ? 0 : 1);
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  return status;
+}
+
+TEST_F(Fork, predicate_may_fork_and_the_wait_throws_in_the_child) {
+  ThreadGroup group("waits");
+  EXPECT_EQ(fork_in_a_predicate(
+                [&](const auto& predicate) { static_cast<void>(group.wait_for_condition(predicate, 1h)); }),
+            0);
+  // In a task that has lent its place for the wait, and does not get it back in the child.
+  ThreadGroup own("waits for itself", {.max_concurrent_threads = 1});
+  EXPECT_EQ(own.add_task([] {
+                 return fork_in_a_predicate([](const auto& predicate) {
+                   static_cast<void>(tg::thread_utils::wait_for_condition(predicate, 1h));
+                 });
+               })
+                .get(),
+            0);
+}
+
+TEST_F(Fork, child_may_destroy_an_inherited_reporter_of_progress_and_nothing_is_told) {
+  ThreadGroup group("observed");
+  std::atomic<int> told{0};
+  auto* const reporter =
+      new tg::ProgressReporter(group, [&](const tg::Progress&) { ++told; }, {.interval = 1h});
+  EXPECT_EQ(in_child([&] {
+              tg::set_unseen_failure_handler([&](const std::string&, const tg::Failure&) { ++told; });
+              delete reporter;
+              REQUIRE_IN_CHILD(told == 0);
+            }),
+            0);
+  delete reporter;
+  EXPECT_EQ(told, 1);
 }
 
 TEST_F(Fork, child_of_a_child_works_too) {
