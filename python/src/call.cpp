@@ -3,72 +3,21 @@
 #include <cstring>
 #include <new>
 
+#include <threadgroup/event/caller.hpp>
+#include <threadgroup/event/stopped.hpp>
+
 #include "call.hpp"
+#include "convert.hpp"
 #include "future.hpp"
+#include "handle.hpp"
 
 namespace tg::python {
 
-namespace {
-Ref raised() {
-#if PY_VERSION_HEX >= 0x030C0000
-  return Ref::steal(PyErr_GetRaisedException());
-#else
-  PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
-  PyErr_Fetch(&type, &value, &trace);
-  PyErr_NormalizeException(&type, &value, &trace);
-  if (trace != nullptr) PyException_SetTraceback(value, trace);
-  Py_XDECREF(type);
-  Py_XDECREF(trace);
-  return Ref::steal(value);
-#endif
-}
-}  // namespace
-
-// --- What was raised
-// -----------------------------------------------------------------------------------------------
-
-PythonError PythonError::fetch() { return PythonError(raised()); }
-
-const char* PythonError::what() const noexcept {
-  GilIfOpen gil;
-  if (!gil) return "a Python exception";
-  Shared& shared = *shared_;
-  if (!shared.described) {
-    shared.described = true;
-    PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
-    PyErr_Fetch(&type, &value, &trace);  // we may be asked while another one is on its way
-    try {
-      shared.text = Py_TYPE(shared.exception.get())->tp_name;
-      const Ref text = Ref::steal(calling_python([&] { return PyObject_Str(shared.exception.get()); }));
-      const char* const utf8 = text.get() != nullptr ? PyUnicode_AsUTF8(text.get()) : nullptr;
-      if (utf8 != nullptr && *utf8 != '\0') shared.text += std::string(": ") + utf8;
-    } catch (const std::bad_alloc&) {
-      shared.text.clear();
-    }
-    PyErr_Clear();
-    PyErr_Restore(type, value, trace);
-  }
-  return shared.text.c_str();
-}
-
-void PythonError::restore() const noexcept {
-  PyObject* const value = exception();
-  Py_INCREF(value);
-#if PY_VERSION_HEX >= 0x030C0000
-  PyErr_SetRaisedException(value);
-#else
-  PyObject* const type = reinterpret_cast<PyObject*>(Py_TYPE(value));
-  Py_INCREF(type);
-  PyErr_Restore(type, value, PyException_GetTraceback(value));
-#endif
-}
-
-// --- The call
-// ------------------------------------------------------------------------------------------------------
-
-PyCall::PyCall(GroupState& group, PyObject* callable, PyObject* future, PyObject* const* stack,
+PyCall::PyCall(GroupState& group, PyObject* callable, Teller teller, PyObject* told, PyObject* const* stack,
                Py_ssize_t positional, PyObject* names)
-    : positional_(positional), total_(positional + (names != nullptr ? PyTuple_GET_SIZE(names) : 0)) {
+    : positional_(positional),
+      total_(positional + (names != nullptr ? PyTuple_GET_SIZE(names) : 0)),
+      teller_(teller) {
   if (total_ >= kInside) outside_ = new PyObject*[static_cast<std::size_t>(total_) + 1];
   context_ = PyContext_CopyCurrent();
   if (context_ == nullptr) {
@@ -82,8 +31,8 @@ PyCall::PyCall(GroupState& group, PyObject* callable, PyObject* future, PyObject
   }
   Py_XINCREF(names);
   names_ = names;
-  Py_XINCREF(future);
-  future_ = future;
+  Py_XINCREF(told);
+  told_ = told;
   Py_INCREF(callable);
   callable_ = callable;
   group.add_reference();
@@ -101,11 +50,10 @@ PyCall::~PyCall() {
 }
 
 void PyCall::drop_references() noexcept {
-  PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
-  PyErr_Fetch(&type, &value, &trace);
-  if (future_ != nullptr && !begun_) {
+  const ErrorsSaved saved;
+  if (teller_ == Teller::future && !begun_) {
     // It will never run: those who wait for the future are told.
-    if (!calling_python([this] { return drop_future(future_); })) PyErr_WriteUnraisable(future_);
+    if (!calling_python([this] { return drop_future(told_); })) PyErr_WriteUnraisable(told_);
   }
   calling_python([this] {
     PyObject** const from = places() + 1;
@@ -113,12 +61,11 @@ void PyCall::drop_references() noexcept {
     Py_DECREF(callable_);
     Py_DECREF(context_);
     Py_XDECREF(names_);
-    Py_XDECREF(future_);
+    Py_XDECREF(told_);
   });
   if (total_ >= kInside) delete[] outside_;
   group_->release();
   callable_ = nullptr;
-  PyErr_Restore(type, value, trace);
 }
 
 Ref PyCall::call() noexcept {
@@ -132,23 +79,35 @@ Ref PyCall::call() noexcept {
   }));
 }
 
-Ref PyCall::operator()() {
+void PyCall::operator()() {
   const WorkerTurn turn(*group_);
   if (!turn) throw std::runtime_error("the Python interpreter has ended");
-  if (future_ == nullptr) {
-    begun_ = true;
-    Ref result = call();
-    if (result.get() == nullptr) throw PythonError::fetch();
-    return result;
+  begun_ = true;
+  if (teller_ == Teller::future) {
+    if (!call_for_future()) throw_raised();
+    return;
   }
-  if (!call_for_future()) throw PythonError::fetch();
-  return Ref::borrow(Py_None);
+  Ref result = call();
+  if (result.get() == nullptr) throw_raised();
+  if (teller_ == Teller::handle) set_outcome(told_, std::move(result));
+}
+
+void PyCall::throw_raised() {
+  Ref raised = take_raised();
+  if (teller_ == Teller::handle) set_outcome(told_, Ref::borrow(raised.get()));
+  const detail::Event* const event = detail::event_of_caller();
+  const bool is_stopped = event != nullptr && event->is_set();
+  if (is_stopped && is_python_stop(raised.get())) {
+    throw Stopped("the task left by a Stopped", event->reason());  // a handle has the exception itself
+  }
+  PythonError error(std::move(raised));
+  error.ended_task_of(*group_, group_->stops_on_failure && !is_stopped);
+  throw error;
 }
 
 // False with an error set if the future itself did not work.
 bool PyCall::call_for_future() {
-  begun_ = true;
-  switch (calling_python([this] { return begin_future(future_); })) {
+  switch (calling_python([this] { return begin_future(told_); })) {
     case FutureBegin::error:
       return false;
     case FutureBegin::cancelled:
@@ -158,10 +117,10 @@ bool PyCall::call_for_future() {
   }
   const Ref result = call();
   if (result.get() != nullptr) {
-    return calling_python([&] { return set_future_result(future_, result.get()); });
+    return calling_python([&] { return set_future_result(told_, result.get()); });
   }
-  const Ref exception = raised();
-  return calling_python([&] { return set_future_exception(future_, exception.get()); });
+  const Ref exception = take_raised();
+  return calling_python([&] { return set_future_exception(told_, exception.get()); });
 }
 
 }  // namespace tg::python

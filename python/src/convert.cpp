@@ -17,7 +17,7 @@ Duration to_duration(PyObject* seconds) {
     value = PyFloat_AsDouble(seconds);
     if (value == -1.0 && PyErr_Occurred() != nullptr) throw py::error_already_set();
   }
-  if (std::isnan(value)) throw py::value_error("a time in seconds cannot be NaN");
+  if (std::isnan(value)) throw std::invalid_argument("a time in seconds cannot be NaN");
   return Duration(std::chrono::duration<double>(value));
 }
 
@@ -30,10 +30,10 @@ py::object raised_as(const char* type, const char* what) { return type_named(typ
 }  // namespace
 
 py::object to_python(const Reason& reason) {
-  return type_named("Reason")(type_named("ReasonKind")(to_string(reason.kind)), reason.message,
-                              reason.origin.value, reason.origin_path,
-                              reason.task ? py::object(py::str(*reason.task)) : py::none(),
-                              to_python(reason.exception), reason.str());
+  return type_named("Reason")(
+      type_named("ReasonKind")(to_string(reason.kind)), reason.message, reason.origin.value,
+      reason.origin_path, reason.task ? py::object(py::str(*reason.task)) : py::none(),
+      to_python(reason.exception), reason.str(), reason.where.file, reason.where.line);
 }
 py::object to_python(const std::optional<Reason>& reason) { return reason ? to_python(*reason) : py::none(); }
 py::object to_python(TaskStatus status) { return type_named("TaskStatus")(to_string(status)); }
@@ -47,7 +47,9 @@ py::object to_python(const GroupStatistics& c) {
 py::list to_python(const std::vector<Failure>& failures) {
   const py::object type = type_named("Failure");
   py::list list;
-  for (const Failure& failure : failures) list.append(type(failure.task, to_python(failure.exception)));
+  for (const Failure& failure : failures) {
+    list.append(type(failure.task, to_python_delivered(failure.exception)));
+  }
   return list;
 }
 
@@ -64,7 +66,7 @@ py::object to_python(const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);
   } catch (const PythonError& e) {
-    return py::reinterpret_borrow<py::object>(e.exception());
+    return e.exception() != nullptr ? py::reinterpret_borrow<py::object>(e.exception()) : py::none();
   } catch (py::error_already_set& e) {
     return e.value();
   } catch (const TaskSkipped& e) {
@@ -74,7 +76,10 @@ py::object to_python(const std::exception_ptr& error) {
   } catch (const Stopped& e) {
     return raised_as("Stopped", e.what());
   } catch (const NoGroupError& e) {
-    return raised_as("NoGroupError", e.what());
+    // It names the C++ function that was called; the Python one has the same name in a module.
+    std::string text = e.what();
+    if (const auto at = text.find("::"); at != std::string::npos) text.replace(at, 2, ".");
+    return raised_as("NoGroupError", text.c_str());
   } catch (const ForkedError& e) {
     return raised_as("ForkedError", e.what());
   } catch (const std::system_error& e) {
@@ -84,11 +89,39 @@ py::object to_python(const std::exception_ptr& error) {
     return py::reinterpret_borrow<py::object>(PyExc_MemoryError)();
   } catch (const std::invalid_argument& e) {
     return py::reinterpret_borrow<py::object>(PyExc_ValueError)(e.what());
+  } catch (const py::value_error& e) {
+    return py::reinterpret_borrow<py::object>(PyExc_ValueError)(e.what());
+  } catch (const py::type_error& e) {
+    return py::reinterpret_borrow<py::object>(PyExc_TypeError)(e.what());
   } catch (const std::exception& e) {
     return py::reinterpret_borrow<py::object>(PyExc_RuntimeError)(e.what());
   } catch (...) {
     return py::reinterpret_borrow<py::object>(PyExc_RuntimeError)(describe_exception(error));
   }
+}
+
+py::object to_python_delivered(const std::exception_ptr& error) {
+  py::object exception = to_python(error);
+  try {
+    std::rethrow_exception(error);
+  } catch (const PythonError& e) {
+    e.delivered();
+  } catch (...) {
+  }
+  return exception;
+}
+
+bool is_python_stop(PyObject* exception) noexcept try {
+  return PyObject_IsInstance(exception, type_named("Stopped").ptr()) == 1;
+} catch (py::error_already_set&) {
+  return false;
+}
+
+std::string to_text(PyObject* text) {
+  Py_ssize_t size = 0;
+  const char* const utf8 = PyUnicode_AsUTF8AndSize(text, &size);
+  if (utf8 == nullptr) throw py::error_already_set();
+  return {utf8, static_cast<std::size_t>(size)};
 }
 
 void set_error(const std::exception_ptr& error) noexcept {

@@ -9,10 +9,14 @@
 #include <string>
 #include <vector>
 
+#include <threadgroup/group/condition.hpp>
+#include <threadgroup/group/thread_group.hpp>
 #include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/runtime/flow.hpp>
-#include "call.hpp"
+#include <threadgroup/tree/controller.hpp>
+#include <threadgroup/tree/thread_utils.hpp>
 #include "gil.hpp"
+#include "python_error.hpp"
 
 namespace tg::python {
 
@@ -20,6 +24,9 @@ namespace py = pybind11;
 
 /// Seconds as a number, or a timedelta; None is for ever.
 Duration to_duration(PyObject* seconds);
+
+/// A C++ string of a Python `str`; throws the Python error if it has no UTF-8 form.
+std::string to_text(PyObject* text);
 
 /// A class of threadgroup_core._types.
 py::object type_named(const char* name);
@@ -32,6 +39,10 @@ py::object to_python(const JoinResult& result);
 py::list to_python(const std::vector<Failure>& failures);
 /// The Python exception behind a C++ one; one of the library's own becomes its Python counterpart.
 py::object to_python(const std::exception_ptr& error);
+/// The same for one that Python code has from here on: it need not be kept for anyone else.
+py::object to_python_delivered(const std::exception_ptr& error);
+/// Whether it is a `threadgroup_core.Stopped`.
+bool is_python_stop(PyObject* exception) noexcept;
 /// Raises it in Python: sets the error indicator.
 void set_error(const std::exception_ptr& error) noexcept;
 /// Sets the error indicator from the C++ exception that is being handled.

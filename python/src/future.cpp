@@ -35,8 +35,8 @@ struct FutureObject {
   PyObject* condition;  // these three are null until they are asked for
   PyObject* waiters;
   PyObject* callbacks;
-  TaskHandle<Ref> task;  // not valid: somebody else made the future
-  detail::Event* woken;  // null until somebody waits for the task
+  TaskHandle<void> task;  // not valid: somebody else made the future
+  detail::Event* woken;   // null until somebody waits for the task
   State state;
 
   bool is_final() const noexcept { return state >= State::cancelled; }
@@ -326,7 +326,7 @@ PyGetSetDef properties[] = {
 
 PyObject* allocate(PyTypeObject* type) noexcept {
   PyObject* const self = type->tp_alloc(type, 0);
-  if (self != nullptr) ::new (static_cast<void*>(&of(self).task)) TaskHandle<Ref>();
+  if (self != nullptr) ::new (static_cast<void*>(&of(self).task)) TaskHandle<void>();
   return self;
 }
 PyObject* future_new(PyTypeObject* type, PyObject*, PyObject*) { return allocate(type); }
@@ -357,7 +357,7 @@ void future_dealloc(PyObject* self) {
   PyTypeObject* const type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
   future_clear(self);
-  of(self).task.~TaskHandle<Ref>();
+  of(self).task.~TaskHandle<void>();
   delete of(self).woken;
   type->tp_free(self);
   Py_DECREF(type);
@@ -418,7 +418,7 @@ PyObject* new_future() noexcept {
   return allocate(reinterpret_cast<PyTypeObject*>(future_type));
 }
 
-void set_task(PyObject* future, TaskHandle<Ref> task) noexcept { of(future).task = std::move(task); }
+void set_task(PyObject* future, TaskHandle<void> task) noexcept { of(future).task = std::move(task); }
 
 FutureBegin begin_future(PyObject* self) {
   FutureObject& future = of(self);

@@ -9,7 +9,7 @@ namespace tg::python {
 /// Makes a pending future (`threadgroup_core._future.Future`); null with an error set.
 PyObject* new_future() noexcept;
 /// Names the task whose call sets the future, so that waiting for the one is waiting for the other.
-void set_task(PyObject* future, TaskHandle<Ref> task) noexcept;
+void set_task(PyObject* future, TaskHandle<void> task) noexcept;
 
 // What the worker does with a future. An error is set where they say so; user code may run in each of them.
 

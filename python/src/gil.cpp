@@ -25,10 +25,6 @@ namespace {
 
 std::atomic<bool> open{false};
 std::atomic<long> users{0};
-PyObject* worker_thread_type = nullptr;  // threadgroup_core._threads.WorkerThread
-
-constexpr Duration kTurn = Duration::from_nanos(5'000'000);  // the interpreter's own switch interval
-
 Turnstile turnstile;
 
 // Takes the lock by `take` when it is the place's turn. It may be too late: then this thread stays here, and
@@ -60,6 +56,8 @@ struct LinesUp : detail::WaitNode {
   Turnstile::Place place;
 };
 
+}  // namespace
+
 bool begin_use() noexcept {
   users.fetch_add(1, std::memory_order_seq_cst);
   if (open.load(std::memory_order_seq_cst)) return true;
@@ -68,100 +66,11 @@ bool begin_use() noexcept {
 }
 void end_use() noexcept { users.fetch_sub(1, std::memory_order_seq_cst); }
 
-// A worker's ties to the interpreter. It belongs to the thread, and goes with it.
-class Worker {
- public:
-  ~Worker() {
-    if (state_ == nullptr || generation_ != runtime::fork_generation() || !begin_use()) return;  // leaked
-    if (!holding_) take_back(state_);
-    Py_CLEAR(thread_);
-    PyGILState_Release(PyGILState_UNLOCKED);  // the first `Ensure` of this thread: deletes the state
-    end_use();
-  }
+void attach_thread() noexcept {
+  through_turnstile([] { PyGILState_Ensure(); });
+}
 
-  /// It is in the middle of a task, which has given the lock away.
-  bool waits() const noexcept { return holding_ && PyGILState_Check() == 0; }
-
-  bool enter(GroupState& group) noexcept {
-    if (waits()) {
-      take_back(state_);
-    } else if (!holding_) {
-      if (!begin_use()) return false;
-      if (state_ != nullptr) {
-        take_back(state_);
-      } else {
-        through_turnstile([] { PyGILState_Ensure(); });
-        state_ = PyThreadState_Get();
-        generation_ = runtime::fork_generation();
-      }
-      holding_ = true;
-      since_ = runtime::coarse_now();
-      runtime::Flow::current().before_idle = &Worker::leave_flow;
-    } else if (runtime::coarse_now() - since_ > kTurn) {
-      // Python functions make room when asked; a long row of C functions would not.
-      take_back(PyEval_SaveThread());
-      since_ = runtime::coarse_now();
-    }
-    if (group_ != &group) serve(group);
-    return true;
-  }
-
- private:
-  static void leave_flow(runtime::Flow&) noexcept;
-
-  void leave() noexcept {
-    if (!holding_) return;
-    stop_serving();
-    holding_ = false;
-    PyEval_SaveThread();
-    end_use();
-  }
-
-  void serve(GroupState& group) noexcept {
-    stop_serving();
-    group.add_reference();
-    group_ = &group;
-    while (number_ < group.numbers.size() && group.numbers[number_]) ++number_;
-    if (number_ == group.numbers.size()) group.numbers.push_back(false);
-    group.numbers[number_] = true;
-    PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
-    PyErr_Fetch(&type, &value, &trace);
-    if (thread_ == nullptr) thread_ = PyObject_CallNoArgs(worker_thread_type);
-    if (thread_ != nullptr) {
-      const std::string name = group.name + "_" + std::to_string(number_);
-      PyObject* const shown =
-          PyUnicode_DecodeUTF8(name.data(), static_cast<Py_ssize_t>(name.size()), "replace");
-      PyObject* const done = shown != nullptr ? PyObject_CallMethod(thread_, "_serve", "O", shown) : nullptr;
-      Py_XDECREF(done);
-      Py_XDECREF(shown);
-    }
-    if (PyErr_Occurred() != nullptr) PyErr_WriteUnraisable(worker_thread_type);
-    PyErr_Restore(type, value, trace);
-  }
-
-  void stop_serving() noexcept {
-    if (group_ == nullptr) return;
-    group_->numbers[number_] = false;
-    number_ = 0;
-    std::exchange(group_, nullptr)->release();
-    if (thread_ == nullptr) return;
-    PyObject* const done = PyObject_CallMethod(thread_, "_leave", nullptr);
-    if (done == nullptr) PyErr_WriteUnraisable(thread_);
-    Py_XDECREF(done);
-  }
-
-  PyThreadState* state_ = nullptr;
-  PyObject* thread_ = nullptr;  // what `threading.current_thread()` returns here
-  GroupState* group_ = nullptr;
-  std::size_t number_ = 0;
-  TimePoint since_;
-  std::uint32_t generation_ = 0;
-  bool holding_ = false;
-};
-
-thread_local Worker worker;
-
-void Worker::leave_flow(runtime::Flow&) noexcept { worker.leave(); }
+namespace {
 
 void after_fork_in_child() {
   users.store(0, std::memory_order_relaxed);
@@ -210,8 +119,6 @@ GilIfOpen::~GilIfOpen() {
   end_use();
 }
 
-WorkerTurn::WorkerTurn(GroupState& group) noexcept : nested_(worker.waits()), entered_(worker.enter(group)) {}
-
 bool interpreter_is_open() noexcept { return open.load(std::memory_order_relaxed); }
 
 void close_interpreter() noexcept {
@@ -227,16 +134,10 @@ void close_interpreter() noexcept {
   take_back(state);
 }
 
-bool init_gil() {
-  PyObject* const module = PyImport_ImportModule("threadgroup_core._threads");
-  if (module == nullptr) return false;
-  worker_thread_type = PyObject_GetAttrString(module, "WorkerThread");
-  Py_DECREF(module);
-  if (worker_thread_type == nullptr) return false;
+void init_gil() {
   detail::Forest::instance();  // its handlers for forks come before ours
   runtime::at_fork([] {}, [] {}, &after_fork_in_child);
   open.store(true, std::memory_order_seq_cst);
-  return true;
 }
 
 }  // namespace tg::python

@@ -5,19 +5,15 @@
 #include <Python.h>
 #include <cxxabi.h>
 
-#include <cstdint>
 #include <exception>
-#include <string>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include <threadgroup/event/event.hpp>
 
 namespace tg::python {
 
-/// Stops this thread for good: the interpreter is going away under it, and whatever it did next would be
-/// wrong.
+/// Stops this thread: the interpreter is going away under it, and whatever it did next would be wrong.
 [[noreturn]] void park_for_ever() noexcept;
 
 /// Takes the lock back for a thread that gave it away. Parks for ever once the interpreter is going.
@@ -109,42 +105,25 @@ class Ref {
   PyObject* object_ = nullptr;
 };
 
-/// What the workers of one Python group share: its name, and the numbers that their threads carry.
-///
-/// Thread safety: under the interpreter's lock.
-struct GroupState {
-  explicit GroupState(std::string shown) : name(std::move(shown)) {}
-  std::string name;
-  std::vector<bool> numbers;  // those in use
-  std::uint64_t notices = 0;  // how often somebody said `notify`
-  Py_ssize_t references = 1;
-
-  void add_reference() noexcept { ++references; }
-  void release() noexcept {
-    if (--references == 0) delete this;
-  }
-};
-
-/// Makes the calling worker hold the lock for a scope and beyond, with a thread state that lives as long as
-/// the thread, and shows the thread in `threading` under the group's name. It keeps the lock from task to
-/// task, until it has no further one or others have waited for 5 ms. False once the interpreter is going.
-///
-/// A task that waits for another one may be given that one to run on its own stack. It has given the lock
-/// away then, and has to find it given away when the other is done.
-class WorkerTurn {
+/// Keeps the error that is raised, if one is, out of the way of what runs in the scope.
+class ErrorsSaved {
  public:
-  explicit WorkerTurn(GroupState& group) noexcept;
-  ~WorkerTurn() {
-    if (nested_) PyEval_SaveThread();
-  }
-  WorkerTurn(const WorkerTurn&) = delete;
-  WorkerTurn& operator=(const WorkerTurn&) = delete;
-  explicit operator bool() const noexcept { return entered_; }
+  ErrorsSaved() noexcept { PyErr_Fetch(&type_, &value_, &trace_); }
+  ~ErrorsSaved() { PyErr_Restore(type_, value_, trace_); }
+  ErrorsSaved(const ErrorsSaved&) = delete;
+  ErrorsSaved& operator=(const ErrorsSaved&) = delete;
 
  private:
-  bool nested_ = false;
-  bool entered_ = false;
+  PyObject *type_ = nullptr, *value_ = nullptr, *trace_ = nullptr;
 };
+
+/// For a thread that takes the lock and keeps it for longer: between the two calls the end of the interpreter
+/// waits for it. False once the interpreter is going; then there is nothing to end.
+bool begin_use() noexcept;
+void end_use() noexcept;
+
+/// Makes a thread state for the calling thread, which has none, and takes the lock.
+void attach_thread() noexcept;
 
 /// Whether Python code may still run.
 bool interpreter_is_open() noexcept;
@@ -152,7 +131,6 @@ bool interpreter_is_open() noexcept;
 /// Called once before the interpreter goes: stops and awaits what is left, then closes Python to the workers.
 void close_interpreter() noexcept;
 
-/// Loads what this file needs of `threading`; false with an error set.
-bool init_gil();
+void init_gil();
 
 }  // namespace tg::python

@@ -1,323 +1,422 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Python type of a group: adding, joining, waiting, and what happens when the object goes.
+// The Python type of a group: joining, waiting, stopping, and what happens when the object goes.
+//
+// It is written against the C interface: the end of a group gives the interpreter's lock away, so the object
+// has to be out of the garbage collector's sight by then, which pybind11 (2.10) does not see to.
+//
+// Invariants
+//   O1. `tp_finalize` stops the tasks and waits for them, while the object is whole and may be looked at by
+//       other threads. `tp_dealloc` untracks the object, and only then gives the lock away.
+//   O2. Tasks that are pending or running, and what they refer to, are not visited by the garbage collector:
+//       a thread is going to use them, so a group is not garbage for being referred to only by its own tasks.
+#include "group.hpp"
+
+#include <algorithm>
 #include <memory>
+#include <new>
 
 #include <threadgroup/base/errors.hpp>
 
+#include "adding.hpp"
+#include "arguments.hpp"
+#include "caller.hpp"
 #include "condition.hpp"
-#include "future.hpp"
-#include "group.hpp"
-#include "handle.hpp"
+
+#if PY_VERSION_HEX >= 0x030C0000
+#define TG_PY_SIZE_MEMBER Py_T_PYSSIZET
+#define TG_PY_READONLY Py_READONLY
+#else
+#include <structmember.h>
+#define TG_PY_SIZE_MEMBER T_PYSSIZET
+#define TG_PY_READONLY READONLY
+#endif
 
 namespace tg::python {
 
 namespace {
 
-// A C++ group, and what its workers share on the Python side.
-class Group {
- public:
-  Group(std::string name, std::size_t bound, bool daemon, const std::string& on_failure,
-        const py::object& time_limit) {
-    GroupOptions options;
-    options.max_concurrent_threads = bound;
-    options.daemon = daemon;
-    if (on_failure == "set_event") {
-      options.on_failure = OnFailure::set_event;
-    } else if (on_failure != "keep_going") {
-      throw py::value_error("on_failure is 'keep_going' or 'set_event', not '" + on_failure + "'");
+GroupObject& raw_object(PyObject* self) noexcept { return *reinterpret_cast<GroupObject*>(self); }
+
+// --- The life of the object ---
+
+int group_init(PyObject* self, PyObject* args, PyObject* named) {
+  const auto make = [&]() -> PyObject* {
+    static const char* const names[] = {
+        "name", "max_concurrent_threads", "daemon", "on_failure", "time_limit", nullptr};
+    PyObject* name = nullptr;
+    Py_ssize_t bound = 32;
+    int daemon = 0;
+    PyObject* on_failure = nullptr;
+    PyObject* time_limit = nullptr;
+    if (!parse(args, named, "|Un$pUO:ThreadGroup", names, &name, &bound, &daemon, &on_failure, &time_limit))
+      return nullptr;
+    GroupObject& object = raw_object(self);
+    if (object.group != nullptr) throw std::logic_error("ThreadGroup.__init__() was called before");
+    std::string shown = name != nullptr ? to_text(name) : std::string();
+    if (bound < 0) {
+      throw std::invalid_argument("ThreadGroup '" + shown + "': max_concurrent_threads is " +
+                                  std::to_string(bound) + "; give at least 1");
     }
-    if (!time_limit.is_none()) options.time_limit = to_duration(time_limit.ptr());
+    GroupOptions options;
+    options.max_concurrent_threads = static_cast<std::size_t>(bound);
+    options.daemon = daemon != 0;
+    if (on_failure != nullptr) {
+      const std::string chosen = to_text(on_failure);
+      if (chosen == "set_event") {
+        options.on_failure = OnFailure::set_event;
+      } else if (chosen != "keep_going") {
+        throw std::invalid_argument("on_failure is 'keep_going' or 'set_event', not '" + chosen + "'");
+      }
+    }
+    if (time_limit != nullptr && time_limit != Py_None) options.time_limit = to_duration(time_limit);
     if (!interpreter_is_open())
       throw std::runtime_error("cannot make a group: the interpreter is shutting down");
-    group_ = std::make_unique<ThreadGroup>(std::move(name), options);
-    state_ = new GroupState(group_->name());
-  }
-
-  ThreadGroup& operator*() noexcept { return *group_; }
-  ThreadGroup* operator->() noexcept { return group_.get(); }
-  GroupState& state() noexcept { return *state_; }
-  void set_thread_names(const std::string& prefix) { state_->name = prefix; }
-
-  void go() noexcept;
-
- private:
-  bool stop_and_wait() noexcept;
-  std::unique_ptr<ThreadGroup> group_;
-  GroupState* state_ = nullptr;
-};
+    auto group = std::make_unique<ThreadGroup>(std::move(shown), options);
+    object.state = new GroupState(group->name(), options.on_failure == OnFailure::set_event);
+    object.state->object = self;
+    object.group = group.release();
+    Py_RETURN_NONE;
+  };
+  const Ref made = Ref::steal(guarded(make));
+  return made.get() != nullptr ? 0 : -1;
+}
 
 // The destructor of a C++ group waits without end. Here Ctrl-C must get through: then the group is left to
 // the end of the process, which waits a bounded time. False in that case.
-bool Group::stop_and_wait() noexcept {
+bool stop_and_wait(PyObject* self) {
+  ThreadGroup& group = core_of_group(self);
+  const GroupStatistics before = group.statistics();
+  if (before.idle()) return true;
+  without_gil([&] { group.set_event(ReasonKind::destroyed, "the group's object was destroyed", {}); });
+  JoinResult result;
   try {
-    if (!runtime::Flow::current().is_main() || group_->statistics().idle()) return true;
-    group_->set_event(ReasonKind::destroyed, "the group's object was destroyed", {});
-    JoinResult result;
     wait_interruptibly(Duration::max(), [&](Duration slice) {
-      result = group_->wait_idle(slice);
+      result = group.wait_idle(slice);
       return static_cast<bool>(result);
     });
-    without_gil([&] { detail::report_unseen(group_->path(), result.failures); });
-    return true;
+  } catch (const std::system_error&) {
+    return true;  // a task of its own destroyed it: it goes on without
+  }
+  const std::size_t dropped = group.statistics().skipped - before.skipped;
+  // Without the object as its source: a warning that is kept would bring it back.
+  if (dropped > 0 &&
+      PyErr_ResourceWarning(nullptr, 1, "group '%s' was dropped with %zu pending task%s: join it first",
+                            group.path().c_str(), dropped, dropped == 1 ? "" : "s") != 0) {
+    PyErr_WriteUnraisable(self);
+  }
+  without_gil([&] { detail::report_unseen(group.path(), result.failures); });
+  return true;
+}
+
+void group_finalize(PyObject* self) {
+  GroupObject& object = raw_object(self);
+  if (object.group == nullptr || !interpreter_is_open()) return;
+  const ErrorsSaved saved;
+  try {
+    object.is_left_to_exit = !stop_and_wait(self);
   } catch (py::error_already_set& e) {
+    object.is_left_to_exit = true;
     if (e.matches(PyExc_KeyboardInterrupt)) {
       PyErr_SetInterrupt();  // it cannot be raised from here; the interpreter raises it as soon as it goes on
     } else {
       e.restore();
-      PyErr_WriteUnraisable(nullptr);
+      PyErr_WriteUnraisable(self);
     }
-    return false;
   } catch (const ForkedError&) {
-    return true;
   } catch (const std::exception& e) {
-    PySys_FormatStderr("threadgroup_core: cannot end group '%s': %s\n", group_->name().c_str(), e.what());
-    return false;
+    object.is_left_to_exit = true;
+    PySys_FormatStderr("threadgroup_core: cannot end group '%s': %s\n", object.group->name().c_str(),
+                       e.what());
   }
 }
 
-void Group::go() noexcept {
-  if (group_ == nullptr) return;
-  PyObject *type = nullptr, *value = nullptr, *trace = nullptr;
-  PyErr_Fetch(&type, &value, &trace);
-  if (interpreter_is_open() && stop_and_wait()) {
-    without_gil([this] { group_.reset(); });
-  } else {
-    (void)group_.release();  // left to the end of the process
-  }
-  state_->release();
-  PyErr_Restore(type, value, trace);
+int group_traverse(PyObject* self, visitproc visit, void* arg) {
+  const GroupObject& object = raw_object(self);
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(object.dictionary);
+  return object.state != nullptr ? object.state->errors.traverse(visit, arg) : 0;
 }
 
-struct GroupDeleter {
-  void operator()(Group* group) const noexcept {
-    group->go();
-    delete group;
-  }
-};
-
-// --- Adding: METH_FASTCALL by hand, for it is called once per task
-// ---------------------------------------------------
-
-Group* group_of(PyObject* self) {
-  py::detail::make_caster<Group> caster;
-  if (!caster.load(self, false)) throw py::type_error("not a ThreadGroup");
-  return static_cast<Group*>(caster);
+int group_clear(PyObject* self) {
+  Py_CLEAR(raw_object(self).dictionary);
+  if (GroupState* const state = raw_object(self).state) state->errors.drop_delivered();
+  return 0;
 }
 
-template <class F>
-PyObject* add_guarded(const char* method, Py_ssize_t count, Py_ssize_t least, F&& f) noexcept {
-  try {
-    if (count < least) {
-      PyErr_Format(PyExc_TypeError, "%s() is called with a callable and its arguments", method);
-      return nullptr;
+void group_dealloc(PyObject* self) {
+  if (PyObject_CallFinalizerFromDealloc(self) != 0) return;  // a weak reference brought it back
+  PyObject_GC_UnTrack(self);
+  PyTypeObject* const type = Py_TYPE(self);
+  GroupObject& object = raw_object(self);
+  if (object.state != nullptr) object.state->object = nullptr;
+  if (object.weak_references != nullptr) PyObject_ClearWeakRefs(self);
+  {
+    const ErrorsSaved saved;
+    if (object.group != nullptr && interpreter_is_open() && !object.is_left_to_exit) {
+      without_gil([&] { delete std::exchange(object.group, nullptr); });
     }
-    if (!interpreter_is_open()) {
-      PyErr_SetString(PyExc_RuntimeError, "cannot add a task: the interpreter is shutting down");
-      return nullptr;
+    if (object.state != nullptr) {
+      object.state->object_goes();
+      object.state->errors.drop_delivered();
+      object.state->release();
     }
-    return f();
-  } catch (...) {
-    set_error_from_current();
-    return nullptr;
+    Py_CLEAR(object.dictionary);
   }
+  type->tp_free(self);
+  Py_DECREF(type);
 }
 
-bool check_callable(PyObject* callable) {
-  if (PyCallable_Check(callable) != 0) return true;
-  PyErr_Format(PyExc_TypeError, "the task is not callable: %R", callable);
-  return false;
-}
+// --- Waiting ---
 
-PyObject* group_add_task(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
-  return add_guarded("add_task", count, 1, [&]() -> PyObject* {
-    if (!check_callable(args[0])) return nullptr;
-    Group& group = *group_of(self);
-    return new_handle(group->add_task(PyCall(group.state(), args[0], nullptr, args + 1, count - 1, names)));
-  });
-}
-
-PyObject* group_add_named_task(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
-  return add_guarded("add_named_task", count, 2, [&]() -> PyObject* {
-    const char* const name = PyUnicode_AsUTF8(args[0]);
-    if (name == nullptr || !check_callable(args[1])) return nullptr;
-    Group& group = *group_of(self);
-    return new_handle(
-        group->add_task(TaskName{name}, PyCall(group.state(), args[1], nullptr, args + 2, count - 2, names)));
-  });
-}
-
-PyObject* group_post(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
-  return add_guarded("post", count, 1, [&]() -> PyObject* {
-    if (!check_callable(args[0])) return nullptr;
-    Group& group = *group_of(self);
-    group->post(PyCall(group.state(), args[0], nullptr, args + 1, count - 1, names));
-    Py_RETURN_NONE;
-  });
-}
-
-PyObject* group_submit(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
-  return add_guarded("_submit", count, 1, [&]() -> PyObject* {
-    Group& group = *group_of(self);
-    Ref future = Ref::steal(new_future());
-    if (future.get() == nullptr) return nullptr;
-    set_task(future.get(),
-             group->add_task(PyCall(group.state(), args[0], future.get(), args + 1, count - 1, names)));
-    return future.release();
-  });
-}
-
-PyCFunction as_function(PyObject* (*f)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*)) {
-  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f));
-}
-PyMethodDef fast_methods[] = {
-    {"add_task", as_function(&group_add_task), METH_FASTCALL | METH_KEYWORDS,
-     "add_task(fn, /, *args, **kwargs) -> TaskHandle\n\nAdds a task: fn(*args, **kwargs), in a copy of the "
-     "caller's "
-     "context. Tasks start in the order in which one thread added them. If the event is set, the task is "
-     "skipped at "
-     "once."},
-    {"add_named_task", as_function(&group_add_named_task), METH_FASTCALL | METH_KEYWORDS,
-     "add_named_task(name, fn, /, *args, **kwargs) -> TaskHandle\n\nThe same, with a name for reports and "
-     "errors."},
-    {"post", as_function(&group_post), METH_FASTCALL | METH_KEYWORDS,
-     "post(fn, /, *args, **kwargs) -> None\n\nThe same without a handle: cheaper. A result is dropped; a "
-     "failure still "
-     "reaches the join."},
-    {"_submit", as_function(&group_submit), METH_FASTCALL | METH_KEYWORDS, nullptr},
-    {nullptr, nullptr, 0, nullptr}};
-
-// --- Waiting
-// ---------------------------------------------------------------------------------------------------------
-
-JoinResult wait_idle(Group& group, const py::object& timeout) {
+JoinResult wait_idle(PyObject* self, PyObject* timeout) {
+  ThreadGroup& group = core_of_group(self);
   JoinResult result;
-  wait_interruptibly(to_duration(timeout.ptr()), [&](Duration slice) {
-    result = group->wait_idle(slice);
+  wait_interruptibly(to_duration(timeout), [&](Duration slice) {
+    result = group.wait_idle(slice);
     return result.event_set || static_cast<bool>(result);
   });
   return result;
 }
 
-py::object join(Group& group, const py::object& timeout) {
-  JoinResult result = wait_idle(group, timeout);
-  if (!result.failures.empty()) {
-    const py::object error = py::module_::import("threadgroup_core._types")
-                                 .attr("group_failures")(group->path(), to_python(result.failures));
-    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.ptr())), error.ptr());
-    throw py::error_already_set();
-  }
-  return to_python(result);
+PyObject* join(PyObject* self, PyObject* timeout) {
+  JoinResult result = wait_idle(self, timeout);
+  if (result.failures.empty()) return to_python(result).release().ptr();
+  const py::object error =
+      type_named("group_failures")(core_of_group(self).path(), to_python(result.failures));
+  PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.ptr())), error.ptr());
+  return nullptr;
 }
 
-py::object group_wait_for_condition(Group& group, const py::object& predicate, const py::object& timeout,
-                                    const py::object& interval, bool stop_when_idle) {
-  return to_python(wait_for_condition(
-      predicate, to_duration(timeout.ptr()), to_duration(interval.ptr()), stop_when_idle,
-      [&] {
-        const GroupStatistics counts = group->statistics();
-        return counts.done() + group.state().notices;
-      },
-      [&](Predicate p, Duration t, const ConditionOptions& o) {
-        return group->wait_for_condition(p, t, o, {});
-      }));
+bool parse_timeout(PyObject* args, PyObject* named, const char* format, PyObject*& timeout) {
+  static const char* const names[] = {"timeout", nullptr};
+  timeout = Py_None;
+  return parse(args, named, format, names, &timeout);
 }
 
-void exit_with(Group& group, const py::object& type, const py::object&, const py::object&) {
-  if (!type.is_none()) {
-    // What is on its way tells more than what the tasks raise now; that goes to the handler for unseen
-    // failures.
-    without_gil([&] { group->set_event("an exception left the with block"); });
-    const JoinResult result = wait_idle(group, py::none());
-    without_gil([&] { detail::report_unseen(group->path(), result.failures); });
-  } else {
-    join(group, py::none());
-  }
+PyObject* group_join(PyObject* self, PyObject* args, PyObject* named) {
+  return guarded([&]() -> PyObject* {
+    PyObject* timeout = nullptr;
+    return parse_timeout(args, named, "|O:join", timeout) ? join(self, timeout) : nullptr;
+  });
 }
+
+PyObject* group_wait_idle(PyObject* self, PyObject* args, PyObject* named) {
+  return guarded([&]() -> PyObject* {
+    PyObject* timeout = nullptr;
+    if (!parse_timeout(args, named, "|O:wait_idle", timeout)) return nullptr;
+    return to_python(wait_idle(self, timeout)).release().ptr();
+  });
+}
+
+PyObject* group_wait_for_condition(PyObject* self, PyObject* args, PyObject* named) {
+  return guarded([&]() -> PyObject* {
+    ConditionArguments given;
+    if (!given.parse_from(args, named)) return nullptr;
+    GroupObject& object = group_object(self);
+    return to_python(wait_for_condition(
+                         given, [&] { return object.group->statistics().done() + object.state->notices; },
+                         [&](Predicate p, Duration t, const ConditionOptions& o) {
+                           return object.group->wait_for_condition(p, t, o, given.where);
+                         }))
+        .release()
+        .ptr();
+  });
+}
+
+PyObject* group_notify(PyObject* self, PyObject*) {
+  return guarded([&]() -> PyObject* {
+    GroupObject& object = group_object(self);
+    ++object.state->notices;
+    without_gil([&] { object.group->notify(); });
+    Py_RETURN_NONE;
+  });
+}
+
+PyObject* group_enter(PyObject* self, PyObject*) {
+  Py_INCREF(self);
+  return self;
+}
+
+PyObject* group_exit(PyObject* self, PyObject* args) {
+  return guarded([&]() -> PyObject* {
+    PyObject *kind = nullptr, *error = nullptr, *trace = nullptr;
+    if (PyArg_ParseTuple(args, "OOO:__exit__", &kind, &error, &trace) == 0) return nullptr;
+    if (kind != Py_None) {
+      // The exception on its way tells more than what the tasks raise now; that goes to the handler for
+      // unseen failures.
+      ThreadGroup& group = core_of_group(self);
+      const SourceLocation where = python_caller();
+      without_gil([&] { group.set_event("an exception left the with block", where); });
+      const JoinResult result = wait_idle(self, Py_None);
+      without_gil([&] { detail::report_unseen(group.path(), result.failures); });
+    } else if (const Ref joined = Ref::steal(join(self, Py_None)); joined.get() == nullptr) {
+      return nullptr;
+    }
+    Py_RETURN_NONE;
+  });
+}
+
+// --- Stopping ---
+
+bool parse_message(PyObject* args, PyObject* named, const char* format, std::string& message) {
+  static const char* const names[] = {"message", nullptr};
+  PyObject* text = nullptr;
+  if (!parse(args, named, format, names, &text)) return false;
+  if (text != nullptr) message = to_text(text);
+  return true;
+}
+
+PyObject* set_event(PyObject* self, PyObject* args, PyObject* named, const char* format) {
+  return guarded([&]() -> PyObject* {
+    std::string message;
+    if (!parse_message(args, named, format, message)) return nullptr;
+    ThreadGroup& group = core_of_group(self);
+    const SourceLocation where = python_caller();
+    return PyBool_FromLong(without_gil([&] { return group.set_event(std::move(message), where); }));
+  });
+}
+PyObject* group_set_event(PyObject* self, PyObject* args, PyObject* named) {
+  return set_event(self, args, named, "|U:set_event");
+}
+PyObject* group_set_event_for_child_tasks(PyObject* self, PyObject* args, PyObject* named) {
+  return set_event(self, args, named, "|U:set_event_for_child_tasks");
+}
+
+PyObject* group_clear_pending(PyObject* self, PyObject* args, PyObject* named) {
+  return guarded([&]() -> PyObject* {
+    std::string message;
+    if (!parse_message(args, named, "|U:clear_pending", message)) return nullptr;
+    ThreadGroup& group = core_of_group(self);
+    const SourceLocation where = python_caller();
+    return PyLong_FromSize_t(without_gil([&] { return group.clear_pending(std::move(message), where); }));
+  });
+}
+
+PyObject* group_event_is_set(PyObject* self, PyObject*) {
+  return guarded([&] { return PyBool_FromLong(core_of_group(self).event_is_set()); });
+}
+
+// --- Looking ---
+
+// For a property: `value(group)` is a Python object.
+template <class F>
+PyObject* look(PyObject* self, F&& value) noexcept {
+  return guarded([&] { return py::object(value(core_of_group(self))).release().ptr(); });
+}
+PyObject* group_reason(PyObject* self, void*) {
+  return look(self, [](ThreadGroup& group) { return to_python(group.reason()); });
+}
+PyObject* group_name(PyObject* self, void*) {
+  return look(self, [](ThreadGroup& group) { return py::str(group.name()); });
+}
+PyObject* group_id(PyObject* self, void*) {
+  return look(self, [](ThreadGroup& group) { return py::int_(group.id().value); });
+}
+PyObject* group_path(PyObject* self, void*) {
+  return look(self, [](ThreadGroup& group) { return py::str(group.path()); });
+}
+PyObject* group_statistics(PyObject* self, void*) {
+  return look(self, [](ThreadGroup& group) { return to_python(group.statistics()); });
+}
+PyObject* group_repr(PyObject* self) {
+  if (raw_object(self).group == nullptr) return PyUnicode_FromString("<ThreadGroup without __init__()>");
+  return look(self, [](ThreadGroup& group) {
+    const GroupStatistics c = group.statistics();
+    return py::str("<ThreadGroup '" + group.path() + "' " + std::to_string(c.pending) + " pending, " +
+                   std::to_string(c.running) + " running, " + std::to_string(c.done()) + " done" +
+                   (group.event_is_set() ? ", stopped>" : ">"));
+  });
+}
+
+PyObject* group_set_thread_names(PyObject* self, PyObject* prefix) {
+  return guarded([&]() -> PyObject* {
+    group_object(self).state->name = to_text(prefix);
+    Py_RETURN_NONE;
+  });
+}
+
+// Those that add tasks are put behind these.
+constexpr std::size_t kMethods = 11;
+PyMethodDef methods[kMethods + kAddingMethods + 1] = {
+    {"join", as_method(&group_join), kNamed,
+     "join($self, /, timeout=None)\n--\n\n"
+     "Wait until nothing is pending or running, then raise the failures that were not delivered yet: one as "
+     "itself, several as an exception group. After the timeout say what is left, and change nothing."},
+    {"wait_idle", as_method(&group_wait_idle), kNamed,
+     "wait_idle($self, /, timeout=None)\n--\n\n"
+     "As join, but the failures are in the result and not raised."},
+    {"wait_for_condition", as_method(&group_wait_for_condition), kNamed,
+     "wait_for_condition($self, /, predicate, timeout=None, interval=0.1, stop_when_idle=True)\n--\n\n"
+     "Wait until the predicate is true, and then stop the group. It is looked at once at the start, whenever "
+     "a task ends, at each notify(), at least every interval, and once at the end of the time."},
+    {"notify", &group_notify, METH_NOARGS,
+     "notify($self, /)\n--\n\nHave those who wait for a condition look again."},
+    {"set_event", as_method(&group_set_event), kNamed,
+     "set_event($self, /, message='')\n--\n\n"
+     "Stop this group and all below it. True if this call set the event."},
+    {"set_event_for_child_tasks", as_method(&group_set_event_for_child_tasks), kNamed,
+     "set_event_for_child_tasks($self, /, message='')\n--\n\nThe same."},
+    {"clear_pending", as_method(&group_clear_pending), kNamed,
+     "clear_pending($self, /, message='')\n--\n\n"
+     "Skip the tasks that have not begun, and say how many. Those that run are told nothing, and the group "
+     "goes on."},
+    {"event_is_set", &group_event_is_set, METH_NOARGS,
+     "event_is_set($self, /)\n--\n\nWhether the group was stopped."},
+    {"_set_thread_names", &group_set_thread_names, METH_O, nullptr},
+    {"__enter__", &group_enter, METH_NOARGS, "__enter__($self, /)\n--\n\n"},
+    {"__exit__", &group_exit, METH_VARARGS, "__exit__($self, kind, error, traceback, /)\n--\n\n"}};
+
+PyGetSetDef properties[] = {
+    {"reason", &group_reason, nullptr, "Why the group was stopped, if it was.", nullptr},
+    {"name", &group_name, nullptr, "Its name; one that was empty was generated.", nullptr},
+    {"id", &group_id, nullptr, "A number that no other group of the process has or had.", nullptr},
+    {"path", &group_path, nullptr, "Where it is in the tree: 'MainThread/Verifying Users'.", nullptr},
+    {"statistics", &group_statistics, nullptr, "Its counts at this moment.", nullptr},
+    {"__dict__", &PyObject_GenericGetDict, &PyObject_GenericSetDict, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+
+PyMemberDef members[] = {
+    {"__dictoffset__", TG_PY_SIZE_MEMBER, offsetof(GroupObject, dictionary), TG_PY_READONLY, nullptr},
+    {"__weaklistoffset__", TG_PY_SIZE_MEMBER, offsetof(GroupObject, weak_references), TG_PY_READONLY,
+     nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
+
+PyType_Slot slots[] = {
+    {Py_tp_doc,
+     const_cast<char*>(
+         "ThreadGroup(name='', max_concurrent_threads=32, *, daemon=False, on_failure='keep_going', "
+         "time_limit=None)\n--\n\n"
+         "A named group of tasks that block: at most so many run at a time, and all can be stopped.\n\n"
+         "A group made inside a task is a child of that task's group, and is stopped together with it. When "
+         "the object goes, its tasks are stopped and awaited. As a context manager it joins at the end of "
+         "the "
+         "block, and on an exception stops its tasks first.")},
+    {Py_tp_new, reinterpret_cast<void*>(&PyType_GenericNew)},
+    {Py_tp_init, reinterpret_cast<void*>(&group_init)},
+    {Py_tp_traverse, reinterpret_cast<void*>(&group_traverse)},
+    {Py_tp_clear, reinterpret_cast<void*>(&group_clear)},
+    {Py_tp_finalize, reinterpret_cast<void*>(&group_finalize)},
+    {Py_tp_dealloc, reinterpret_cast<void*>(&group_dealloc)},
+    {Py_tp_methods, methods},
+    {Py_tp_getset, properties},
+    {Py_tp_members, members},
+    {Py_tp_repr, reinterpret_cast<void*>(&group_repr)},
+    {0, nullptr}};
+PyType_Spec spec = {"threadgroup_core.ThreadGroup", sizeof(GroupObject), 0,
+                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE, slots};
 
 }  // namespace
 
-void init_group(py::module_& module) {
-  py::class_<Group, std::unique_ptr<Group, GroupDeleter>> type(
-      module, "ThreadGroup", py::dynamic_attr(),
-      "A named group of tasks that block: at most so many run at a time, and all can be told to stop.\n\n"
-      "A group made inside a task is a child of that task's group, and told to stop together with it. When "
-      "the object "
-      "goes, its tasks are told to stop and awaited. As a context manager it joins at the end of the block, "
-      "and on an "
-      "exception tells its tasks to stop first.");
-  type.def(py::init<std::string, std::size_t, bool, const std::string&, const py::object&>(),
-           py::arg("name") = "", py::arg("max_concurrent_threads") = 32, py::kw_only(),
-           py::arg("daemon") = false, py::arg("on_failure") = "keep_going",
-           py::arg("time_limit") = py::none())
-      .def("join", &join, py::arg("timeout") = py::none(),
-           "Wait until nothing is pending or running, then raise the failures that nobody has seen: one as "
-           "itself, "
-           "several as an exception group. After the timeout say what is left, and change nothing.")
-      .def(
-          "wait_idle",
-          [](Group& group, const py::object& timeout) { return to_python(wait_idle(group, timeout)); },
-          py::arg("timeout") = py::none(), "As join, but the failures are in the result and not raised.")
-      .def(
-          "wait_for_condition", &group_wait_for_condition, py::arg("predicate"),
-          py::arg("timeout") = py::none(), py::arg("interval") = 0.1, py::arg("stop_when_idle") = true,
-          "Wait until the predicate is true, and then tell the group to stop. It is looked at once at the "
-          "start, "
-          "whenever a task ends, at each notify(), at least every interval, and once at the end of the time.")
-      .def(
-          "notify",
-          [](Group& group) {
-            ++group.state().notices;
-            without_gil([&] { group->notify(); });
-          },
-          "Have those who wait for a condition look again.")
-      .def(
-          "set_event",
-          [](Group& group, std::string message) {
-            return without_gil([&] { return group->set_event(std::move(message), SourceLocation{}); });
-          },
-          py::arg("message") = "",
-          "Tell this group and all below it to stop. True if this call set the event.")
-      .def(
-          "set_event_for_child_tasks",
-          [](Group& group, std::string message) {
-            return without_gil([&] { return group->set_event(std::move(message), SourceLocation{}); });
-          },
-          py::arg("message") = "", "The same.")
-      .def(
-          "clear_pending",
-          [](Group& group, std::string message) {
-            return without_gil([&] { return group->clear_pending(std::move(message), SourceLocation{}); });
-          },
-          py::arg("message") = "",
-          "Skip the tasks that have not begun, and say how many. Those that run are told nothing, and the "
-          "group goes on.")
-      .def(
-          "event_is_set", [](Group& group) { return group->event_is_set(); },
-          "Whether the group was told to stop.")
-      .def_property_readonly(
-          "reason", [](Group& group) { return to_python(group->reason()); },
-          "Why the group was told to stop, if it was.")
-      .def_property_readonly("name", [](Group& group) { return group->name(); })
-      .def_property_readonly("id", [](Group& group) { return group->id().value; })
-      .def_property_readonly(
-          "path", [](Group& group) { return group->path(); },
-          "Where it stands: 'MainThread/Verifying Users'.")
-      .def_property_readonly("statistics", [](Group& group) { return to_python(group->statistics()); })
-      .def("_set_thread_names", &Group::set_thread_names)
-      .def("__enter__", [](py::object self) { return self; })
-      .def("__exit__", &exit_with)
-      .def("__repr__", [](Group& group) {
-        const GroupStatistics c = group->statistics();
-        return "<ThreadGroup '" + group->path() + "' " + std::to_string(c.pending) + " pending, " +
-               std::to_string(c.running) + " running, " + std::to_string(c.done()) + " done" +
-               (group->event_is_set() ? ", told to stop>" : ">");
-      });
-  for (PyMethodDef* method = fast_methods; method->ml_name != nullptr; ++method) {
-    const auto descriptor = py::reinterpret_steal<py::object>(
-        PyDescr_NewMethod(reinterpret_cast<PyTypeObject*>(type.ptr()), method));
-    if (!descriptor) throw py::error_already_set();
-    type.attr(method->ml_name) = descriptor;
-  }
+GroupObject& group_object(PyObject* self) {
+  GroupObject& object = raw_object(self);
+  if (object.group == nullptr) throw std::runtime_error("ThreadGroup.__init__() was not called");
+  return object;
+}
+
+bool init_group(PyObject* module) {
+  std::copy_n(adding_methods, kAddingMethods, methods + kMethods);
+  const Ref type = Ref::steal(PyType_FromSpec(&spec));
+  return type.get() != nullptr && PyModule_AddObjectRef(module, "ThreadGroup", type.get()) == 0;
 }
 
 }  // namespace tg::python

@@ -16,7 +16,7 @@ import os as _os
 import sys as _sys
 import traceback as _traceback
 
-from . import _core, _types, thread_utils
+from . import _core, _handles, _types, thread_utils
 from ._core import (
     TaskHandle,
     ThreadGroup,
@@ -27,6 +27,7 @@ from ._core import (
     tree_text,
 )
 from ._executor import Executor
+from ._handles import as_completed
 from ._types import (
     BaseExceptionGroup,
     DeadlockError,
@@ -71,6 +72,7 @@ __all__ = [
     "ThreadGroup",
     "WaitInterrupted",
     "WaitStatus",
+    "as_completed",
     "get_include",
     "get_library_dir",
     "set_all_events",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import enum
 import sys
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from typing import Any, List, NamedTuple, Optional
 
@@ -77,6 +78,9 @@ class Reason:
     task: Optional[str]
     exception: Optional[BaseException]
     text: str
+    file: str = ""
+    """The Python source file of the call that set the event; empty if it was no call."""
+    line: int = 0
 
     def __str__(self) -> str:
         return self.text
@@ -163,8 +167,8 @@ class Stopped(RuntimeError):
     """
 
 
-class TaskSkipped(Stopped):
-    """The result was asked for of a task that never ran: its group was stopped first."""
+class TaskSkipped(Stopped, CancelledError):
+    """The result was asked for of a task that never ran: it was cancelled, or its group was stopped first."""
 
 
 class WaitInterrupted(Stopped):

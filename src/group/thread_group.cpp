@@ -190,12 +190,25 @@ bool ThreadGroup::set_event(ReasonKind kind, std::string message, SourceLocation
 std::size_t ThreadGroup::clear_pending(std::string message, SourceLocation where) {
   core_->check_process("clear_pending");
   if (message.empty()) message = "the pending tasks were cleared";
+  return core_->pool().skip_pending(reason_to_skip(std::move(message), where));
+}
+
+bool ThreadGroup::skip_one(detail::TaskSlot* task, std::string&& message, SourceLocation where) {
+  core_->check_process("clear_pending");
+  if (task == nullptr || !task->belongs_to(core_)) {
+    throw std::invalid_argument("clear_pending: the task is not one of group '" + path() + "'");
+  }
+  if (task->status() != TaskStatus::pending) return false;
+  if (message.empty()) message = "the task was cleared";
+  return core_->pool().skip(*task, reason_to_skip(std::move(message), where));
+}
+
+detail::ReasonPointer ThreadGroup::reason_to_skip(std::string&& message, SourceLocation where) const {
   Reason reason = detail::reason_from_here(ReasonKind::requested, std::move(message), where);
   reason.origin = id();
   reason.origin_path = path();
   reason.when = runtime::now();
-  return core_->pool().skip_pending(
-      detail::ReasonPointer::adopt(new detail::SharedReason(std::move(reason))));
+  return detail::ReasonPointer::adopt(new detail::SharedReason(std::move(reason)));
 }
 
 std::optional<Reason> ThreadGroup::reason() const {

@@ -209,6 +209,37 @@ std::size_t Pool::skip_pending(const ReasonPointer& reason) noexcept {
   return tasks.empty() ? 0 : end_unrun(tasks, reason, nullptr);
 }
 
+// As a flow that runs the task would, but for the running.
+bool Pool::skip(ClaimableTask& task, const ReasonPointer& reason) noexcept {
+  TaskQueue::Runner self;
+  {
+    MutexLock lock(queue_.mutex());
+    if (!queue_.claim_locked(task, self, runtime::coarse_now())) return false;
+  }
+  const TaskStatus status = task.skip(reason);
+  if (status == TaskStatus::failed) {
+    stop_on_failure(task);
+  } else {
+    {
+      MutexLock lock(queue_.mutex());
+      self.named = nullptr;
+    }
+    task.release();  // before it counts as done: a join covers the end of the user's objects, too
+  }
+  TaskList delivered;
+  bool idle_now = false;
+  {
+    MutexLock lock(queue_.mutex());
+    queue_.end_locked(self, status);
+    queue_.leave_locked(self);
+    if (status == TaskStatus::failed) failures_.push(task, delivered);
+    idle_now = queue_.is_idle_locked();
+  }
+  wake_waiters(idle_now);
+  while (Task* old = delivered.pop()) old->release();
+  return status == TaskStatus::skipped;
+}
+
 void Pool::stop_on_failure(const Task& task) noexcept {
   if (on_failure_ != OnFailure::set_event || node_.event().is_set()) return;
   Reason reason;

@@ -43,6 +43,8 @@ class Pool {
   void add(Task& task);
   /// Skips the tasks that have not started, and says how many.
   std::size_t skip_pending(const ReasonPointer& reason) noexcept;
+  /// Skips one task of this pool, of which the caller holds a reference; false if it has begun.
+  bool skip(ClaimableTask& task, const ReasonPointer& reason) noexcept;
 
   std::size_t bound() const noexcept { return bound_; }
   bool idle() const;

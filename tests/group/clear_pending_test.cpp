@@ -191,5 +191,75 @@ TEST(ClearPendingRace, each_task_is_run_or_skipped_exactly_once) {
   }
 }
 
+TEST_F(ClearPending, one_task_is_skipped_by_its_handle_and_the_others_run_in_order) {
+  std::vector<int> ran;
+  std::vector<TaskHandle<void>> pending;
+  for (int i = 0; i < 4; ++i) pending.push_back(group.add_task([&ran, i] { ran.push_back(i); }));
+  EXPECT_TRUE(group.clear_pending(pending[3], "not wanted"));
+  EXPECT_TRUE(group.clear_pending(pending[1]));
+  EXPECT_FALSE(group.clear_pending(pending[1]));
+  EXPECT_FALSE(group.clear_pending(running));
+  EXPECT_EQ(pending[3].status(), TaskStatus::skipped);
+  EXPECT_EQ(pending[3].reason()->message, "not wanted");
+  EXPECT_EQ(group.statistics().pending, 2u);
+  EXPECT_EQ(group.statistics().skipped, 2u);
+  group.post([&ran] { ran.push_back(4); });  // behind the one that was last
+  let_go();
+  EXPECT_TRUE(group.join());
+  EXPECT_EQ(ran, (std::vector<int>{0, 2, 4}));
+  EXPECT_FALSE(group.clear_pending(pending[0]));
+}
+
+TEST_F(ClearPending, one_task_wakes_its_waiter) {
+  const TaskHandle<void> pending = group.add_task([] {});
+  std::latch begun{1};
+  std::thread waiter([&] {
+    begun.count_down();
+    EXPECT_TRUE(pending.wait());
+  });
+  begun.wait();
+  EXPECT_TRUE(group.clear_pending(pending));
+  waiter.join();
+}
+
+TEST(ClearOnePending, of_the_tasks_that_a_task_has_added) {
+  ThreadGroup group("g", {.max_concurrent_threads = 1});
+  std::atomic<int> ran{0};
+  EXPECT_TRUE(group
+                  .add_task([&] {
+                    std::vector<TaskHandle<void>> children;
+                    for (int i = 0; i < 3; ++i) children.push_back(group.add_task([&] { ++ran; }));
+                    return group.clear_pending(children[1]);
+                  })
+                  .get());
+  EXPECT_TRUE(group.join());
+  EXPECT_EQ(ran, 2);
+  EXPECT_EQ(group.statistics().skipped, 1u);
+}
+
+TEST(ClearOnePending, of_another_group_is_misuse) {
+  ThreadGroup group("g");
+  ThreadGroup other("other");
+  const TaskHandle<void> task = other.add_task([] {});
+  EXPECT_THROW(group.clear_pending(task), std::invalid_argument);
+  EXPECT_THROW(group.clear_pending(TaskHandle<void>()), std::invalid_argument);
+  EXPECT_TRUE(other.join());
+}
+
+TEST(ClearOnePending, each_task_is_run_or_skipped_but_never_both) {
+  ThreadGroup group("g", {.max_concurrent_threads = 3});
+  std::atomic<std::size_t> ran{0};
+  std::size_t skipped = 0;
+  for (int round = 0; round < 50; ++round) {
+    std::vector<TaskHandle<void>> tasks;
+    for (int i = 0; i < 40; ++i) tasks.push_back(group.add_task([&] { ++ran; }));
+    for (const auto& task : tasks) skipped += group.clear_pending(task) ? 1 : 0;
+  }
+  EXPECT_TRUE(group.join());
+  EXPECT_EQ(ran + skipped, 2000u);
+  EXPECT_EQ(group.statistics().skipped, skipped);
+  EXPECT_EQ(group.statistics().succeeded, ran);
+}
+
 }  // namespace
 }  // namespace tg

@@ -150,6 +150,13 @@ class ThreadGroup {
   /// Skips the tasks that have not begun, and says how many; those that run are told nothing, and the group
   /// goes on.
   std::size_t clear_pending(std::string message = {}, SourceLocation where = SourceLocation::current());
+  /// Skips this one task if it has not begun; true if this call did. Throws `std::invalid_argument` for a
+  /// task of another group.
+  template <class T>
+  bool clear_pending(const TaskHandle<T>& task, std::string message = {},
+                     SourceLocation where = SourceLocation::current()) {
+    return skip_one(detail::SlotOf::get(task), std::move(message), where);
+  }
   bool event_is_set() const noexcept { return node_.event().is_set(); }
   std::optional<Reason> reason() const;
   /// A token that is told to stop when the event is set.
@@ -186,6 +193,8 @@ class ThreadGroup {
     }
   }
 
+  bool skip_one(detail::TaskSlot* task, std::string&& message, SourceLocation where);
+  detail::ReasonPointer reason_to_skip(std::string&& message, SourceLocation where) const;
   JoinResult wait_until_idle(TimePoint deadline, const char* operation);
   JoinResult join_until(TimePoint deadline);
   JoinResult wait_idle_until(TimePoint deadline);

@@ -202,7 +202,7 @@ def _run(functions: List[Function], max_workers: Optional[int], name: str) -> An
             group.wait_idle()
         for function, handle in zip(functions, handles):
             status = handle.status
-            error = handle.exception()
+            error = handle.exception() if status is TaskStatus.FAILED else None
             results.append(ResultStruct(function, handle.get() if status is TaskStatus.SUCCEEDED else None, error, status))
             if error is not None:
                 failures.append(Failure(function.fn_name, error))

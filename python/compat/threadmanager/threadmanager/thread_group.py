@@ -117,7 +117,8 @@ class ThreadGroup:
     @property
     def exceptions(self) -> Dict[Hashable, BaseException]:
         """What the tasks raised that have failed so far, by task id."""
-        return {i: e for i, h in self._handles.items() if (e := h.exception()) is not None}
+        return {i: e for i, h in self._handles.items()
+                if h.status is TaskStatus.FAILED and (e := h.exception()) is not None}
 
     def event_is_set(self) -> bool:
         return self._group.event_is_set()

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the functions and methods that Python code calls have in common.
+#pragma once
+
+#include "convert.hpp"
+
+namespace tg::python {
+
+/// For a function that Python calls: a C++ exception becomes a Python one.
+template <class F>
+PyObject* guarded(F&& f) noexcept {
+  try {
+    return f();
+  } catch (...) {
+    set_error_from_current();
+    return nullptr;
+  }
+}
+
+/// Parses as `PyArg_ParseTupleAndKeywords` does, with its error messages. `names` ends with null.
+template <class... Places>
+bool parse(PyObject* args, PyObject* named, const char* format, const char* const* names, Places*... places) {
+  return PyArg_ParseTupleAndKeywords(args, named, format, const_cast<char**>(names), places...) != 0;
+}
+
+using FastFunction = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*);
+using NamedFunction = PyObject* (*)(PyObject*, PyObject*, PyObject*);
+inline PyCFunction as_method(FastFunction f) noexcept {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f));
+}
+inline PyCFunction as_method(NamedFunction f) noexcept {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f));
+}
+constexpr int kFast = METH_FASTCALL | METH_KEYWORDS;
+constexpr int kNamed = METH_VARARGS | METH_KEYWORDS;
+
+}  // namespace tg::python

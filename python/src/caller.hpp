@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where in the Python source a call stands.
+#pragma once
+
+#include <threadgroup/base/source_location.hpp>
+
+namespace tg::python {
+
+/// The file, function and line of the Python code that called us: the innermost frame that is not of this
+/// package or of the packages over it. Empty where there is none. Requires the interpreter's lock.
+SourceLocation python_caller() noexcept;
+
+}  // namespace tg::python

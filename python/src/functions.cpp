@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+// The functions of the extension module.
+#include "functions.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+#include <threadgroup/event/caller.hpp>
+
+#include "arguments.hpp"
+#include "caller.hpp"
+#include "condition.hpp"
+
+namespace tg::python {
+
+namespace {
+
+// --- The caller's own group ---
+
+PyObject* event_aware_sleep(PyObject*, PyObject* args, PyObject* named) {
+  return guarded([&]() -> PyObject* {
+    static const char* const names[] = {"duration", nullptr};
+    PyObject* seconds = nullptr;
+    if (!parse(args, named, "O:event_aware_sleep", names, &seconds)) return nullptr;
+    const Duration whole = to_duration(seconds);
+    if (detail::Event* const event = detail::event_of_caller()) {
+      return PyBool_FromLong(sleep_without_gil(*event, whole));
+    }
+    wait_interruptibly(whole, [](Duration slice) {
+      static_cast<void>(thread_utils::event_aware_sleep(slice));
+      return false;
+    });
+    Py_RETURN_TRUE;
+  });
+}
+
+PyObject* event_is_set(PyObject*, PyObject*) { return PyBool_FromLong(thread_utils::event_is_set()); }
+
+bool parse_message(PyObject* args, PyObject* named, const char* format, std::string& message) {
+  static const char* const names[] = {"message", nullptr};
+  PyObject* text = nullptr;
+  if (!parse(args, named, format, names, &text)) return false;
+  if (text != nullptr) message = to_text(text);
+  return true;
+}
+
+PyObject* set_event(PyObject*, PyObject* args, PyObject* named) {
+  return guarded([&]() -> PyObject* {
+    std::string message;
+    if (!parse_message(args, named, "|U:set_event", message)) return nullptr;
+    const SourceLocation where = python_caller();
+    return PyBool_FromLong(without_gil([&] { return thread_utils::set_event(std::move(message), where); }));
+  });
+}
+
+PyObject* reason(PyObject*, PyObject*) {
+  return guarded([] { return to_python(thread_utils::reason()).release().ptr(); });
+}
+
+PyObject* wait_in_own_group(PyObject*, PyObject* args, PyObject* named) {
+  return guarded([&]() -> PyObject* {
+    ConditionArguments given;
+    if (!given.parse_from(args, named)) return nullptr;
+    return to_python(wait_for_condition(
+                         given, [] { return std::uint64_t{0}; },
+                         [&](Predicate p, Duration t, const ConditionOptions& o) {
+                           return thread_utils::wait_for_condition(p, t, o, given.where);
+                         }))
+        .release()
+        .ptr();
+  });
+}
+
+PyObject* notify(PyObject*, PyObject*) {
+  return guarded([]() -> PyObject* {
+    without_gil([] { thread_utils::notify(); });
+    Py_RETURN_NONE;
+  });
+}
+
+PyObject* current_path(PyObject*, PyObject*) {
+  return guarded([] { return py::str(thread_utils::current_path()).release().ptr(); });
+}
+
+// --- The forest ---
+
+PyObject* set_all_events(PyObject*, PyObject* args, PyObject* named) {
+  return guarded([&]() -> PyObject* {
+    std::string message;
+    if (!parse_message(args, named, "|U:set_all_events", message)) return nullptr;
+    const SourceLocation where = python_caller();
+    without_gil([&] { thread_utils::set_all_events(std::move(message), where); });
+    Py_RETURN_NONE;
+  });
+}
+
+ForestSnapshot take_snapshot() {
+  return without_gil([] { return ThreadEventsController::instance().snapshot(); });
+}
+
+PyObject* snapshot(PyObject*, PyObject*) {
+  return guarded([] {
+    const py::object type = type_named("NodeSnapshot");
+    py::list nodes;
+    for (const NodeSnapshot& node : take_snapshot().nodes) {
+      nodes.append(type(node.id.value, node.parent ? py::object(py::int_(node.parent->value)) : py::none(),
+                        node.depth, to_string(node.kind), node.name, node.event_is_set,
+                        to_python(node.reason), to_python(node.counts)));
+    }
+    return nodes.release().ptr();
+  });
+}
+
+PyObject* tree_text(PyObject*, PyObject*) {
+  return guarded([] {
+    return py::str(without_gil([] { return to_text(ThreadEventsController::instance().snapshot()); }))
+        .release()
+        .ptr();
+  });
+}
+
+// --- The end ---
+
+PyObject* set_exit_grace(PyObject*, PyObject* args, PyObject* named) {
+  return guarded([&]() -> PyObject* {
+    static const char* const names[] = {"seconds", nullptr};
+    PyObject* seconds = nullptr;
+    if (!parse(args, named, "O:set_exit_grace", names, &seconds)) return nullptr;
+    ThreadEventsController::instance().set_exit_grace(to_duration(seconds));
+    Py_RETURN_NONE;
+  });
+}
+
+PyObject* interrupted(PyObject*, PyObject*) {
+  return guarded([]() -> PyObject* {
+    stop_all_groups();
+    Py_RETURN_NONE;
+  });
+}
+
+// Stops all groups, and warns of what they had not begun.
+PyObject* close(PyObject*, PyObject*) {
+  return guarded([]() -> PyObject* {
+    const ForestSnapshot before = take_snapshot();
+    close_interpreter();
+    const ForestSnapshot after = take_snapshot();
+    for (const NodeSnapshot& node : after.nodes) {
+      const auto same = std::find_if(before.nodes.begin(), before.nodes.end(),
+                                     [&](const NodeSnapshot& other) { return other.id == node.id; });
+      const std::size_t dropped =
+          node.counts.skipped - (same != before.nodes.end() ? same->counts.skipped : 0);
+      if (dropped > 0 &&
+          PyErr_ResourceWarning(nullptr, 1,
+                                "the process ended with %zu pending task%s in group '%s': join it first",
+                                dropped, dropped == 1 ? "" : "s", node.name.c_str()) != 0) {
+        PyErr_WriteUnraisable(nullptr);
+      }
+    }
+    Py_RETURN_NONE;
+  });
+}
+
+PyObject* unseen_handler = nullptr;  // under the interpreter's lock
+
+void tell_unseen(const std::string& path, const Failure& failure) {
+  GilIfOpen gil;
+  if (!gil || unseen_handler == nullptr) {
+    std::fprintf(stderr, "threadgroup: nobody saw that task '%s' of group '%s' failed\n",
+                 failure.task.c_str(), path.c_str());
+    return;
+  }
+  const ErrorsSaved saved;
+  calling_python([&] {
+    try {
+      py::reinterpret_borrow<py::object>(unseen_handler)(path, failure.task,
+                                                         to_python_delivered(failure.exception));
+    } catch (py::error_already_set& e) {
+      e.restore();
+      PyErr_WriteUnraisable(unseen_handler);
+    }
+  });
+}
+
+PyObject* set_unseen_handler(PyObject*, PyObject* args, PyObject* named) {
+  return guarded([&]() -> PyObject* {
+    static const char* const names[] = {"handler", nullptr};
+    PyObject* handler = nullptr;
+    if (!parse(args, named, "O:set_unseen_failure_handler", names, &handler)) return nullptr;
+    if (handler != Py_None && PyCallable_Check(handler) == 0) {
+      PyErr_Format(PyExc_TypeError, "the handler is not callable: %R", handler);
+      return nullptr;
+    }
+    Ref next = handler == Py_None ? Ref() : Ref::borrow(handler);
+    PyObject* const before = std::exchange(unseen_handler, next.release());
+    if (before != nullptr) return before;
+    Py_RETURN_NONE;
+  });
+}
+
+PyMethodDef functions[] = {
+    {"event_aware_sleep", as_method(&event_aware_sleep), kNamed,
+     "event_aware_sleep($module, /, duration)\n--\n\n"
+     "Sleep, unless stopped. True: slept in full. False: the event is set, perhaps before the call. Outside "
+     "a "
+     "task it is a plain sleep, and True."},
+    {"event_is_set", &event_is_set, METH_NOARGS,
+     "event_is_set($module, /)\n--\n\n"
+     "Whether the calling task's group was stopped. False where there is no group."},
+    {"set_event", as_method(&set_event), kNamed,
+     "set_event($module, /, message='')\n--\n\n"
+     "Stop the siblings, and everything below the group. Raises NoGroupError outside a task."},
+    {"reason", &reason, METH_NOARGS,
+     "reason($module, /)\n--\n\nWhy the calling task's group was stopped, if it was."},
+    {"wait_for_condition", as_method(&wait_in_own_group), kNamed,
+     "wait_for_condition($module, /, predicate, timeout=None, interval=0.1, stop_when_idle=True)\n--\n\n"
+     "ThreadGroup.wait_for_condition on the calling task's own group. Raises NoGroupError outside a task."},
+    {"notify", &notify, METH_NOARGS,
+     "notify($module, /)\n--\n\n"
+     "Have those who wait for a condition on the calling task's group look again."},
+    {"set_all_events", as_method(&set_all_events), kNamed,
+     "set_all_events($module, /, message='')\n--\n\nStop every group of the process."},
+    {"current_path", &current_path, METH_NOARGS,
+     "current_path($module, /)\n--\n\n"
+     "Where the caller is: 'MainThread/ThreadGroup2'; outside a task 'MainThread' or the thread's name."},
+    {"snapshot", &snapshot, METH_NOARGS,
+     "snapshot($module, /)\n--\n\nThe forest at this moment: each parent before its children."},
+    {"tree_text", &tree_text, METH_NOARGS,
+     "tree_text($module, /)\n--\n\nThe forest drawn as text, one line per group."},
+    {"set_exit_grace", as_method(&set_exit_grace), kNamed,
+     "set_exit_grace($module, /, seconds)\n--\n\n"
+     "How long the end of the process waits for tasks that still run; 2 s unless set."},
+    {"set_unseen_failure_handler", as_method(&set_unseen_handler), kNamed,
+     "set_unseen_failure_handler($module, /, handler)\n--\n\n"
+     "Replace what is called with (group path, task name, exception) for a failure that was not delivered "
+     "when "
+     "its group went away; None only names the task on stderr. Returns the one before."},
+    {"_interrupted", &interrupted, METH_NOARGS,
+     "_interrupted($module, /)\n--\n\nWhat a Ctrl-C does: stops every group, with the reason 'signal'."},
+    {"_close", &close, METH_NOARGS, nullptr},
+    {nullptr, nullptr, 0, nullptr}};
+
+}  // namespace
+
+bool init_functions(PyObject* module) {
+  tg::set_unseen_failure_handler(&tell_unseen);
+  return PyModule_AddFunctions(module, functions) == 0;
+}
+
+}  // namespace tg::python
