@@ -2,6 +2,7 @@
 // What stands behind a ThreadGroup: its node in the forest and its pool, in one allocation.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <stop_token>
@@ -41,6 +42,10 @@ class GroupCore final : public Node, public runtime::InBlock {
   bool has_time_limit() const noexcept { return time_limit_ != nullptr; }
   void end_time_limit() noexcept { time_limit_.reset(); }
 
+  /// The group's object is being destroyed, or gone.
+  bool is_closed() const noexcept { return closed_.load(std::memory_order_acquire); }
+  void close() noexcept { closed_.store(true, std::memory_order_release); }
+
   void on_event_set() noexcept override;
   void on_last_reference() noexcept override;
   std::stop_token stop_token() override;
@@ -60,6 +65,8 @@ class GroupCore final : public Node, public runtime::InBlock {
   const std::uint32_t fork_generation_;
 
   std::unique_ptr<TimeLimit> time_limit_;  // touched by whoever makes and destroys the group, and no other
+
+  std::atomic<bool> closed_{false};  // atomic: links look at it at any time
 
   mutable Mutex mutex_;
   std::stop_source stop_source_ TG_GUARDED_BY(mutex_){std::nostopstate};  // made when first asked for

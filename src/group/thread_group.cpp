@@ -53,6 +53,7 @@ ThreadGroup::~ThreadGroup() {
     core_->release();
     return;
   }
+  core_->close();
   const bool own_task = is_own_task();
   core_->end_time_limit();
   // If there is nobody who could notice, there is nobody to tell.

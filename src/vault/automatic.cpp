@@ -13,11 +13,10 @@ namespace {
 
 using Progress = AutomaticProgress::State;
 
-// One run in a group's queue. Told apart from a run that took place, one that was dropped says so.
+// One run in a group's queue. Destroyed uncalled, it says so.
 class Run {
  public:
-  Run(std::shared_ptr<VaultCore> core, std::size_t index, std::vector<ValueRef> inputs)
-      : core_(std::move(core)), index_(index), inputs_(std::move(inputs)) {}
+  Run(std::shared_ptr<VaultCore> core, std::size_t index) : core_(std::move(core)), index_(index) {}
   Run(Run&&) = default;
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
@@ -26,14 +25,19 @@ class Run {
   }
   void operator()() {
     const std::shared_ptr<VaultCore> core = std::move(core_);
-    core->run(index_, inputs_);
+    core->run(index_);
   }
 
  private:
   std::shared_ptr<VaultCore> core_;
   std::size_t index_;
-  std::vector<ValueRef> inputs_;
 };
+
+std::string describe_if_possible(const std::exception_ptr& error) noexcept try {
+  return describe_exception(error);
+} catch (...) {
+  return {};  // no memory
+}
 
 std::string quoted(const std::string& text) { return "'" + text + "'"; }
 
@@ -51,6 +55,7 @@ std::string VaultCore::find_path_locked(std::size_t from, std::span<const std::s
     const std::size_t slot = queue[at];
     if (std::find(to.begin(), to.end(), slot) != to.end()) return path_to[slot];
     for (const auto& automatic : automatics_) {
+      if (automatic->retired) continue;
       const bool takes = std::any_of(automatic->inputs.begin(), automatic->inputs.end(),
                                      [slot](const auto& input) { return input.slot == slot; });
       if (!takes) continue;
@@ -80,7 +85,7 @@ void VaultCore::check_declaration_locked(const AutomaticInfo& added) const {
       throw DeclarationError(key,
                              "automatic " + quoted(added.name) + ": key '" + key + "' is an output twice");
     }
-    if (states_[output].producer != kNobody) {
+    if (states_[output].producer != kNobody && !automatics_[states_[output].producer]->runner->lost()) {
       const AutomaticInfo& other = *automatics_[states_[output].producer];
       std::string other_inputs;
       for (const auto& input : other.inputs)
@@ -100,6 +105,26 @@ void VaultCore::check_declaration_locked(const AutomaticInfo& added) const {
   }
 }
 
+// An automatic that lost its group can never run again: one that is declared like it takes its place.
+void VaultCore::retire_lost_locked(const AutomaticInfo& added) {
+  for (std::size_t i = 0; i < automatics_.size(); ++i) {
+    AutomaticInfo& old = *automatics_[i];
+    if (old.retired || !old.runner->lost()) continue;
+    const auto among_the_added = [&added](std::size_t output) {
+      return std::find(added.outputs.begin(), added.outputs.end(), output) != added.outputs.end();
+    };
+    const bool same_inputs =
+        std::equal(old.inputs.begin(), old.inputs.end(), added.inputs.begin(), added.inputs.end(),
+                   [](const auto& a, const auto& b) { return a.slot == b.slot; });
+    const bool replaced = std::any_of(old.outputs.begin(), old.outputs.end(), among_the_added) ||
+                          (old.outputs.empty() && same_inputs && old.name == added.name);
+    if (!replaced) continue;
+    old.retired = true;
+    for (const std::size_t output : old.outputs) states_[output].producer = kNobody;
+    for (const auto& input : old.inputs) std::erase(states_[input.slot].consumers, i);
+  }
+}
+
 std::size_t VaultCore::add_automatic(std::unique_ptr<AutomaticInfo> info) {
   Aftermath after;
   std::size_t index = 0;
@@ -108,6 +133,7 @@ std::size_t VaultCore::add_automatic(std::unique_ptr<AutomaticInfo> info) {
   {
     MutexLock lock(mutex_);
     check_declaration_locked(*info);
+    retire_lost_locked(*info);
     index = automatics_.size();
     for (const std::size_t output : info->outputs) states_[output].producer = index;
     for (const auto& input : info->inputs) {
@@ -163,42 +189,85 @@ void VaultCore::take_set_locked(std::size_t index, Aftermath& after) {
   after.launches.push_back(index);
 }
 
-void VaultCore::launch(std::size_t index) {
+// The sets that wait are given back: they are destroyed outside the lock.
+std::deque<std::vector<ValueRef>> VaultCore::end_unrun_locked(std::size_t index, Progress state) noexcept {
+  AutomaticProgress& progress = progress_[index];
+  progress.state = state;
+  progress.busy = false;
+  return std::exchange(progress.waiting, {});
+}
+
+// Hands the next run to the group; what went wrong, if it did. Then the set waits for the next step, unless
+// it can never run.
+std::exception_ptr VaultCore::launch(std::size_t index) noexcept {
   AutomaticInfo* info = nullptr;
-  std::vector<ValueRef> inputs;
+  const char here = 0;  // its address tells this call from others
   {
     MutexLock lock(mutex_);
     info = automatics_[index].get();
-    inputs = std::move(progress_[index].waiting.front());
-    progress_[index].waiting.pop_front();
+    progress_[index].launching = &here;
+    progress_[index].dropped_at_launch = false;
   }
-  try {
-    info->runner(info->name, Run(shared_from_this(), index, std::move(inputs)));
-  } catch (...) {
-    std::string problem = describe_exception(std::current_exception());
+  const bool was_closed = info->runner->closed();
+  std::exception_ptr error;
+  std::string problem;
+  if (!was_closed) {
+    try {
+      info->runner->start(info->name, Run(shared_from_this(), index));
+    } catch (...) {
+      error = std::current_exception();
+      problem = describe_if_possible(error);
+    }
+  }
+  bool lost = false;
+  std::deque<std::vector<ValueRef>> dropped;
+  {
     MutexLock lock(mutex_);
-    progress_[index].state = Progress::not_started;
-    progress_[index].problem = std::move(problem);
-    throw;
+    AutomaticProgress& progress = progress_[index];
+    if (progress.launching != &here) return error;  // it has begun
+    progress.launching = nullptr;
+    if (!was_closed && !error && !progress.dropped_at_launch) return nullptr;  // it is in the queue
+    lost = info->runner->lost();
+    if (lost) {
+      dropped = end_unrun_locked(index, Progress::not_started);
+    } else if (error) {
+      progress.state = Progress::not_started;
+      progress.busy = false;
+    } else {
+      dropped = end_unrun_locked(index, Progress::skipped);
+    }
+    progress.problem.swap(problem);
   }
+  return lost && !error ? group_is_gone(*info) : error;
+}
+
+std::exception_ptr VaultCore::group_is_gone(const AutomaticInfo& info) const noexcept try {
+  const std::string key = info.inputs.empty() ? std::string() : infos_[info.inputs.front().slot]->name;
+  return std::make_exception_ptr(GroupGoneError(
+      key, "vault '" + name_ + "': automatic " + quoted(info.name) +
+               " has its inputs and cannot run, for its group " + quoted(info.runner->group_name()) +
+               " has been destroyed; what was inserted is in the vault. Let the group outlive the last "
+               "insert of an "
+               "input, or declare the automatic again, in another group"));
+} catch (...) {
+  return std::current_exception();
 }
 
 void VaultCore::launch_all(Aftermath& after) noexcept {
   for (const std::size_t index : after.launches) {
-    try {
-      launch(index);
-    } catch (...) {
-      if (!after.error) after.error = std::current_exception();
-    }
+    std::exception_ptr error = launch(index);
+    if (error && !after.error) after.error = std::move(error);
   }
 }
 
 void VaultCore::run_was_dropped(std::size_t index) noexcept {
-  std::deque<std::vector<ValueRef>> dropped;  // destroyed outside the lock
+  std::deque<std::vector<ValueRef>> dropped;
   MutexLock lock(mutex_);
-  progress_[index].state = Progress::skipped;
-  progress_[index].busy = false;
-  dropped.swap(progress_[index].waiting);
+  if (progress_[index].launching != nullptr) {  // whether it was skipped or not taken, `launch` knows
+    progress_[index].dropped_at_launch = true;
+    return;
+  }
+  dropped = end_unrun_locked(index, Progress::skipped);
   lock.unlock();
 }
 
@@ -217,12 +286,10 @@ std::exception_ptr VaultCore::end_run(std::size_t index, Progress state, std::st
     }
     progress.state = Progress::pending;
   }
-  try {
-    launch(index);
-  } catch (...) {
-    return std::current_exception();
-  }
-  return nullptr;
+  std::exception_ptr error = launch(index);
+  if (error && automatic(index).runner->lost())
+    return nullptr;  // stopped with its group, as what is pending there
+  return error;
 }
 
 // A failed run leaves no outputs, not even those of an earlier one: they belong to other inputs.
@@ -240,12 +307,17 @@ void VaultCore::forget_outputs(std::size_t index) noexcept try {
   return;
 }
 
-void VaultCore::run(std::size_t index, std::vector<ValueRef>& inputs) {
+void VaultCore::run(std::size_t index) {
   AutomaticInfo* info = nullptr;
+  std::vector<ValueRef> inputs;
   {
     MutexLock lock(mutex_);
     info = automatics_[index].get();
-    progress_[index].state = Progress::running;
+    AutomaticProgress& progress = progress_[index];
+    progress.launching = nullptr;
+    progress.state = Progress::running;
+    inputs = std::move(progress.waiting.front());
+    progress.waiting.pop_front();
   }
   std::exception_ptr error;
   try {
@@ -284,6 +356,13 @@ void VaultCore::add_bound_function(const std::string& name, std::span<const std:
 // --- Explaining
 // ----------------------------------------------------------------------------------------------------
 
+namespace {
+std::string why_not_started(const AutomaticInfo& info, const AutomaticProgress& progress) {
+  if (!info.runner->closed()) return progress.problem;
+  return "its group " + quoted(info.runner->group_name()) + " has been destroyed";
+}
+}  // namespace
+
 std::string VaultCore::explain_missing_locked(std::size_t slot) const {
   const State& state = states_[slot];
   std::string text = infos_[slot]->name;
@@ -308,7 +387,8 @@ std::string VaultCore::explain_missing_locked(std::size_t slot) const {
     case Progress::skipped:
       return text + ", which was skipped because its group was told to stop)";
     case Progress::not_started:
-      return text + ", which could not be started: " + progress.problem + ")";
+      return text +
+             ", which could not be started: " + why_not_started(*automatics_[state.producer], progress) + ")";
     case Progress::kept:
       return text + ", which did not run because its outputs were there)";
   }
@@ -342,7 +422,7 @@ std::string VaultCore::explain_locked(std::size_t index) const {
       text += "was skipped, because its group was told to stop";
       break;
     case Progress::not_started:
-      text += "could not be started: " + progress.problem;
+      text += "could not be started: " + why_not_started(info, progress);
       break;
     case Progress::kept:
       text += "has not run, because its outputs were there already";
@@ -364,8 +444,13 @@ std::string VaultCore::explain_one(std::size_t index) const {
 
 std::string VaultCore::explain() const {
   MutexLock lock(mutex_);
-  std::string text = "vault '" + name_ + "', " + std::to_string(automatics_.size()) + " automatics\n";
-  for (std::size_t i = 0; i < automatics_.size(); ++i) text += "  " + explain_locked(i) + "\n";
+  const auto retired =
+      std::count_if(automatics_.begin(), automatics_.end(), [](const auto& a) { return a->retired; });
+  std::string text = "vault '" + name_ + "', " +
+                     std::to_string(automatics_.size() - static_cast<std::size_t>(retired)) + " automatics\n";
+  for (std::size_t i = 0; i < automatics_.size(); ++i) {
+    if (!automatics_[i]->retired) text += "  " + explain_locked(i) + "\n";
+  }
   return text;
 }
 
@@ -389,6 +474,7 @@ std::string VaultCore::dot() const {
             (present_locked(slot) ? ", style=filled" : "") + "];\n";
   }
   for (std::size_t i = 0; i < automatics_.size(); ++i) {
+    if (automatics_[i]->retired) continue;
     const std::string me = "automatic" + std::to_string(i);
     text += "  " + me + " [shape=box, label=" + dot_text(automatics_[i]->name) + "];\n";
     for (const auto& input : automatics_[i]->inputs)

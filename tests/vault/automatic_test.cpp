@@ -5,6 +5,7 @@
 #include <atomic>
 #include <latch>
 #include <memory>
+#include <optional>
 #include <semaphore>
 #include <stop_token>
 #include <thread>
@@ -326,6 +327,94 @@ TEST(Automatic, a_run_that_cannot_be_started_is_told_to_the_one_who_inserts) {
   EXPECT_HAS(error_of<std::runtime_error>([&] { vault.insert(a, 4); }), "no place");
   EXPECT_EQ(vault.get(a), 4);
   EXPECT_HAS(automatic.explain(), "could not be started: no place");
+}
+
+TEST(Automatic, a_run_that_cannot_be_started_is_made_up_for_by_the_next_insert) {
+  struct Busy {
+    void post(tg::UniqueFunction<void()> f) {
+      if (!has_place) throw std::runtime_error("no place");
+      f();
+    }
+    bool has_place = false;
+  } runner;
+  tg::Vault vault("v", kKeys);
+  std::vector<int> seen;
+  const auto automatic = vault.automatic(runner, tg::inputs(a), [&](int i) { seen.push_back(i); });
+  EXPECT_THROW(vault.insert(a, 1), std::runtime_error);
+  EXPECT_THROW(vault.insert(a, 2, tg::permit_modification), std::runtime_error);
+  runner.has_place = true;
+  vault.insert(a, 3, tg::permit_modification);
+  EXPECT_EQ(seen, (std::vector{1, 2, 3}));  // once for each set, in their order
+  EXPECT_EQ(automatic.runs(), 3U);
+}
+
+TEST(Automatic, an_insert_after_its_group_is_gone_stores_the_value_and_says_what_to_do) {
+  tg::Vault vault("v", kKeys);
+  std::optional<tg::Automatic> automatic;
+  {
+    tg::ThreadGroup group("short-lived");
+    automatic = vault.automatic(group, "double", tg::inputs(a), tg::outputs(b), twice);
+    vault.insert(a, 1);
+    EXPECT_TRUE(group.join());
+  }
+  EXPECT_EQ(vault.get(b), 2);
+  const auto text = error_of<tg::GroupGoneError>([&] { vault.insert(a, 2, tg::permit_modification); });
+  EXPECT_HAS(text, "'double'");
+  EXPECT_HAS(text, "'short-lived' has been destroyed");
+  EXPECT_HAS(text, "declare the automatic again");
+  EXPECT_EQ(vault.get(a), 2);
+  EXPECT_EQ(automatic->runs(), 1U);
+  EXPECT_HAS(automatic->explain(), "could not be started: its group 'short-lived' has been destroyed");
+  vault.insert(c, 3);  // what it does not need goes as before
+  EXPECT_THROW(vault.insert(a, 4, tg::permit_modification), tg::GroupGoneError);
+}
+
+TEST(Automatic, whose_group_is_gone_can_be_declared_again_and_runs_for_what_was_inserted_meanwhile) {
+  tg::Vault vault("v", kKeys);
+  std::vector<int> seen;
+  {
+    tg::ThreadGroup group("short-lived");
+    vault.automatic(group, tg::inputs(a), tg::outputs(b), fails);
+    vault.automatic(group, tg::inputs(a), [](int) { ADD_FAILURE(); });
+  }
+  EXPECT_THROW(vault.insert(a, 2), tg::GroupGoneError);
+  tg::ThreadGroup group("lives longer");
+  const auto made = vault.automatic(group, tg::inputs(a), tg::outputs(b), twice);
+  vault.automatic(group, tg::inputs(a), [&](int i) { seen.push_back(i); });
+  EXPECT_TRUE(group.join());
+  EXPECT_EQ(vault.get(b), 4);
+  EXPECT_EQ(seen, std::vector{2});
+  vault.insert(a, 3, tg::permit_modification);
+  EXPECT_TRUE(group.join());
+  EXPECT_EQ(made.runs(), 2U);
+  EXPECT_EQ(seen, (std::vector{2, 3}));
+  EXPECT_HAS(vault.explain(), "2 automatics");
+  EXPECT_THROW(vault.automatic(group, tg::inputs(c), tg::outputs(b), twice), tg::DeclarationError);
+}
+
+TEST(Automatic, groups_may_be_destroyed_while_others_insert) {
+  for (int round = 0; round < 200; ++round) {
+    tg::Vault vault("v", kKeys);
+    auto group = std::make_unique<tg::ThreadGroup>("g");
+    const auto automatic = vault.automatic(*group, tg::inputs(a), tg::outputs(b), twice);
+    std::latch start(2);
+    std::jthread inserts([&] {
+      start.arrive_and_wait();
+      for (int i = 1; i <= 20; ++i) {
+        try {
+          vault.insert(a, i, tg::permit_modification);
+        } catch (const tg::GroupGoneError&) {
+          EXPECT_EQ(vault.get(a), i);
+        }
+      }
+    });
+    start.arrive_and_wait();
+    group.reset();
+    inserts.join();
+    EXPECT_LE(automatic.runs(), 20U);
+    EXPECT_EQ(vault.get(a), 20);
+    EXPECT_THROW(vault.insert(a, 21, tg::permit_modification), tg::GroupGoneError);
+  }
 }
 
 TEST(Automatic, runs_may_outlive_the_vault) {

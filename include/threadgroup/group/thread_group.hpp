@@ -15,6 +15,7 @@
 #include <threadgroup/base/source_location.hpp>
 #include <threadgroup/event/reason.hpp>
 #include <threadgroup/group/condition.hpp>
+#include <threadgroup/group/group_link.hpp>
 #include <threadgroup/group/options.hpp>
 #include <threadgroup/group/registry_hook.hpp>
 #include <threadgroup/group/unseen_failures.hpp>
@@ -166,6 +167,12 @@ class ThreadGroup {
   GroupId id() const noexcept { return node_.id(); }
   std::string path() const;  ///< "MainThread/Verifying Users"
   GroupStatistics statistics() const;
+
+  /// For components that add tasks later, when the group may be gone.
+  detail::GroupLink link() {
+    check_process("link");
+    return detail::GroupLink(*core_);
+  }
 
  private:
   template <class Call>

@@ -8,9 +8,10 @@
 //   K2. A complete set of inputs is taken when it becomes complete, in the same critical section as the
 //       insert that completed it: once, whoever else inserts at the same time. The values of the set are what
 //       the run gets.
-//   K3. Runs of one automatic follow each other. `busy` is true from when one is handed to the group
-//       until it is over and no set is waiting; only whoever changed it to true, or its run, hands over the
-//       next.
+//   K3. Runs of one automatic follow each other. `busy` is true from when one is to be handed to the group
+//       until it is over and no set is waiting; only the step that changed it to true, or the run before,
+//       hands over the next. A set stays in `waiting` until its run begins, so one that cannot be started is
+//       not lost.
 //   K4. No code of the user runs under the lock: values come in ready-made and are destroyed outside,
 //       runners and sinks are called outside.
 //   K5. A short value is read from its copy, and else under the lock, and never pinned. The copy is busy from
@@ -32,6 +33,7 @@
 #include <threadgroup/base/unique_function.hpp>
 #include <threadgroup/event/wait_queue.hpp>
 #include <threadgroup/vault/keyring.hpp>
+#include <threadgroup/vault/runner.hpp>
 #include <threadgroup/vault/short_copy.hpp>
 #include <threadgroup/vault/sink.hpp>
 #include <threadgroup/vault/value.hpp>
@@ -63,7 +65,7 @@ class VaultCore;
 /// What a run of an automatic came to, if it did not fail.
 enum class RunOutcome { stored, condition_was_false };
 
-/// The unchanging part of an automatic.
+/// The part of an automatic that does not change.
 struct AutomaticInfo {
   struct Input {
     std::size_t slot;
@@ -75,8 +77,8 @@ struct AutomaticInfo {
   bool clean_outputs = false;
   /// Calls the function with these inputs and stores what it returns. Runs follow each other (K3).
   UniqueFunction<RunOutcome(VaultCore&, std::size_t, std::vector<ValueRef>&)> call;
-  /// Hands a job to the group.
-  UniqueFunction<void(const std::string&, UniqueFunction<void()>)> runner;
+  std::unique_ptr<Runner> runner;
+  bool retired = false;  // another one took its place; guarded by the vault's lock
 };
 
 /// What an automatic is doing. Guarded by the vault's lock.
@@ -89,6 +91,9 @@ struct AutomaticProgress {
   std::uint64_t touched = 0;
   std::string problem;
   std::deque<std::vector<ValueRef>> waiting;
+  // The call of `launch` that hands over a run which has not begun, for as long as it may still fail.
+  const void* launching = nullptr;
+  bool dropped_at_launch = false;
 };
 
 /// One key's part in a step: a value to put in, or none to take out. Afterwards it holds what was there
@@ -180,7 +185,7 @@ class VaultCore : public std::enable_shared_from_this<VaultCore> {
   std::string dot() const;
 
   /// For the run of an automatic.
-  void run(std::size_t index, std::vector<ValueRef>& inputs);
+  void run(std::size_t index);
   void run_was_dropped(std::size_t index) noexcept;
 
   /// From now on every change is encoded and kept. One at a time.
@@ -238,7 +243,12 @@ class VaultCore : public std::enable_shared_from_this<VaultCore> {
   bool complete_locked(std::size_t index) const TG_REQUIRES(mutex_);
   void take_set_locked(std::size_t index, Aftermath& after) TG_REQUIRES(mutex_);
   void finish_step(Aftermath& after, const std::shared_ptr<VaultSink>& sink, std::uint64_t revision);
-  void launch(std::size_t index);
+  std::exception_ptr launch(std::size_t index) noexcept;
+  std::exception_ptr group_is_gone(const AutomaticInfo& info) const noexcept;
+  void retire_lost_locked(const AutomaticInfo& added) TG_REQUIRES(mutex_);
+  std::deque<std::vector<ValueRef>> end_unrun_locked(std::size_t index,
+                                                     AutomaticProgress::State state) noexcept
+      TG_REQUIRES(mutex_);
   void launch_all(Aftermath& after) noexcept;
   std::exception_ptr end_run(std::size_t index, AutomaticProgress::State state, std::string problem) noexcept;
   void forget_outputs(std::size_t index) noexcept;

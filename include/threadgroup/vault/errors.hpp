@@ -55,6 +55,13 @@ class ReadOnlyKeyError : public VaultError {
   using VaultError::VaultError;
 };
 
+/// An automatic has all its inputs and cannot run, for its group has been destroyed. What was inserted is in
+/// the vault.
+class GroupGoneError : public VaultError {
+ public:
+  using VaultError::VaultError;
+};
+
 /// A function cannot be declared like this: a cycle, or a key that would have two producers.
 class DeclarationError : public VaultError {
  public:

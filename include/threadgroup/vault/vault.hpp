@@ -53,8 +53,7 @@ Entry<T> entry(const Key<T>& key, V&& value) {
 ///     group.add_task(greet);
 ///     vault.automatic(group, tg::inputs(keyring.user), tg::outputs(keyring.age), look_up_age);
 ///
-/// Requires: a key that the vault was made with; others throw `UnknownKeyError`. A group given to `automatic`
-/// outlives the last insert of an input. Guarantees: what is read is a whole value, and stays valid and the
+/// Requires: a key that the vault was made with; others throw `UnknownKeyError`. Guarantees: what is read is a whole value, and stays valid and the
 /// same while others write. A step over several keys is seen whole or not at all. No code of the user
 /// (validators, copies, destructors, functions) runs under a lock. Thread safety: everything from any thread.
 /// Reading one key takes no lock, but to `share` a short value does. Lifetime: bound functions, handles and
@@ -230,7 +229,11 @@ class Vault {
   /// counts as done: after a crash, only what is missing runs again. With a condition (over the same inputs),
   /// `f` runs only if it is true.
   ///
-  /// A failure is the failure of a task of the group, and leaves the outputs absent.
+  /// A failure is the failure of a task of the group, and leaves the outputs absent. A run that cannot be
+  /// started is told to the inserting call, which has stored the values, and is made up for with the next
+  /// run. If the group has been destroyed, that is a `GroupGoneError`; the same function may then be declared
+  /// again in another group. (Anything with `post` may take the place of a group; if it has no `link`, it has
+  /// to outlive the last insert of an input.)
   /// Throws `DeclarationError`, which names the path, for a cycle and for a second producer of a key.
   template <class Group, class... In, class... Out, class F>
   Automatic automatic(Group& group, Inputs<In...> in, Outputs<Out...> out, F f, BindOptions options = {}) {
@@ -322,13 +325,7 @@ class Vault {
                     BindOptions options) {
     auto info = detail::make_automatic(*core_, std::move(in), std::move(out), std::move(f),
                                        std::move(condition), options);
-    info->runner = [&group](const std::string& task, UniqueFunction<void()> run) {
-      if constexpr (requires { group.add_task({task}, std::move(run)); }) {
-        group.add_task({task}, std::move(run));  // a named task: failures tell whose they are
-      } else {
-        group.post(std::move(run));
-      }
-    };
+    info->runner = detail::make_runner(group);
     const std::size_t index = core_->add_automatic(std::move(info));
     return Automatic(core_, index);
   }

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// A link's reference, and the tasks that it adds.
+#include <utility>
+
+#include <threadgroup/group/group_link.hpp>
+#include <threadgroup/result/task_slot.hpp>
+
+#include "group/group_core.hpp"
+
+namespace tg::detail {
+
+GroupLink::GroupLink(GroupCore& core) : core_(core), stop_token_(core.stop_token()) { core.add_reference(); }
+
+GroupLink::~GroupLink() {
+  if (!forked()) core_.release();  // in a forked child nothing of it is ours to end
+}
+
+const std::string& GroupLink::name() const noexcept { return core_.name(); }
+bool GroupLink::closed() const noexcept { return core_.is_closed(); }
+bool GroupLink::forked() const noexcept { return core_.runtime_generation_changed(); }
+
+void GroupLink::add_task(std::string task_name, UniqueFunction<void()> run) {
+  core_.check_process("add_task");
+  auto* const task =
+      new NamedTask<CallFor<UniqueFunction<void()>>>(std::move(task_name), core_, std::move(run));
+  try {
+    core_.pool().add(*task);
+  } catch (...) {
+    task->discard();
+    throw;
+  }
+}
+
+}  // namespace tg::detail
