@@ -24,7 +24,8 @@ namespace {
 // The task that a registered function becomes.
 struct RunCall {
   std::shared_ptr<const detail::FunctionCall> call;
-  Value operator()() const { return call->call(); }
+  UniqueFunction<Value()> by_task = call->call_by_task();
+  Value operator()() { return by_task ? by_task() : call->call(); }
 };
 
 TaskHandle<Value> start(ThreadGroup& group, RegisteredCall& call) {

@@ -126,6 +126,9 @@ void VaultCore::retire_lost_locked(const AutomaticInfo& added) {
 }
 
 std::size_t VaultCore::add_automatic(std::unique_ptr<AutomaticInfo> info) {
+  info->stop_token = info->runner->stop_token();
+  if (info->stop_token.stop_possible())
+    info->on_stop = std::make_unique<std::stop_callback<TellWaiters>>(info->stop_token, TellWaiters{this});
   Aftermath after;
   std::size_t index = 0;
   std::shared_ptr<VaultSink> sink;
@@ -194,6 +197,7 @@ std::deque<std::vector<ValueRef>> VaultCore::end_unrun_locked(std::size_t index,
   AutomaticProgress& progress = progress_[index];
   progress.state = state;
   progress.busy = false;
+  progress.failed_at = revision_;
   return std::exchange(progress.waiting, {});
 }
 
@@ -233,11 +237,13 @@ std::exception_ptr VaultCore::launch(std::size_t index) noexcept {
     } else if (error) {
       progress.state = Progress::not_started;
       progress.busy = false;
+      progress.failed_at = revision_;
     } else {
       dropped = end_unrun_locked(index, Progress::skipped);
     }
     progress.problem.swap(problem);
   }
+  tell_waiters();
   return lost && !error ? group_is_gone(*info) : error;
 }
 
@@ -269,6 +275,7 @@ void VaultCore::run_was_dropped(std::size_t index) noexcept {
   }
   dropped = end_unrun_locked(index, Progress::skipped);
   lock.unlock();
+  tell_waiters();
 }
 
 // Ends a run and starts the next one, if a set is waiting: before the task that ran this one is over, so that
@@ -280,8 +287,13 @@ std::exception_ptr VaultCore::end_run(std::size_t index, Progress state, std::st
     progress.state = state;
     progress.problem.swap(problem);
     progress.runs += state != Progress::declined ? 1 : 0;
+    progress.failed_at.reset();
+    if (state == Progress::failed) progress.failed_at = revision_;
     if (progress.waiting.empty()) {
       progress.busy = false;
+      if (waits_ == 0 || !missing_output_locked(automatics_[index]->outputs)) return nullptr;
+      lock.unlock();
+      release_waiters();
       return nullptr;
     }
     progress.state = Progress::pending;
@@ -341,16 +353,141 @@ std::uint64_t VaultCore::runs(std::size_t index) const {
   return progress_[index].runs;
 }
 
-void VaultCore::add_bound_function(const std::string& name, std::span<const std::size_t> inputs,
-                                   std::span<const std::size_t> outputs) {
+// --- Who may still store a key
+// -------------------------------------------------------------------------------------------
+
+std::size_t VaultCore::add_bound_function(const std::string& name, std::span<const std::size_t> inputs,
+                                          std::span<const std::size_t> outputs) {
   MutexLock lock(mutex_);
-  for (const std::size_t output : outputs) {
-    std::vector<std::string>& known = states_[output].bound;
-    if (std::find(known.begin(), known.end(), name) == known.end()) known.push_back(name);
+  std::size_t index = 0;
+  for (; index < bound_.size(); ++index) {  // bound again and again, it is one function
+    const BoundFunction& known = bound_[index];
+    if (known.name == name &&
+        std::equal(known.inputs.begin(), known.inputs.end(), inputs.begin(), inputs.end()) &&
+        std::equal(known.outputs.begin(), known.outputs.end(), outputs.begin(), outputs.end())) {
+      break;
+    }
   }
-  const auto same = [&name](const BoundFunction& function) { return function.name == name; };
-  if (std::any_of(bound_.begin(), bound_.end(), same)) return;  // bound again and again, it is one function
-  bound_.push_back({name, {inputs.begin(), inputs.end()}, {outputs.begin(), outputs.end()}});
+  if (index == bound_.size()) {
+    bound_.push_back({name, {inputs.begin(), inputs.end()}, {outputs.begin(), outputs.end()}, 0, {}, {}});
+    for (const std::size_t output : outputs) states_[output].functions.push_back(index);
+  }
+  return outputs.empty() ? kNobody : index;
+}
+
+void VaultCore::announce_locked(Production& production) noexcept {
+  if (production.function_ == kNobody || production.state_ != Production::State::unknown) return;
+  production.state_ = Production::State::announced;
+  ++bound_[production.function_].at_work;
+}
+
+// True if waits have to look again.
+bool VaultCore::end_locked(Production& production, Ended how) noexcept {
+  if (!production.announced()) return false;
+  production.state_ = Production::State::ended;
+  BoundFunction& function = bound_[production.function_];
+  if (function.at_work > 0) --function.at_work;
+  if (how == Ended::returned) function.failed_at.reset();
+  if (how == Ended::failed) function.failed_at = revision_;
+  return waits_ > 0 && function.at_work == 0 && missing_output_locked(function.outputs);
+}
+
+void VaultCore::end(Production& production, Ended how, std::string problem) noexcept {
+  {
+    MutexLock lock(mutex_);
+    if (how == Ended::failed && production.announced()) bound_[production.function_].problem.swap(problem);
+    if (!end_locked(production, how)) return;
+  }
+  release_waiters();
+}
+
+Production::~Production() {
+  if (announced())
+    core_.end(*this, VaultCore::Ended::failed, "it was skipped");  // short: needs no memory
+}
+
+void Production::announce() noexcept {
+  if (function_ == kNobody) return;
+  MutexLock lock(core_.mutex_);
+  core_.announce_locked(*this);
+}
+
+void Production::end() noexcept {
+  if (announced()) core_.end(*this, VaultCore::Ended::returned, {});
+}
+
+void Production::fail(const std::exception_ptr& error) noexcept {
+  if (announced()) core_.end(*this, VaultCore::Ended::failed, describe_if_possible(error));
+}
+
+void Production::withdraw() noexcept {
+  if (announced()) core_.end(*this, VaultCore::Ended::withdrawn, {});
+}
+
+void TellWaiters::operator()() const noexcept { core->tell_waiters(); }
+
+bool VaultCore::missing_output_locked(std::span<const std::size_t> outputs) const noexcept {
+  return std::any_of(outputs.begin(), outputs.end(),
+                     [this](std::size_t output) TG_REQUIRES(mutex_) { return !present_locked(output); });
+}
+
+bool VaultCore::can_run_locked(std::size_t automatic) const noexcept {
+  const AutomaticInfo& info = *automatics_[automatic];
+  return !info.stop_token.stop_requested() && !info.runner->lost();
+}
+
+// What the functions that store a key let hope for, where the same is known of their inputs.
+VaultCore::Hope VaultCore::look_at_producers_locked(std::size_t slot, std::span<const Hope> known) const {
+  const State& state = states_[slot];
+  const auto ended = [&state](const std::optional<std::uint64_t>& failed_at) {
+    return failed_at && *failed_at >= state.stored_at;
+  };
+  bool hopeless = false;
+  for (const std::size_t index : state.functions) {
+    if (bound_[index].at_work > 0) return Hope::coming;
+    hopeless = hopeless || ended(bound_[index].failed_at);
+  }
+  if (state.producer != kNobody) {
+    const AutomaticProgress& progress = progress_[state.producer];
+    if (progress.busy) return Hope::coming;
+    hopeless = hopeless || ended(progress.failed_at) || !can_run_locked(state.producer);
+    if (can_run_locked(state.producer)) {
+      for (const auto& input : automatics_[state.producer]->inputs) {
+        if (known[input.slot] == Hope::coming) return Hope::coming;
+        hopeless =
+            hopeless || (input.required && known[input.slot] == Hope::none && !present_locked(input.slot));
+      }
+    }
+  }
+  return hopeless ? Hope::none : Hope::open;
+}
+
+// Whether one of the keys is missing and will stay so, as far as is known. Automatics make no cycle (see
+// `check_declaration_locked`), so each key can be looked at after the inputs of its producer; by a loop and
+// not by recursion, for chains may be long.
+bool VaultCore::is_hopeless_locked(std::span<const std::size_t> wanted) const {
+  std::vector<Hope> known;
+  std::vector<std::size_t> to_explore;
+  for (const std::size_t slot : wanted) {
+    const State& state = states_[slot];
+    if (present_locked(slot) || (state.producer == kNobody && state.functions.empty())) continue;
+    if (known.empty()) known.resize(slots(), Hope::unexplored);
+    to_explore.push_back(slot);
+    while (!to_explore.empty()) {
+      const std::size_t next = to_explore.back();
+      const std::size_t before = to_explore.size();
+      if (known[next] == Hope::unexplored && states_[next].producer != kNobody) {
+        for (const auto& input : automatics_[states_[next].producer]->inputs) {
+          if (known[input.slot] == Hope::unexplored) to_explore.push_back(input.slot);
+        }
+      }
+      if (to_explore.size() > before) continue;
+      if (known[next] == Hope::unexplored) known[next] = look_at_producers_locked(next, known);
+      to_explore.pop_back();
+    }
+    if (known[slot] == Hope::none) return true;
+  }
+  return false;
 }
 
 // --- Explaining
@@ -367,7 +504,7 @@ std::string VaultCore::explain_missing_locked(std::size_t slot) const {
   const State& state = states_[slot];
   std::string text = infos_[slot]->name;
   if (state.producer == kNobody) {
-    if (state.bound.empty()) return text + " (no function produces it)";
+    if (state.functions.empty()) return text + " (no function produces it)";
     return text + " (stored by " + producers_of_locked(slot) + " when called)";
   }
   text += " (produced by " + quoted(automatics_[state.producer]->name);

@@ -17,6 +17,8 @@ const char* to_string(KeyWait outcome) noexcept {
       return "event_set";
     case KeyWait::timed_out:
       return "timed_out";
+    case KeyWait::producer_failed:
+      return "producer_failed";
   }
   return "unknown";
 }
@@ -28,6 +30,19 @@ namespace {
 bool have_same_type(const KeyInfo& a, const KeyInfo& b) noexcept {
   return *a.type == *b.type && a.is_short == b.is_short;
 }
+
+template <class F>
+class OnExit {
+ public:
+  explicit OnExit(F f) : f_(std::move(f)) {}
+  OnExit(const OnExit&) = delete;
+  OnExit& operator=(const OnExit&) = delete;
+  ~OnExit() { f_(); }
+
+ private:
+  F f_;
+};
+
 std::string type_unlike(const KeyInfo& key, const KeyInfo& other) {
   std::string text = readable_type_name(*key.type);
   if (*key.type == *other.type) text += key.is_short ? " (trivially copyable)" : " (not trivially copyable)";
@@ -61,7 +76,9 @@ VaultCore::VaultCore(std::string name, const KeyList& keys, VaultOptions options
   states_.resize(infos_.size());
 }
 
-VaultCore::~VaultCore() = default;
+VaultCore::~VaultCore() {
+  for (const auto& automatic : automatics_) automatic->on_stop.reset();  // first: it calls us
+}
 
 std::size_t VaultCore::find_name(const std::string& name) const noexcept {
   for (std::uint64_t at = std::hash<std::string>()(name) & table_mask_; table_[at] != 0;
@@ -101,6 +118,15 @@ std::vector<ValueRef> VaultCore::values(std::span<const std::size_t> slots) cons
   return found;
 }
 
+std::vector<ValueRef> VaultCore::take_inputs(std::span<const std::size_t> slots, Production& production) {
+  std::vector<ValueRef> found;
+  found.reserve(slots.size());
+  MutexLock lock(mutex_);
+  announce_locked(production);
+  for (const std::size_t slot : slots) found.push_back(cells_[slot].value.current());
+  return found;
+}
+
 std::vector<ValueRef> VaultCore::all_values() const {
   std::vector<ValueRef> found(slots());
   MutexLock lock(mutex_);
@@ -115,39 +141,73 @@ std::size_t VaultCore::size() const {
   return count;
 }
 
+std::size_t VaultCore::find_missing_locked(std::span<const std::size_t> slots) const noexcept {
+  for (const std::size_t slot : slots) {
+    if (!present_locked(slot)) return slot;
+  }
+  return kNobody;
+}
+
 KeyWait VaultCore::wait_for(std::span<const std::size_t> slots, TimePoint deadline) const {
   Event* const event = event_of_caller();
+  std::size_t missing = kNobody;
+  {
+    MutexLock lock(mutex_);
+    missing = find_missing_locked(slots);
+    if (missing == kNobody) return KeyWait::present;
+    ++waits_;
+  }
+  const OnExit uncount([this] {
+    MutexLock lock(mutex_);
+    --waits_;
+  });
   // Key after key: once one is there we go on to the next, and at the end look at all of them at one moment.
   for (;;) {
-    std::size_t missing = kNobody;
-    {
+    bool hopeless = false;
+    const auto ready = [&] {
       MutexLock lock(mutex_);
-      for (const std::size_t slot : slots) {
-        if (!present_locked(slot)) missing = slot;
-      }
-    }
-    if (missing == kNobody) return KeyWait::present;
-    const auto present = [this, missing] {
-      MutexLock lock(mutex_);
-      return present_locked(missing);
+      if (present_locked(missing)) return true;
+      hopeless = is_hopeless_locked(slots);
+      return hopeless;
     };
-    switch (wait(cells_[missing].waiters, present, {event, nullptr}, deadline)) {
+    switch (wait(cells_[missing].waiters, ready, {event, nullptr}, deadline)) {
       case WaitOutcome::ready:
-        continue;
+        break;
       case WaitOutcome::event_set:
         return KeyWait::event_set;
       case WaitOutcome::timed_out:
       case WaitOutcome::closed:  // a plain wait does not close
         return KeyWait::timed_out;
     }
+    // A stop explains a failure better than the failure explains the stop.
+    if (hopeless) return event != nullptr && event->is_set() ? KeyWait::event_set : KeyWait::producer_failed;
+    MutexLock lock(mutex_);
+    missing = find_missing_locked(slots);
+    if (missing == kNobody) return KeyWait::present;
   }
+}
+
+void VaultCore::release_waiters() const noexcept {
+  for (std::size_t slot = 0; slot < slots(); ++slot) cells_[slot].waiters.release_all();
+}
+
+void VaultCore::tell_waiters() noexcept {
+  {
+    MutexLock lock(mutex_);
+    if (waits_ == 0) return;
+  }
+  release_waiters();
 }
 
 std::string VaultCore::producers_of_locked(std::size_t slot) const {
   const State& state = states_[slot];
   std::string text;
   if (state.producer != kNobody) text = "'" + automatics_[state.producer]->name + "'";
-  for (const std::string& name : state.bound) text += (text.empty() ? "'" : ", '") + name + "'";
+  for (const std::size_t function : state.functions) {
+    const BoundFunction& bound = bound_[function];
+    text += (text.empty() ? "'" : ", '") + bound.name + "'";
+    if (bound.failed_at && bound.at_work == 0) text += ", which failed: " + bound.problem;
+  }
   return text;
 }
 
@@ -227,6 +287,7 @@ void VaultCore::apply_locked(std::span<Change> changes, const CommitOptions& opt
   for (Change& change : changes) {
     State& state = states_[change.slot];
     state.stored_by = change.value ? options.by : kNobody;
+    if (change.value) state.stored_at = revision_;
     change.value = cells_[change.slot].exchange(std::move(change.value), infos_[change.slot]->is_short);
     std::swap(state.encoded, change.encoded);
   }
@@ -259,9 +320,11 @@ void VaultCore::commit(std::span<Change> changes, const CommitOptions& options) 
     }
     check_locked(changes, options);
     apply_locked(changes, options, after);
+    if (options.production != nullptr) after.tell_waiters = end_locked(*options.production, Ended::returned);
     revision = revision_;
   }
   for (const Change& change : changes) cells_[change.slot].waiters.release_all();
+  if (after.tell_waiters) release_waiters();
   finish_step(after, sink, revision);
 }
 

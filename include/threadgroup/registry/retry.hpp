@@ -53,6 +53,17 @@ double random_chance() noexcept;
 /// Sleeps before the next try. False if there must be none: bounds, predicate or event forbid it.
 bool wait_for_next_try(const RetryOptions& options, std::size_t failed_tries, TimePoint limit,
                        const std::exception_ptr& failure);
+
+/// Kept while a callable is tried again and again: `F::Retried` where that exists, so that the callable knows
+/// that a failure need not be the last word.
+template <class F>
+auto announce_retries(const F& f) {
+  if constexpr (requires { typename F::Retried; }) {
+    return typename F::Retried(f);
+  } else {
+    return nullptr;
+  }
+}
 }  // namespace detail
 
 /// Wraps a callable so that it is called again after it threw, with growing delays between.
@@ -68,6 +79,7 @@ auto with_retries(F f, RetryOptions options = {}) {
   return [f = std::move(f), options = std::move(options)]<class... Args>(
              Args&&... args) mutable -> std::invoke_result_t<F&, std::remove_reference_t<Args>&...> {
     const TimePoint limit = runtime::after(options.time_limit);
+    [[maybe_unused]] const auto retries = detail::announce_retries(f);
     for (std::size_t tries = 1;; ++tries) {
       std::exception_ptr failure;
       try {

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include <threadgroup/base/mutex.hpp>
+#include <threadgroup/base/unique_function.hpp>
 #include <threadgroup/event/caller.hpp>
 #include <threadgroup/result/argument_types.hpp>
 #include <threadgroup/result/arguments.hpp>
@@ -25,6 +26,9 @@ class FunctionCall {
  public:
   virtual ~FunctionCall() = default;
   virtual Value call() const = 0;
+  /// A callable for one call by a task, for a function that wants to know of it (see `KeptInTask`); else
+  /// empty.
+  virtual UniqueFunction<Value()> call_by_task() const { return {}; }
   /// The same function with other arguments. Throws `ArgumentError`.
   virtual std::shared_ptr<const FunctionCall> with(const std::string& function,
                                                    const OfferedArguments& offered) const = 0;
@@ -59,6 +63,16 @@ class FunctionCallOf final : public FunctionCall {
           });
         },
         args_);
+  }
+
+  UniqueFunction<Value()> call_by_task() const override {
+    if constexpr (sizeof...(Args) == 0 && requires { typename F::AsTask; }) {
+      return [task = typename F::AsTask(*f_)]() mutable {
+        return value_of([&]() -> decltype(auto) { return task(); });
+      };
+    } else {
+      return {};
+    }
   }
 
   std::shared_ptr<const FunctionCall> with(const std::string& function,

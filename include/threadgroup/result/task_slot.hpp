@@ -69,8 +69,20 @@ class Call {
   std::tuple<F, Args...> parts_;
 };
 
+/// What a task keeps of a callable: `F::AsTask` where that exists, so that the callable learns that it became
+/// a task, and whether that was dropped.
+template <class F>
+struct KeptInTask {
+  using Type = F;
+};
+template <class F>
+requires requires { typename F::AsTask; }
+struct KeptInTask<F> {
+  using Type = typename F::AsTask;
+};
+
 template <class F, class... Args>
-using CallFor = Call<std::decay_t<F>, std::decay_t<Args>...>;
+using CallFor = Call<typename KeptInTask<std::decay_t<F>>::Type, std::decay_t<Args>...>;
 
 /// Destroys what may throw in its destructor, and keeps that exception unless there is one already.
 template <class T>

@@ -59,8 +59,27 @@ class BoundCall<F, Inputs<In...>, Outputs<Out...>> {
     });
   }
 
-  std::vector<ValueRef> take_inputs(const VaultCore& core) const {
-    std::vector<ValueRef> values = core.values(input_slots_);
+  /// Which function of the vault it is, for `Production`.
+  std::size_t function() const noexcept { return function_; }
+  void set_function(std::size_t function) noexcept { function_ = function; }
+
+  /// One call, from the inputs to the outputs.
+  Returned run(VaultCore& core, Production& production) {
+    const EndOfProduction end(production);
+    try {
+      const std::vector<ValueRef> inputs = take_inputs(core, production);
+      if (options_.clean_outputs) core.erase(output_slots_);
+      return call(
+          core, inputs,
+          {options_.permit_modification || options_.output_replaces_input, kNobody, false, &production});
+    } catch (...) {
+      production.fail(std::current_exception());
+      throw;
+    }
+  }
+
+  std::vector<ValueRef> take_inputs(VaultCore& core, Production& production) const {
+    std::vector<ValueRef> values = core.take_inputs(input_slots_, production);
     std::vector<std::size_t> missing;
     for (std::size_t i = 0; i < values.size(); ++i) {
       if (required_[i] && !values[i]) missing.push_back(input_slots_[i]);
@@ -95,8 +114,9 @@ class BoundCall<F, Inputs<In...>, Outputs<Out...>> {
   std::vector<bool> required_;
   std::tuple<Key<Out>...> output_keys_;
   BindOptions options_;
+  std::size_t function_ = kNobody;
 
-  F f_;  // called by whoever calls us, as a plain callable would be
+  F f_;  // called on the flow that calls us, as a plain callable would be
 };
 
 /// What `Vault::bind` returns. Copies share the function.
@@ -107,13 +127,43 @@ class Bound {
       : core_(std::move(core)), call_(std::move(call)) {}
 
   typename Call::Returned operator()() const {
-    const BindOptions& options = call_->options();
-    const std::vector<ValueRef> inputs = call_->take_inputs(*core_);
-    if (options.clean_outputs) core_->erase(call_->output_slots());
-    const bool permit = options.permit_modification || options.output_replaces_input;
-    return call_->call(*core_, inputs, {permit, kNobody, false});
+    Production production(*core_, call_->function());
+    return call_->run(*core_, production);
   }
   const std::string& name() const noexcept { return call_->options().name; }
+
+  /// The form in which a task keeps it: from then on the vault knows that this call will come, and if the
+  /// task is skipped, that it did not.
+  class AsTask {
+   public:
+    explicit AsTask(const Bound& bound) noexcept
+        : core_(bound.core_), call_(bound.call_), production_(*core_, call_->function()) {
+      production_.announce();
+    }
+    AsTask(AsTask&&) = default;
+    typename Call::Returned operator()() { return call_->run(*core_, production_); }
+
+   private:
+    std::shared_ptr<VaultCore> core_;
+    std::shared_ptr<Call> call_;
+    Production production_;
+  };
+
+  /// While this lives, a call that fails may be followed by one that does not.
+  class Retried {
+   public:
+    explicit Retried(const Bound& bound) noexcept
+        : core_(bound.core_), production_(*core_, bound.call_->function()) {
+      production_.announce();
+    }
+    Retried(const Retried&) = delete;
+    Retried& operator=(const Retried&) = delete;
+    ~Retried() { production_.withdraw(); }
+
+   private:
+    std::shared_ptr<VaultCore> core_;
+    Production production_;
+  };
 
  private:
   std::shared_ptr<VaultCore> core_;
@@ -129,7 +179,8 @@ auto make_bound(const std::shared_ptr<VaultCore>& core, Inputs<In...> in, Output
     throw DeclarationError("", "vault '" + core->name() + "': function '" + call->options().name +
                                    "' has an output that is also an input, without output_replaces_input");
   }
-  core->add_bound_function(call->options().name, call->input_slots(), call->output_slots());
+  call->set_function(
+      core->add_bound_function(call->options().name, call->input_slots(), call->output_slots()));
   return Bound<Call>(core, std::move(call));
 }
 

@@ -26,7 +26,9 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <threadgroup/base/mutex.hpp>
@@ -46,9 +48,10 @@ struct VaultOptions {
 
 /// What became of a wait for a key.
 enum class [[nodiscard]] KeyWait{
-    present,    ///< the key holds a value
-    event_set,  ///< the caller's group was told to stop first
-    timed_out,  ///< the time was up first
+    present,          ///< the key holds a value
+    event_set,        ///< the caller's group was stopped first
+    timed_out,        ///< the time was up first
+    producer_failed,  ///< no known function will store it any more, and one failed, was stopped or skipped
 };
 const char* to_string(KeyWait outcome) noexcept;
 
@@ -62,8 +65,60 @@ namespace detail {
 
 class VaultCore;
 
+inline constexpr std::size_t kNobody = static_cast<std::size_t>(-1);
+
+/// One call of a bound function: from when it is known to come, as a task for instance, until it has ended.
+/// The vault counts these calls, so that it knows when no more will come that could store a key.
+///
+/// Thread safety: none. Lifetime: the vault's core outlives it.
+class Production {
+ public:
+  /// Without a function (`kNobody`) nothing is counted.
+  Production(VaultCore& core, std::size_t function) noexcept : core_(core), function_(function) {}
+  Production(Production&& other) noexcept
+      : core_(other.core_), function_(other.function_), state_(std::exchange(other.state_, State::ended)) {}
+  Production& operator=(Production&&) = delete;
+  /// A call that was to come and did not, counts as failed.
+  ~Production();
+
+  /// It will come. Taking the inputs implies it.
+  void announce() noexcept;
+  /// It has returned.
+  void end() noexcept;
+  void fail(const std::exception_ptr& error) noexcept;
+  /// It neither returned nor failed; another one may have.
+  void withdraw() noexcept;
+
+ private:
+  friend class VaultCore;
+  enum class State : std::uint8_t { unknown, announced, ended };
+  bool announced() const noexcept { return function_ != kNobody && state_ == State::announced; }
+
+  VaultCore& core_;
+  const std::size_t function_;
+  State state_ = State::unknown;
+};
+
+/// Ends a call with the scope, unless it has failed.
+class EndOfProduction {
+ public:
+  explicit EndOfProduction(Production& production) noexcept : production_(production) {}
+  EndOfProduction(const EndOfProduction&) = delete;
+  EndOfProduction& operator=(const EndOfProduction&) = delete;
+  ~EndOfProduction() { production_.end(); }
+
+ private:
+  Production& production_;
+};
+
 /// What a run of an automatic came to, if it did not fail.
 enum class RunOutcome { stored, condition_was_false };
+
+/// Has the waits for keys look again.
+struct TellWaiters {
+  VaultCore* core;
+  void operator()() const noexcept;
+};
 
 /// The part of an automatic that does not change.
 struct AutomaticInfo {
@@ -78,6 +133,9 @@ struct AutomaticInfo {
   /// Calls the function with these inputs and stores what it returns. Runs follow each other (K3).
   UniqueFunction<RunOutcome(VaultCore&, std::size_t, std::vector<ValueRef>&)> call;
   std::unique_ptr<Runner> runner;
+  // Once the group is stopped, the automatic cannot run any more.
+  std::stop_token stop_token;
+  std::unique_ptr<std::stop_callback<TellWaiters>> on_stop;
   bool retired = false;  // another one took its place; guarded by the vault's lock
 };
 
@@ -89,6 +147,7 @@ struct AutomaticProgress {
   bool had_a_set = false;  // the first complete set has come
   std::uint64_t runs = 0;  // of the function, whatever came of them
   std::uint64_t touched = 0;
+  std::optional<std::uint64_t> failed_at;  // the vault's revision when its last set was not run to its end
   std::string problem;
   std::deque<std::vector<ValueRef>> waiting;
   // The call of `launch` that hands over a run which has not begun, for as long as it may still fail.
@@ -104,12 +163,11 @@ struct Change {
   EncodedValue encoded;
 };
 
-inline constexpr std::size_t kNobody = static_cast<std::size_t>(-1);
-
 struct CommitOptions {
   bool permit_modification = false;
-  std::size_t by = kNobody;    // the automatic that stores its outputs
-  bool from_resource = false;  // what a read-only key is filled from
+  std::size_t by = kNobody;          // the automatic that stores its outputs
+  bool from_resource = false;        // what a read-only key is filled from
+  Production* production = nullptr;  // the call that ends with this step
 };
 
 /// Keys, values, automatics.
@@ -163,6 +221,8 @@ class VaultCore : public std::enable_shared_from_this<VaultCore> {
   }
   /// The values of several keys at one moment.
   std::vector<ValueRef> values(std::span<const std::size_t> slots) const;
+  /// The same for a call that begins.
+  std::vector<ValueRef> take_inputs(std::span<const std::size_t> slots, Production& production);
   std::vector<ValueRef> all_values() const;
   std::size_t size() const;
 
@@ -174,8 +234,9 @@ class VaultCore : public std::enable_shared_from_this<VaultCore> {
   KeyWait wait_for(std::span<const std::size_t> slots, TimePoint deadline) const;
 
   [[noreturn]] void throw_missing(std::span<const std::size_t> slots) const;
-  void add_bound_function(const std::string& name, std::span<const std::size_t> inputs,
-                          std::span<const std::size_t> outputs);
+  /// Its number, for `Production`; or `kNobody` if it has no outputs.
+  std::size_t add_bound_function(const std::string& name, std::span<const std::size_t> inputs,
+                                 std::span<const std::size_t> outputs);
 
   std::size_t add_automatic(std::unique_ptr<AutomaticInfo> info);
   const AutomaticInfo& automatic(std::size_t index) const;
@@ -183,6 +244,9 @@ class VaultCore : public std::enable_shared_from_this<VaultCore> {
   std::string explain_one(std::size_t index) const;
   std::string explain() const;
   std::string dot() const;
+
+  /// Has the waits for keys look again, if there are any.
+  void tell_waiters() noexcept;
 
   /// For the run of an automatic.
   void run(std::size_t index);
@@ -218,19 +282,33 @@ class VaultCore : public std::enable_shared_from_this<VaultCore> {
     std::string source;  // not empty: read-only, filled from there
     std::size_t producer = kNobody;
     std::vector<std::size_t> consumers;  // automatics that need it
-    std::vector<std::string> bound;      // functions known to store it when they are called
+    std::vector<std::size_t> functions;  // bound ones, known to store it when they are called
+    std::uint64_t stored_at = 0;         // the revision that stored the latest value
   };
   struct BoundFunction {
     std::string name;
     std::vector<std::size_t> inputs;
     std::vector<std::size_t> outputs;
+    std::size_t at_work = 0;                 // calls that are under way, or known to come
+    std::optional<std::uint64_t> failed_at;  // the revision when the last call that ended failed
+    std::string problem;
+  };
+  // What is known of a key that may be missing.
+  enum class Hope : std::uint8_t {
+    unexplored,
+    open,    // nothing
+    coming,  // a function may store it that is at work, or that runs once such a one has stored its inputs
+    none,    // no known function will store it, and one failed or was stopped
   };
   // What a step leaves to be done without the lock.
   struct Aftermath {
     std::vector<std::size_t> launches;
     std::vector<ValueRef> garbage;
     std::exception_ptr error;
+    bool tell_waiters = false;
   };
+
+  friend class Production;
 
   PinnedValue pin_slowly(std::size_t slot) const noexcept;
   bool present_locked(std::size_t slot) const noexcept TG_REQUIRES(mutex_) {
@@ -253,6 +331,17 @@ class VaultCore : public std::enable_shared_from_this<VaultCore> {
   std::exception_ptr end_run(std::size_t index, AutomaticProgress::State state, std::string problem) noexcept;
   void forget_outputs(std::size_t index) noexcept;
 
+  enum class Ended { returned, failed, withdrawn };
+  void announce_locked(Production& production) noexcept TG_REQUIRES(mutex_);
+  bool end_locked(Production& production, Ended how) noexcept TG_REQUIRES(mutex_);
+  void end(Production& production, Ended how, std::string problem) noexcept;
+  bool missing_output_locked(std::span<const std::size_t> outputs) const noexcept TG_REQUIRES(mutex_);
+  std::size_t find_missing_locked(std::span<const std::size_t> slots) const noexcept TG_REQUIRES(mutex_);
+  bool is_hopeless_locked(std::span<const std::size_t> slots) const TG_REQUIRES(mutex_);
+  Hope look_at_producers_locked(std::size_t slot, std::span<const Hope> known) const TG_REQUIRES(mutex_);
+  bool can_run_locked(std::size_t automatic) const noexcept TG_REQUIRES(mutex_);
+  void release_waiters() const noexcept;
+
   void check_declaration_locked(const AutomaticInfo& added) const TG_REQUIRES(mutex_);
   std::string find_path_locked(std::size_t from, std::span<const std::size_t> to) const TG_REQUIRES(mutex_);
   std::string producers_of_locked(std::size_t slot) const TG_REQUIRES(mutex_);
@@ -274,6 +363,7 @@ class VaultCore : public std::enable_shared_from_this<VaultCore> {
   std::vector<std::unique_ptr<AutomaticInfo>> automatics_ TG_GUARDED_BY(mutex_);  // grows only
   std::deque<AutomaticProgress> progress_ TG_GUARDED_BY(mutex_);
   std::vector<BoundFunction> bound_ TG_GUARDED_BY(mutex_);
+  mutable std::size_t waits_ TG_GUARDED_BY(mutex_) = 0;  // for keys, right now
   std::shared_ptr<VaultSink> sink_ TG_GUARDED_BY(mutex_);
   std::uint64_t revision_ TG_GUARDED_BY(mutex_) = 0;
   std::uint64_t touch_ TG_GUARDED_BY(mutex_) = 0;

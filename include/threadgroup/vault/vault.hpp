@@ -53,11 +53,11 @@ Entry<T> entry(const Key<T>& key, V&& value) {
 ///     group.add_task(greet);
 ///     vault.automatic(group, tg::inputs(keyring.user), tg::outputs(keyring.age), look_up_age);
 ///
-/// Requires: a key that the vault was made with; others throw `UnknownKeyError`. Guarantees: what is read is a whole value, and stays valid and the
-/// same while others write. A step over several keys is seen whole or not at all. No code of the user
-/// (validators, copies, destructors, functions) runs under a lock. Thread safety: everything from any thread.
-/// Reading one key takes no lock, but to `share` a short value does. Lifetime: bound functions, handles and
-/// runs keep the contents alive.
+/// Requires: a key that the vault was made with; others throw `UnknownKeyError`. Guarantees: what is read is
+/// a whole value, and stays valid and the same while others write. A step over several keys is seen whole or
+/// not at all. No code of the user (validators, copies, destructors, functions) runs under a lock. Thread
+/// safety: everything from any thread. Reading one key takes no lock, but to `share` a short value does.
+/// Lifetime: bound functions, handles and runs keep the contents alive.
 class Vault {
  public:
   /// Throws `KeyTypeError` for two keys of one name and two types.
@@ -172,7 +172,10 @@ class Vault {
     return all;
   }
 
-  /// Until the key holds a value, or the caller's group is told to stop, or the time is up.
+  /// Until the key holds a value, or the caller's group is stopped, or the time is up; or until no function
+  /// that is known to store the key will do so any more and one of them failed, was stopped or was skipped.
+  /// Known are automatics, and bound functions that were added to a group, executed or called. An automatic
+  /// that lacks an input for such a reason cannot run, either.
   template <class T>
   KeyWait wait_for(const Key<T>& key, Duration timeout = Duration::max()) const {
     const std::size_t slot = core_->find(key.info());
