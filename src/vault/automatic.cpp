@@ -402,8 +402,7 @@ void VaultCore::end(Production& production, Ended how, std::string problem) noex
 }
 
 Production::~Production() {
-  if (announced())
-    core_.end(*this, VaultCore::Ended::failed, "it was skipped");  // short: needs no memory
+  if (announced()) core_.end(*this, VaultCore::Ended::failed, "it was skipped");  // short: needs no memory
 }
 
 void Production::announce() noexcept {

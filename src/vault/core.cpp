@@ -7,6 +7,8 @@
 #include <threadgroup/event/wait.hpp>
 #include <threadgroup/vault/core.hpp>
 
+#include "vault/live_vaults.hpp"
+
 namespace tg {
 
 const char* to_string(KeyWait outcome) noexcept {
@@ -74,10 +76,17 @@ VaultCore::VaultCore(std::string name, const KeyList& keys, VaultOptions options
   }
   cells_ = std::make_unique<Cell[]>(infos_.size());
   states_.resize(infos_.size());
+  LiveVaults::add(*this);
 }
 
 VaultCore::~VaultCore() {
-  for (const auto& automatic : automatics_) automatic->on_stop.reset();  // first: it calls us
+  LiveVaults::remove(*this);
+  for (const auto& automatic : automatics_) {  // first: it calls us
+    // In a forked child another thread of the parent may have held the lock in the token. Nothing can stop
+    // that group here, so the callback can stay.
+    if (automatic->runner->forked()) static_cast<void>(automatic->on_stop.release());
+    automatic->on_stop.reset();
+  }
 }
 
 std::size_t VaultCore::find_name(const std::string& name) const noexcept {
@@ -189,6 +198,22 @@ KeyWait VaultCore::wait_for(std::span<const std::size_t> slots, TimePoint deadli
 
 void VaultCore::release_waiters() const noexcept {
   for (std::size_t slot = 0; slot < slots(); ++slot) cells_[slot].waiters.release_all();
+}
+
+void VaultCore::forget_parent_locked() noexcept {
+  for (std::size_t slot = 0; slot < slots(); ++slot) cells_[slot].waiters.forget_parent();
+  waits_ = 0;
+  for (BoundFunction& function : bound_) {
+    if (std::exchange(function.at_work, 0) == 0) continue;
+    function.failed_at = revision_;
+    function.problem.assign("process forked");  // short: needs no memory
+  }
+  for (AutomaticProgress& progress : progress_) {
+    if (!std::exchange(progress.busy, false)) continue;
+    progress.state = AutomaticProgress::State::skipped;
+    progress.failed_at = revision_;
+    progress.launching = nullptr;
+  }
 }
 
 void VaultCore::tell_waiters() noexcept {

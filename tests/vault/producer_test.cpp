@@ -348,7 +348,7 @@ TEST(Producer, a_missing_optional_input_keeps_no_automatic_from_running) {
 }
 
 TEST(Producer, a_long_chain_and_a_wide_net_of_automatics_are_looked_through) {
-  constexpr std::size_t kLevels = 300;
+  constexpr std::size_t kLevels = 60;
   std::vector<tg::Key<int>> left;
   std::vector<tg::Key<int>> right;
   tg::KeyList keys;

@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 
 #include <threadgroup/base/annotations.hpp>
 #include <threadgroup/base/mutex.hpp>
@@ -63,6 +64,13 @@ class WaitQueue {
   /// touches it; but one that wants to be called is, now or soon, if it had been linked and is not any more.
   bool unlink(WaitNode& node) noexcept;
   void release_all() noexcept;
+  /// For the only thread of a forked child: the flows in the queue are the parent's, and one of them may have
+  /// held the lock.
+  void forget_parent() noexcept TG_NO_THREAD_SAFETY_ANALYSIS {
+    std::construct_at(&mutex_);
+    head_.store(nullptr, std::memory_order_relaxed);
+    if (++epoch_ == 0) ++epoch_;
+  }
   bool empty() const noexcept { return head_.load(std::memory_order_seq_cst) == nullptr; }
 
  private:

@@ -309,6 +309,7 @@ class VaultCore : public std::enable_shared_from_this<VaultCore> {
   };
 
   friend class Production;
+  friend class LiveVaults;
 
   PinnedValue pin_slowly(std::size_t slot) const noexcept;
   bool present_locked(std::size_t slot) const noexcept TG_REQUIRES(mutex_) {
@@ -341,6 +342,8 @@ class VaultCore : public std::enable_shared_from_this<VaultCore> {
   Hope look_at_producers_locked(std::size_t slot, std::span<const Hope> known) const TG_REQUIRES(mutex_);
   bool can_run_locked(std::size_t automatic) const noexcept TG_REQUIRES(mutex_);
   void release_waiters() const noexcept;
+  /// In a forked child: the threads that waited and the tasks that were at work are the parent's.
+  void forget_parent_locked() noexcept TG_REQUIRES(mutex_);
 
   void check_declaration_locked(const AutomaticInfo& added) const TG_REQUIRES(mutex_);
   std::string find_path_locked(std::size_t from, std::span<const std::size_t> to) const TG_REQUIRES(mutex_);
@@ -367,6 +370,10 @@ class VaultCore : public std::enable_shared_from_this<VaultCore> {
   std::shared_ptr<VaultSink> sink_ TG_GUARDED_BY(mutex_);
   std::uint64_t revision_ TG_GUARDED_BY(mutex_) = 0;
   std::uint64_t touch_ TG_GUARDED_BY(mutex_) = 0;
+
+  // The list of all vaults; guarded by its lock.
+  VaultCore* next_live_ = nullptr;
+  VaultCore* previous_live_ = nullptr;
 };
 
 }  // namespace detail
