@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -76,6 +77,7 @@ ProgressReporter::ProgressReporter(const ThreadGroup& group, ProgressObserver ob
 
 ProgressReporter::~ProgressReporter() {
   std::vector<Failure> failures;
+  std::exception_ptr of_last_call;
   try {
     reporter_.set_event("the reporter's object was destroyed");
     failures = reporter_.wait_idle().failures;
@@ -83,9 +85,14 @@ ProgressReporter::~ProgressReporter() {
   } catch (const ForkedError&) {  // a forked child: the parent has the reporter's thread, and tells its end
     return;
   } catch (...) {
-    failures.push_back({"(the last call)", std::current_exception()});
+    of_last_call = std::current_exception();
   }
-  detail::report_unseen(reporter_.path(), failures);
+  try {
+    if (of_last_call) failures.push_back({"(the last call)", of_last_call});
+    detail::report_unseen(reporter_.path(), failures);
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "threadgroup: out of memory at the end of '%s'\n", reporter_.name().c_str());
+  }
 }
 
 Progress ProgressReporter::look() const {

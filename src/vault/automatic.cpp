@@ -193,7 +193,7 @@ void VaultCore::take_set_locked(std::size_t index, Aftermath& after) {
 }
 
 // The sets that wait are given back: they are destroyed outside the lock.
-std::deque<std::vector<ValueRef>> VaultCore::end_unrun_locked(std::size_t index, Progress state) noexcept {
+std::list<std::vector<ValueRef>> VaultCore::end_unrun_locked(std::size_t index, Progress state) noexcept {
   AutomaticProgress& progress = progress_[index];
   progress.state = state;
   progress.busy = false;
@@ -224,7 +224,7 @@ std::exception_ptr VaultCore::launch(std::size_t index) noexcept {
     }
   }
   bool lost = false;
-  std::deque<std::vector<ValueRef>> dropped;
+  std::list<std::vector<ValueRef>> dropped;
   {
     MutexLock lock(mutex_);
     AutomaticProgress& progress = progress_[index];
@@ -267,7 +267,7 @@ void VaultCore::launch_all(Aftermath& after) noexcept {
 }
 
 void VaultCore::run_was_dropped(std::size_t index) noexcept {
-  std::deque<std::vector<ValueRef>> dropped;
+  std::list<std::vector<ValueRef>> dropped;
   MutexLock lock(mutex_);
   if (progress_[index].launching != nullptr) {  // whether it was skipped or not taken, `launch` knows
     progress_[index].dropped_at_launch = true;

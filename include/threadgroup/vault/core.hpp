@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -149,7 +150,7 @@ struct AutomaticProgress {
   std::uint64_t touched = 0;
   std::optional<std::uint64_t> failed_at;  // the vault's revision when its last set was not run to its end
   std::string problem;
-  std::deque<std::vector<ValueRef>> waiting;
+  std::list<std::vector<ValueRef>> waiting;  // not a deque, which takes memory also when it is empty
   // The call of `launch` that hands over a run which has not begun, for as long as it may still fail.
   const void* launching = nullptr;
   bool dropped_at_launch = false;
@@ -325,8 +326,8 @@ class VaultCore : public std::enable_shared_from_this<VaultCore> {
   std::exception_ptr launch(std::size_t index) noexcept;
   std::exception_ptr group_is_gone(const AutomaticInfo& info) const noexcept;
   void retire_lost_locked(const AutomaticInfo& added) TG_REQUIRES(mutex_);
-  std::deque<std::vector<ValueRef>> end_unrun_locked(std::size_t index,
-                                                     AutomaticProgress::State state) noexcept
+  std::list<std::vector<ValueRef>> end_unrun_locked(std::size_t index,
+                                                    AutomaticProgress::State state) noexcept
       TG_REQUIRES(mutex_);
   void launch_all(Aftermath& after) noexcept;
   std::exception_ptr end_run(std::size_t index, AutomaticProgress::State state, std::string problem) noexcept;
