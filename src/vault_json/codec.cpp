@@ -8,20 +8,22 @@ namespace tg::detail {
 
 namespace {
 
-constexpr int kDeepest = 200;  // nlohmann-json writes by recursion
-
-void check(const nlohmann::json& json, int depth) {
-  if (depth > kDeepest) throw std::invalid_argument("it is nested too deeply");
+void require_writable_at(const nlohmann::json& json, int depth) {
   if (json.is_number_float() && !std::isfinite(json.get<double>()))
     throw std::invalid_argument("JSON has no NaN and no infinity");
+  if (json.is_binary()) throw std::invalid_argument("JSON has no binary data");
+  if (json.is_discarded()) throw std::invalid_argument("the JSON value is a discarded one");
   if (!json.is_structured()) return;
-  for (const nlohmann::json& part : json) check(part, depth + 1);
+  if (depth > kDeepestValue) throw std::invalid_argument("it is nested too deeply");
+  for (const nlohmann::json& part : json) require_writable_at(part, depth + 1);
 }
 
 }  // namespace
 
+void require_writable(const nlohmann::json& json) { require_writable_at(json, 1); }
+
 std::string json_text(const nlohmann::json& json) {
-  check(json, 1);
+  require_writable(json);
   return json.dump();
 }
 

@@ -10,7 +10,7 @@ namespace tg::detail {
 
 namespace {
 
-constexpr int kDeepest = 100;  // below the value's own limit: what was read can be written again
+constexpr int kDeepest = kDeepestValue + 1;  // a value and the object around it
 
 /// "file.json:3:14: "
 std::string place(const std::string& file, std::string_view text, std::size_t offset) {
@@ -110,12 +110,81 @@ std::size_t find_too_deep(std::string_view text) {
   return std::string_view::npos;
 }
 
+// Finds a number that no double can hold, such as 1e400: nlohmann-json does not say where it is.
+class OverflowFinder final : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return ++depth_, true; }
+  bool end_object() override { return --depth_, true; }
+  bool start_array(std::size_t) override { return ++depth_, true; }
+  bool end_array() override { return --depth_, true; }
+  bool key(string_t& name) override {
+    if (depth_ == 1) key_ = name;
+    return true;
+  }
+  bool parse_error(std::size_t position, const std::string& token,
+                   const nlohmann::json::exception&) override {
+    at_ = position - std::min(position, token.size());
+    number_ = token;
+    return false;
+  }
+
+  std::string key_;  // the outermost one
+  std::string number_;
+  std::size_t at_ = 0;
+
+ private:
+  int depth_ = 0;
+};
+
+[[noreturn]] void throw_overflow(std::string_view text, const std::string& file) {
+  OverflowFinder finder;
+  static_cast<void>(nlohmann::json::sax_parse(text, &finder));
+  const std::string key = finder.key_.empty() ? "" : "key '" + finder.key_ + "': ";
+  throw ResourceError(finder.key_,
+                      place(file, text, finder.at_) + key + "the number " + finder.number_ + " is too large");
+}
+
+bool is_utf8(const std::string& text) {
+  try {
+    static_cast<void>(nlohmann::json(text).dump());
+    return true;
+  } catch (const nlohmann::json::type_error&) {
+    return false;
+  }
+}
+
+/// With `\xff` in place of each byte that is no printable ASCII character.
+std::string with_bytes_escaped(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    constexpr const char* digits = "0123456789abcdef";
+    if (byte >= 0x20 && byte < 0x7f) {
+      escaped += c;
+    } else {
+      escaped += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+    }
+  }
+  return escaped;
+}
+
 }  // namespace
 
 JsonSchema::JsonSchema(const VaultCore& core, const JsonKeys& keys) : codecs(core.slots()) {
   for (const JsonKey& key : keys.keys()) {
     const std::size_t slot = core.find(*key.info());
     if (key.codec().encode == nullptr || codecs[slot].encode != nullptr) continue;
+    const std::string& name = key.info()->name;
+    if (!is_utf8(name))
+      throw ResourceError(
+          name, "key '" + with_bytes_escaped(name) + "': its name is not UTF-8, and JSON has no other names");
     codecs[slot] = key.codec();
     slots.push_back(slot);
   }
@@ -130,8 +199,8 @@ Document read_document(std::string_view text, const std::string& file, const Vau
     whole = nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error& e) {
     throw ResourceError("", place(file, text, e.byte > 0 ? e.byte - 1 : 0) + "broken JSON: " + e.what());
-  } catch (const nlohmann::json::exception& e) {
-    throw ResourceError("", place(file, text, 0) + "broken JSON: " + e.what());
+  } catch (const nlohmann::json::out_of_range&) {
+    throw_overflow(text, file);
   }
   if (!whole.is_object())
     throw ResourceError("", place(file, text, 0) + "an object is expected, not " + whole.type_name());
@@ -142,7 +211,7 @@ Document read_document(std::string_view text, const std::string& file, const Vau
     const auto refuse = [&](std::size_t offset, const std::string& why) {
       throw ResourceError(member.name, place(file, text, offset) + "key '" + member.name + "': " + why);
     };
-    if (!seen.insert(member.name).second) refuse(member.at, "it stands here twice");
+    if (!seen.insert(member.name).second) refuse(member.at, "it is here twice");
     const std::string raw(text.substr(member.begin, member.end - member.begin));
     const std::size_t slot = core.find_name(member.name);
     if (slot == kNobody || schema.codecs[slot].decode == nullptr) {

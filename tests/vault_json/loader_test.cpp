@@ -12,6 +12,7 @@ const std::vector<std::string> kSeeds = {
     R"({"number": 1, "small": -3, "flag": true, "real": 1.5e3, "text": "a\u00e9\"", "list": [1, 2]})",
     R"({"table": {"a": ["b", "c"], "": []}, "any": [null, {"x": [{}]}, -0.0, 1e308]})",
     R"({"stranger": [{"a": "}"}], "number": 2})",
+    R"({"large": -9223372036854775808, "positive": 18446744073709551615, "single": 3.4e38})",
     R"({})",
 };
 

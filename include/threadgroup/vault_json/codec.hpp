@@ -2,14 +2,10 @@
 // Values to JSON and back, through nlohmann-json's usual hooks.
 #pragma once
 
-#include <array>
-#include <deque>
-#include <list>
-#include <map>
+#include <initializer_list>
 #include <memory>
 #include <stdexcept>
 #include <string>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -18,41 +14,48 @@
 
 #include <threadgroup/vault/keyring.hpp>
 #include <threadgroup/vault/sink.hpp>
+#include <threadgroup/vault_json/json_fit.hpp>
 
 namespace tg {
 
 namespace detail {
 
-/// nlohmann-json knows how to write it and how to read it.
+/// nlohmann-json knows how to write it and how to read it, and what is read outlives the JSON.
 template <class T>
-concept JsonAble = !std::is_pointer_v<T> && requires(const T& value, const nlohmann::json& json) {
+concept JsonAble = requires(const T& value, const nlohmann::json& json) {
   nlohmann::json(value);
   { json.get<T>() } -> std::convertible_to<T>;
-};
+}
+&&all_parts<IsNoView, T>();
 
-// For these types, what was read must give the same JSON when it is written again: else something was lost on
-// the way, for instance the fraction of 2.5 in an int. Types of users may read what they like.
-template <class T>
-inline constexpr bool kExact =
-    (std::is_arithmetic_v<T> && !std::is_floating_point_v<T>) || std::is_same_v<T, std::string>;
-template <class T>
-inline constexpr bool kExact<std::vector<T>> = kExact<T>;
-template <class T>
-inline constexpr bool kExact<std::deque<T>> = kExact<T>;
-template <class T>
-inline constexpr bool kExact<std::list<T>> = kExact<T>;
-template <class T, std::size_t N>
-inline constexpr bool kExact<std::array<T, N>> = kExact<T>;
-template <class T>
-inline constexpr bool kExact<std::map<std::string, T>> = kExact<T>;
-template <class... T>
-inline constexpr bool kExact<std::tuple<T...>> = (kExact<T> && ...);
-template <class A, class B>
-inline constexpr bool kExact<std::pair<A, B>> = kExact<A>&& kExact<B>;
+/// How deep lists and objects in a value may be nested: nlohmann-json writes by recursion.
+inline constexpr int kDeepestValue = 99;
 
-/// The text of a value, or an error if it would not come back the same: a number that JSON does not know,
-/// text that is not UTF-8, nesting without end.
+/// Throws `std::invalid_argument` if JSON cannot hold it: NaN, infinity, binary data, nesting without end.
+void require_writable(const nlohmann::json& json);
+/// The text of a value. Throws as well if there is text in it that is not UTF-8.
 std::string json_text(const nlohmann::json& json);
+
+template <class T>
+std::string encode_json(const T& value) {
+  const nlohmann::json json(value);
+  if constexpr (!all_parts<IsNoLongDouble, T>()) {
+    if (!(json.get<T>() == value)) throw std::invalid_argument("JSON keeps the precision of a double only");
+  }
+  return json_text(json);
+}
+
+template <class T>
+T decode_json(const nlohmann::json& json) {
+  require_fit<T>(json);
+  T value = json.get<T>();
+  if constexpr (!all_parts<IsUnderstood, T>()) {
+    const nlohmann::json written(value);
+    require_writable(written);
+    require_uncut(json, written);
+  }
+  return value;
+}
 
 /// How the values of one key are written and read.
 struct JsonCodec {
@@ -62,20 +65,10 @@ struct JsonCodec {
 
 template <class T>
 constexpr JsonCodec json_codec() {
-  return {
-      [](const ValueRef& value) { return json_text(nlohmann::json(value.as<T>())); },
-      [](const KeyInfo& key, const nlohmann::json& json) {
-        const bool kind_differs = std::is_floating_point_v<T> && !json.is_number();
-        T value =
-            kind_differs
-                ? throw std::invalid_argument("a number is expected, not " + std::string(json.type_name()))
-                : json.get<T>();
-        if constexpr (kExact<T>) {
-          if (nlohmann::json(value) != json)
-            throw std::invalid_argument("the value does not fit the type " + readable_type_name(typeid(T)));
-        }
-        return static_cast<const TypedKeyInfo<T>&>(key).make_unmodified(std::move(value));
-      }};
+  return {[](const ValueRef& value) { return encode_json(value.as<T>()); },
+          [](const KeyInfo& key, const nlohmann::json& json) {
+            return static_cast<const TypedKeyInfo<T>&>(key).make_unmodified(decode_json<T>(json));
+          }};
 }
 
 }  // namespace detail

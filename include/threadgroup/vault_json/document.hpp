@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <threadgroup/event/stopped.hpp>
 #include <threadgroup/vault/core.hpp>
 #include <threadgroup/vault_json/codec.hpp>
 
@@ -19,6 +20,13 @@ namespace tg {
 class ResourceError : public VaultError {
  public:
   using VaultError::VaultError;
+};
+
+/// The caller was stopped while a disk did not answer. Reading: nothing has changed. Writing: the value is in
+/// the vault, and comes to the file if the disk answers after all.
+class ResourceInterrupted : public Stopped {
+ public:
+  using Stopped::Stopped;
 };
 
 /// What to do with a name in the file that is no key.

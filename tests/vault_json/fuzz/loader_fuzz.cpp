@@ -3,6 +3,9 @@
 #include "loader.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
-  tg::fuzz::one_input(std::string_view(reinterpret_cast<const char*>(data), size));
+  // The same bytes serve as a file and as values to be written.
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  tg::fuzz::one_input(bytes);
+  tg::fuzz::check_codecs(bytes);
   return 0;
 }

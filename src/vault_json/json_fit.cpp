@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checks of numbers before and after their conversion.
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+#include <threadgroup/vault/printable.hpp>
+#include <threadgroup/vault_json/json_fit.hpp>
+
+namespace tg::detail {
+
+namespace {
+
+using nlohmann::json;
+
+// Where a `double` counts on in steps above 1: beyond, a number that is written with a fraction or an
+// exponent may have been another integer in the file.
+constexpr double kExactBelow = 9007199254740992.0;  // 2^53
+
+std::string short_text(const json& value) {
+  std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  if (text.size() > 60) text = text.substr(0, 57) + "...";
+  return text;
+}
+
+bool is_exact_integer(double real) { return std::abs(real) < kExactBelow && real == std::trunc(real); }
+
+// Whether `cut` is what a conversion of `whole` to an integer type of this many bits gives.
+bool is_cut_to(unsigned bits, std::uint64_t whole, const json& cut) {
+  const std::uint64_t mask = bits == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << bits) - 1;
+  const auto value = cut.get<std::uint64_t>();
+  const std::uint64_t sign = std::uint64_t{1} << (bits - 1);
+  const std::uint64_t low = whole & mask;
+  const std::uint64_t extended = (low & sign) != 0 ? low | ~mask : low;
+  const bool negative = cut.is_number_integer() && !cut.is_number_unsigned() && cut.get<std::int64_t>() < 0;
+  return negative ? value == extended : value == low;
+}
+
+bool same_integer(const json& a, const json& b) {
+  const auto is_negative = [](const json& n) { return !n.is_number_unsigned() && n.get<std::int64_t>() < 0; };
+  return is_negative(a) == is_negative(b) && a.get<std::uint64_t>() == b.get<std::uint64_t>();
+}
+
+bool is_cut(const json& read, const json& written) {
+  if (!written.is_number_integer()) return false;
+  if (read.is_number_float()) {
+    const auto real = read.get<double>();
+    if (is_exact_integer(real)) return false;
+    return std::abs(real) >= kExactBelow || std::trunc(real) == written.get<double>();
+  }
+  if (same_integer(read, written)) return false;
+  // A type may well reset a number on purpose; only for the wider types is a 0 surely a cut number.
+  const bool is_zero = written.get<std::int64_t>() == 0;
+  const auto whole = read.get<std::uint64_t>();
+  for (const unsigned bits : {8U, 16U, 32U, 64U}) {
+    if ((!is_zero || bits >= 32) && is_cut_to(bits, whole, written)) return true;
+  }
+  return false;
+}
+
+void require_uncut_at(const std::string& place, const json& read, const json& written) {
+  if (read.is_number() && written.is_number()) {
+    if (!is_cut(read, written)) return;
+    throw std::invalid_argument(short_text(read) + (place.empty() ? "" : " at " + place) +
+                                " does not fit the type that it is read into, and became " +
+                                short_text(written));
+  }
+  if (read.is_array() && written.is_array() && read.size() == written.size()) {
+    for (std::size_t i = 0; i < read.size(); ++i)
+      require_uncut_at(place + "/" + std::to_string(i), read[i], written[i]);
+  } else if (read.is_object() && written.is_object()) {
+    for (const auto& [name, part] : read.items()) {
+      const auto other = written.find(name);
+      if (other != written.end()) require_uncut_at(place + "/" + name, part, *other);
+    }
+  }
+}
+
+}  // namespace
+
+void throw_misfit(const json& value, const std::type_info& type) {
+  throw std::invalid_argument(short_text(value) + " does not fit the type " + readable_type_name(type));
+}
+
+void require_integer(const json& value, std::int64_t lowest, std::uint64_t highest,
+                     const std::type_info& type) {
+  bool fits = true;
+  if (value.is_boolean()) {
+    fits = false;  // nlohmann-json would take it for 0 or 1
+  } else if (value.is_number_unsigned()) {
+    fits = value.get<std::uint64_t>() <= highest;
+  } else if (value.is_number_integer()) {
+    const auto number = value.get<std::int64_t>();
+    fits = number < 0 ? number >= lowest : static_cast<std::uint64_t>(number) <= highest;
+  } else if (value.is_number_float()) {
+    const auto real = value.get<double>();
+    fits = is_exact_integer(real) && (real < 0 ? static_cast<std::int64_t>(real) >= lowest
+                                               : static_cast<std::uint64_t>(real) <= highest);
+  }
+  if (!fits) throw_misfit(value, type);
+}
+
+void require_real(const json& value, double smallest, double highest, const std::type_info& type) {
+  if (!value.is_number())
+    throw std::invalid_argument("a number is expected, not " + std::string(value.type_name()));
+  const double size = std::abs(value.get<double>());
+  // What is nearer to 0 than to the smallest number of the type would become 0.
+  if (size > highest || (size != 0 && size <= smallest / 2)) throw_misfit(value, type);
+}
+
+void require_length(const json& value, std::size_t length) {
+  if (value.size() == length) return;
+  throw std::invalid_argument("a list of " + std::to_string(length) + " values is expected, not one of " +
+                              std::to_string(value.size()));
+}
+
+void require_uncut(const json& read, const json& written) { require_uncut_at("", read, written); }
+
+}  // namespace tg::detail
