@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// The flow that ticks, and taking turns.
+// The flow that ticks.
 #include "background.hpp"
 
-#include <system_error>
 #include <utility>
 
 #include <threadgroup/event/wait.hpp>
 #include <threadgroup/runtime/clock.hpp>
+#include <threadgroup/runtime/fork.hpp>
 #include <threadgroup/runtime/threads.hpp>
+
+#include "aside.hpp"
 
 namespace tg::detail {
 
-Background::Background(Duration interval, std::function<void()> tick) : state_(std::make_shared<State>()) {
+Background::Background(Duration interval, Duration grace, std::function<void()> tick)
+    : state_(std::make_shared<State>()), grace_(grace), fork_generation_(runtime::fork_generation()) {
   state_->interval = interval;
   state_->tick = std::move(tick);
   auto shared = std::make_unique<std::shared_ptr<State>>(state_);
@@ -20,6 +23,7 @@ Background::Background(Duration interval, std::function<void()> tick) : state_(s
 }
 
 Background::~Background() {
+  if (fork_generation_ != runtime::fork_generation()) return;
   ReasonPointer reason = state_->ending;
   if (state_->stop.mark(reason.get())) reason.detach();  // the event has that reference
   state_->stop.release_waiters();
@@ -28,45 +32,19 @@ Background::~Background() {
     MutexLock lock(state.mutex);
     return state.ended;
   };
-  static_cast<void>(wait(state.end_waiters, ended, {}, TimePoint::never()));
+  static_cast<void>(wait_with_grace(state.end_waiters, ended, grace_));
 }
 
 void Background::serve(void* shared_state) noexcept {
   const std::unique_ptr<std::shared_ptr<State>> owner(static_cast<std::shared_ptr<State>*>(shared_state));
   State& state = **owner;
   while (wait({&state.stop, nullptr}, runtime::after(state.interval)) == WaitOutcome::timed_out) state.tick();
-  state.tick = nullptr;  // what it holds goes before the end is told
+  state.tick = nullptr;  // what it holds is destroyed before the destructor returns
   {
     MutexLock lock(state.mutex);
     state.ended = true;
   }
   state.end_waiters.release_all();
-}
-
-void Turns::take() {
-  runtime::Flow* const me = &runtime::Flow::current();
-  {
-    MutexLock lock(mutex_);
-    if (owner_ == me) {
-      throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
-                              "threadgroup vault: a file is read or written from inside its own reading");
-    }
-  }
-  const auto mine = [this, me] {
-    MutexLock lock(mutex_);
-    if (owner_ != nullptr) return false;
-    owner_ = me;
-    return true;
-  };
-  static_cast<void>(wait(waiters_, mine, {}, TimePoint::never()));
-}
-
-void Turns::give() noexcept {
-  {
-    MutexLock lock(mutex_);
-    owner_ = nullptr;
-  }
-  waiters_.release_all();
 }
 
 }  // namespace tg::detail

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Something done again and again beside the program, and turns at something that takes long.
+// Something done again and again beside the program.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -9,18 +10,19 @@
 #include <threadgroup/base/mutex.hpp>
 #include <threadgroup/event/event.hpp>
 #include <threadgroup/event/wait_queue.hpp>
-#include <threadgroup/runtime/flow.hpp>
 
 namespace tg::detail {
 
 /// Calls a function every `interval` on a flow of its own, until it is destroyed.
 ///
-/// Guarantees: when the destructor returns, the function does not run and will not run again. Throws
-/// `std::system_error` if no thread can be had.
+/// Guarantees: when the destructor returns, the function does not run and will not run again; but a caller
+/// that is stopped waits for a run under way no longer than `grace`. In a forked child, where there is no
+/// such flow, the destructor returns at once.
 class Background {
  public:
-  /// The function must not throw, and not destroy this object.
-  Background(Duration interval, std::function<void()> tick);
+  /// The function does not throw, owns what it uses, and does not destroy this object. Throws
+  /// `std::system_error` if no thread can be had.
+  Background(Duration interval, Duration grace, std::function<void()> tick);
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
   ~Background();
@@ -31,39 +33,18 @@ class Background {
     Duration interval;
     std::function<void()> tick;
     Event stop;
-    // Made beforehand: the end must not fail for want of memory.
+    // Made beforehand, so that the end needs no memory.
     const ReasonPointer ending = ReasonPointer::adopt(new SharedReason(Reason{}));
     Mutex mutex;
     bool ended TG_GUARDED_BY(mutex) = false;
     WaitQueue end_waiters;
   };
   static void serve(void* shared_state) noexcept;
+
+  // Constant after construction.
   const std::shared_ptr<State> state_;
-};
-
-/// One flow at a time, where what is done may block or call the user's code, so that a lock would be wrong:
-/// the others park.
-class Turns {
- public:
-  /// Waits for the turn. Throws `std::system_error` (`resource_deadlock_would_occur`) if the caller has it.
-  void take();
-  void give() noexcept;
-
- private:
-  Mutex mutex_;
-  runtime::Flow* owner_ TG_GUARDED_BY(mutex_) = nullptr;
-  WaitQueue waiters_;
-};
-
-class Turn {
- public:
-  explicit Turn(Turns& turns) : turns_(turns) { turns_.take(); }
-  ~Turn() { turns_.give(); }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-
- private:
-  Turns& turns_;
+  const Duration grace_;
+  const std::uint32_t fork_generation_;
 };
 
 }  // namespace tg::detail

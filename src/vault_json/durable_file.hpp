@@ -6,16 +6,17 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace tg::detail {
 
-/// The contents; nothing if there is no such file. Throws `std::system_error`.
-std::optional<std::string> read_file(const std::string& path);
+// All of this blocks for as long as the disk takes. What goes wrong is a `ResourceError` that names the path.
 
-/// Replaces the file: writes a temporary one next to it, brings that to the disk, renames it, and brings the
-/// renaming to the disk. At any moment the path leads to the whole old or the whole new contents. Throws
-/// `std::system_error`; then the old contents are still there (but for a failure of the last step).
-void replace_file(const std::string& path, const std::string& contents);
+/// The path from the root, so that a later `chdir` does not change what it means.
+std::string absolute_path(const std::string& path);
+/// The same, with links followed, also one whose target does not exist yet: what gets replaced is the file
+/// and not the link.
+std::string resolved_path(const std::string& path);
 
 /// Tells one state of a file from another without reading it.
 struct FileStamp {
@@ -26,6 +27,44 @@ struct FileStamp {
   std::int64_t size = -1;
   friend bool operator==(const FileStamp&, const FileStamp&) = default;
 };
-FileStamp stamp_of(const std::string& path) noexcept;
+
+struct FileContents {
+  FileStamp stamp;
+  std::string text;
+};
+
+/// The contents; nothing if there is no such file. Does not wait for the other end of a FIFO: what is no
+/// plain file is refused.
+std::optional<FileContents> read_file(const std::string& path);
+/// The same, but with an empty text if the file has this stamp.
+std::optional<FileContents> read_file_unless(const FileStamp& known, const std::string& path);
+
+/// A file that is replaced as a whole.
+///
+/// Guarantees: at any moment the path leads to the whole old or the whole new contents, also after the
+/// process was killed or the power went away. Temporary files have names that are not to be guessed and are
+/// not opened through links. Thread safety: one call at a time. Requires: no other process replaces the file
+/// (`FileLock`).
+class DurableFile {
+ public:
+  /// Requires: a resolved path.
+  explicit DurableFile(std::string path) : path_(std::move(path)) {}
+
+  /// Throws if the path leads to something else than a plain file, or to nothing.
+  void require_plain() const;
+
+  /// Writes a temporary file beside it, brings that to the disk, renames it, and brings the renaming to the
+  /// disk. If only the last step failed, the new contents are there, and the text that comes back says why
+  /// they may not survive a loss of power; it is empty if all went well. If it throws, the old contents are
+  /// there.
+  [[nodiscard]] std::string replace(const std::string& contents);
+
+  /// Removes temporary files that a killed process left behind.
+  void remove_leftovers();
+
+ private:
+  const std::string path_;
+  bool left_over_ = false;  // a temporary file could not be removed
+};
 
 }  // namespace tg::detail

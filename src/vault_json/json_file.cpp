@@ -5,11 +5,18 @@
 #include <algorithm>
 #include <cstdio>
 #include <optional>
-#include <system_error>
 
+#include <threadgroup/base/errors.hpp>
 #include <threadgroup/event/reason.hpp>
+#include <threadgroup/runtime/fork.hpp>
+
+#include "aside.hpp"
 
 namespace tg::detail {
+
+namespace {
+constexpr const char* kNoMemory = "out of memory";  // short enough for a string to need none
+}
 
 JsonFile::JsonFile(std::string path, JsonOptions options, std::shared_ptr<VaultCore> core,
                    const JsonKeys& keys)
@@ -17,10 +24,97 @@ JsonFile::JsonFile(std::string path, JsonOptions options, std::shared_ptr<VaultC
       options_(options),
       core_(core.get()),
       schema_(*core, keys),
-      owner_(std::move(core)) {}
+      fork_generation_(runtime::fork_generation()),
+      owner_(std::move(core)),
+      disk_(path_) {}
+
+void JsonFile::require_own_process() const {
+  if (fork_generation_ == runtime::fork_generation()) return;
+  throw ForkedError("tg::JsonResource: " + path_ +
+                    " belongs to the process that this one was forked from; attach a resource made here");
+}
+
+// --- Beginning and end
+
+void JsonFile::start_writing(bool load) {
+  struct Opened {
+    std::unique_ptr<FileLock> lock;
+    std::optional<FileContents> contents;
+  };
+  const auto open = [path = path_, load] {
+    DurableFile file(path);
+    file.require_plain();
+    Opened opened{std::make_unique<FileLock>(path), {}};
+    file.remove_leftovers();
+    if (load) opened.contents = read_file(path);
+    return opened;
+  };
+  std::optional<Opened> opened = run_aside(open, options_.stop_grace);
+  if (!opened) throw_interrupted("opening", path_);
+  lock_ = std::move(opened->lock);
+  if (opened->contents) take_over(opened->contents->text, true);
+  owner_->attach(shared_from_this());
+  try {
+    write(core_->revision(), Reached::written);
+    if (options_.sync == JsonSync::batched) run_in_background(&JsonFile::write_what_is_new);
+  } catch (...) {
+    owner_->detach(*this);
+    throw;
+  }
+  writing_ = true;
+}
+
+void JsonFile::start_reading(bool live) {
+  const auto read = [path = path_] { return read_file(path); };
+  const auto contents = run_aside(read, options_.stop_grace);
+  if (!contents) throw_interrupted("reading", path_);
+  if (!*contents) throw ResourceError("", "there is no file " + path_);
+  take_over((*contents)->text, true);
+  {
+    MutexLock lock(mutex_);
+    stamp_ = (*contents)->stamp;
+  }
+  core_->set_source(schema_.slots, path_);
+  following_ = true;
+  if (live) run_in_background(&JsonFile::refresh);
+}
+
+void JsonFile::stop() noexcept {
+  if (fork_generation_ != runtime::fork_generation()) return;
+  background_.reset();
+  const std::shared_ptr<VaultCore> core = std::move(owner_);
+  if (writing_) {
+    try {
+      write(core->revision(), Reached::synced);
+    } catch (...) {
+      std::fprintf(stderr, "threadgroup: %s\n", describe_exception(std::current_exception()).c_str());
+    }
+    core->detach(*this);
+  }
+  release_lock();
+  if (following_) {
+    const Turn turn(turns_);  // what a reading brings now is not taken over any more (J3)
+    core->set_source(schema_.slots, {});
+  }
+}
+
+// A lock under an attempt that did not end stays until it has ended: it may yet replace the file.
+void JsonFile::release_lock() noexcept {
+  {
+    MutexLock lock(mutex_);
+    closed_ = true;
+    if (begun_ != ended_) return;
+  }
+  if (lock_ == nullptr) return;
+  try {
+    static_cast<void>(
+        run_aside([lock = std::move(lock_)]() mutable { return lock.reset(), true; }, options_.stop_grace));
+  } catch (...) {
+    // No memory for the errand: the lock went with the lambda.
+  }
+}
 
 // --- Loading and following
-// -----------------------------------------------------------------------------------------
 
 // Puts into the vault what differs from what the file gave last time, in one step.
 bool JsonFile::take_over(const std::string& text, bool first) {
@@ -41,49 +135,37 @@ bool JsonFile::take_over(const std::string& text, bool first) {
   return !changes.empty();
 }
 
-bool JsonFile::load() {
-  const Turn turn(turns_);
-  stamp_ = stamp_of(path_);  // before the reading: a replacement meanwhile is seen as another change
-  std::optional<std::string> text;
-  try {
-    text = read_file(path_);
-  } catch (const std::system_error& e) {
-    throw ResourceError("", e.what());
-  }
-  if (!text) return false;
-  take_over(*text, true);
-  return true;
-}
-
-void JsonFile::follow(bool live) {
-  core_->set_source(schema_.slots, path_);
-  following_ = true;
-  if (live)
-    background_ =
-        std::make_unique<Background>(options_.interval, [this] { in_background(&JsonFile::refresh); });
-}
-
 bool JsonFile::refresh() {
-  const Turn turn(turns_);
+  require_own_process();
   if (!following_) return false;
-  const FileStamp now = stamp_of(path_);
-  if (now == stamp_) return false;
-  std::optional<std::string> text;
-  try {
-    text = read_file(path_);
-  } catch (const std::system_error& e) {
-    throw ResourceError("", e.what());
+  FileStamp known;
+  std::uint64_t number = 0;
+  {
+    MutexLock lock(mutex_);
+    known = stamp_;
+    number = ++readings_;
   }
-  if (!text) throw ResourceError("", "there is no file " + path_ + " any more");
-  const bool changed = take_over(*text, false);
-  stamp_ = now;
+  const auto read = [path = path_, known] { return read_file_unless(known, path); };
+  const auto contents = run_aside(read, options_.stop_grace);
+  if (!contents) throw_interrupted("reading", path_);
+  if (!*contents) throw ResourceError("", "there is no file " + path_ + " any more");
+  if ((*contents)->stamp == known) return false;
+  const Turn turn(turns_);
+  {
+    MutexLock lock(mutex_);
+    if (closed_ || number < taken_over_) return false;  // a later reading was quicker
+  }
+  const bool changed = take_over((*contents)->text, false);
+  MutexLock lock(mutex_);
+  stamp_ = (*contents)->stamp;
+  taken_over_ = number;
   return changed;
 }
 
 // --- Writing
-// -------------------------------------------------------------------------------------------------------
 
 EncodedValue JsonFile::encode(std::size_t slot, const ValueRef& value) {
+  require_own_process();
   if (schema_.codecs[slot].encode == nullptr) return nullptr;
   std::string problem;
   try {
@@ -97,57 +179,115 @@ EncodedValue JsonFile::encode(std::size_t slot, const ValueRef& value) {
 }
 
 void JsonFile::persist(std::uint64_t revision) {
-  if (options_.sync == JsonSync::every_change) write_up_to(revision);
-}
-
-void JsonFile::write_up_to(std::uint64_t revision) {
-  const auto done = [this, revision] {
-    MutexLock lock(mutex_);
-    return durable_ >= revision;
-  };
-  if (done()) return;
-  const Turn turn(turns_);
-  if (done()) return;  // somebody before us has written our change, too
-  const EncodedVault vault = core_->encoded();
-  try {
-    replace_file(path_, write_document(vault, ignored_));
-  } catch (const std::system_error& e) {
-    throw ResourceError("", std::string(e.what()) + "; the vault holds values that are not in the file");
-  }
-  MutexLock lock(mutex_);
-  durable_ = std::max(durable_, vault.revision);
-}
-
-void JsonFile::start_writing(bool now) {
-  writing_ = true;
-  const std::shared_ptr<VaultCore> core = owner_;
-  core->attach(shared_from_this());
-  if (now) flush();
-  if (options_.sync == JsonSync::batched) {
-    background_ =
-        std::make_unique<Background>(options_.interval, [this] { in_background(&JsonFile::flush_quietly); });
-  }
+  require_own_process();
+  if (options_.sync == JsonSync::every_change) write(revision, Reached::written);
 }
 
 void JsonFile::flush() {
-  // The revision 0 is that of a vault in which nothing happened; its file must be written once, too.
-  const std::uint64_t revision = core_->revision();
-  if (writing_) write_up_to(revision == 0 ? 1 : revision);
+  require_own_process();
+  if (writing_) write(core_->revision(), Reached::synced);
 }
 
-bool JsonFile::flush_quietly() {
-  bool behind = false;
-  {
-    const std::uint64_t revision = core_->revision();
-    MutexLock lock(mutex_);
-    behind = durable_ < revision;
+// J1
+void JsonFile::write(std::uint64_t revision, Reached wanted) {
+  std::optional<std::uint64_t> enough;  // the first attempt that sees our change for sure
+  for (;;) {
+    std::uint64_t ended = 0;
+    bool is_ours = false;
+    std::string failure;
+    {
+      MutexLock lock(mutex_);
+      if ((wanted == Reached::written ? written_ : synced_) > revision) return;
+      if (!enough) enough = begun_ + 1;
+      ended = ended_;
+      if (ended_ >= *enough) {
+        failure = error_;
+      } else if (closed_) {
+        failure = path_ + " is closed";
+      } else if (begun_ == ended_) {
+        ++begun_;
+        is_ours = true;
+      }
+    }
+    if (!failure.empty()) throw ResourceError("", failure);
+    if (is_ours) {
+      attempt();
+      continue;
+    }
+    const auto has_ended = [this, ended] {
+      MutexLock lock(mutex_);
+      return ended_ != ended;
+    };
+    if (!wait_with_grace(attempt_waiters_, has_ended, options_.stop_grace))
+      throw_interrupted("writing", path_);
   }
-  if (behind) flush();
-  return behind;
+}
+
+void JsonFile::attempt() {
+  bool done = false;
+  try {
+    const EncodedVault vault = core_->encoded();
+    done = run_aside([self = shared_from_this(), text = write_document(vault, ignored_),
+                      revision = vault.revision] { return self->perform(text, revision), true; },
+                     options_.stop_grace)
+               .has_value();
+  } catch (...) {  // before anything was written
+    end_attempt(0, Reached::nothing, kNoMemory);
+    throw;
+  }
+  if (!done) throw_interrupted("writing", path_);
+}
+
+void JsonFile::perform(const std::string& text, std::uint64_t revision) noexcept {
+  Reached reached = Reached::nothing;
+  std::string error;
+  try {
+    try {
+      error = disk_.replace(text);
+      reached = error.empty() ? Reached::synced : Reached::written;
+      if (!error.empty())
+        error += "; " + path_ + " is written, but a loss of power may bring the old one back";
+    } catch (const ResourceError& e) {
+      error = std::string(e.what()) + "; the vault holds values that are not in the file";
+    }
+  } catch (...) {
+    error = kNoMemory;
+  }
+  end_attempt(revision, reached, std::move(error));
+}
+
+void JsonFile::end_attempt(std::uint64_t revision, Reached reached, std::string error) noexcept {
+  {
+    MutexLock lock(mutex_);
+    ++ended_;
+    if (reached != Reached::nothing) written_ = std::max(written_, revision + 1);
+    if (reached == Reached::synced) synced_ = written_;
+    error_ = std::move(error);
+  }
+  attempt_waiters_.release_all();
+}
+
+bool JsonFile::write_what_is_new() {
+  const std::uint64_t revision = core_->revision();
+  write(revision, Reached::written);
+  return true;
 }
 
 // --- In the background
-// ---------------------------------------------------------------------------------------------
+
+void JsonFile::run_in_background(bool (JsonFile::*what)()) {
+  // It owns what it uses: it may be left behind while a disk does not answer.
+  background_ = std::make_unique<Background>(
+      options_.interval, options_.stop_grace,
+      [self = shared_from_this(), core = owner_, what] { self->in_background(what); });
+}
+
+void JsonFile::in_background(bool (JsonFile::*what)()) noexcept try {
+  (this->*what)();
+  if (following_) set_error({});
+} catch (...) {
+  set_error(describe_exception(std::current_exception()));
+}
 
 void JsonFile::set_error(std::string error) {
   MutexLock lock(mutex_);
@@ -155,30 +295,9 @@ void JsonFile::set_error(std::string error) {
 }
 
 std::string JsonFile::last_error() const {
+  require_own_process();
   MutexLock lock(mutex_);
   return error_;
-}
-
-void JsonFile::in_background(bool (JsonFile::*what)()) noexcept try {
-  (this->*what)();
-  set_error({});
-} catch (...) {
-  set_error(describe_exception(std::current_exception()));
-}
-
-void JsonFile::stop() noexcept {
-  background_.reset();
-  const std::shared_ptr<VaultCore> core = std::move(owner_);
-  if (core == nullptr) return;
-  if (writing_) {
-    try {
-      flush_quietly();
-    } catch (...) {
-      std::fprintf(stderr, "threadgroup: %s\n", describe_exception(std::current_exception()).c_str());
-    }
-    core->detach(*this);
-  }
-  if (following_) core->set_source(schema_.slots, {});
 }
 
 }  // namespace tg::detail

@@ -1,5 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The file behind a resource: writing it after changes, and following it.
+//
+// Invariants
+//   J1. Attempts to write follow each other: one begins only when `begun_ == ended_`, and ends exactly once.
+//   What
+//       an attempt writes is what the vault holds after it has begun. So a caller whose change was made
+//       before an attempt began is answered by how that attempt ends, and by a success of any earlier one
+//       that saw the change.
+//   J2. No lock is held and no turn is taken while a file is touched. A file that does not answer holds up an
+//       attempt, and nothing else.
+//   J3. After `closed_` no attempt begins and nothing that was read is taken over.
 #pragma once
 
 #include <cstdint>
@@ -10,41 +20,57 @@
 #include <vector>
 
 #include <threadgroup/base/mutex.hpp>
+#include <threadgroup/event/wait_queue.hpp>
 #include <threadgroup/vault/core.hpp>
 #include <threadgroup/vault_json/resource.hpp>
 
 #include "background.hpp"
 #include "durable_file.hpp"
+#include "file_lock.hpp"
+#include "turns.hpp"
 
 namespace tg::detail {
 
 /// One file and one vault.
 ///
-/// Writers of several changes share the work: whoever has the turn writes all that is in the vault by then,
-/// and the others find their change on the disk when their turn comes.
+/// Writers of several changes share the work: an attempt writes all that is in the vault when it begins, and
+/// callers that waited meanwhile find their change in the file.
+///
+/// Thread safety: everything from any thread, but for `start_...` and `stop`, which come before and after all
+/// else. Lifetime: shared by the resource, the vault and work on the file that is still under way. In a
+/// forked child `stop` does nothing and all else throws `ForkedError`.
 class JsonFile final : public VaultSink, public std::enable_shared_from_this<JsonFile> {
  public:
   JsonFile(std::string path, JsonOptions options, std::shared_ptr<VaultCore> core, const JsonKeys& keys);
 
-  /// Loads what is there. True if there was a file.
-  bool load();
-  void start_writing(bool now);
-  void follow(bool live);
+  /// Takes the file for this process, loads what is there if that is wanted, and keeps the vault in it.
+  void start_writing(bool load);
+  void start_reading(bool live);
   void stop() noexcept;
 
+  /// Throws `ForkedError` in a forked child.
+  void require_own_process() const;
   void flush();
   bool refresh();
-  bool is_writing() const noexcept { return writing_; }
   std::string last_error() const;
 
   EncodedValue encode(std::size_t slot, const ValueRef& value) override;
   void persist(std::uint64_t revision) override;
 
  private:
-  void write_up_to(std::uint64_t revision);
+  enum class Reached { nothing, written, synced };
+
   bool take_over(const std::string& text, bool first);
+
+  void write(std::uint64_t revision, Reached wanted);
+  void attempt();
+  void perform(const std::string& text, std::uint64_t revision) noexcept;
+  void end_attempt(std::uint64_t revision, Reached reached, std::string error) noexcept;
+  bool write_what_is_new();
+  void release_lock() noexcept;
+
+  void run_in_background(bool (JsonFile::*what)());
   void in_background(bool (JsonFile::*what)()) noexcept;
-  bool flush_quietly();
   void set_error(std::string error);
 
   // Constant after construction.
@@ -52,22 +78,33 @@ class JsonFile final : public VaultSink, public std::enable_shared_from_this<Jso
   const JsonOptions options_;
   VaultCore* const core_;  // outlives us while it calls us
   const JsonSchema schema_;
+  const std::uint32_t fork_generation_;
 
-  // Constant once attached.
-  std::shared_ptr<VaultCore> owner_;  // until `stop`
+  // Constant between `start_...` and `stop`.
+  std::shared_ptr<VaultCore> owner_;
   std::vector<std::pair<std::string, std::string>> ignored_;
   bool writing_ = false;
   bool following_ = false;
+  std::unique_ptr<FileLock> lock_;
   std::unique_ptr<Background> background_;
 
-  Turns turns_;
-  // Touched only by whoever has the turn.
-  FileStamp stamp_;
-  std::map<std::size_t, std::string> read_;  // what the file gave last, by slot
+  DurableFile disk_;  // touched by the attempt that is under way (J1)
+
+  Turns turns_;  // at taking over what was read
+  std::map<std::size_t, std::string>
+      read_;  // what the file gave last, by slot; touched by whoever has the turn
 
   mutable Mutex mutex_;
-  std::uint64_t durable_ TG_GUARDED_BY(mutex_) = 0;
-  std::string error_ TG_GUARDED_BY(mutex_);
+  std::uint64_t begun_ TG_GUARDED_BY(mutex_) = 0;    // attempts
+  std::uint64_t ended_ TG_GUARDED_BY(mutex_) = 0;    // likewise
+  std::uint64_t written_ TG_GUARDED_BY(mutex_) = 0;  // revisions below this one are in the file
+  std::uint64_t synced_ TG_GUARDED_BY(mutex_) = 0;   // and survive a loss of power
+  std::string error_ TG_GUARDED_BY(mutex_);  // of the last attempt, or of the last look at a followed file
+  bool closed_ TG_GUARDED_BY(mutex_) = false;
+  FileStamp stamp_ TG_GUARDED_BY(mutex_);               // of what was taken over last
+  std::uint64_t readings_ TG_GUARDED_BY(mutex_) = 0;    // begun
+  std::uint64_t taken_over_ TG_GUARDED_BY(mutex_) = 0;  // the number of the reading that was taken over last
+  WaitQueue attempt_waiters_;                           // for the end of an attempt
 };
 
 }  // namespace tg::detail

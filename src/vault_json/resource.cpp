@@ -5,40 +5,51 @@
 
 #include <threadgroup/vault_json/resource.hpp>
 
+#include "aside.hpp"
 #include "json_file.hpp"
 
 namespace tg {
 
 namespace {
-// A link is followed once, so that what gets replaced is the file and not the link.
-std::string resolved(const std::filesystem::path& path) {
-  std::error_code error;
-  std::filesystem::path real = std::filesystem::weakly_canonical(path, error);
-  return error ? path.string() : real.string();
+
+bool reads(JsonMode mode) { return mode == JsonMode::read || mode == JsonMode::read_live; }
+
+JsonOptions checked(const JsonOptions& options) {
+  if (options.interval <= Duration())
+    throw std::invalid_argument("tg::JsonOptions: the interval must be above zero");
+  if (options.stop_grace < Duration())
+    throw std::invalid_argument("tg::JsonOptions: the grace must not be below zero");
+  return options;
 }
+
+std::string located(const std::string& path, JsonMode mode, Duration grace) {
+  if (reads(mode)) return detail::absolute_path(path);
+  std::optional<std::string> resolved =
+      detail::run_aside([path] { return detail::resolved_path(path); }, grace);
+  if (!resolved) detail::throw_interrupted("finding", path);
+  return *std::move(resolved);
+}
+
 }  // namespace
 
 JsonResource::JsonResource(const std::filesystem::path& path, JsonMode mode, JsonOptions options)
-    : path_(resolved(path)), mode_(mode), options_(options) {
-  if (options_.interval <= Duration())
-    throw std::invalid_argument("tg::JsonOptions: the interval must be above zero");
-}
+    : options_(checked(options)), mode_(mode), path_(located(path.string(), mode, options.stop_grace)) {}
 
 JsonResource::~JsonResource() {
   if (file_ != nullptr) file_->stop();
 }
 
 void JsonResource::attach(Vault& vault, const JsonKeys& keys) {
-  if (file_ != nullptr) throw std::logic_error("tg::JsonResource: " + path_ + " is attached already");
+  if (file_ != nullptr) {
+    file_->require_own_process();
+    throw std::logic_error("tg::JsonResource: " + path_ + " is attached already");
+  }
   auto file = std::make_shared<detail::JsonFile>(path_, options_, vault.core(), keys);
   try {
-    const bool reads = mode_ == JsonMode::read || mode_ == JsonMode::read_live;
-    const bool found = mode_ != JsonMode::write && file->load();
-    if (reads && !found) throw ResourceError("", "there is no file " + path_);
-    if (reads) {
-      file->follow(mode_ == JsonMode::read_live);
+    if (reads(mode_)) {
+      file->start_reading(mode_ == JsonMode::read_live);
     } else {
-      file->start_writing(true);
+      file->start_writing(mode_ == JsonMode::append);
     }
   } catch (...) {
     file->stop();

@@ -3,29 +3,45 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
+#include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "vault/support.hpp"
 
 namespace tg::test {
 
-/// A folder that is gone afterwards.
+/// A folder that is gone afterwards; in memory where there is such a file system, for a disk only costs time
+/// here.
 class Folder {
  public:
   Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "tg_vault_XXXXXX").string();
+    const std::filesystem::path memory = "/dev/shm";
+    const bool in_memory = ::access(memory.c_str(), W_OK) == 0;
+    std::string name =
+        ((in_memory ? memory : std::filesystem::temp_directory_path()) / "tg_vault_XXXXXX").string();
     path_ = ::mkdtemp(name.data());
   }
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
   ~Folder() { std::filesystem::remove_all(path_); }
   std::string file(const std::string& name) const { return (path_ / name).string(); }
+  /// The names of all that is in it.
+  std::set<std::string> names() const {
+    std::set<std::string> found;
+    for (const auto& entry : std::filesystem::directory_iterator(path_))
+      found.insert(entry.path().filename());
+    return found;
+  }
 
  private:
   std::filesystem::path path_;
@@ -42,5 +58,61 @@ inline void put(const std::string& path, const std::string& text) {
   std::ofstream(path + ".new") << text;
   std::filesystem::rename(path + ".new", path);
 }
+
+/// In a forked child gtest's expectations would be lost: it says what is wrong and ends with a status.
+struct Wrong : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+#define REQUIRE_IN_CHILD(condition) \
+  if (!(condition)) throw tg::test::Wrong(std::to_string(__LINE__) + ": " #condition)
+
+/// Runs the function in a forked child, which its alarm ends if it hangs.
+template <class F>
+pid_t start_child(F&& f) {
+  const pid_t child = ::fork();
+  if (child != 0) return child;
+  ::alarm(40);
+  try {
+    std::forward<F>(f)();
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "in the child: %s\n", e.what());
+    ::_exit(1);
+  }
+  ::_exit(0);
+}
+/// The child's wait status: 0 if all was well.
+inline int status_of(pid_t child) {
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  return status;
+}
+template <class F>
+int in_child(F&& f) {
+  return status_of(start_child(std::forward<F>(f)));
+}
+
+/// Between two processes: what is told here is heard there.
+class Signal {
+ public:
+  Signal() {
+    if (::pipe(ends_) != 0) throw std::runtime_error("no pipe");
+  }
+  Signal(const Signal&) = delete;
+  Signal& operator=(const Signal&) = delete;
+  ~Signal() {
+    ::close(ends_[0]);
+    ::close(ends_[1]);
+  }
+  void tell() const {
+    if (::write(ends_[1], "x", 1) != 1) throw std::runtime_error("a pipe is broken");
+  }
+  void hear() const {
+    char byte = 0;
+    if (::read(ends_[0], &byte, 1) != 1) throw std::runtime_error("a pipe is broken");
+  }
+
+ private:
+  int ends_[2] = {-1, -1};
+};
 
 }  // namespace tg::test

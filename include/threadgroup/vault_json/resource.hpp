@@ -18,7 +18,7 @@ enum class JsonMode {
   write,      ///< start a new file, in place of one that is there
   append,     ///< load the file, if there is one, and go on with it
   read,       ///< load the file; it is not written, and its keys cannot be
-  read_live,  ///< the same, and follow the file when somebody else replaces it
+  read_live,  ///< the same, and follow the file when another process replaces it
 };
 
 enum class JsonSync {
@@ -30,6 +30,8 @@ struct JsonOptions {
   JsonSync sync = JsonSync::every_change;
   UnknownKeys unknown_keys = UnknownKeys::refuse;
   Duration interval = std::chrono::milliseconds(100);  ///< of batches, and of looks at a followed file
+  Duration stop_grace =
+      std::chrono::seconds(2);  ///< how long a stopped caller waits for a disk that does not answer
 };
 
 namespace detail {
@@ -44,22 +46,31 @@ class JsonFile;
 /// With `append`, a program that is run again after a crash finds what it had stored; automatics declared
 /// afterwards run only if one of their outputs is absent.
 ///
-/// Requires: one writing process per file, and one writing resource per vault.
-/// Guarantees: the file is replaced as a whole: whoever reads it, also after a crash, finds the values of one
-/// moment. A file that cannot be loaded leaves the vault as it was. Keys whose type is not JSON-able are left
-/// out. Validators check what is loaded; modifiers do not run again. If a value is in the vault and the file
-/// cannot be written, the call throws `ResourceError`; the next change tries again with everything. Thread
-/// safety: everything from any thread, but for the destructor. Lifetime: the destructor writes what is left
-/// and lets go of the vault; afterwards changes are not kept any more.
+/// Requires: plain files only; a FIFO, a device or a folder is refused.
+/// Guarantees: the file is replaced as a whole: who reads it, also after a crash, finds the values of one
+/// moment. One resource at a time writes a file, in whatever process: a lock file beside it,
+/// `state.json.lock`, keeps out others. The file keeps its mode; a new one gets that of the umask. A file
+/// that cannot be loaded leaves the vault as it was. What is loaded is what was written: a number that does
+/// not fit the key's type is refused. Keys whose type is not JSON-able are left out. Validators check what is
+/// loaded; modifiers do not run again. If a value is in the vault and the file cannot be written, the call
+/// throws `ResourceError`; the next change tries again with everything. If the file is written and only its
+/// folder cannot be synced, `insert` returns, `last_error` says so, and `flush` throws. A caller that is
+/// stopped while a disk does not answer gets a `ResourceInterrupted` after `stop_grace`. In a forked child an
+/// attached resource throws `ForkedError`, as do changes of its vault, and its destructor does nothing.
+/// Thread safety: everything from any thread, but for the destructor.
+/// Lifetime: the destructor writes what is left and leaves the vault; afterwards changes are not kept any
+/// more.
 class JsonResource {
  public:
+  /// A relative path means the file that it leads to now. A file is written where its links lead to now; one
+  /// that is read is looked for through its links each time.
   JsonResource(const std::filesystem::path& path, JsonMode mode, JsonOptions options = {});
   JsonResource(const JsonResource&) = delete;
   JsonResource& operator=(const JsonResource&) = delete;
   ~JsonResource();
 
   /// Loads the file (but for `write`) and ties it to the vault. Throws `ResourceError`, which names the file,
-  /// the place in it and the key. Once in the life of a resource.
+  /// and the place in it and the key, or the process that is writing it. Once in the life of a resource.
   void attach(Vault& vault, const JsonKeys& keys);
 
   /// Returns once everything is on the disk. Throws `ResourceError`.
@@ -67,14 +78,15 @@ class JsonResource {
   /// Of a file that is read: takes over what has changed in it, now. True if something had. A file that
   /// cannot be loaded throws `ResourceError` and changes nothing.
   bool refresh();
-  /// What went wrong last in the background (writing a batch, following the file); empty after a success.
+  /// What went wrong in the last attempt to write the file, or in the last look at a followed one; empty if
+  /// nothing did.
   std::string last_error() const;
   const std::string& path() const noexcept { return path_; }
 
  private:
-  const std::string path_;
-  const JsonMode mode_;
   const JsonOptions options_;
+  const JsonMode mode_;
+  const std::string path_;
   std::shared_ptr<detail::JsonFile> file_;
 };
 

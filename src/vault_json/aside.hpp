@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Work that may block on a disk, done so that a stopped caller is not held by it.
+#pragma once
+
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <threadgroup/base/duration.hpp>
+#include <threadgroup/base/mutex.hpp>
+#include <threadgroup/base/unique_function.hpp>
+#include <threadgroup/event/wait_queue.hpp>
+
+namespace tg::detail {
+
+/// Waits until `ready()`, or until the caller has been stopped for as long as `grace`: then false.
+bool wait_with_grace(WaitQueue& source, FunctionRef<bool()> ready, Duration grace);
+
+/// Throws `ResourceInterrupted`. Requires: the caller is stopped. `doing`: "writing".
+[[noreturn]] void throw_interrupted(const std::string& doing, const std::string& path);
+
+/// One piece of work that may be left behind.
+class Errand {
+ public:
+  Errand() = default;
+  Errand(const Errand&) = delete;
+  Errand& operator=(const Errand&) = delete;
+  virtual ~Errand() = default;
+
+  /// Does it: on a flow of its own if the caller can be stopped and a thread can be had, else on the
+  /// caller's. False if the caller gave up; then the work goes on without it.
+  static bool run(const std::shared_ptr<Errand>& errand, Duration grace);
+
+ private:
+  virtual void work() noexcept = 0;
+  static void serve(void* shared_errand) noexcept;
+
+  Mutex mutex_;
+  bool done_ TG_GUARDED_BY(mutex_) = false;
+  WaitQueue waiters_;
+};
+
+/// What `work` returns or throws; nothing if the caller was stopped and the work was not done `grace` later.
+/// The work goes on without the caller then, so it owns all that it uses.
+template <class F>
+std::optional<std::invoke_result_t<F&>> run_aside(F work, Duration grace) {
+  struct OneErrand final : Errand {
+    explicit OneErrand(F&& given) : task(std::move(given)) {}
+    void work() noexcept override {
+      try {
+        result.emplace(task());
+      } catch (...) {
+        error = std::current_exception();
+      }
+    }
+    F task;
+    std::optional<std::invoke_result_t<F&>> result;
+    std::exception_ptr error;
+  };
+  const auto errand = std::make_shared<OneErrand>(std::move(work));
+  if (!Errand::run(errand, grace)) return std::nullopt;
+  if (errand->error) std::rethrow_exception(std::move(errand->error));
+  return std::move(errand->result);
+}
+
+}  // namespace tg::detail

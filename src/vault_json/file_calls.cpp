@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// The system's own functions.
+#include "file_calls.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace tg::detail {
+
+constinit FileCalls file_calls = {
+    .open = [](const char* path, int flags, mode_t mode) { return ::open(path, flags, mode); },
+    .close = ::close,
+    .read = ::read,
+    .write = ::write,
+    .ftruncate = ::ftruncate,
+    .fsync = ::fsync,
+    .fchmod = ::fchmod,
+    .fstat = ::fstat,
+    .stat = ::stat,
+    .lstat = ::lstat,
+    .flock = ::flock,
+    .rename = ::rename,
+    .unlink = ::unlink,
+    .realpath = ::realpath,
+    .readlink = ::readlink,
+    .opendir = ::opendir,
+    .readdir = ::readdir,
+    .closedir = ::closedir,
+};
+
+bool write_all(int fd, std::string_view data) {
+  while (!data.empty()) {
+    const ssize_t put = uninterrupted([&] { return file_calls.write(fd, data.data(), data.size()); });
+    if (put == 0) errno = EIO;
+    if (put <= 0) return false;
+    data.remove_prefix(static_cast<std::size_t>(put));
+  }
+  return true;
+}
+
+}  // namespace tg::detail

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Takes and releases the lock, and sees to it that children of the process do not inherit it.
+#include "file_lock.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <system_error>
+
+#include <threadgroup/runtime/fork.hpp>
+#include <threadgroup/vault_json/document.hpp>
+
+#include "file_calls.hpp"
+
+namespace tg::detail {
+
+namespace {
+
+// All that are open in this process. A fork duplicates their descriptors, and a lock lasts as long as one of
+// them is open: so the child closes them.
+struct OpenLocks {
+  Mutex mutex;
+  FileLock* first TG_GUARDED_BY(mutex) = nullptr;
+  std::uint64_t forks TG_GUARDED_BY(mutex) = 0;
+};
+constinit OpenLocks open_locks;
+
+[[gnu::constructor(runtime::at_load::kOtherLibraries)]] void at_load() {
+  FileLock::close_in_forked_children();
+}
+
+[[noreturn]] void fail(const std::string& what, const std::string& path) {
+  throw ResourceError("", what + " " + path + ": " + std::generic_category().message(errno));
+}
+
+}  // namespace
+
+void FileLock::close_in_forked_children() {
+  runtime::at_fork(
+      []() TG_NO_THREAD_SAFETY_ANALYSIS {
+        open_locks.mutex.lock();
+        ++open_locks.forks;
+      },
+      []() TG_NO_THREAD_SAFETY_ANALYSIS { open_locks.mutex.unlock(); },
+      []() TG_NO_THREAD_SAFETY_ANALYSIS {
+        for (FileLock* lock = open_locks.first; lock != nullptr; lock = lock->next_) {
+          file_calls.close(lock->fd_);
+          lock->fd_ = -1;
+        }
+        open_locks.first = nullptr;
+        open_locks.mutex.unlock();
+      });
+}
+
+FileLock::FileLock(const std::string& path) : path_(path), lock_path_(path + ".lock") {
+  try {
+    while (!try_to_take()) close();
+  } catch (...) {
+    close();
+    throw;
+  }
+  try {
+    write_pid();
+  } catch (...) {
+    release();
+    throw;
+  }
+}
+
+FileLock::~FileLock() {
+  if (fd_ >= 0) release();
+}
+
+// False if the file was removed by the process that had the lock before, while we came to it.
+bool FileLock::try_to_take() {
+  open();
+  struct stat opened {};
+  if (uninterrupted([&] { return file_calls.fstat(fd_, &opened); }) != 0) fail("cannot look at", lock_path_);
+  // A second name could be somebody's trap: we are about to write to it.
+  if (!S_ISREG(opened.st_mode) || opened.st_nlink > 1)
+    throw ResourceError("", lock_path_ + " is no lock file of this library; remove it");
+  if (uninterrupted([&] { return file_calls.flock(fd_, LOCK_EX | LOCK_NB); }) != 0) {
+    if (errno == EWOULDBLOCK) throw_taken();
+    fail("cannot lock", lock_path_);
+  }
+  struct stat now {};
+  if (uninterrupted([&] { return file_calls.lstat(lock_path_.c_str(), &now); }) != 0) {
+    if (errno == ENOENT) return false;
+    fail("cannot look at", lock_path_);
+  }
+  return now.st_dev == opened.st_dev && now.st_ino == opened.st_ino;
+}
+
+void FileLock::open() {
+  for (;;) {
+    std::uint64_t forks = 0;
+    {
+      MutexLock lock(open_locks.mutex);
+      forks = open_locks.forks;
+    }
+    const int fd = uninterrupted([this] {
+      return file_calls.open(lock_path_.c_str(),
+                             O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+    });
+    if (fd < 0) fail("cannot open the lock file", lock_path_);
+    {
+      MutexLock lock(open_locks.mutex);
+      if (open_locks.forks == forks) {
+        fd_ = fd;
+        next_ = open_locks.first;
+        open_locks.first = this;
+        return;
+      }
+    }
+    file_calls.close(fd);  // a child that was forked meanwhile may have it and not know: we open another one
+  }
+}
+
+void FileLock::write_pid() const {
+  const std::string pid = std::to_string(::getpid()) + "\n";
+  if (uninterrupted([&] { return file_calls.ftruncate(fd_, 0); }) != 0 || !write_all(fd_, pid))
+    fail("cannot write", lock_path_);
+}
+
+void FileLock::throw_taken() const {
+  char text[32] = {};
+  const ssize_t got = uninterrupted([&] { return file_calls.read(fd_, text, sizeof text); });
+  long pid = 0;
+  if (got > 0) std::from_chars(text, text + got, pid);
+  const std::string owner = pid == ::getpid() ? "this process"
+                            : pid > 0         ? "process " + std::to_string(pid)
+                                              : "another process";
+  throw ResourceError("", path_ + " is already being written by " + owner + ", which holds " + lock_path_ +
+                              "; one resource at a time can write a file");
+}
+
+void FileLock::release() noexcept {
+  struct stat opened {};
+  struct stat now {};
+  // Removed while the lock is held: whoever has opened the old one sees that it has no name any more. One
+  // that is not ours stays: then somebody has removed ours, and this is another process's.
+  if (file_calls.fstat(fd_, &opened) == 0 && file_calls.lstat(lock_path_.c_str(), &now) == 0 &&
+      opened.st_ino == now.st_ino && opened.st_dev == now.st_dev) {
+    uninterrupted([this] { return file_calls.unlink(lock_path_.c_str()); });
+  }
+  close();
+}
+
+void FileLock::close() noexcept {
+  int fd = -1;
+  {
+    MutexLock lock(open_locks.mutex);
+    for (FileLock** at = &open_locks.first; *at != nullptr; at = &(*at)->next_) {
+      if (*at != this) continue;
+      *at = next_;
+      break;
+    }
+    fd = fd_;
+    fd_ = -1;
+  }
+  if (fd >= 0) file_calls.close(fd);
+}
+
+}  // namespace tg::detail

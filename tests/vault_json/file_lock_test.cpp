@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// One resource at a time writes a file, in whatever process.
+#include "support.hpp"
+
+#include <spawn.h>
+#include <sys/stat.h>
+
+#include <threadgroup/base/sanitizers.hpp>
+#include <threadgroup/vault_json/resource.hpp>
+
+extern char** environ;
+
+namespace {
+
+using tg::JsonMode;
+using tg::JsonResource;
+using tg::test::contents;
+using tg::test::error_of;
+using tg::test::Folder;
+using tg::test::put;
+using tg::test::Signal;
+namespace fs = std::filesystem;
+
+const tg::Key<int> number{"number"};
+
+// A vault with a file, in one process.
+struct Writer {
+  explicit Writer(const std::string& path, JsonMode mode = JsonMode::append) : file{path, mode} {
+    file.attach(vault, {number});
+  }
+  tg::Vault vault{"v", {number}, {.permit_modification = true}};
+  JsonResource file;
+};
+
+TEST(FileLock, a_second_writer_in_the_same_process_is_refused_until_the_first_has_gone) {
+  const Folder folder;
+  const std::string path = folder.file("v.json");
+  {
+    Writer first(path);
+    first.vault.insert(number, 1);
+    for (const JsonMode mode : {JsonMode::write, JsonMode::append}) {
+      const std::string said = error_of<tg::ResourceError>([&] { Writer second(path, mode); });
+      EXPECT_HAS(said, path);
+      EXPECT_HAS(said, "this process");
+    }
+    first.vault.insert(number, 2);
+    EXPECT_HAS(contents(path), "2");
+  }
+  EXPECT_EQ(folder.names(), std::set<std::string>{"v.json"});
+  EXPECT_EQ(Writer(path).vault.get(number), 2);
+}
+
+TEST(FileLock, a_second_process_is_refused_by_name_also_after_the_file_was_replaced) {
+  const Folder folder;
+  const std::string path = folder.file("v.json");
+  const Signal attached;
+  const Signal done;
+  const pid_t child = tg::test::start_child([&] {
+    Writer writer(path);
+    writer.vault.insert(number, 1);
+    writer.vault.insert(number, 2);
+    attached.tell();
+    done.hear();
+  });
+  attached.hear();
+  EXPECT_HAS(error_of<tg::ResourceError>([&] { Writer second(path); }),
+             "process " + std::to_string(child) + ",");
+  {
+    tg::Vault vault("reader", {number});  // who reads needs no lock
+    JsonResource reader{path, JsonMode::read_live};
+    reader.attach(vault, {number});
+    EXPECT_EQ(vault.get(number), 2);
+  }
+  done.tell();
+  EXPECT_EQ(tg::test::status_of(child), 0);
+  EXPECT_EQ(Writer(path).vault.get(number), 2);
+}
+
+TEST(FileLock, a_lock_whose_owner_was_killed_is_free) {
+  const Folder folder;
+  const std::string path = folder.file("v.json");
+  const Signal attached;
+  const pid_t child = tg::test::start_child([&] {
+    Writer writer(path);
+    writer.vault.insert(number, 1);
+    attached.tell();
+    ::pause();
+  });
+  attached.hear();
+  ::kill(child, SIGKILL);
+  EXPECT_TRUE(WIFSIGNALED(tg::test::status_of(child)));
+  EXPECT_TRUE(fs::exists(path + ".lock"));
+  EXPECT_EQ(Writer(path).vault.get(number), 1);
+  EXPECT_EQ(folder.names(), std::set<std::string>{"v.json"});
+}
+
+TEST(FileLock, processes_that_the_owner_forked_or_started_do_not_keep_the_lock_when_it_ends) {
+  const Folder folder;
+  const std::string path = folder.file("v.json");
+  const Signal ready;
+  const Signal end;
+  const pid_t owner = tg::test::start_child([&] {
+    auto* const writer = new Writer(path);  // not destroyed: the owner crashes, so to say
+    const pid_t forked = tg::test::start_child([&] { end.hear(); });
+    std::string cat = "cat";
+    char* arguments[] = {cat.data(), nullptr};
+    pid_t started = 0;
+    int in[2];
+    REQUIRE_IN_CHILD(::pipe(in) == 0);  // its ends are inherited, so that it reads for ever
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
+    REQUIRE_IN_CHILD(::posix_spawnp(&started, "cat", &actions, nullptr, arguments, environ) == 0);
+    posix_spawn_file_actions_destroy(&actions);
+    put(path + ".children", std::to_string(forked) + " " + std::to_string(started));
+    writer->vault.insert(number, 1);
+    ready.tell();
+  });
+  ready.hear();
+  EXPECT_EQ(tg::test::status_of(owner), 0);
+  pid_t forked = 0;
+  pid_t started = 0;
+  std::ifstream(path + ".children") >> forked >> started;
+  ASSERT_EQ(::kill(forked, 0), 0);
+  ASSERT_EQ(::kill(started, 0), 0);
+  EXPECT_NO_THROW(EXPECT_EQ(Writer(path).vault.get(number), 1));
+  end.tell();
+  ::kill(started, SIGKILL);
+}
+
+TEST(FileLock, an_inherited_writer_does_not_free_the_lock_of_the_parent) {
+  const Folder folder;
+  const std::string path = folder.file("v.json");
+  auto writer = std::make_unique<Writer>(path);
+  EXPECT_EQ(tg::test::in_child([&] {
+              writer.reset();
+              const std::string said = error_of<tg::ResourceError>([&] { Writer own(path); });
+              REQUIRE_IN_CHILD(tg::test::has(said, "process " + std::to_string(::getppid()) + ","));
+              Writer other(folder.file("w.json"));
+              other.vault.insert(number, 3);
+            }),
+            0);
+  EXPECT_EQ(folder.names(), (std::set<std::string>{"v.json", "v.json.lock", "w.json"}));
+  EXPECT_HAS(error_of<tg::ResourceError>([&] { Writer second(path); }), "this process");
+  writer->vault.insert(number, 1);
+  EXPECT_HAS(contents(path), "1");
+}
+
+TEST(FileLock, a_trap_under_the_name_of_the_lock_file_is_refused_and_not_written_to) {
+  const Folder folder;
+  const std::string path = folder.file("v.json");
+  put(folder.file("victim"), "precious");
+  const auto refused = [&] { return error_of<tg::ResourceError>([&] { Writer writer(path); }); };
+  fs::create_symlink("victim", path + ".lock");
+  EXPECT_HAS(refused(), path + ".lock");
+  fs::remove(path + ".lock");
+  fs::create_hard_link(folder.file("victim"), path + ".lock");
+  EXPECT_HAS(refused(), "no lock file");
+  fs::remove(path + ".lock");
+  ASSERT_EQ(::mkfifo((path + ".lock").c_str(), 0666), 0);
+  EXPECT_HAS(refused(), "no lock file");
+  fs::remove(path + ".lock");
+  EXPECT_EQ(contents(folder.file("victim")), "precious");
+  EXPECT_FALSE(fs::exists(path));
+  put(path + ".lock", "left over");
+  EXPECT_NO_THROW(Writer writer(path));
+}
+
+}  // namespace
