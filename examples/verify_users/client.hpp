@@ -7,6 +7,8 @@
 #include <stop_token>
 #include <string>
 
+#include <threadgroup/tree/thread_utils.hpp>
+
 #include "accounts.hpp"
 
 namespace verify_users {
@@ -21,9 +23,10 @@ struct BadAnswer : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// The answer was no longer wanted.
-struct Interrupted : std::runtime_error {
-  using std::runtime_error::runtime_error;
+// The answer was no longer wanted. A task that leaves by it was stopped, and has not failed.
+struct Interrupted : tg::Stopped {
+  explicit Interrupted(const std::string& what)
+      : tg::Stopped(what, tg::thread_utils::reason().value_or(tg::Reason{})) {}
 };
 
 // Safe to use from many threads: each question opens a connection of its own.

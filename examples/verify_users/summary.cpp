@@ -108,8 +108,10 @@ std::string summarize(const Ending& ending) {
   std::string text = ending.reason ? picture_of_stop(ending) : "";
   text += fmt::format("\nVerified: {} ({} needed)\n{}", outcomes.verified.count(), ending.needed,
                       outcomes.verified.str());
-  text += fmt::format("Tasks: {} succeeded, {} failed, {} skipped\n", ending.counts.succeeded,
-                      ending.counts.failed, ending.counts.skipped);
+  const tg::GroupStatistics& counts = ending.counts;
+  const std::string stopped = counts.stopped > 0 ? fmt::format("{} stopped, ", counts.stopped) : "";
+  text += fmt::format("Tasks: {} succeeded, {} failed, {}{} skipped\n", counts.succeeded, counts.failed, stopped,
+                      counts.skipped);
   if (outcomes.failed.count() > 0)
     text += fmt::format("Failed: {}\n{}", outcomes.failed.count(), outcomes.failed.str());
   if (outcomes.interrupted.count() > 0) {

@@ -58,7 +58,8 @@ py::object to_python(const JoinResult& result) {
   py::list running;
   for (const RunningTask& task : result.running) running.append(type(task.name, seconds(task.running_for)));
   return type_named("JoinResult")(result.timed_out, result.event_set, result.pending, running,
-                                  to_python(result.failures), result.str());
+                                  to_python(result.failures), result.str(), to_python(result.counts),
+                                  to_python(result.reason));
 }
 
 py::object to_python(const std::exception_ptr& error) {

@@ -36,6 +36,13 @@ PyObject* event_aware_sleep(PyObject*, PyObject* args, PyObject* named) {
 
 PyObject* event_is_set(PyObject*, PyObject*) { return PyBool_FromLong(thread_utils::event_is_set()); }
 
+PyObject* throw_if_event_set(PyObject*, PyObject*) {
+  return guarded([]() -> PyObject* {
+    thread_utils::throw_if_event_set();
+    Py_RETURN_NONE;
+  });
+}
+
 bool parse_message(PyObject* args, PyObject* named, const char* format, std::string& message) {
   static const char* const names[] = {"message", nullptr};
   PyObject* text = nullptr;
@@ -206,6 +213,10 @@ PyMethodDef functions[] = {
     {"event_is_set", &event_is_set, METH_NOARGS,
      "event_is_set($module, /)\n--\n\n"
      "Whether the calling task's group was stopped. False where there is no group."},
+    {"throw_if_event_set", &throw_if_event_set, METH_NOARGS,
+     "throw_if_event_set($module, /)\n--\n\n"
+     "Raise Stopped if the calling task's group was stopped: that leaves the task without making it a failure. "
+     "Does nothing where there is no group."},
     {"set_event", as_method(&set_event), kNamed,
      "set_event($module, /, message='')\n--\n\n"
      "Stop the siblings, and everything below the group. Raises NoGroupError outside a task."},

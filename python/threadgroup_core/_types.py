@@ -103,18 +103,22 @@ class Failure(NamedTuple):
 class GroupStatistics(NamedTuple):
     """Each task that was ever added is in exactly one of the first six."""
 
-    pending: int
-    running: int
-    succeeded: int
-    failed: int
-    stopped: int
-    skipped: int
-    threads: int
-    threads_wanted: int
+    pending: int = 0
+    running: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    stopped: int = 0
+    skipped: int = 0
+    threads: int = 0
+    threads_wanted: int = 0
 
     @property
     def done(self) -> int:
         return self.succeeded + self.failed + self.stopped + self.skipped
+
+    @property
+    def total(self) -> int:
+        return self.pending + self.running + self.done
 
 
 class NodeSnapshot(NamedTuple):
@@ -140,9 +144,16 @@ class JoinResult:
     running: List[RunningTask] = field(default_factory=list)
     failures: List[Failure] = field(default_factory=list)
     text: str = "done"
+    counts: GroupStatistics = GroupStatistics()
+    reason: Optional[Reason] = None
 
     def __bool__(self) -> bool:
         return not self.timed_out and not self.event_set
+
+    @property
+    def all_succeeded(self) -> bool:
+        """Everything is done, and each task returned: none failed, was stopped or was skipped."""
+        return bool(self) and self.counts.succeeded == self.counts.total
 
     def __str__(self) -> str:
         return self.text

@@ -9,6 +9,7 @@ from ._core import (
     reason,
     set_all_events,
     set_event,
+    throw_if_event_set,
     wait_for_condition,
 )
 
@@ -20,5 +21,6 @@ __all__ = [
     "reason",
     "set_all_events",
     "set_event",
+    "throw_if_event_set",
     "wait_for_condition",
 ]

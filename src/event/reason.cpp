@@ -50,19 +50,27 @@ std::exception_ptr current_failure() noexcept {
 
 }  // namespace detail
 
+namespace {
+// The type of the exception that is being handled.
+std::string type_of_current() {
+  const std::type_info* type = abi::__cxa_current_exception_type();
+  if (type == nullptr) return "that is unknown";
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> name(
+      abi::__cxa_demangle(type->name(), nullptr, nullptr, &status), std::free);
+  return status == 0 ? name.get() : type->name();
+}
+}  // namespace
+
 std::string describe_exception(const std::exception_ptr& exception) {
   if (!exception) return "no exception";
   try {
     std::rethrow_exception(exception);
   } catch (const std::exception& e) {
-    return e.what();
+    const char* const what = e.what();
+    return what != nullptr ? what : "an exception of type " + type_of_current();
   } catch (...) {
-    const std::type_info* type = abi::__cxa_current_exception_type();
-    if (type == nullptr) return "an exception of unknown type";
-    int status = 0;
-    const std::unique_ptr<char, void (*)(void*)> name(
-        abi::__cxa_demangle(type->name(), nullptr, nullptr, &status), std::free);
-    return std::string("an exception of type ") + (status == 0 ? name.get() : type->name());
+    return "an exception of type " + type_of_current();
   }
 }
 

@@ -129,11 +129,12 @@ JoinResult ThreadGroup::wait_until_idle(TimePoint deadline, const char* operatio
   const auto outcome = detail::wait(
       pool.idle_waiters(), [&pool] { return pool.idle(); }, {callers_event, nullptr}, deadline);
   JoinResult result;
-  if (outcome == detail::WaitOutcome::ready) return result;
-  result.timed_out = outcome == detail::WaitOutcome::timed_out;
-  result.event_set = outcome == detail::WaitOutcome::event_set;
-  result.pending = pool.statistics().pending;
-  result.running = pool.running_tasks();
+  result.timed_out = outcome == WaitOutcome::timed_out;
+  result.event_set = outcome == WaitOutcome::event_set;
+  result.counts = pool.statistics();
+  result.pending = result.counts.pending;
+  if (!result) result.running = pool.running_tasks();
+  if (const detail::ReasonPointer reason = core_->event().reason()) result.reason = *reason;
   return result;
 }
 
@@ -145,8 +146,10 @@ JoinResult ThreadGroup::join_until(TimePoint deadline) {
   if (failures.size() > 1) {
     try {
       throw TaskFailures(path(), failures);
-    } catch (const std::bad_alloc&) {
-      report_all(failures);  // nobody else has them
+    } catch (const TaskFailures&) {
+      throw;
+    } catch (...) {          // no memory, most likely
+      report_all(failures);  // they are in no other place any more
       throw;
     }
   }

@@ -171,9 +171,7 @@ void TimeLimits::serve() noexcept {
       continue;
     }
     try {
-      due.reason->before_it_is_shared().message =
-          "the time limit of " + std::to_string(static_cast<double>(due.limit.nanos()) / 1e9) +
-          " s has passed";
+      due.reason->before_it_is_shared().message = to_string(due.limit);
     } catch (const std::bad_alloc&) {  // the reason says less, and the group stops all the same
     }
     Forest::instance().set_event_as_prepared(*due.node, *due.reason);

@@ -32,6 +32,7 @@ Progress progress_between(const GroupStatistics& before, const GroupStatistics& 
   Progress progress;
   progress.done = now.done() - before.done();
   progress.failed = now.failed - before.failed;
+  progress.stopped = now.stopped - before.stopped;
   progress.skipped = now.skipped - before.skipped;
   progress.total = std::max(now.total() - before.done(), expected);
   progress.elapsed = elapsed;
@@ -46,6 +47,7 @@ std::string Progress::str() const {
   std::string text = fmt::format("{}/{} done", done, total);
   if (total > 0) text += fmt::format(" ({}%)", 100 * done / total);
   if (failed > 0) text += fmt::format(", {} failed", failed);
+  if (stopped > 0) text += fmt::format(", {} stopped", stopped);
   if (skipped > 0) text += fmt::format(", {} skipped", skipped);
   if (rate > 0) text += fmt::format(", {:.1f}/s", rate);
   if (done < total && time_left) text += ", " + words(*time_left) + " left";

@@ -48,15 +48,29 @@ WaitInterrupted::WaitInterrupted(const std::string& task, detail::ReasonPointer 
           reason) {}
 
 std::string JoinResult::str() const {
-  if (*this) return "done";
-  std::string text = timed_out ? "timed out: " : "told to stop: ";
-  text += std::to_string(pending) + " pending, " + std::to_string(running.size()) + " running";
-  for (std::size_t i = 0; i < std::min(running.size(), kMostInText); ++i) {
-    const double seconds = static_cast<double>(running[i].running_for.nanos()) / 1e9;
-    text += fmt::format("{}{} for {:.1f} s", i == 0 ? " (" : ", ", running[i].name, seconds);
+  std::string text;
+  const char* before = ": ";
+  if (!*this) {
+    text = timed_out ? "timed out: " : "told to stop: ";
+    text += std::to_string(pending) + " pending, " + describe_running(running.size(), running);
+    before = ", ";
+  } else if (reason) {
+    text = std::string("stopped (") + to_string(reason->kind);
+    // That the condition came true is all that its message says.
+    if (!reason->message.empty() && reason->kind != ReasonKind::condition_met) text += ": " + reason->message;
+    text += ")";
+  } else {
+    text = "done";
   }
-  if (running.size() > kMostInText) text += ", and " + std::to_string(running.size() - kMostInText) + " more";
-  if (!running.empty()) text += ")";
+  const auto add = [&](std::uint64_t count, const char* what) {
+    if (count == 0) return;
+    text += before + std::to_string(count) + what;
+    before = ", ";
+  };
+  add(counts.succeeded, " succeeded");
+  add(counts.failed, " failed");
+  add(counts.stopped, " stopped");
+  add(counts.skipped, " skipped");
   return text;
 }
 

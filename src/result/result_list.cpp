@@ -66,7 +66,7 @@ std::vector<Failure> ResultList::failures() const {
   return failures;
 }
 
-bool ResultList::complete() const noexcept {
+bool ResultList::complete() const {
   return std::all_of(begin(), end(), [](const ResultStruct& result) { return result.handle().done(); });
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Waiting for a task, and what is thrown instead of a result.
+#include <stdexcept>
 #include <system_error>
 #include <unordered_map>
 
@@ -115,12 +116,12 @@ TaskStatus TaskSlot::publish(TaskStatus status) noexcept {
 void TaskSlot::watch(TaskWatcher& watcher) noexcept {
   // In the child of a fork, what was unfinished was refused by `wait`; and the lock of the waiters may be
   // held by a thread of the parent.
-  if (runtime::fork_generation() != fork_generation_) return watcher.ended();
-  add_reference();  // the watcher, once told, may let go of the last handle
+  if (!is_of_this_process()) return watcher.ended();
+  add_handle();  // the watcher, once told, may let go of the last handle
   done_waiters_.link(watcher);
   // Q1: it stands in line before we look, and the end is published before that looks for it. One of us tells.
   if (done()) done_waiters_.release_all();
-  release();
+  release_handle();
 }
 
 WaitOutcome TaskSlot::wait(TimePoint deadline) { return wait_watching(event_of_caller(), deadline); }
@@ -160,6 +161,58 @@ WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline, Event* oth
   }
   const PlaceLent lent(own_group ? caller : nullptr);
   return detail::wait(done_waiters_, is_done, {event, other}, deadline);
+}
+
+// --- Who has the result ---
+
+void TaskSlot::begin_copy() {
+  std::uint8_t seen = flags_.load(std::memory_order_acquire);
+  do {
+    if ((seen & kResultIsTaken) != 0) throw_taken();
+    if ((seen & kCopies) == kCopies) return;
+  } while (!flags_.compare_exchange_weak(seen, static_cast<std::uint8_t>(seen + kOneCopy),
+                                         std::memory_order_acq_rel, std::memory_order_acquire));
+}
+
+void TaskSlot::end_copy() noexcept {
+  std::uint8_t seen = flags_.load(std::memory_order_acquire);
+  while ((seen & kCopies) != kCopies &&
+         !flags_.compare_exchange_weak(seen, static_cast<std::uint8_t>(seen - kOneCopy),
+                                       std::memory_order_acq_rel, std::memory_order_acquire)) {
+  }
+}
+
+void TaskSlot::keep_result() {
+  std::uint8_t seen = flags_.load(std::memory_order_acquire);
+  do {
+    if ((seen & kResultIsTaken) != 0) throw_taken();
+    if ((seen & kCopies) == kCopies) return;
+  } while (!flags_.compare_exchange_weak(seen, seen | kCopies, std::memory_order_acq_rel,
+                                         std::memory_order_acquire));
+}
+
+void TaskSlot::claim_taken() {
+  std::uint8_t seen = flags_.load(std::memory_order_acquire);
+  do {
+    if ((seen & kResultIsTaken) != 0) throw_taken();
+    // Who has the only handle knows what it has shown. (Acquire: after what went on under the others.)
+    if ((seen & kCopies) != 0 && (references_.load(std::memory_order_acquire) & ~kPool) != 1) {
+      throw std::logic_error("the result of task '" + shown_name() +
+                             "' cannot be taken, because another handle " +
+                             ((seen & kCopies) == kCopies ? "may be looking at what `view` has shown"
+                                                          : "is copying it in `get`"));
+    }
+  } while (!flags_.compare_exchange_weak(seen, seen | kResultIsTaken, std::memory_order_acq_rel,
+                                         std::memory_order_acquire));
+}
+
+void TaskSlot::throw_taken() {
+  throw std::logic_error("the result of task '" + shown_name() + "' was taken before");
+}
+
+void throw_no_task() {
+  throw std::logic_error(
+      "this TaskHandle has no task: it was default-made or moved from; assign it what `add_task` returns");
 }
 
 void TaskSlot::wait_for_success() {

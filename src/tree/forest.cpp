@@ -230,6 +230,7 @@ void Forest::append_snapshot_locked(Node& top, ForestSnapshot& out) const {
       shot.reason = *reason;
     }
     shot.counts = node->statistics();
+    if (shot.counts.running > 0) shot.running = node->running_tasks();
     out.nodes.push_back(std::move(shot));
     node = next_in_walk_locked(*node, top, depth);
     if (node == nullptr) return;

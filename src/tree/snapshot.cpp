@@ -60,8 +60,18 @@ std::string to_text(const ForestSnapshot& snapshot) {
     if (node.kind == NodeKind::daemon) text += " (daemon)";
     const GroupStatistics& counts = node.counts;
     if (counts.total() > 0) {
-      text += "  [" + std::to_string(counts.pending) + " pending, " + std::to_string(counts.running) +
-              " running, " + std::to_string(counts.done()) + " done]";
+      text += "  [" + std::to_string(counts.pending) + " pending, " +
+              describe_running(counts.running, node.running) + ", " + std::to_string(counts.done()) + " done";
+      const char* before = ": ";
+      const auto add = [&](std::uint64_t tasks, const char* what) {
+        if (tasks == 0) return;
+        text += before + std::to_string(tasks) + what;
+        before = ", ";
+      };
+      add(counts.failed, " failed");
+      add(counts.stopped, " stopped");
+      add(counts.skipped, " skipped");
+      text += ']';
     }
     if (node.reason) text += "  event: " + node.reason->str();
     text += '\n';

@@ -36,6 +36,21 @@ bool event_is_set() noexcept {
   return event != nullptr && event->is_set();
 }
 
+void throw_if_event_set() {
+  const detail::Event* const event = detail::event_of_caller();
+  if (event == nullptr || !event->is_set()) return;
+  const detail::TaskContext* const task = detail::TaskContext::current();
+  const std::string who =
+      task != nullptr && task->task != nullptr ? "task '" + task->task_name() + "'" : "this call";
+  detail::ReasonPointer reason = event->reason();
+  throw Stopped(who + " was stopped: " + reason->str(), reason);
+}
+
+std::stop_token stop_token() {
+  const detail::TaskContext* const task = detail::TaskContext::current();
+  return task != nullptr ? task->node->stop_token() : std::stop_token();
+}
+
 bool set_event(std::string message, SourceLocation where) {
   const detail::TaskContext* const task = detail::TaskContext::current();
   if (task == nullptr) {

@@ -105,5 +105,19 @@ TEST(TimePoint, never_is_later_than_every_other) {
   EXPECT_FALSE(TimePoint().is_never());
 }
 
+TEST(Duration, as_text_has_a_unit_that_fits) {
+  EXPECT_EQ(to_string(Duration()), "0 s");
+  EXPECT_EQ(to_string(20ms), "20 ms");
+  EXPECT_EQ(to_string(1500ms), "1.5 s");
+  EXPECT_EQ(to_string(90s), "90 s");
+  EXPECT_EQ(to_string(10min), "10 min");
+  EXPECT_EQ(to_string(2h), "2 h");
+  EXPECT_EQ(to_string(1234567ns), "1.235 ms");
+  EXPECT_EQ(to_string(17ns), "17 ns");
+  EXPECT_EQ(to_string(-20ms), "-20 ms");
+  EXPECT_EQ(to_string(Duration::max()), "for ever");
+  EXPECT_FALSE(to_string(Duration::min()).empty());
+}
+
 }  // namespace
 }  // namespace tg

@@ -126,7 +126,7 @@ TEST_F(ClearPending, wakes_those_who_wait_for_the_skipped_and_for_the_group) {
   const auto pending = group.add_task([] {});
   std::atomic<int> looks{0};
   bool handle_woke = false;
-  std::thread waits_for_handle([&] { handle_woke = pending.wait(); });
+  std::thread waits_for_handle([&] { handle_woke = pending.wait() == WaitOutcome::ready; });
   std::thread waits_for_condition([&] {
     // No look by the clock: what it sees, it was told.
     const auto status = group.wait_for_condition(

@@ -158,7 +158,7 @@ TEST_F(Ends, failures_of_a_group_destroyed_by_its_own_task_are_told_too) {
     throw std::runtime_error("last words");
   });
   ready.count_down();
-  EXPECT_TRUE(killer.wait());
+  EXPECT_EQ(killer.wait(), WaitOutcome::ready);
   test::eventually([] { return ThreadEventsController::instance().snapshot().nodes.empty(); });
   ASSERT_EQ(unseen.size(), 2u);
   EXPECT_NE(unseen[1].find("killer|last words"), std::string::npos) << unseen[1];

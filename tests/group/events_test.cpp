@@ -59,8 +59,8 @@ TEST(Events, set_event_for_child_tasks_is_the_same) {
   EXPECT_TRUE(group.set_event_for_child_tasks("seeds"));
   EXPECT_EQ(group.reason()->message, "seeds");
   EXPECT_EQ(group.reason()->kind, ReasonKind::requested);
-  EXPECT_TRUE(outer.wait());
-  EXPECT_TRUE(pending_or_told.wait());
+  EXPECT_EQ(outer.wait(), WaitOutcome::ready);
+  EXPECT_EQ(pending_or_told.wait(), WaitOutcome::ready);
   EXPECT_FALSE(group.set_event("again"));
 }
 
@@ -118,7 +118,7 @@ TEST(Events, set_event_reaches_nested_groups_and_their_sleepers) {
   });
   asleep.wait();
   top.set_event("down");
-  EXPECT_TRUE(outer.wait());
+  EXPECT_EQ(outer.wait(), WaitOutcome::ready);
   // The inner handle's result was there, so `get` needed no wait and nothing interrupted it.
   EXPECT_EQ(outer.get(), "MainThread/top");
 }
@@ -178,8 +178,8 @@ TEST(Events, running_task_is_told_by_every_event_aware_call) {
     EXPECT_TRUE(thread_utils::event_is_set());
     EXPECT_EQ(thread_utils::reason()->message, "stop");
     EXPECT_FALSE(thread_utils::event_aware_sleep(1h));
-    EXPECT_FALSE(endless.wait());
-    EXPECT_FALSE(endless.wait(1h));
+    EXPECT_EQ(endless.wait(), WaitOutcome::event_set);
+    EXPECT_EQ(endless.wait(1h), WaitOutcome::event_set);
     EXPECT_THROW(endless.get(), WaitInterrupted);
     EXPECT_TRUE(elsewhere.join().event_set);
     EXPECT_TRUE(elsewhere.join(1h).event_set);
@@ -212,8 +212,8 @@ TEST(Events, nothing_throws_for_having_been_cancelled_unless_a_throwing_form_was
   const auto skipped = group.add_task([] { return 1; });
   started.wait();
   EXPECT_NO_THROW(group.set_event("stop"));
-  EXPECT_TRUE(skipped.wait());
-  EXPECT_TRUE(skipped.wait(1h));
+  EXPECT_EQ(skipped.wait(), WaitOutcome::ready);
+  EXPECT_EQ(skipped.wait(1h), WaitOutcome::ready);
   EXPECT_EQ(skipped.exception(), nullptr);
   EXPECT_EQ(group.wait_for_condition([] { return false; }, 1h), WaitStatus::event_set);
   EXPECT_TRUE(group.join(0s).timed_out);
@@ -271,7 +271,7 @@ TEST(StopToken, of_a_child_is_told_by_an_ancestors_event) {
   });
   ready.wait();
   top.set_event();
-  EXPECT_TRUE(task.wait());
+  EXPECT_EQ(task.wait(), WaitOutcome::ready);
 }
 
 TEST(StopToken, outlives_the_group_and_is_told_of_its_end) {
@@ -324,7 +324,7 @@ TEST(OnFailure, keep_going_is_the_default) {
 TEST(TimeLimit, sets_the_event_with_reason_deadline) {
   const TimePoint earliest = runtime::after(2ms);
   ThreadGroup group("g", {.time_limit = 2ms});
-  EXPECT_TRUE(group.add_task(until_told).wait());
+  EXPECT_EQ(group.add_task(until_told).wait(), WaitOutcome::ready);
   EXPECT_EQ(group.reason()->kind, ReasonKind::deadline);
   EXPECT_EQ(group.reason()->origin_path, "MainThread/g");
   EXPECT_GE(group.reason()->when, earliest);

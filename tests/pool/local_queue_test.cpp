@@ -70,7 +70,7 @@ TEST(LocalQueue, later_ones_wait_for_earlier_ones_that_another_worker_took) {
     }
     // With a time-out it lends the place: another worker takes them all, and leaves somewhere behind the
     // 25th.
-    EXPECT_TRUE(awaited.wait(std::chrono::hours(1)));
+    EXPECT_EQ(awaited.wait(std::chrono::hours(1)), WaitOutcome::ready);
     for (int i = 51; i <= 60; ++i) group.post([&order, i] { order.push_back(i); });
   });
   static_cast<void>(group.join());
@@ -142,7 +142,7 @@ TEST(LocalQueue, numbers_are_given_once) {
 
 TEST(LocalQueue, the_first_tasks_are_numbered_without_gaps) {
   ThreadGroup group("numbers", {.max_concurrent_threads = 1});
-  group.add_task([&] { EXPECT_EQ(group.add_task([] {}).name(), "task 2"); }).wait();
+  group.add_task([&] { EXPECT_EQ(group.add_task([] {}).name(), "task 2"); }).get();
   static_cast<void>(group.join());
   EXPECT_EQ(group.add_task([] {}).name(), "task 3");
 }
@@ -188,7 +188,7 @@ TEST(LocalQueue, an_event_skips_what_stands_in_it) {
         group.set_event_for_child_tasks("enough");
         inner.push_back(group.add_task([] {}));
       })
-      .wait();
+      .get();
   static_cast<void>(group.join());
   for (const auto& handle : inner) EXPECT_EQ(handle.status(), TaskStatus::skipped);
   EXPECT_EQ(group.statistics().skipped, 11u);
@@ -344,7 +344,7 @@ TEST(LocalQueue, a_place_that_is_wanted_back_does_not_wait_for_what_the_other_ta
         const TimePoint long_after = runtime::after(std::chrono::milliseconds(100));
         eventually([&] { return runtime::now() >= long_after; });
       });
-      EXPECT_FALSE(other.wait(std::chrono::milliseconds(1)));
+      EXPECT_EQ(other.wait(std::chrono::milliseconds(1)), WaitOutcome::timed_out);
       resumed = true;
     });
     static_cast<void>(group.join());
@@ -370,9 +370,9 @@ TEST(LocalQueue, what_a_thread_added_in_an_earlier_life_as_a_worker_starts_first
     });
     add("between", {});
     const auto third = add("third", [&] { add("last", {}); });
-    EXPECT_TRUE(
-        first.wait(std::chrono::hours(1)));  // with a time limit another worker runs it, and then leaves
-    EXPECT_TRUE(third.wait(std::chrono::hours(1)));
+    // With a time limit another worker runs it, and then leaves.
+    EXPECT_EQ(first.wait(std::chrono::hours(1)), WaitOutcome::ready);
+    EXPECT_EQ(third.wait(std::chrono::hours(1)), WaitOutcome::ready);
   });
   EXPECT_TRUE(group.join());
   const auto place = [&](const char* name) { return std::find(order.begin(), order.end(), name); };

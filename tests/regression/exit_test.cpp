@@ -229,7 +229,7 @@ TEST_F(Exit, thread_local_object_may_use_groups_when_its_thread_goes) {
         };
         std::thread(touch).join();
         ThreadGroup group;
-        group.add_task(touch).wait();
+        group.add_task(touch).get();
         touch();
         std::exit(11);
       },

@@ -85,7 +85,7 @@ void use_new_groups() {
   REQUIRE_IN_CHILD(group.add_task([] { return 5; }).get() == 5);
   const auto sleeper = group.add_task([] { return tg::thread_utils::event_aware_sleep(600s); });
   REQUIRE_IN_CHILD(group.set_event("enough"));
-  sleeper.wait();
+  static_cast<void>(sleeper.wait());
   REQUIRE_IN_CHILD(sleeper.status() == tg::TaskStatus::skipped || !sleeper.get());
 }
 
@@ -113,8 +113,8 @@ void use_inherited(ThreadGroup& group, const TaskHandle<int>& unfinished, const 
   REQUIRE_IN_CHILD(throws_forked([&] { static_cast<void>(group.get_results()); }));
   REQUIRE_IN_CHILD(!group.event_is_set());
   REQUIRE_IN_CHILD(group.name() == "inherited");
-  REQUIRE_IN_CHILD(throws_forked([&] { unfinished.wait(); }));
-  REQUIRE_IN_CHILD(throws_forked([&] { unfinished.wait(1s); }));
+  REQUIRE_IN_CHILD(throws_forked([&] { static_cast<void>(unfinished.wait()); }));
+  REQUIRE_IN_CHILD(throws_forked([&] { static_cast<void>(unfinished.wait(1s)); }));
   REQUIRE_IN_CHILD(throws_forked([&] { static_cast<void>(unfinished.get()); }));
   REQUIRE_IN_CHILD(throws_forked([&] { tg::as_completed(std::vector{unfinished}).next(); }));
   REQUIRE_IN_CHILD(tg::as_completed(std::vector{finished}).next()->get() == 1);
@@ -138,7 +138,7 @@ TEST_F(Fork, child_sees_an_empty_forest_and_inherited_groups_say_what_is_wrong) 
   ThreadGroup group("inherited");
   std::binary_semaphore let_go(0);
   const auto finished = group.add_task([] { return 1; });
-  ASSERT_TRUE(finished.wait());
+  ASSERT_EQ(finished.wait(), tg::WaitOutcome::ready);
   const auto unfinished = group.add_task([&] {
     let_go.acquire();
     return 2;
@@ -164,7 +164,7 @@ TEST_F(Fork, child_may_destroy_what_it_inherited) {
               use_new_groups();
               ThreadGroup limited("with a limit", {.time_limit = 1ms});
               const auto task = limited.add_task([] { return tg::thread_utils::event_aware_sleep(600s); });
-              task.wait();
+              static_cast<void>(task.wait());
               REQUIRE_IN_CHILD(limited.reason()->kind == tg::ReasonKind::deadline);
             }),
             0);
@@ -206,7 +206,7 @@ TEST_F(Fork, task_may_return_in_the_child) {
     if (made == 0) ::alarm(20);
     child = made;
   });
-  ASSERT_TRUE(forked.wait());  // in the parent
+  ASSERT_EQ(forked.wait(), tg::WaitOutcome::ready);  // in the parent
   EXPECT_TRUE(group.join());
   int status = -1;
   ::waitpid(child, &status, 0);
@@ -304,7 +304,7 @@ TEST_F(Fork, fork_while_others_hammer_the_library_leaves_no_lock_behind) {
   ThreadGroup shared("inherited");
   shared.register_function("f", [] {});
   const auto finished = shared.add_task([] { return 1; });
-  ASSERT_TRUE(finished.wait());
+  ASSERT_EQ(finished.wait(), tg::WaitOutcome::ready);
   const auto unfinished = shared.add_task([&] {
     let_go.acquire();
     return 2;

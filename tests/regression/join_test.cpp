@@ -62,7 +62,7 @@ TEST(Join, timed_out_join_says_so_and_changes_nothing) {
 TEST(Join, event_reaches_a_group_after_a_timed_out_join) {
   ThreadGroup parent("parent");
   std::optional<ThreadGroup> child;
-  parent.add_task([&] { child.emplace("child"); }).wait();
+  parent.add_task([&] { child.emplace("child"); }).get();
   std::latch running(1);
   const auto sleeper = child->add_task([&] {
     running.count_down();
@@ -138,8 +138,8 @@ TEST(Join, group_destroyed_by_its_own_task_is_reported_and_does_not_hang) {
     go.count_down();
     destroys.get();
     EXPECT_TRUE(told.load());
-    ASSERT_TRUE(sibling.wait(30s));
-    ASSERT_TRUE(queued.wait(30s));
+    ASSERT_EQ(sibling.wait(30s), tg::WaitOutcome::ready);
+    ASSERT_EQ(queued.wait(30s), tg::WaitOutcome::ready);
     EXPECT_EQ(queued.status(), TaskStatus::skipped);
     const std::vector<Report> told_of = reports.take();
     ASSERT_EQ(told_of.size(), 1u);
@@ -157,7 +157,7 @@ TEST(Join, group_destroyed_by_a_task_below_it_is_reported_and_does_not_hang) {
     inner.post([&owned] { owned.reset(); });
     EXPECT_TRUE(inner.join());
   });
-  ASSERT_TRUE(outer.wait(60s));
+  ASSERT_EQ(outer.wait(60s), tg::WaitOutcome::ready);
   EXPECT_EQ(reports.take().size(), 1u);
 }
 

@@ -23,7 +23,7 @@ TEST(PendingAfterEvent, worker_that_comes_before_the_setter_clears_the_queue_run
   // let go in between, and the setter does not go on before the worker has dealt with the pending task.
   const std::stop_callback in_between(group.get_stop_token(), [&] {
     told.count_down();
-    pending.wait();
+    static_cast<void>(pending.wait());
   });
   started.wait();
   EXPECT_TRUE(group.set_event());

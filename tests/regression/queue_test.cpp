@@ -31,7 +31,7 @@ TEST(Queue, task_added_while_the_last_worker_leaves_is_run) {
     for (int i = 0; i < kRounds; ++i) {
       // The handle is done a moment before its worker looks for the next task: this add meets it there.
       const auto handle = group.add_task([&ran] { ++ran; });
-      ASSERT_TRUE(handle.wait(30s)) << "lost with bound " << bound << " in round " << i;
+      ASSERT_EQ(handle.wait(30s), tg::WaitOutcome::ready) << "lost with bound " << bound << " in round " << i;
     }
     EXPECT_TRUE(group.join());
     EXPECT_EQ(ran.load(), kRounds);
@@ -105,7 +105,8 @@ TEST(Queue, worker_freed_by_the_event_does_not_start_the_next_task) {
   const auto next = group.add_task([&ran] { ran = true; });
   const std::stop_token token = group.get_stop_token();
   bool ended_in_time = false;
-  const std::stop_callback in_the_gap(token, [&] { ended_in_time = next.wait(60s); });
+  const std::stop_callback in_the_gap(token,
+                                      [&] { ended_in_time = next.wait(60s) == tg::WaitOutcome::ready; });
   running.wait();
   group.set_event("stop");
   EXPECT_TRUE(ended_in_time);

@@ -33,7 +33,7 @@ TEST(Tree, parent_may_be_joined_before_its_child) {
         child.emplace("child");
         child->post([&] { let_go.acquire(); });
       })
-      .wait();
+      .get();
   EXPECT_TRUE(parent.join());
   EXPECT_EQ(child->path(), "MainThread/parent/child");
   EXPECT_EQ(ThreadEventsController::instance().parent(child->id()), parent.id());
@@ -50,14 +50,14 @@ TEST(Tree, parent_may_be_destroyed_before_its_child) {
   grandparent
       .add_task([&] {
         parent = std::make_unique<ThreadGroup>("parent");
-        parent->add_task([&] { child = std::make_unique<ThreadGroup>("child"); }).wait();
+        parent->add_task([&] { child = std::make_unique<ThreadGroup>("child"); }).get();
       })
-      .wait();
+      .get();
   EXPECT_EQ(child->path(), "MainThread/grandparent/parent/child");
   parent.reset();
   EXPECT_EQ(child->path(), "MainThread/grandparent/child");
   EXPECT_EQ(child->reason()->kind, tg::ReasonKind::destroyed);  // it was below when that was said
-  grandparent.add_task([&] { EXPECT_TRUE(child->join()); }).wait();
+  grandparent.add_task([&] { EXPECT_TRUE(child->join()); }).get();
   child.reset();
   EXPECT_TRUE(grandparent.join());
   EXPECT_EQ(forest().find("child"), nullptr);
@@ -125,7 +125,7 @@ TEST(Tree, event_set_while_groups_are_made_added_to_and_destroyed_reaches_all) {
         ThreadGroup second("second");
         second.post([] {});
         if (set_before) {
-          sleeper.wait(0s);
+          static_cast<void>(sleeper.wait(0s));
           break;
         }
         if (i % 2 == 0) child.set_event();

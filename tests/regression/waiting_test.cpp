@@ -150,7 +150,7 @@ TEST(Waiting, predicate_in_a_task_may_wait_for_a_task_of_the_same_group) {
       return tg::thread_utils::wait_for_condition(
           [&] { return group.add_task([] { return 17; }).get() == 17; }, 60s);
     });
-    ASSERT_TRUE(outer.wait(60s)) << "round " << round;
+    ASSERT_EQ(outer.wait(60s), tg::WaitOutcome::ready) << "round " << round;
     EXPECT_EQ(outer.get(), WaitStatus::condition_met);
   }
 }
@@ -172,8 +172,9 @@ void wait_inside_a_predicate(bool with_time_out) {
     for (int i = 0; i < 10; ++i) tasks.push_back(group.add_task(work));
     return tg::thread_utils::wait_for_condition(
         [&] {
-          return std::all_of(tasks.begin(), tasks.end(),
-                             [&](const auto& t) { return with_time_out ? t.wait(60s) : t.wait(); });
+          return std::all_of(tasks.begin(), tasks.end(), [&](const auto& t) {
+            return (with_time_out ? t.wait(60s) : t.wait()) == tg::WaitOutcome::ready;
+          });
         },
         60s);
   });
@@ -201,7 +202,9 @@ TEST(Waiting, wait_inside_a_predicate_runs_nothing_without_a_place) {
             first_at_work = false;
           });
           running.wait();
-          return group.add_task([&] { overlapped = first_at_work.load(); }).wait() && first.wait();
+          return group.add_task([&] { overlapped = first_at_work.load(); }).wait() ==
+                     tg::WaitOutcome::ready &&
+                 first.wait() == tg::WaitOutcome::ready;
         },
         60s);
   });

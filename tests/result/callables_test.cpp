@@ -91,7 +91,7 @@ TEST(Callables, are_destroyed_before_their_task_counts_as_done) {
     ThreadGroup group;
     std::atomic<int> destroyed{0};
     const auto handle = group.add_task(AtEnd([&] { ++destroyed; }));
-    EXPECT_TRUE(handle.wait());
+    EXPECT_EQ(handle.wait(), WaitOutcome::ready);
     EXPECT_EQ(destroyed, 1);
     group.post(AtEnd([&] { ++destroyed; }));
     EXPECT_TRUE(group.join());
@@ -112,7 +112,7 @@ TEST(Callables, that_are_skipped_are_destroyed_uncalled) {
 TEST(Callables, destructor_that_throws_counts_as_that_tasks_failure) {
   ThreadGroup group;
   const auto handle = group.add_task(AtEnd([] { throw std::runtime_error("end"); }));
-  EXPECT_TRUE(handle.wait());
+  EXPECT_EQ(handle.wait(), WaitOutcome::ready);
   EXPECT_EQ(handle.status(), TaskStatus::failed);
   EXPECT_THROW(handle.get(), std::runtime_error);
   group.post(AtEnd([] { throw std::range_error("posted"); }));

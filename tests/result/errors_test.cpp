@@ -42,6 +42,40 @@ TEST(JoinResult, str_of_a_complete_one_is_done) {
   EXPECT_EQ(result.str(), "done");
 }
 
+TEST(JoinResult, str_counts_how_the_tasks_ended) {
+  JoinResult result;
+  result.counts.succeeded = 5;
+  EXPECT_EQ(result.str(), "done: 5 succeeded");
+  EXPECT_TRUE(result.all_succeeded());
+  result.counts.failed = 2;
+  EXPECT_EQ(result.str(), "done: 5 succeeded, 2 failed");
+  EXPECT_FALSE(result.all_succeeded());
+}
+
+TEST(JoinResult, str_of_a_stopped_group_says_why) {
+  JoinResult result;
+  result.counts.succeeded = 1;
+  result.counts.stopped = 1;
+  result.counts.skipped = 3;
+  result.reason.emplace();
+  result.reason->kind = ReasonKind::deadline;
+  result.reason->message = "20 ms";
+  EXPECT_EQ(result.str(), "stopped (deadline: 20 ms): 1 succeeded, 1 stopped, 3 skipped");
+  EXPECT_FALSE(result.all_succeeded());
+  result.reason->kind = ReasonKind::condition_met;
+  EXPECT_EQ(result.str(), "stopped (condition_met): 1 succeeded, 1 stopped, 3 skipped");
+}
+
+TEST(JoinResult, has_not_all_succeeded_when_it_timed_out) {
+  JoinResult result;
+  result.timed_out = true;
+  result.pending = 1;
+  result.counts.pending = 1;
+  result.counts.succeeded = 4;
+  EXPECT_FALSE(result.all_succeeded());
+  EXPECT_EQ(result.str(), "timed out: 1 pending, 0 running, 4 succeeded");
+}
+
 TEST(JoinResult, str_says_how_many_are_pending_and_which_run) {
   JoinResult result;
   result.timed_out = true;

@@ -97,7 +97,7 @@ TEST(Results, live_as_long_as_a_handle_does) {
   {
     ThreadGroup group;
     handle = group.add_task([] { return Counted(); });
-    EXPECT_TRUE(handle.wait());
+    EXPECT_EQ(handle.wait(), WaitOutcome::ready);
     group.add_task([] { return Counted(); });  // nobody wants this one
     EXPECT_TRUE(group.join());
     EXPECT_EQ(Counted::alive, 1);
@@ -116,9 +116,9 @@ TEST(Results, of_tasks_that_never_ran_are_never_made) {
     ThreadGroup group;
     group.set_event();
     const auto skipped = group.add_task([] { return Counted(); });
-    EXPECT_TRUE(skipped.wait());
+    EXPECT_EQ(skipped.wait(), WaitOutcome::ready);
     const auto failed = ThreadGroup().add_task([]() -> Counted { throw std::runtime_error("x"); });
-    EXPECT_TRUE(failed.wait());
+    EXPECT_EQ(failed.wait(), WaitOutcome::ready);
   }
   EXPECT_EQ(Counted::alive, 0);
 }
@@ -147,7 +147,7 @@ TEST(Results, whose_move_throws_inside_the_task_make_it_fail) {
     std::vector<ThrowsWhenMoved> one(1);
     return ThrowsWhenMoved(std::move(one[0]));
   });
-  EXPECT_TRUE(handle.wait());
+  EXPECT_EQ(handle.wait(), WaitOutcome::ready);
   EXPECT_EQ(handle.status(), TaskStatus::failed);
   EXPECT_THROW(static_cast<void>(group.join()), std::runtime_error);
 }

@@ -34,7 +34,7 @@ TEST(TaskHandle, goes_from_pending_through_running_to_succeeded) {
   EXPECT_EQ(second.status(), TaskStatus::pending);
   EXPECT_FALSE(second.done());
   go.count_down();
-  EXPECT_TRUE(second.wait());
+  EXPECT_EQ(second.wait(), WaitOutcome::ready);
   EXPECT_EQ(second.status(), TaskStatus::succeeded);
   EXPECT_EQ(first.status(), TaskStatus::succeeded);
   EXPECT_EQ(second.get(), 5);
@@ -87,7 +87,7 @@ TEST(TaskHandle, get_rethrows_the_failure_each_time) {
 TEST(TaskHandle, looking_at_the_exception_is_not_seeing_it) {
   ThreadGroup group;
   const auto handle = group.add_task([] { throw std::out_of_range("far"); });
-  EXPECT_TRUE(handle.wait());
+  EXPECT_EQ(handle.wait(), WaitOutcome::ready);
   EXPECT_NE(handle.exception(), nullptr);
   EXPECT_THROW(static_cast<void>(group.join()), std::out_of_range);
 }
@@ -98,7 +98,7 @@ TEST(TaskHandle, get_of_a_skipped_task_throws_with_the_reason) {
   const auto handle = group.add_task(TaskName{"late"}, [] { return 1; });
   EXPECT_EQ(handle.status(), TaskStatus::skipped);
   EXPECT_EQ(handle.reason()->message, "enough");
-  EXPECT_TRUE(handle.wait());
+  EXPECT_EQ(handle.wait(), WaitOutcome::ready);
   try {
     handle.get();
     FAIL() << "no error";
@@ -114,17 +114,17 @@ TEST(TaskHandle, wait_with_a_time_out_says_whether_it_ended) {
   ThreadGroup group;
   const auto handle = group.add_task([&] { go.wait(); });
   const TimePoint until = runtime::after(5ms);
-  EXPECT_FALSE(handle.wait(5ms));
+  EXPECT_EQ(handle.wait(5ms), WaitOutcome::timed_out);
   EXPECT_GE(runtime::now(), until);
-  EXPECT_FALSE(handle.wait(0s));
-  EXPECT_FALSE(handle.wait(-1s));
-  EXPECT_FALSE(handle.wait(Duration::min()));
+  EXPECT_EQ(handle.wait(0s), WaitOutcome::timed_out);
+  EXPECT_EQ(handle.wait(-1s), WaitOutcome::timed_out);
+  EXPECT_EQ(handle.wait(Duration::min()), WaitOutcome::timed_out);
   go.count_down();
-  EXPECT_TRUE(handle.wait(std::chrono::hours::max()));
-  EXPECT_TRUE(handle.wait(0s));
+  EXPECT_EQ(handle.wait(std::chrono::hours::max()), WaitOutcome::ready);
+  EXPECT_EQ(handle.wait(0s), WaitOutcome::ready);
 }
 
-TEST(TaskHandle, wait_is_false_if_the_callers_event_is_set_first) {
+TEST(TaskHandle, wait_says_if_the_callers_event_is_set_first) {
   std::latch go(1);
   std::latch begun(1);
   std::latch waiting(1);
@@ -142,8 +142,8 @@ TEST(TaskHandle, wait_is_false_if_the_callers_event_is_set_first) {
   const auto gets = group.add_task([&] { slow.get(); });
   waiting.wait();
   group.set_event("no more");
-  EXPECT_FALSE(waits.get());
-  EXPECT_TRUE(gets.wait());
+  EXPECT_EQ(waits.get(), WaitOutcome::event_set);
+  EXPECT_EQ(gets.wait(), WaitOutcome::ready);
   if (gets.status() == TaskStatus::stopped) {  // else it was skipped
     try {
       gets.get();
@@ -173,7 +173,7 @@ TEST(TaskHandle, task_that_waits_for_itself_is_told_so) {
     EXPECT_THROW(static_cast<void>(self->wait(0s)), std::system_error);
   });
   ready.count_down();
-  EXPECT_TRUE(self->wait());
+  EXPECT_EQ(self->wait(), WaitOutcome::ready);
   EXPECT_TRUE(group.join());
 }
 
@@ -198,7 +198,7 @@ TEST(TaskHandle, outlives_the_group) {
     ThreadGroup group("g", {.max_concurrent_threads = 1});
     done = group.add_task([] { return std::string(100, 'x'); });
     failed = group.add_task([] { throw std::runtime_error("late"); });
-    EXPECT_TRUE(failed.wait());
+    EXPECT_EQ(failed.wait(), WaitOutcome::ready);
     std::latch started(1);
     group.post([&] {
       started.count_down();

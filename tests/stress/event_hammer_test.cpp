@@ -57,7 +57,7 @@ TEST(EventHammer, event_meets_waits_for_handles_conditions_and_joins) {
     std::latch running(4);
     group.post([&] {
       running.count_down();
-      EXPECT_FALSE(never.wait());
+      EXPECT_EQ(never.wait(), WaitOutcome::event_set);
     });
     group.post([&] {
       running.count_down();
@@ -111,7 +111,7 @@ TEST(EventHammer, first_of_many_setters_wins_and_its_reason_stays) {
   for (int round = 0; round < rounds(400); ++round) {
     ThreadGroup parent("parent");
     std::optional<ThreadGroup> child;
-    parent.add_task([&] { child.emplace("child"); }).wait();
+    parent.add_task([&] { child.emplace("child"); }).get();
     const auto sleeper = child->add_task([] { return thread_utils::event_aware_sleep(600s); });
     std::latch together(4);
     std::atomic<int> child_winners{0}, parent_winners{0};
@@ -132,7 +132,7 @@ TEST(EventHammer, first_of_many_setters_wins_and_its_reason_stays) {
     EXPECT_LE(child_winners.load(), 1);
     EXPECT_EQ(child->reason()->message, child_winners == 1 ? "child" : "parent");
     EXPECT_EQ(child->reason()->origin, child_winners == 1 ? child->id() : parent.id());
-    ASSERT_TRUE(sleeper.wait(60s));
+    ASSERT_EQ(sleeper.wait(60s), WaitOutcome::ready);
     child.reset();
   }
 }
@@ -151,7 +151,7 @@ TEST(EventHammer, handle_waited_for_by_many_with_short_time_outs) {
       waiters.emplace_back([&, i] {
         ready.count_down();
         // Each time-out takes the waiter out of a line that may be released at the same moment.
-        while (!handle.wait(1us * (i * 7 + 1))) {
+        while (handle.wait(1us * (i * 7 + 1)) != WaitOutcome::ready) {
         }
         EXPECT_EQ(handle.get(), "here");
       });

@@ -37,7 +37,7 @@ TEST(PoolHammer, adds_from_many_threads_meet_workers_that_leave) {
           const auto handle = group.add_task([&ran] { ++ran; });
           // Now and then the queue runs empty, and the last worker is on its way out when the next add comes.
           if (k % 2 == 0) {
-            ASSERT_TRUE(handle.wait(60s)) << "a task was lost, bound " << bound;
+            ASSERT_EQ(handle.wait(60s), WaitOutcome::ready) << "a task was lost, bound " << bound;
           }
         }
       });
@@ -90,7 +90,7 @@ TEST(PoolHammer, tasks_that_add_tasks_meet_workers_that_take_them) {
         for (unsigned i = 0; i < 3; ++i) {
           children.push_back(group.add_task([&grow, depth, seed, i] { grow(depth - 1, seed * 3 + i); }));
         }
-        if (seed % 2 == 0) children[seed % 3].wait();
+        if (seed % 2 == 0) static_cast<void>(children[seed % 3].wait());
         if (seed % 5 == 0) std::this_thread::yield();
       }
       ++ended;
@@ -146,10 +146,10 @@ TEST(PoolHammer, nested_waits_lend_and_reclaim_their_places) {
             --at_work;
           });
           --at_work;
-          next.wait();
+          static_cast<void>(next.wait());
           enter();
           --at_work;
-          beside.wait();
+          static_cast<void>(beside.wait());
           enter();
           below = next.get();
         }
@@ -162,7 +162,7 @@ TEST(PoolHammer, nested_waits_lend_and_reclaim_their_places) {
       std::vector<TaskHandle<int>> roots;
       for (int i = 0; i < 3; ++i) roots.push_back(group.add_task(Deep{group, at_work, entering}, 20));
       for (const auto& root : roots) {
-        ASSERT_TRUE(root.wait(60s)) << "hangs with bound " << bound << ", round " << round;
+        ASSERT_EQ(root.wait(60s), WaitOutcome::ready) << "hangs with bound " << bound << ", round " << round;
         EXPECT_EQ(root.get(), 21);
       }
     }
@@ -178,7 +178,7 @@ TEST(PoolHammer, lending_tasks_are_told_to_stop_in_the_midst_of_it) {
     struct Deep {
       ThreadGroup& group;
       void operator()(int depth) const {
-        if (depth > 0) group.add_task(*this, depth - 1).wait();
+        if (depth > 0) static_cast<void>(group.add_task(*this, depth - 1).wait());
         static_cast<void>(thread_utils::event_aware_sleep(100us));
       }
     };

@@ -192,7 +192,7 @@ class Program {
     const TaskHandle<int> task = add(random, own, depth);
     if (!task.valid()) return;
     const AwayFromWork away(own);
-    if (!task.wait() && !own.group.event_is_set())
+    if (task.wait() != WaitOutcome::ready && !own.group.event_is_set())
       world_.complain("a wait was interrupted by no event at all");
   }
 
@@ -200,7 +200,7 @@ class Program {
     std::optional<AwayFromWork> away;
     if (own != nullptr) away.emplace(*own);
     try {
-      task.wait(100us * random.below(10));
+      static_cast<void>(task.wait(100us * random.below(10)));
     } catch (const std::system_error&) {
       if (own == nullptr) throw;  // a task that picked itself
     }

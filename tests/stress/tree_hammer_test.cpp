@@ -55,7 +55,7 @@ TEST(TreeHammer, trees_come_and_go_while_others_set_and_look) {
           if (k % 2 == 0) static_cast<void>(left.join());
         });
         if (i == 0) top.set_event();
-        made.wait();
+        static_cast<void>(made.wait());
         if (k % 4 == 0) orphan.reset();
         static_cast<void>(top.wait_idle());
         if (orphan != nullptr && k % 5 == 0) std::thread([&orphan] { orphan.reset(); }).join();
@@ -95,7 +95,7 @@ void make_below(ThreadGroup* parent, std::optional<ThreadGroup>& child) {
   if (parent == nullptr) {
     child.emplace("link");
   } else {
-    ASSERT_TRUE(parent->add_task([&child] { child.emplace("link"); }).wait(60s));
+    ASSERT_EQ(parent->add_task([&child] { child.emplace("link"); }).wait(60s), WaitOutcome::ready);
   }
 }
 

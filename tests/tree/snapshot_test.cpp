@@ -124,7 +124,17 @@ TEST(Snapshot, to_text_shows_counts_and_the_reason) {
   Reason reason;
   reason.kind = ReasonKind::condition_met;
   s.nodes[0].reason = reason;
-  EXPECT_EQ(to_text(s), "users  [3 pending, 10 running, 4 done]  event: condition_met\n");
+  EXPECT_EQ(to_text(s),
+            "users  [3 pending, 10 running, 4 done: 1 failed, 1 skipped]  event: condition_met\n");
+}
+
+TEST(Snapshot, to_text_shows_how_tasks_ended_and_which_run_for_how_long) {
+  ForestSnapshot s;
+  s.nodes = {shot(1, {}, 0, "users")};
+  s.nodes[0].counts.running = 2;
+  s.nodes[0].counts.stopped = 5;
+  s.nodes[0].running = {{"ann", std::chrono::milliseconds(100)}, {"bob", std::chrono::milliseconds(2500)}};
+  EXPECT_EQ(to_text(s), "users  [0 pending, 2 running (bob for 2.5 s, ann for 0.1 s), 5 done: 5 stopped]\n");
 }
 
 TEST(Controller, answers_roots_parent_and_children) {
@@ -155,9 +165,10 @@ TEST(Statistics, add_up) {
   s.pending = 1;
   s.succeeded = 2;
   s.failed = 3;
-  s.skipped = 4;
-  EXPECT_EQ(s.done(), 9u);
-  EXPECT_EQ(s.total(), 10u);
+  s.stopped = 4;
+  s.skipped = 5;
+  EXPECT_EQ(s.done(), 14u);
+  EXPECT_EQ(s.total(), 15u);
   EXPECT_FALSE(s.idle());
 }
 

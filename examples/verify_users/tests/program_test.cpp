@@ -84,7 +84,7 @@ TEST(Verification, condition_interrupts_the_running_and_skips_the_pending) {
       run_program({"--service", service.url(), "--max", "3", "--request-timeout", kForEver, "--users",
                    users_file("rest", {"slow1", "slow2", "good", "slow3", "slow4", "slow5", "slow6"})});
   EXPECT_EQ(exit.status, 0) << exit.out << exit.err;
-  EXPECT_TRUE(has(exit.out, "Tasks: 1 succeeded, ")) << exit.out;
+  EXPECT_TRUE(has(exit.out, "Tasks: 1 succeeded, 0 failed, ")) << exit.out;
   EXPECT_TRUE(has(exit.out, "slow1                interrupted while waiting for the answer") ||
               has(exit.out, "slow1                interrupted before its checks") ||
               has(exit.out, "slow1                not asked"))
@@ -155,7 +155,7 @@ void expect_summary_after(int signal, Program& program, const std::string& line,
   EXPECT_EQ(exit.status, 1) << exit.out << exit.err;
   EXPECT_TRUE(has(exit.out, "Stopped: signal")) << exit.out;
   EXPECT_TRUE(has(exit.out, name)) << exit.out;
-  EXPECT_TRUE(has(exit.out, "Tasks: 0 succeeded, ")) << exit.out;
+  EXPECT_TRUE(has(exit.out, "Tasks: 0 succeeded, 0 failed, ")) << exit.out;
   EXPECT_TRUE(has(exit.out, "last task's exit:")) << exit.out;
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <ratio>
+#include <string>
 #include <type_traits>
 
 namespace tg {
@@ -64,6 +65,9 @@ class Duration {
 
   std::int64_t nanos_ = 0;
 };
+
+/// For people: "20 ms", "1.5 s", "90 s", "10 min"; at most three digits behind the point.
+std::string to_string(Duration duration);
 
 /// A point on the library's steady clock, in nanoseconds; `runtime::now()` reads it.
 class TimePoint {

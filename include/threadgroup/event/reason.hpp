@@ -57,7 +57,7 @@ namespace detail {
 std::exception_ptr current_failure() noexcept;
 }  // namespace detail
 
-/// The text of an exception: its `what()`, or the name of its type if it has none.
+/// The text of an exception: its `what()`, or the name of its type if it has none or that is null.
 std::string describe_exception(const std::exception_ptr& exception);
 
 namespace detail {

@@ -19,11 +19,11 @@ struct ConditionOptions {
   bool stop_when_idle = true;  ///< give up when no task is left that could make it true
 };
 
-enum class [[nodiscard]] WaitStatus{
-    condition_met,  ///< it is true, and the group was told to stop
-    event_set,      ///< somebody else told the group, or the caller's own, to stop
-    timed_out,      ///< the time is up; the group goes on
-    group_idle,     ///< nothing pending or running is left that could make it true
+enum class WaitStatus {
+  condition_met,  ///< it is true, and the group was told to stop
+  event_set,      ///< somebody else told the group, or the caller's own, to stop
+  timed_out,      ///< the time is up; the group goes on
+  group_idle,     ///< nothing pending or running is left that could make it true
 };
 const char* to_string(WaitStatus status) noexcept;
 

@@ -49,10 +49,10 @@ struct TaskName {
 ///
 /// Requires: a group is destroyed neither by one of its own tasks nor by a task of a group below it. If it
 /// is, that is reported as a failure, and the tasks go on without it. Guarantees: nothing is killed, nothing
-/// is lost. Each task ends as succeeded, failed or skipped, and each failure is told once: by a join, by a
-/// handle's `get`, or by the handler for failures that nobody saw.
-/// Thread safety: everything from any thread, but for the destructor.
-/// Lifetime: the destructor tells the tasks to stop and waits for them; handles stay valid.
+/// is lost. Each task ends as succeeded, failed, stopped or skipped, and each failure is told once: by a
+/// join, by a handle's `get`, or by the handler for failures that nobody saw. Thread safety: everything from
+/// any thread, but for the destructor. Lifetime: the destructor tells the tasks to stop and waits for them;
+/// handles stay valid.
 class ThreadGroup {
  public:
   /// An empty name gets a generated one. Throws `std::invalid_argument` for a bound of 0.
@@ -93,10 +93,10 @@ class ThreadGroup {
   /// (`resource_deadlock_would_occur`) in a task of this group or of one below it.
   JoinResult join();
   /// The same, at most so long. On a time-out it says what is left, and changes nothing.
-  JoinResult join(Duration timeout);
+  [[nodiscard]] JoinResult join(Duration timeout);
   /// As `join`, but the failures are in the result and not thrown.
-  JoinResult wait_idle();
-  JoinResult wait_idle(Duration timeout);
+  [[nodiscard]] JoinResult wait_idle();
+  [[nodiscard]] JoinResult wait_idle(Duration timeout);
 
   /// Registers `f(args...)` to be run by `execute`, as `create_function` would bind them, and returns a
   /// callable that calls `f` directly. Several functions may share a name; an empty one is
@@ -177,7 +177,6 @@ class ThreadGroup {
  private:
   template <class Call>
   TaskHandle<typename Call::Result> hand_over_with_handle(detail::CallableTask<Call>* task) {
-    task->add_reference();  // the pool's
     TaskHandle<typename Call::Result> handle(task);
     hand_over(task);
     return handle;

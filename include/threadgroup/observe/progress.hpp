@@ -17,8 +17,9 @@ namespace tg {
 
 /// The counts of a group's tasks since somebody began to look.
 struct Progress {
-  std::uint64_t done = 0;  ///< succeeded, failed or skipped
+  std::uint64_t done = 0;  ///< succeeded, failed, stopped or skipped
   std::uint64_t failed = 0;
+  std::uint64_t stopped = 0;
   std::uint64_t skipped = 0;
   std::uint64_t total = 0;
   Duration elapsed;

@@ -45,7 +45,7 @@ auto map(ThreadGroup& group, Range&& range, F f) {
         }));
   }
   for (const auto& task : tasks) {
-    if (!task.wait()) task.get();  // interrupted: throws
+    if (task.wait() != WaitOutcome::ready) task.get();  // interrupted: throws
   }
   std::vector<Failure> failures;
   for (std::size_t i = 0; i < tasks.size(); ++i) {

@@ -211,8 +211,13 @@ using ResultStream = AsCompleted<Value, ResultStruct>;
 /// The tasks in the order in which they end.
 ///
 ///     for (auto& task : as_completed(handles)) use(task.get());
+///
+/// Throws `std::logic_error` if one of the handles has no task.
 template <class T>
 AsCompleted<T> as_completed(std::vector<TaskHandle<T>> tasks) {
+  for (const TaskHandle<T>& task : tasks) {
+    if (!task.valid()) detail::throw_no_task();
+  }
   const std::size_t count = tasks.size();
   return AsCompleted<T>(
       [tasks = std::move(tasks), at = std::size_t{0}]() mutable {

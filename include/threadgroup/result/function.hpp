@@ -17,6 +17,7 @@
 #include <threadgroup/result/argument_types.hpp>
 #include <threadgroup/result/arguments.hpp>
 #include <threadgroup/result/value.hpp>
+#include <threadgroup/tree/thread_utils.hpp>
 
 namespace tg {
 namespace detail {
@@ -52,11 +53,11 @@ class FunctionCallOf final : public FunctionCall {
         [this](const Args&... args) {
           return value_of([&]() -> decltype(auto) {
             if constexpr (std::is_invocable_v<F&, std::stop_token, const Args&...>) {
-              return std::invoke(*f_, token_of_caller(), args...);
+              return std::invoke(*f_, thread_utils::stop_token(), args...);
             } else if constexpr (std::is_invocable_v<F&, const Args&...>) {
               return std::invoke(*f_, args...);
             } else if constexpr (std::is_invocable_v<F&, std::stop_token, Args...>) {
-              return std::invoke(*f_, token_of_caller(), Args(args)...);
+              return std::invoke(*f_, thread_utils::stop_token(), Args(args)...);
             } else {
               return std::invoke(*f_, Args(args)...);
             }

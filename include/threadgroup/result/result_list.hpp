@@ -36,8 +36,8 @@ class ResultStruct {
   explicit ResultStruct(TaskHandle<Value> handle) noexcept : handle_(std::move(handle)) {}
 
   const std::string& fn_name() const { return handle_.name(); }
-  TaskStatus status() const noexcept { return handle_.status(); }
-  bool succeeded() const noexcept { return status() == TaskStatus::succeeded; }
+  TaskStatus status() const { return handle_.status(); }
+  bool succeeded() const { return status() == TaskStatus::succeeded; }
   std::exception_ptr exception() const { return handle_.exception(); }  ///< of a failed one
   std::optional<Reason> reason() const { return handle_.reason(); }     ///< of a stopped or skipped one
 
@@ -89,7 +89,7 @@ class ResultList {
   /// What failed, in the order of the list.
   std::vector<Failure> failures() const;
   /// Everything has ended. False only if the caller's own group was told to stop before the end.
-  bool complete() const noexcept;
+  bool complete() const;
   std::string str() const;
 
  private:

@@ -117,7 +117,7 @@ class TaskWatcher : public WaitNode {
 /// Guarantees: the status changes pending -> running -> succeeded, failed or stopped, or pending -> skipped
 /// or failed, and what goes with it (the result, the exception, the reason) is there before the last change
 /// is seen, and stays. Thread safety: everything from any thread, but for the calls that belong to the pool
-/// (see `Task`). Lifetime: counted; one reference is the pool's, the others are the handles'.
+/// (see `Task`). Lifetime: counted; a new one has a reference of the pool's and one of a handle.
 class TaskSlot : public ClaimableTask {
  public:
   explicit TaskSlot(Node& group) noexcept;
@@ -141,19 +141,24 @@ class TaskSlot : public ClaimableTask {
   /// The given name, or "task 17", which stays as long as the task.
   const std::string& shown_name();
 
-  void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  void add_handle() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  void release_handle() noexcept { release(1); }
   const std::string* given_name() const noexcept override { return nullptr; }
   bool claim_failure() noexcept final { return raise(kFailureIsClaimed); }
   bool failure_is_claimed() const noexcept final { return has(kFailureIsClaimed); }
   Failure failure() const final { return Failure{Task::name(), ending_.exception}; }
-  void release() noexcept final {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
-  }
+  void release() noexcept final { release(kPool); }
 
  protected:
   static constexpr std::uint8_t kFailureIsClaimed = 1;
   static constexpr std::uint8_t kResultIsTaken = 2;
   static constexpr std::uint8_t kNameIsShown = 4;
+  // Of `references_`, the pool's; the rest counts handles.
+  static constexpr std::uint32_t kPool = std::uint32_t{1} << 31;
+  // The other bits count the copies of the result that are under way. As many as fit mean "for good": the
+  // result was shown, or there were so many copies at a time that they are not counted any more.
+  static constexpr std::uint8_t kOneCopy = 8;
+  static constexpr std::uint8_t kCopies = 0xf8;
 
   ~TaskSlot() override;
   TaskStatus end_with_result() noexcept { return publish(TaskStatus::succeeded); }
@@ -162,6 +167,18 @@ class TaskSlot : public ClaimableTask {
   TaskStatus end_skipped(ReasonPointer reason) noexcept;
 
   bool has(std::uint8_t flag) const noexcept { return (flags_.load(std::memory_order_acquire) & flag) != 0; }
+  // The result stays where it is until `end_copy`, or for good. These throw `std::logic_error` if it was
+  // taken.
+  void check_not_taken() {
+    if (has(kResultIsTaken)) throw_taken();
+  }
+  void begin_copy();
+  void end_copy() noexcept;
+  void keep_result();
+  // The result belongs to the caller from here on. Throws `std::logic_error` unless it is the first, and no
+  // other handle has a hold on the result.
+  void claim_taken();
+
   /// True to the first who raises it.
   bool raise(std::uint8_t flag) noexcept {
     return (flags_.fetch_or(flag, std::memory_order_acq_rel) & flag) == 0;
@@ -173,14 +190,25 @@ class TaskSlot : public ClaimableTask {
     return static_cast<std::uint16_t>(runtime::fork_generation()) == fork_generation_;
   }
 
+  void release(std::uint32_t reference) noexcept {
+    if (references_.fetch_sub(reference, std::memory_order_acq_rel) == reference) delete this;
+  }
+  [[noreturn]] void throw_taken();
+
   // Constant after construction.
-  const std::uint16_t fork_generation_;       // its low bits
-  std::atomic<std::uint32_t> references_{1};  // atomic: owners on many threads
-  Node* const group_;                         // to compare with; it may be gone once the task is done
+  const std::uint16_t fork_generation_;               // its low bits
+  std::atomic<std::uint32_t> references_{kPool + 1};  // atomic: owners on many threads
+  Node* const group_;                                 // to compare with; it may be gone once the task is done
 
   WaitQueue done_waiters_;
 };
 static_assert(sizeof(void*) != 8 || sizeof(TaskSlot) == 64);
+
+/// The handle of no task was used.
+[[noreturn]] void throw_no_task();
+
+template <class R>
+class ResultPin;
 
 /// The slot with room for a result.
 template <class R>
@@ -194,10 +222,18 @@ class ResultSlot : public TaskSlot {
       std::conditional_t<std::is_void_v<R>, char,
                          std::conditional_t<std::is_reference_v<R>, std::remove_reference_t<R>*, R>>;
 
+  /// Moving the result out leaves it as it is, so those who look at it need not be counted.
+  static constexpr bool kMovesByCopying = std::is_trivially_copyable_v<Stored>;
+
   Stored& stored() noexcept { return *std::launder(reinterpret_cast<Stored*>(room_)); }
-  /// For a result that can only be moved: true to the first who asks.
-  bool result_is_taken() const noexcept { return has(kResultIsTaken); }
-  bool claim_result() noexcept { return raise(kResultIsTaken); }
+  /// The result is the caller's, to be moved. Throws `std::logic_error` if another has it or is looking at
+  /// it.
+  void claim_result() { claim_taken(); }
+  /// The result stays where it is from now on. Throws `std::logic_error` if it was taken.
+  void show_result() {
+    if constexpr (kMovesByCopying) check_not_taken();
+    else keep_result();
+  }
 
  protected:
   ~ResultSlot() override {
@@ -220,7 +256,26 @@ class ResultSlot : public TaskSlot {
   }
 
  private:
+  friend class ResultPin<R>;
   alignas(Stored) std::byte room_[sizeof(Stored)];
+};
+
+/// While it lives, the result stays where it is: for a copy. Throws `std::logic_error` if it was taken.
+template <class R>
+class ResultPin {
+ public:
+  explicit ResultPin(ResultSlot<R>& slot) : slot_(slot) {
+    if constexpr (!ResultSlot<R>::kMovesByCopying) slot_.begin_copy();
+    else slot_.check_not_taken();
+  }
+  ~ResultPin() {
+    if constexpr (!ResultSlot<R>::kMovesByCopying) slot_.end_copy();
+  }
+  ResultPin(const ResultPin&) = delete;
+  ResultPin& operator=(const ResultPin&) = delete;
+
+ private:
+  ResultSlot<R>& slot_;
 };
 
 /// The whole task: the slot and the callable.

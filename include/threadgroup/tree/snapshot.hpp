@@ -24,6 +24,7 @@ struct NodeSnapshot {
   bool event_is_set = false;
   std::optional<Reason> reason;
   GroupStatistics counts;
+  std::vector<RunningTask> running;  ///< taken right after the counts
 };
 
 /// All nodes, each parent before its children, each tree after the one before.
@@ -39,8 +40,8 @@ struct ForestSnapshot {
 /// Draws the forest, one line per node:
 ///
 ///     MainThread
-///     `-- Verifying Users  [3 pending, 10 running, 4 done]  event: condition_met at MainThread/Verifying
-///     Users
+///     `-- Users  [3 pending, 1 running (ann for 2.5 s), 4 done: 1 failed]  event: requested at
+///     MainThread/Users
 std::string to_text(const ForestSnapshot& snapshot);
 
 }  // namespace tg

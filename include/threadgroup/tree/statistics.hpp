@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <threadgroup/base/duration.hpp>
 
@@ -34,5 +35,8 @@ struct RunningTask {
   std::string name;
   Duration running_for;  ///< to the nearest tick of the kernel, 1 to 10 ms
 };
+
+/// "2 running (fetch 17 for 9.8 s, fetch 18 for 9.7 s)": the oldest first, the first ten of them.
+std::string describe_running(std::size_t count, std::vector<RunningTask> tasks);
 
 }  // namespace tg

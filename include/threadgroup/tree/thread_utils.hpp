@@ -3,11 +3,13 @@
 #pragma once
 
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include <threadgroup/base/duration.hpp>
 #include <threadgroup/base/source_location.hpp>
 #include <threadgroup/event/reason.hpp>
+#include <threadgroup/event/stopped.hpp>
 
 /// The group in question is that of the task that the calling thread runs. The functions that need the
 /// group's own machinery, `wait_for_condition` and `notify`, are in <threadgroup/group/condition.hpp>.
@@ -17,8 +19,15 @@ namespace tg::thread_utils {
 /// main thread and on threads of others it is a plain sleep, and true.
 bool event_aware_sleep(Duration d);
 
-/// Whether the group was told to stop. False where there is no group.
+/// Whether the group was stopped. False where there is no group.
 bool event_is_set() noexcept;
+
+/// Throws `Stopped` if the group was stopped: leaves the task from however deep inside it, without making it
+/// a failure. Does nothing where there is no group.
+void throw_if_event_set();
+
+/// A token of the group, for code that takes one. Where there is no group it never asks to stop.
+std::stop_token stop_token();
 
 /// Tells the siblings, and everything below the group, to stop. True if this call set the event. Throws
 /// `NoGroupError` where there is no group.

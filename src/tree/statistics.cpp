@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Running tasks as text.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <threadgroup/tree/statistics.hpp>
+
+namespace tg {
+
+std::string describe_running(std::size_t count, std::vector<RunningTask> tasks) {
+  constexpr std::size_t kMostShown = 10;  // a line with a thousand names helps less
+  std::stable_sort(tasks.begin(), tasks.end(),
+                   [](const RunningTask& a, const RunningTask& b) { return a.running_for > b.running_for; });
+  std::string text = std::to_string(count) + " running";
+  for (std::size_t i = 0; i < std::min(tasks.size(), kMostShown); ++i) {
+    const double seconds = static_cast<double>(tasks[i].running_for.nanos()) / 1e9;
+    text += fmt::format("{}{} for {:.1f} s", i == 0 ? " (" : ", ", tasks[i].name, seconds);
+  }
+  if (tasks.size() > kMostShown) text += ", and " + std::to_string(tasks.size() - kMostShown) + " more";
+  if (!tasks.empty()) text += ")";
+  return text;
+}
+
+}  // namespace tg
