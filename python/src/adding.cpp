@@ -47,8 +47,9 @@ PyObject* group_add_task(PyObject* self, PyObject* const* args, Py_ssize_t count
   return add_guarded("add_task", count, 1, [&]() -> PyObject* {
     if (!check_callable(args[0])) return nullptr;
     GroupObject& group = group_object(self);
-    return add_with_handle(group, args[0], args + 1, count - 1, names,
-                           [&](PyCall call) { return group.group->add_task(std::move(call)); });
+    return add_with_handle(group, args[0], args + 1, count - 1, names, [&](PyCall call) {
+      return group.group->add_task(std::move(call), SourceLocation{});
+    });
   });
 }
 
@@ -62,7 +63,7 @@ PyObject* group_add_named_task(PyObject* self, PyObject* const* args, Py_ssize_t
     if (!check_callable(args[1])) return nullptr;
     GroupObject& group = group_object(self);
     return add_with_handle(group, args[1], args + 2, count - 2, names, [&](PyCall call) {
-      return group.group->add_task(TaskName{to_text(args[0])}, std::move(call));
+      return group.group->add_task(TaskName(to_text(args[0]), SourceLocation{}), std::move(call));
     });
   });
 }
@@ -71,7 +72,8 @@ PyObject* group_post(PyObject* self, PyObject* const* args, Py_ssize_t count, Py
   return add_guarded("post", count, 1, [&]() -> PyObject* {
     if (!check_callable(args[0])) return nullptr;
     GroupObject& group = group_object(self);
-    group.group->post(PyCall(*group.state, args[0], Teller::none, nullptr, args + 1, count - 1, names));
+    group.group->post(PyCall(*group.state, args[0], Teller::none, nullptr, args + 1, count - 1, names),
+                      SourceLocation{});
     Py_RETURN_NONE;
   });
 }
@@ -82,7 +84,8 @@ PyObject* group_submit(PyObject* self, PyObject* const* args, Py_ssize_t count, 
     Ref future = Ref::steal(new_future());
     if (future.get() == nullptr) return nullptr;
     set_task(future.get(), group.group->add_task(PyCall(*group.state, args[0], Teller::future, future.get(),
-                                                        args + 1, count - 1, names)));
+                                                        args + 1, count - 1, names),
+                                                 SourceLocation{}));
     return future.release();
   });
 }

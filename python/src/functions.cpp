@@ -215,7 +215,8 @@ PyMethodDef functions[] = {
      "Whether the calling task's group was stopped. False where there is no group."},
     {"throw_if_event_set", &throw_if_event_set, METH_NOARGS,
      "throw_if_event_set($module, /)\n--\n\n"
-     "Raise Stopped if the calling task's group was stopped: that leaves the task without making it a failure. "
+     "Raise Stopped if the calling task's group was stopped: that leaves the task without making it a "
+     "failure. "
      "Does nothing where there is no group."},
     {"set_event", as_method(&set_event), kNamed,
      "set_event($module, /, message='')\n--\n\n"

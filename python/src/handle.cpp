@@ -62,9 +62,8 @@ bool parse_timeout(PyObject* const* args, Py_ssize_t count, PyObject* names, con
 }
 
 bool wait(const TaskHandle<void>& task, Duration timeout) {
-  return task.done() || wait_interruptibly(timeout, [&](Duration slice) {
-           return task.wait(slice) == WaitOutcome::ready;
-         });
+  return task.done() ||
+         wait_interruptibly(timeout, [&](Duration slice) { return task.wait(slice) == WaitOutcome::ready; });
 }
 
 // False with an error set after the time-out. True also if the caller's event is set: see below.

@@ -403,3 +403,52 @@ def test_a_group_is_made_used_and_dropped_in_a_task_many_times():
 
     with ThreadGroup("outer", 8) as group:
         assert [h.get() for h in [group.add_task(task, i) for i in range(200)]] == [3 * i for i in range(200)]
+
+def test_a_task_that_a_stop_ends_is_stopped_and_no_failure():
+    running = threading.Event()
+
+    def leaves():
+        running.set()
+        assert not thread_utils.event_aware_sleep(60)
+        thread_utils.throw_if_event_set()
+
+    with ThreadGroup("group") as group:
+        handle = group.add_task(leaves)
+        assert running.wait(30)
+        group.set_event("enough")
+        result = group.join()
+    assert handle.status is TaskStatus.STOPPED
+    assert handle.reason.message == "enough"
+    with pytest.raises(core.Stopped, match="enough"):
+        handle.get()
+    assert (result.counts.stopped, result.counts.failed) == (1, 0)
+    assert result.reason.message == "enough"
+    assert not result.all_succeeded
+    assert "1 stopped" in str(result)
+
+
+def test_without_a_stop_a_raised_stopped_is_a_failure():
+    def leaves():
+        raise core.Stopped("for no reason")
+
+    group = ThreadGroup("group")
+    handle = group.add_task(leaves)
+    with pytest.raises(core.Stopped, match="for no reason"):
+        group.join()
+    assert handle.status is TaskStatus.FAILED
+
+
+def test_a_class_of_ones_own_comes_out_of_a_stopped_task_as_itself():
+    class NoMore(core.Stopped):
+        pass
+
+    group = ThreadGroup("group")
+
+    def leaves():
+        thread_utils.set_event("enough")
+        raise NoMore("pages")
+
+    handle = group.add_task(leaves)
+    assert group.join().counts.stopped == 1
+    with pytest.raises(NoMore, match="pages"):
+        handle.get()

@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <string_view>
 
 #include <threadgroup/event/reason.hpp>
 #include <threadgroup/runtime/flow.hpp>
@@ -83,10 +82,7 @@ std::string Reason::str() const {
     const std::string what = describe_exception(exception);
     if (message.find(what) == std::string::npos) text += ": " + what;
   }
-  if (where.line != 0) {
-    const std::string_view path = where.file;
-    text += " (" + std::string(path.substr(path.rfind('/') + 1)) + ":" + std::to_string(where.line) + ")";
-  }
+  if (where.line != 0) text += " (" + to_string(where) + ")";
   return text;
 }
 

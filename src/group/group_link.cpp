@@ -3,7 +3,7 @@
 #include <utility>
 
 #include <threadgroup/group/group_link.hpp>
-#include <threadgroup/result/task_slot.hpp>
+#include <threadgroup/result/task_handle.hpp>
 
 #include "group/group_core.hpp"
 
@@ -22,7 +22,8 @@ bool GroupLink::forked() const noexcept { return core_.runtime_generation_change
 void GroupLink::add_task(std::string task_name, UniqueFunction<void()> run) {
   core_.check_process("add_task");
   auto* const task =
-      new NamedTask<CallFor<UniqueFunction<void()>>>(std::move(task_name), core_, std::move(run));
+      new NamedTask<CallFor<UniqueFunction<void()>>>(std::move(task_name), Place(), core_, std::move(run));
+  const TaskHandle<void> handle(task);
   try {
     core_.pool().add(*task);
   } catch (...) {

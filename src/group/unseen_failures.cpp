@@ -28,7 +28,7 @@ constinit detail::Immortal<HandlerHolder> only;  // groups may go later than sta
 
 void write_to_stderr(const std::string& group_path, const Failure& failure) {
   std::fprintf(stderr, "threadgroup: nobody saw that task '%s' of group '%s' failed: %s\n",
-               failure.task.c_str(), group_path.c_str(), describe_exception(failure.exception).c_str());
+               failure.task.c_str(), group_path.c_str(), describe_failure(failure).c_str());
 }
 
 }  // namespace

@@ -72,9 +72,11 @@ ProgressReporter::ProgressReporter(const ThreadGroup& group, ProgressObserver ob
     throw std::invalid_argument("ProgressReporter on group '" + group.name() +
                                 "': the interval must be above zero");
   }
-  reporter_.post([this] {
-    while (thread_utils::event_aware_sleep(options_.interval)) observer_(look());
-  });
+  reporter_.post(
+      [this] {
+        while (thread_utils::event_aware_sleep(options_.interval)) observer_(look());
+      },
+      SourceLocation{});
 }
 
 ProgressReporter::~ProgressReporter() {

@@ -247,6 +247,7 @@ void Pool::stop_on_failure(const Task& task) noexcept {
   try {
     Failure failure = task.failure();
     reason.exception = failure.exception;
+    reason.where = failure.where;
     reason.message = describe_exception(failure.exception);
     reason.task = std::move(failure.task);
   } catch (const std::exception&) {

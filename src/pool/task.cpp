@@ -22,6 +22,12 @@ const char* to_string(TaskStatus status) noexcept {
   return "unknown";
 }
 
+std::string describe_failure(const Failure& failure) {
+  std::string text = describe_exception(failure.exception);
+  if (failure.where.line != 0) text += " (added at " + to_string(failure.where) + ")";
+  return text;
+}
+
 namespace detail {
 
 std::string Task::name() const {

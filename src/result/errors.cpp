@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The texts of what joins and handles throw and say.
 #include <algorithm>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -13,15 +14,21 @@ namespace {
 // A text with thousands of failures helps nobody; the list has them all.
 constexpr std::size_t kMostInText = 10;
 
+// Of a map, "item 3" says it all.
+bool is_item(const char* what) { return std::string_view(what) == "item"; }
+
 std::string describe(const char* what, const std::string& group, const std::vector<Failure>& failures) {
+  const auto named = [what](const Failure& failure) {
+    return is_item(what) ? failure.task : "'" + failure.task + "'";
+  };
   if (failures.size() == 1) {
-    return std::string(what) + " '" + failures.front().task + "' failed in group '" + group +
-           "': " + describe_exception(failures.front().exception);
+    return (is_item(what) ? "" : std::string(what) + " ") + named(failures.front()) + " failed in group '" +
+           group + "': " + describe_failure(failures.front());
   }
   std::string text = std::to_string(failures.size()) + " " + what + "s failed in group '" + group + "'";
   for (std::size_t i = 0; i < std::min(failures.size(), kMostInText); ++i) {
     text += i == 0 ? ": " : "; ";
-    text += fmt::format("'{}': {}", failures[i].task, describe_exception(failures[i].exception));
+    text += named(failures[i]) + ": " + describe_failure(failures[i]);
   }
   if (failures.size() > kMostInText)
     text += "; and " + std::to_string(failures.size() - kMostInText) + " more";

@@ -60,8 +60,10 @@ const Stopped* stop_in(const std::exception_ptr& exception) noexcept {
 
 }  // namespace
 
-TaskSlot::TaskSlot(Node& group) noexcept
-    : fork_generation_(static_cast<std::uint16_t>(runtime::fork_generation())), group_(&group) {}
+TaskSlot::TaskSlot(Node& group, Place added_at) noexcept
+    : fork_generation_(static_cast<std::uint8_t>(runtime::fork_generation())),
+      place_(added_at.number()),
+      group_(&group) {}
 
 TaskSlot::~TaskSlot() {
   if (has(kNameIsShown)) shown_names.forget(*this);

@@ -148,7 +148,7 @@ void limits() {
   }
   ThreadGroup group("limited", {.time_limit = 1ms});
   const Stepped stepped("a time limit passes");
-  group.add_task([] { return thread_utils::event_aware_sleep(1h); }).wait();
+  static_cast<void>(group.add_task([] { return thread_utils::event_aware_sleep(1h); }).wait());
 }
 
 void vaults() {
@@ -168,7 +168,7 @@ void shared_things(std::latch& let_go) {
   inherited().group = new ThreadGroup("inherited", {.max_concurrent_threads = 3, .time_limit = 1h});
   ThreadGroup& group = *inherited().group;
   auto finished = std::make_unique<TaskHandle<int>>(group.add_task([] { return 1; }));
-  finished->wait();
+  static_cast<void>(finished->wait());
   inherited().finished = finished.release();
   inherited().unfinished = new TaskHandle<int>(group.add_task([&let_go] {
     let_go.wait();
@@ -180,7 +180,7 @@ void shared_things(std::latch& let_go) {
     step("a worker of an inherited group", kOfAWorker);
     return 3;
   });
-  another.wait();
+  static_cast<void>(another.wait());
   {
     const Stepped stepped("an inherited group is used");
     group.post([] {});

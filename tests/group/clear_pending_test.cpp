@@ -215,7 +215,7 @@ TEST_F(ClearPending, one_task_wakes_its_waiter) {
   std::latch begun{1};
   std::thread waiter([&] {
     begun.count_down();
-    EXPECT_TRUE(pending.wait());
+    EXPECT_EQ(pending.wait(), WaitOutcome::ready);
   });
   begun.wait();
   EXPECT_TRUE(group.clear_pending(pending));

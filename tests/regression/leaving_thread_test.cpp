@@ -28,7 +28,7 @@ TEST_F(LeavingThread, pthread_exit_in_a_task_is_named_before_the_process_ends) {
   EXPECT_DEATH(
       {
         ThreadGroup group("exiting");
-        group.add_task(TaskName{"leaver"}, leave).wait();
+        group.add_task(TaskName{"leaver"}, leave).get();
       },
       "threadgroup: task 'leaver' of group 'MainThread/exiting' on exiting .*called pthread_exit");
 }
@@ -63,7 +63,7 @@ TEST_F(LeavingThread, cancelled_task_is_named_before_the_process_ends) {
         });
         tg::test::eventually([&] { return known.load(); });
         ::pthread_cancel(thread);
-        task.wait();
+        static_cast<void>(task.wait());
       },
       "task 'victim' of group 'MainThread/cancelled'.*cancelled by pthread_cancel");
 }

@@ -102,7 +102,7 @@ TEST(Producer, a_task_that_is_stopped_does_not_store_its_key) {
   running.acquire();
   group.set_event();
   EXPECT_EQ(vault.wait_for(a), KeyWait::producer_failed);
-  task.wait();
+  static_cast<void>(task.wait());
   EXPECT_EQ(task.status(), tg::TaskStatus::stopped);
 }
 

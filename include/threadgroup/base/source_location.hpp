@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace tg {
 
@@ -21,5 +22,8 @@ struct SourceLocation {
     return SourceLocation{file, function, line};
   }
 };
+
+/// "main.cpp:42", without the folders; empty if the place is unknown.
+std::string to_string(const SourceLocation& where);
 
 }  // namespace tg

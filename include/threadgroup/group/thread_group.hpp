@@ -29,14 +29,20 @@
 
 namespace tg {
 
+/// Names a task in reports, dumps and errors, and says where it was added.
+struct TaskName {
+  TaskName(std::string name, SourceLocation added_at = SourceLocation::current())  // implicit: it is a name
+      : value(std::move(name)), where(added_at) {}
+  std::string value;
+  SourceLocation where;
+};
+
 namespace detail {
 class GroupCore;
-}
 
-/// Names a task in reports, dumps and errors.
-struct TaskName {
-  std::string value;
-};
+template <class F>
+concept NoTaskName = !std::same_as<std::remove_cvref_t<F>, TaskName>;
+}  // namespace detail
 
 /// A named group of tasks that block: at most so many run at a time, and all of them can be told to stop.
 ///
@@ -66,25 +72,64 @@ class ThreadGroup {
   /// added them, except that a task for which another task of the group waits may start earlier, on that
   /// one's thread. If the event is set, the task is skipped at once. Throws `std::system_error` or
   /// `std::bad_alloc` if neither a worker nor memory can be had; then nothing was added.
-  template <class F, class... Args>
-  requires(!std::same_as<std::remove_cvref_t<F>, TaskName>) auto add_task(F&& f, Args&&... args) {
-    check_process("add_task");
-    return hand_over_with_handle(new detail::CallableTask<detail::CallFor<F, Args...>>(
-        node_, std::forward<F>(f), std::forward<Args>(args)...));
+  ///
+  /// A failure's report says where the task was added. (There is one overload for each number of arguments,
+  /// because nothing can have a default after a pack; with more than three, the place is unknown.)
+  template <class F>
+  requires detail::NoTaskName<F>
+  auto add_task(F&& f, SourceLocation where = SourceLocation::current()) {
+    return add_task_at(where, std::forward<F>(f));
+  }
+  template <class F, class A>
+  requires detail::NoTaskName<F>
+  auto add_task(F&& f, A&& a, SourceLocation where = SourceLocation::current()) {
+    return add_task_at(where, std::forward<F>(f), std::forward<A>(a));
+  }
+  template <class F, class A, class B>
+  requires detail::NoTaskName<F>
+  auto add_task(F&& f, A&& a, B&& b, SourceLocation where = SourceLocation::current()) {
+    return add_task_at(where, std::forward<F>(f), std::forward<A>(a), std::forward<B>(b));
+  }
+  template <class F, class A, class B, class C>
+  requires detail::NoTaskName<F>
+  auto add_task(F&& f, A&& a, B&& b, C&& c, SourceLocation where = SourceLocation::current()) {
+    return add_task_at(where, std::forward<F>(f), std::forward<A>(a), std::forward<B>(b), std::forward<C>(c));
+  }
+  template <class F, class A, class B, class C, class D, class... More>
+  requires detail::NoTaskName<F>
+  auto add_task(F&& f, A&& a, B&& b, C&& c, D&& d, More&&... more) {
+    return add_task_at({}, std::forward<F>(f), std::forward<A>(a), std::forward<B>(b), std::forward<C>(c),
+                       std::forward<D>(d), std::forward<More>(more)...);
   }
   template <class F, class... Args>
   auto add_task(TaskName name, F&& f, Args&&... args) {
     check_process("add_task");
     return hand_over_with_handle(new detail::NamedTask<detail::CallFor<F, Args...>>(
-        std::move(name.value), node_, std::forward<F>(f), std::forward<Args>(args)...));
+        std::move(name.value), detail::Place(name.where), node_, std::forward<F>(f),
+        std::forward<Args>(args)...));
   }
 
   /// The same without a handle: cheaper. A result is dropped; a failure still reaches the join.
-  template <class F, class... Args>
-  void post(F&& f, Args&&... args) {
-    check_process("post");
-    hand_over(
-        new detail::PostedTask<detail::CallFor<F, Args...>>(std::forward<F>(f), std::forward<Args>(args)...));
+  template <class F>
+  void post(F&& f, SourceLocation where = SourceLocation::current()) {
+    post_at(where, std::forward<F>(f));
+  }
+  template <class F, class A>
+  void post(F&& f, A&& a, SourceLocation where = SourceLocation::current()) {
+    post_at(where, std::forward<F>(f), std::forward<A>(a));
+  }
+  template <class F, class A, class B>
+  void post(F&& f, A&& a, B&& b, SourceLocation where = SourceLocation::current()) {
+    post_at(where, std::forward<F>(f), std::forward<A>(a), std::forward<B>(b));
+  }
+  template <class F, class A, class B, class C>
+  void post(F&& f, A&& a, B&& b, C&& c, SourceLocation where = SourceLocation::current()) {
+    post_at(where, std::forward<F>(f), std::forward<A>(a), std::forward<B>(b), std::forward<C>(c));
+  }
+  template <class F, class A, class B, class C, class D, class... More>
+  void post(F&& f, A&& a, B&& b, C&& c, D&& d, More&&... more) {
+    post_at({}, std::forward<F>(f), std::forward<A>(a), std::forward<B>(b), std::forward<C>(c),
+            std::forward<D>(d), std::forward<More>(more)...);
   }
 
   /// Waits until nothing is pending or running, then throws the failures that nobody has seen: one as itself,
@@ -175,6 +220,19 @@ class ThreadGroup {
   }
 
  private:
+  template <class F, class... Args>
+  auto add_task_at(const SourceLocation& where, F&& f, Args&&... args) {
+    check_process("add_task");
+    return hand_over_with_handle(new detail::CallableTask<detail::CallFor<F, Args...>>(
+        detail::Place(where), node_, std::forward<F>(f), std::forward<Args>(args)...));
+  }
+  template <class F, class... Args>
+  void post_at(const SourceLocation& where, F&& f, Args&&... args) {
+    check_process("post");
+    hand_over(new detail::PostedTask<detail::CallFor<F, Args...>>(detail::Place(where), std::forward<F>(f),
+                                                                  std::forward<Args>(args)...));
+  }
+
   template <class Call>
   TaskHandle<typename Call::Result> hand_over_with_handle(detail::CallableTask<Call>* task) {
     TaskHandle<typename Call::Result> handle(task);

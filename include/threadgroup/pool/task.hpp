@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include <threadgroup/base/source_location.hpp>
 #include <threadgroup/event/reason.hpp>
 #include <threadgroup/runtime/blocks.hpp>
 #include <threadgroup/tree/node.hpp>
@@ -30,7 +31,10 @@ const char* to_string(TaskStatus status) noexcept;
 struct Failure {
   std::string task;
   std::exception_ptr exception;
+  SourceLocation where = {};  ///< file and line where the task was added, if known
 };
+/// What the task threw, and where the task was added: "no route (added at main.cpp:42)".
+std::string describe_failure(const Failure& failure);
 
 namespace detail {
 

@@ -21,63 +21,126 @@
 
 namespace tg {
 
-/// Calls `f(element)` for each element, as tasks of the group, and returns the results in order.
+/// Some calls of a `map` failed. Thrown after all have ended; it names each failed one, and has the results
+/// of the others.
 ///
-///     std::vector<Answer> answers = tg::map(group, urls, fetch);
+///     catch (const tg::MapFailures<Answer>& e) {
+///       std::cerr << e.what();          // item 17 failed in group 'MainThread/g': no route
+///       for (const auto& task : e.tasks()) if (task.status() == tg::TaskStatus::succeeded) use(task.get());
+///     }
 ///
-/// Each task has a copy of its element. It waits for all; then throws `FunctionFailures` ("item 17") if any
-/// failed, and `TaskSkipped` if the group was told to stop first. Throws `WaitInterrupted` as soon as the
-/// caller's own group is told to stop. In a task of the same group it lends the task's place. A function that
-/// returns nothing gives nothing.
+/// `std::rethrow_if_nested` on it throws the first failure as itself.
+template <class R>
+class MapFailures : public FunctionFailures {
+ public:
+  MapFailures(const std::string& group, std::vector<Failure> failures, std::vector<TaskHandle<R>> tasks)
+      : FunctionFailures("item", group, std::move(failures)),
+        tasks_(std::make_shared<const std::vector<TaskHandle<R>>>(std::move(tasks))) {}
+  /// For each element that was begun with, in the order of the range.
+  const std::vector<TaskHandle<R>>& tasks() const noexcept { return *tasks_; }
+
+ private:
+  std::shared_ptr<const std::vector<TaskHandle<R>>> tasks_;
+};
+
+namespace detail {
+template <class Range, class F>
+using MapResult =
+    std::decay_t<std::invoke_result_t<F&, std::decay_t<std::ranges::range_reference_t<Range>>&>>;
+}  // namespace detail
+
+/// Calls `f(element)` for each element, as tasks of the group ("item 0", "item 1", ...), waits for all, and
+/// returns their handles in order, whatever became of them.
+///
+///     for (const auto& task : tg::map_results(group, urls, fetch)) std::cout << to_string(task.status());
+///
+/// Each task has a copy of its element. Once the group is stopped, as by the first failure where it is made
+/// so, no further element is taken from the range: the last handle is then that of a skipped task. All have
+/// ended when it returns, unless the caller's own group was stopped first. In a task of the same group it
+/// lends the task's place. The failures count as seen.
 template <std::ranges::input_range Range, class F>
-auto map(ThreadGroup& group, Range&& range, F f) {
+auto map_results(ThreadGroup& group, Range&& range, F f, SourceLocation where = SourceLocation::current()) {
   using Element = std::decay_t<std::ranges::range_reference_t<Range>>;
-  using R = std::decay_t<std::invoke_result_t<F&, Element&>>;
-  const auto shared =
-      std::make_shared<F>(std::move(f));  // the tasks may outlive this call, see WaitInterrupted
+  using R = detail::MapResult<Range, F>;
+  const auto shared = std::make_shared<F>(std::move(f));  // the tasks may outlive this call
   std::vector<TaskHandle<R>> tasks;
   if constexpr (std::ranges::sized_range<Range>)
     tasks.reserve(static_cast<std::size_t>(std::ranges::size(range)));
   for (auto&& element : range) {
+    const bool last = group.event_is_set();  // then it is skipped, and shows that something is missing
     tasks.push_back(
-        group.add_task([shared, element = Element(std::forward<decltype(element)>(element))]() mutable -> R {
-          return std::invoke(*shared, element);
-        }));
+        group.add_task(TaskName("item " + std::to_string(tasks.size()), where),
+                       [shared, element = Element(std::forward<decltype(element)>(element))]() mutable -> R {
+                         return std::invoke(*shared, element);
+                       }));
+    if (last) break;
   }
   for (const auto& task : tasks) {
-    if (task.wait() != WaitOutcome::ready) task.get();  // interrupted: throws
+    if (task.wait() != WaitOutcome::ready) break;
   }
+  for (const auto& task : tasks) {
+    if (task.status() == TaskStatus::failed) detail::SlotOf::get(task)->claim_failure();
+  }
+  return tasks;
+}
+
+/// The same in a group of its own, with at most so many threads.
+template <std::ranges::input_range Range, class F>
+requires(!std::is_same_v<std::remove_cvref_t<Range>, ThreadGroup>)  //
+    auto map_results(Range&& range, F f, std::size_t max_workers = 32,
+                     SourceLocation where = SourceLocation::current()) {
+  ThreadGroup group("map", {.max_concurrent_threads = max_workers});
+  return map_results(group, std::forward<Range>(range), std::move(f), where);
+}
+
+/// As `map_results`, but returns the results themselves.
+///
+///     std::vector<Answer> answers = tg::map(group, urls, fetch);
+///
+/// Throws `MapFailures` if any failed, which has the results of those that succeeded; else, if the group was
+/// stopped, the `Stopped` of the first task that has no result (`TaskSkipped` if it never ran). Throws
+/// `WaitInterrupted` as soon as the caller's own group is stopped. A function that returns nothing gives
+/// nothing.
+template <std::ranges::input_range Range, class F>
+auto map(ThreadGroup& group, Range&& range, F f, SourceLocation where = SourceLocation::current()) {
+  using R = detail::MapResult<Range, F>;
+  std::vector<TaskHandle<R>> tasks = map_results(group, std::forward<Range>(range), std::move(f), where);
   std::vector<Failure> failures;
-  for (std::size_t i = 0; i < tasks.size(); ++i) {
-    if (tasks[i].status() != TaskStatus::failed) continue;
-    failures.push_back({"item " + std::to_string(i), tasks[i].exception()});
-    detail::SlotOf::get(tasks[i])->claim_failure();
+  for (const auto& task : tasks) {
+    if (!task.done()) task.get();  // interrupted: throws
+    if (task.status() == TaskStatus::failed)
+      failures.push_back({task.name(), task.exception(), task.added_at()});
   }
-  throw_function_failures(group.path(), std::move(failures));
+  if (!failures.empty()) {
+    try {
+      std::rethrow_exception(failures.front().exception);
+    } catch (...) {  // while it is being handled, the nested exception takes hold of it
+      throw MapFailures<R>(group.path(), std::move(failures), std::move(tasks));
+    }
+  }
   if constexpr (std::is_void_v<R>) {
     for (const auto& task : tasks) task.get();
   } else {
+    for (const auto& task : tasks) detail::SlotOf::get(task)->wait_for_success();  // stopped, skipped: throws
     std::vector<R> results;
     results.reserve(tasks.size());
-    for (const auto& task : tasks) {
-      detail::SlotOf::get(task)->wait_for_success();                      // skipped: throws
-      results.push_back(std::move(detail::SlotOf::get(task)->stored()));  // nobody else has a handle
-    }
+    for (const auto& task : tasks) results.push_back(task.take());
     return results;
   }
 }
 
 /// The same in a group of its own, with at most so many threads.
 template <std::ranges::input_range Range, class F>
-requires(!std::is_same_v<std::remove_cvref_t<Range>, ThreadGroup>) auto map(Range&& range, F f,
-                                                                            std::size_t max_workers = 32) {
+requires(!std::is_same_v<std::remove_cvref_t<Range>, ThreadGroup>)  //
+    auto map(Range&& range, F f, std::size_t max_workers = 32,
+             SourceLocation where = SourceLocation::current()) {
   ThreadGroup group("map", {.max_concurrent_threads = max_workers});
-  return map(group, std::forward<Range>(range), std::move(f));
+  return map(group, std::forward<Range>(range), std::move(f), where);
 }
 
 namespace detail {
 template <class F>
-auto quorum_of(std::size_t k, std::vector<F> all) {
+auto quorum_of(std::size_t k, std::vector<F> all, SourceLocation where) {
   using R = std::decay_t<typename CallResult<F>::type>;
   static_assert(!std::is_void_v<R>, "a race for nothing: let the functions return something");
   if (k == 0 || k > all.size()) {
@@ -88,7 +151,7 @@ auto quorum_of(std::size_t k, std::vector<F> all) {
   ThreadGroup group("quorum", {.max_concurrent_threads = count});
   std::vector<TaskHandle<R>> tasks;
   for (std::size_t i = 0; i < count; ++i)
-    tasks.push_back(group.add_task(TaskName{"candidate " + std::to_string(i + 1)}, std::move(all[i])));
+    tasks.push_back(group.add_task(TaskName("candidate " + std::to_string(i + 1), where), std::move(all[i])));
 
   std::vector<TaskHandle<R>> won;
   std::size_t lost = 0;
@@ -132,10 +195,10 @@ auto quorum_of(std::size_t k, std::vector<F> all) {
 /// ("candidate 2") holds what was thrown; if the caller's group was told to stop first, it is `TaskSkipped`
 /// or `WaitInterrupted`. Throws `std::invalid_argument` if `k` is 0 or more than there are functions.
 template <std::ranges::input_range Range>
-auto quorum(std::size_t k, Range&& functions) {
+auto quorum(std::size_t k, Range&& functions, SourceLocation where = SourceLocation::current()) {
   std::vector<std::decay_t<std::ranges::range_reference_t<Range>>> all;
   for (auto&& f : functions) all.push_back(std::forward<decltype(f)>(f));
-  return detail::quorum_of(k, std::move(all));
+  return detail::quorum_of(k, std::move(all), where);
 }
 
 namespace detail {
@@ -158,8 +221,8 @@ struct Candidate {
 ///     Page page = tg::first_of(from_mirror_a, from_mirror_b);      Page page =
 ///     tg::first_of(list_of_mirrors);
 template <std::ranges::input_range Range>
-auto first_of(Range&& functions) {
-  auto results = quorum(1, std::forward<Range>(functions));
+auto first_of(Range&& functions, SourceLocation where = SourceLocation::current()) {
+  auto results = quorum(1, std::forward<Range>(functions), where);
   return std::move(results.front());
 }
 template <class F, class... Fs>
@@ -169,7 +232,7 @@ requires(!std::ranges::range<F>) auto first_of(F first, Fs... rest) {
   std::vector<UniqueFunction<R(std::stop_token)>> functions;
   functions.push_back(detail::Candidate<R, F>{std::move(first)});
   (functions.push_back(detail::Candidate<R, Fs>{std::move(rest)}), ...);
-  auto results = detail::quorum_of(1, std::move(functions));
+  auto results = detail::quorum_of(1, std::move(functions), SourceLocation{});
   return std::move(results.front());
 }
 

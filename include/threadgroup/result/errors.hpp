@@ -12,7 +12,8 @@
 
 namespace tg {
 
-/// Several tasks failed. One failure alone is thrown as itself.
+/// Several tasks failed. One failure alone is thrown as itself. The text says of each what was thrown and
+/// where the task was added.
 class TaskFailures : public std::runtime_error {
  public:
   TaskFailures(const std::string& group, std::vector<Failure> failures);

@@ -114,6 +114,11 @@ class FunctionFailures : public TaskFailures, public std::nested_exception {
  public:
   const ResultList& results() const noexcept { return results_; }
 
+ protected:
+  /// For those that are no registered functions, and named by another word.
+  FunctionFailures(const char* what, const std::string& group, std::vector<Failure> failures)
+      : TaskFailures(what, group, std::move(failures)) {}
+
  private:
   friend void throw_function_failures(const std::string& group, std::vector<Failure> failures,
                                       ResultList results);

@@ -55,6 +55,8 @@ class TaskHandle {
   bool done() const { return slot().done(); }
   /// The name given to the task, or "task 17".
   const std::string& name() const { return slot().shown_name(); }
+  /// File and line where the task was added, if known.
+  SourceLocation added_at() const { return slot().added_at(); }
   /// Why it was stopped or skipped, if it was.
   std::optional<Reason> reason() const {
     const Reason* const reason = slot().reason();

@@ -15,6 +15,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <threadgroup/base/place.hpp>
 #include <threadgroup/event/wait.hpp>
 #include <threadgroup/event/wait_queue.hpp>
 #include <threadgroup/pool/task.hpp>
@@ -120,7 +121,7 @@ class TaskWatcher : public WaitNode {
 /// (see `Task`). Lifetime: counted; a new one has a reference of the pool's and one of a handle.
 class TaskSlot : public ClaimableTask {
  public:
-  explicit TaskSlot(Node& group) noexcept;
+  TaskSlot(Node& group, Place added_at) noexcept;
 
   bool done() const noexcept { return status_.load(std::memory_order_seq_cst) > TaskStatus::running; }
   /// Waits as `TaskHandle::wait` says.
@@ -138,6 +139,8 @@ class TaskSlot : public ClaimableTask {
   std::exception_ptr exception() const noexcept {
     return status() == TaskStatus::failed ? ending_.exception : nullptr;
   }
+  /// File and line where it was added, if known.
+  SourceLocation added_at() const noexcept { return Place::from_number(place_).location(); }
   /// The given name, or "task 17", which stays as long as the task.
   const std::string& shown_name();
 
@@ -146,7 +149,7 @@ class TaskSlot : public ClaimableTask {
   const std::string* given_name() const noexcept override { return nullptr; }
   bool claim_failure() noexcept final { return raise(kFailureIsClaimed); }
   bool failure_is_claimed() const noexcept final { return has(kFailureIsClaimed); }
-  Failure failure() const final { return Failure{Task::name(), ending_.exception}; }
+  Failure failure() const final { return Failure{Task::name(), ending_.exception, added_at()}; }
   void release() noexcept final { release(kPool); }
 
  protected:
@@ -187,7 +190,7 @@ class TaskSlot : public ClaimableTask {
  private:
   TaskStatus publish(TaskStatus status) noexcept;
   bool is_of_this_process() const noexcept {
-    return static_cast<std::uint16_t>(runtime::fork_generation()) == fork_generation_;
+    return static_cast<std::uint8_t>(runtime::fork_generation()) == fork_generation_;
   }
 
   void release(std::uint32_t reference) noexcept {
@@ -196,7 +199,8 @@ class TaskSlot : public ClaimableTask {
   [[noreturn]] void throw_taken();
 
   // Constant after construction.
-  const std::uint16_t fork_generation_;               // its low bits
+  const std::uint8_t fork_generation_;                // its low bits
+  const std::uint16_t place_;                         // where it was added
   std::atomic<std::uint32_t> references_{kPool + 1};  // atomic: owners on many threads
   Node* const group_;                                 // to compare with; it may be gone once the task is done
 
@@ -285,7 +289,8 @@ class CallableTask : public ResultSlot<typename C::Result> {
 
  public:
   template <class... Given>
-  explicit CallableTask(Node& group, Given&&... given) : Base(group), call_(std::forward<Given>(given)...) {}
+  explicit CallableTask(Place added_at, Node& group, Given&&... given)
+      : Base(group, added_at), call_(std::forward<Given>(given)...) {}
 
   TaskStatus run(Node& group) noexcept final {
     std::exception_ptr error;
@@ -339,8 +344,8 @@ template <class C>
 class NamedTask final : public CallableTask<C> {
  public:
   template <class... Given>
-  NamedTask(std::string name, Node& group, Given&&... given)
-      : CallableTask<C>(group, std::forward<Given>(given)...), name_(std::move(name)) {}
+  NamedTask(std::string name, Place added_at, Node& group, Given&&... given)
+      : CallableTask<C>(added_at, group, std::forward<Given>(given)...), name_(std::move(name)) {}
 
   const std::string* given_name() const noexcept override { return name_.empty() ? nullptr : &name_; }
 
@@ -355,7 +360,8 @@ template <class C>
 class PostedTask final : public Task {
  public:
   template <class... Given>
-  explicit PostedTask(Given&&... given) : call_(std::forward<Given>(given)...) {}
+  explicit PostedTask(Place added_at, Given&&... given)
+      : failed_(0), place_(added_at.number() & 0x7fff), call_(std::forward<Given>(given)...) {}
 
   TaskStatus run(Node& group) noexcept override {
     std::exception_ptr error;
@@ -375,7 +381,9 @@ class PostedTask final : public Task {
   const std::string* given_name() const noexcept override { return nullptr; }
   bool claim_failure() noexcept override { return true; }
   bool failure_is_claimed() const noexcept override { return false; }
-  Failure failure() const override { return Failure{this->name(), error_}; }
+  Failure failure() const override {
+    return Failure{this->name(), error_, Place::from_number(place_).location()};
+  }
   void release() noexcept override {
     // Here and not in the destructor: with nothing to do there, it does not write to the task either, which
     // came from another processor and is not changed otherwise.
@@ -394,11 +402,13 @@ class PostedTask final : public Task {
     destroy_keeping_error(call_, error);
     if (!error) return status;
     ::new (static_cast<void*>(std::addressof(error_))) std::exception_ptr(std::move(error));
-    failed_ = true;
+    failed_ = 1;
     return TaskStatus::failed;
   }
 
-  bool failed_ = false;  // first: there is room for it behind the base's last field
+  // First: there is room for them behind the base's last field.
+  std::uint16_t failed_ : 1;
+  std::uint16_t place_ : 15;
   union {
     C call_;                    // until the task ends
     std::exception_ptr error_;  // afterwards, if it failed

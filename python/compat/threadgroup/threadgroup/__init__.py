@@ -68,7 +68,7 @@ class Function:
 
 
 class ResultStruct:
-    """What became of one function: its result, or what it raised, or neither if it was skipped."""
+    """What became of one function: its result, or what it raised, or neither if it was stopped or skipped."""
 
     def __init__(self, function: Function, result: Any = None, exception: Optional[BaseException] = None,
                  status: TaskStatus = TaskStatus.SUCCEEDED) -> None:
@@ -209,6 +209,9 @@ def _run(functions: List[Function], max_workers: Optional[int], name: str) -> An
             elif status is TaskStatus.SKIPPED:
                 failures.append(Failure(function.fn_name, threadgroup_core.TaskSkipped(
                     f"function '{function.fn_name}' was skipped: {handle.reason}")))
+            elif status is TaskStatus.STOPPED:
+                failures.append(Failure(function.fn_name, threadgroup_core.Stopped(
+                    f"function '{function.fn_name}' was stopped: {handle.reason}")))
         path = group.path
     return results, failures, path
 

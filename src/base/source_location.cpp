@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Places in the source as text.
+#include <string_view>
+
+#include <threadgroup/base/source_location.hpp>
+
+namespace tg {
+
+std::string to_string(const SourceLocation& where) {
+  if (where.line == 0) return {};
+  const std::string_view path = where.file;
+  return std::string(path.substr(path.rfind('/') + 1)) + ":" + std::to_string(where.line);
+}
+
+}  // namespace tg

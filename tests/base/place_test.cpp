@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Places in the source as small numbers.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <threadgroup/base/place.hpp>
+
+namespace tg::detail {
+namespace {
+
+SourceLocation at(std::uint32_t line) { return {"/some/folder/main.cpp", "", line}; }
+
+TEST(Place, has_file_and_line) {
+  const SourceLocation here = SourceLocation::current();
+  const Place place(here);
+  EXPECT_STREQ(place.location().file, here.file);
+  EXPECT_EQ(place.location().line, here.line);
+  EXPECT_EQ(Place::from_number(place.number()).location().line, here.line);
+  EXPECT_LT(place.number(), 1 << 15);
+}
+
+TEST(Place, is_one_number_however_often_it_turns_up) {
+  EXPECT_EQ(Place(at(3)).number(), Place(at(3)).number());
+  EXPECT_NE(Place(at(3)).number(), Place(at(4)).number());
+}
+
+TEST(Place, is_unknown_without_a_line_or_with_one_that_is_too_large) {
+  EXPECT_EQ(Place().number(), 0);
+  EXPECT_EQ(Place(SourceLocation{}).number(), 0);
+  EXPECT_EQ(Place(at(70'000)).number(), 0);
+  EXPECT_EQ(Place().location().line, 0u);
+  EXPECT_EQ(to_string(Place().location()), "");
+}
+
+TEST(Place, text_is_short) { EXPECT_EQ(to_string(Place(at(42)).location()), "main.cpp:42"); }
+
+TEST(Place, is_the_same_for_threads_that_come_at_once) {
+  for (std::uint32_t line = 100; line < 200; ++line) {
+    std::vector<std::uint16_t> numbers(3);
+    std::vector<std::thread> threads;
+    for (std::uint16_t& number : numbers)
+      threads.emplace_back([&number, line] { number = Place(at(line)).number(); });
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(numbers[0], numbers[1]);
+    EXPECT_EQ(numbers[0], numbers[2]);
+  }
+}
+
+TEST(Place, more_of_them_than_fit_are_unknown_and_the_others_stay) {
+  const std::uint16_t first = Place(at(1)).number();
+  bool full = false;
+  for (std::uint32_t line = 1; line < 60'000; ++line) {
+    const Place place(at(line));
+    if (place.number() == 0) full = true;
+    else EXPECT_EQ(place.location().line, line);
+  }
+  EXPECT_TRUE(full);
+  EXPECT_EQ(Place(at(1)).number(), first);
+  EXPECT_EQ(Place(at(1)).location().line, 1u);
+}
+
+}  // namespace
+}  // namespace tg::detail

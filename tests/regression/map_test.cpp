@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// A map that threw the results away and ran on after its group was stopped, and failures that did not say
+// where their task was added.
+#include <gtest/gtest.h>
+
+#include <latch>
+#include <ranges>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <threadgroup/threadgroup.hpp>
+
+namespace {
+
+using namespace std::chrono_literals;
+using tg::OnFailure;
+using tg::TaskStatus;
+using tg::ThreadGroup;
+
+std::string all_but_two(int x) {
+  if (x == 2) throw std::domain_error("two");
+  return std::to_string(x);
+}
+
+TEST(Map, results_stay_reachable_when_another_item_fails) {
+  ThreadGroup group("g");
+  try {
+    tg::map(group, std::vector{1, 2, 3}, all_but_two);
+    FAIL() << "no error";
+  } catch (const tg::MapFailures<std::string>& e) {
+    EXPECT_EQ(
+        std::string(e.what()).find("item 1 failed in group 'MainThread/g': two (added at map_test.cpp:"), 0u)
+        << e.what();
+    ASSERT_EQ(e.tasks().size(), 3u);
+    EXPECT_EQ(e.tasks()[0].get(), "1");
+    EXPECT_EQ(e.tasks()[1].status(), TaskStatus::failed);
+    EXPECT_EQ(e.tasks()[2].get(), "3");
+    EXPECT_THROW(std::rethrow_if_nested(e), std::domain_error);
+  }
+  EXPECT_TRUE(group.join());  // the failure was delivered
+}
+
+TEST(Map, names_its_items_plainly) {
+  ThreadGroup group("g");
+  try {
+    tg::map(group, std::vector{2, 1, 2}, all_but_two);
+    FAIL() << "no error";
+  } catch (const tg::FunctionFailures& e) {  // as before
+    const std::string text = e.what();
+    EXPECT_EQ(text.find("2 items failed in group 'MainThread/g': item 0: two (added at "), 0u) << text;
+    EXPECT_NE(text.find("; item 2: two (added at "), std::string::npos) << text;
+    EXPECT_EQ(e.failures()[1].task, "item 2");
+    EXPECT_NE(e.failures()[1].where.line, 0u);
+  }
+}
+
+TEST(Map, takes_no_more_elements_once_the_group_is_stopped) {
+  ThreadGroup group("g", {.on_failure = OnFailure::set_event});
+  int read = 0;
+  // The second element comes when the failure of the first has stopped the group.
+  auto elements = std::views::iota(0, 1000) | std::views::transform([&](int i) {
+                    while (i > 0 && !group.event_is_set()) std::this_thread::yield();
+                    ++read;
+                    return i;
+                  });
+  try {
+    tg::map(group, elements, [](int i) {
+      if (i == 0) throw std::domain_error("the first");
+      return i;
+    });
+    FAIL() << "no error";
+  } catch (const tg::MapFailures<int>& e) {
+    EXPECT_EQ(e.tasks().size(), 2u);
+    EXPECT_EQ(e.tasks().back().status(), TaskStatus::skipped);
+  }
+  EXPECT_EQ(read, 2);
+}
+
+TEST(Map, never_returns_fewer_results_than_there_are_elements) {
+  ThreadGroup group("g");
+  int read = 0;
+  // The event comes when the first is done, and before the second is read.
+  auto elements = std::views::iota(0, 3) | std::views::transform([&](int i) {
+                    if (read++ == 1) group.set_event("enough");
+                    return i;
+                  });
+  EXPECT_THROW(tg::map(group, elements, [](int i) { return i; }), tg::Stopped);
+}
+
+TEST(Map, as_handles_it_shows_what_became_of_each_item) {
+  ThreadGroup group("g");
+  const auto tasks = tg::map_results(group, std::vector{1, 2, 3}, all_but_two);
+  ASSERT_EQ(tasks.size(), 3u);
+  EXPECT_EQ(tasks[0].get(), "1");
+  EXPECT_EQ(tasks[1].status(), TaskStatus::failed);
+  EXPECT_EQ(tasks[1].name(), "item 1");
+  EXPECT_EQ(tasks[2].get(), "3");
+  EXPECT_TRUE(group.join());
+  EXPECT_EQ(tg::map_results(std::vector{1, 3}, all_but_two, 2).size(), 2u);
+}
+
+// --- Where a task was added ---
+
+std::string this_line(const tg::SourceLocation& where) { return to_string(where); }
+
+TEST(AddedAt, a_failure_names_file_and_line) {
+  ThreadGroup group("g", {.max_concurrent_threads = 1});
+  std::uint32_t line = __LINE__;
+  group.post([] { throw std::runtime_error("x"); });
+  const auto handle = group.add_task([](int) { throw std::runtime_error("y"); }, 1);
+  group.add_task(tg::TaskName{"named"}, [] { throw std::runtime_error("z"); });
+  const std::vector<tg::Failure> failures = group.wait_idle().failures;
+  ASSERT_EQ(failures.size(), 3u);
+  for (const tg::Failure& failure : failures) {
+    EXPECT_EQ(this_line(failure.where), "map_test.cpp:" + std::to_string(++line));
+  }
+  EXPECT_EQ(handle.added_at().line, failures[1].where.line);
+  const std::string text = tg::TaskFailures("MainThread/g", failures).what();
+  EXPECT_NE(text.find("'named': z (added at map_test.cpp:" + std::to_string(line) + ")"), std::string::npos)
+      << text;
+}
+
+TEST(AddedAt, is_known_for_up_to_three_arguments_and_costs_a_posted_task_nothing) {
+  ThreadGroup group("g");
+  EXPECT_EQ(group.add_task([] {}).added_at().line, static_cast<std::uint32_t>(__LINE__));
+  EXPECT_EQ(group.add_task([](int) {}, 1).added_at().line, static_cast<std::uint32_t>(__LINE__));
+  EXPECT_EQ(group.add_task([](int, int) {}, 1, 2).added_at().line, static_cast<std::uint32_t>(__LINE__));
+  EXPECT_EQ(group.add_task([](int, int, int) {}, 1, 2, 3).added_at().line,
+            static_cast<std::uint32_t>(__LINE__ - 1));
+  EXPECT_EQ(group.add_task([](int, int, int, int) {}, 1, 2, 3, 4).added_at().line, 0u);
+  struct Callable {
+    void* captured;
+    void operator()() const {}
+  };
+  EXPECT_EQ(sizeof(tg::detail::PostedTask<tg::detail::CallFor<Callable>>), 24 + sizeof(Callable));
+}
+
+TEST(AddedAt, the_reason_of_a_group_that_a_failure_stopped_names_it_too) {
+  ThreadGroup group("g", {.on_failure = OnFailure::set_event});
+  group.post([] { throw std::runtime_error("x"); });
+  EXPECT_EQ(group.wait_idle().failures.size(), 1u);
+  ASSERT_TRUE(group.reason());
+  EXPECT_EQ(group.reason()->where.line, static_cast<std::uint32_t>(__LINE__ - 3));
+}
+
+TEST(AddedAt, is_not_a_line_of_the_library) {
+  try {
+    tg::map(std::vector{2}, all_but_two);
+    FAIL() << "no error";
+  } catch (const tg::TaskFailures& e) {
+    EXPECT_EQ(this_line(e.failures()[0].where), "map_test.cpp:" + std::to_string(__LINE__ - 3));
+  }
+  ThreadGroup group("g");
+  group.register_function("f", [] { throw std::runtime_error("x"); });
+  EXPECT_EQ(group.execute_results()[0].handle().added_at().line, 0u);
+}
+
+// --- The picture ---
+
+TEST(Picture, shows_the_running_tasks_and_how_the_others_ended) {
+  std::latch go(1);
+  std::latch running(1);
+  ThreadGroup group("g", {.max_concurrent_threads = 1});
+  const auto failed = group.add_task([] { throw std::runtime_error("x"); });
+  group.post([] {});
+  group.add_task(tg::TaskName{"long one"}, [&] {
+    running.count_down();
+    go.wait();
+  });
+  running.wait();
+  const std::string text = to_text(tg::ThreadEventsController::instance().snapshot());
+  EXPECT_NE(text.find("g  [0 pending, 1 running (long one for "), std::string::npos) << text;
+  EXPECT_NE(text.find(" s), 2 done: 1 failed]"), std::string::npos) << text;
+  go.count_down();
+  EXPECT_THROW(failed.get(), std::runtime_error);
+}
+
+}  // namespace
