@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names and messages as they may be shown on a terminal or in a log.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace tg::detail {
+
+/// The text without what could forge a line or steer a terminal: control characters, line separators and the
+/// marks that turn the direction of writing become escapes ("\n", "\x1b", "\u202e"), as do bytes that are not
+/// UTF-8. The rest stays as it is, backslashes included, so that escaping twice changes nothing.
+std::string escaped(std::string_view text);
+
+}  // namespace tg::detail
