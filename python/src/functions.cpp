@@ -138,6 +138,16 @@ PyObject* set_exit_grace(PyObject*, PyObject* args, PyObject* named) {
   });
 }
 
+PyObject* set_destructor_warning(PyObject*, PyObject* args, PyObject* named) {
+  return guarded([&]() -> PyObject* {
+    static const char* const names[] = {"seconds", nullptr};
+    PyObject* seconds = nullptr;
+    if (!parse(args, named, "O:set_destructor_warning", names, &seconds)) return nullptr;
+    ThreadEventsController::instance().set_destructor_warning(to_duration(seconds));
+    Py_RETURN_NONE;
+  });
+}
+
 PyObject* interrupted(PyObject*, PyObject*) {
   return guarded([]() -> PyObject* {
     stop_all_groups();
@@ -241,6 +251,10 @@ PyMethodDef functions[] = {
     {"set_exit_grace", as_method(&set_exit_grace), kNamed,
      "set_exit_grace($module, /, seconds)\n--\n\n"
      "How long the end of the process waits for tasks that still run; 2 s unless set."},
+    {"set_destructor_warning", as_method(&set_destructor_warning), kNamed,
+     "set_destructor_warning($module, /, seconds)\n--\n\n"
+     "How long the end of a group waits for tasks that still run before it names them on stderr; 5 s unless "
+     "set, math.inf for never."},
     {"set_unseen_failure_handler", as_method(&set_unseen_handler), kNamed,
      "set_unseen_failure_handler($module, /, handler)\n--\n\n"
      "Replace what is called with (group path, task name, exception) for a failure that was not delivered "

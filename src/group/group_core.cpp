@@ -11,7 +11,8 @@
 namespace tg::detail {
 
 GroupCore::GroupCore(std::string&& name, const GroupOptions& options)
-    : Node(std::move(name), options.daemon ? NodeKind::daemon : NodeKind::group),
+    : Node(std::move(name), options.daemon ? NodeKind::daemon : NodeKind::group,
+           options.time_limit.has_value()),
       fork_generation_(runtime::fork_generation()),
       pool_(*this, options.max_concurrent_threads, options.on_failure) {}
 

@@ -50,6 +50,7 @@ class GroupCore final : public Node, public runtime::InBlock {
   void on_last_reference() noexcept override;
   std::stop_token stop_token() override;
   GroupStatistics statistics() const override { return pool_.statistics(); }
+  std::size_t slots() const noexcept override { return pool_.bound(); }
   std::vector<RunningTask> running_tasks() const override { return pool_.running_tasks(); }
   bool run_now(Task& task) noexcept override { return pool_.run_now(task); }
   void lend_place() noexcept override { pool_.lend_place(); }

@@ -5,11 +5,16 @@
 #include <stdexcept>
 #include <system_error>
 
+#include <fmt/format.h>
+
 #include <threadgroup/event/wait.hpp>
 #include <threadgroup/group/thread_group.hpp>
 #include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/tree/forest.hpp>
 #include <threadgroup/tree/thread_utils.hpp>
+#include <threadgroup/tree/wait_graph.hpp>
+
+#include "tree/still_running.hpp"
 
 #include "group/group_core.hpp"
 
@@ -37,6 +42,28 @@ GroupCore* make_core(std::string&& name, const GroupOptions& options) {
   return core;
 }
 
+// For a destructor, whose wait nothing ends early: names the tasks that it waits for, after a time that
+// doubles.
+void wait_and_report(GroupCore& core) noexcept {
+  detail::Pool& pool = core.pool();
+  const TimePoint began = runtime::now();
+  for (Duration patience = Forest::instance().destructor_warning();;) {
+    if (detail::wait(
+            pool.idle_waiters(), [&pool] { return pool.idle(); }, {}, runtime::after(patience)) ==
+        detail::WaitOutcome::ready) {
+      return;
+    }
+    try {
+      const Duration waited = runtime::now() - began;
+      detail::report_still_running(
+          core, fmt::format("after {:.1f} s in its destructor", static_cast<double>(waited.nanos()) / 1e9));
+    } catch (const std::exception&) {  // no memory: the next time, perhaps
+    }
+    const bool has_room = patience.nanos() <= Duration::max().nanos() / 2;
+    patience = has_room ? Duration::from_nanos(2 * patience.nanos()) : Duration::max();
+  }
+}
+
 }  // namespace
 
 ThreadGroup::ThreadGroup(std::string name, const GroupOptions& options)
@@ -54,7 +81,8 @@ ThreadGroup::~ThreadGroup() {
     return;
   }
   core_->close();
-  const bool own_task = is_own_task();
+  detail::TaskContext* const caller = detail::TaskContext::current();
+  const bool own_task = detail::is_part_of(caller, *core_);
   core_->end_time_limit();
   // If there is nobody who could notice, there is nobody to tell.
   if (!core_->pool().idle() || core_->has_stop_token() || Forest::instance().has_children(*core_)) {
@@ -66,9 +94,10 @@ ThreadGroup::~ThreadGroup() {
     }
   }
   detail::Pool& pool = core_->pool();
-  if (!own_task) {
-    static_cast<void>(detail::wait(
-        pool.idle_waiters(), [&pool] { return pool.idle(); }, {}, TimePoint::never()));
+  if (!own_task && !pool.idle()) {
+    const detail::RecordedWait recorded(caller, detail::WaitTarget::idleness_of(*core_), {},
+                                        TimePoint::never(), false, detail::RecordedWait::OnCircle::report);
+    wait_and_report(*core_);
   }
   try {
     if (own_task) {
@@ -105,29 +134,26 @@ void ThreadGroup::report_all(const std::vector<Failure>& failures) const {
   detail::report_unseen(where, failures);
 }
 
-bool ThreadGroup::is_own_task() const {
+// The event that ends a wait for the group early, if any; and refuses one by the group's own tasks.
+detail::Event* ThreadGroup::event_for_wait(const char* operation) const {
+  core_->check_process(operation);
   const detail::TaskContext* const caller = detail::TaskContext::current();
-  return caller != nullptr && Forest::instance().is_same_or_descendant(*caller->node, *core_);
+  if (caller == nullptr) return nullptr;
+  detail::refuse_own_group(caller, *core_, operation);
+  // A group below the caller's is told to stop together with it, and waiting for that is how the caller
+  // stops. One that is elsewhere may go on for ever, so there the caller's event ends the wait.
+  return Forest::instance().is_same_or_descendant(*core_, *caller->node) ? nullptr : &caller->node->event();
 }
 
 JoinResult ThreadGroup::wait_until_idle(TimePoint deadline, const char* operation) {
-  core_->check_process(operation);
-  detail::Event* callers_event = nullptr;
-  if (const detail::TaskContext* const caller = detail::TaskContext::current()) {
-    if (is_own_task()) {
-      throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
-                              std::string(operation) + " of group '" + path() + "' by task '" +
-                                  caller->task_name() + "' of '" + thread_utils::current_path() +
-                                  "', which is part of what would be waited for");
-    }
-    // A group below the caller's is told to stop together with it, and joining it is how the caller stops.
-    // One that stands elsewhere may go on for ever, so there the caller's event ends the wait.
-    if (!Forest::instance().is_same_or_descendant(*core_, *caller->node))
-      callers_event = &caller->node->event();
-  }
+  detail::Event* const callers_event = event_for_wait(operation);
   detail::Pool& pool = core_->pool();
+  if (pool.idle()) return {};
+  detail::RecordedWait recorded(detail::TaskContext::current(), detail::WaitTarget::idleness_of(*core_),
+                                {callers_event, nullptr}, deadline, false);
   const auto outcome = detail::wait(
       pool.idle_waiters(), [&pool] { return pool.idle(); }, {callers_event, nullptr}, deadline);
+  recorded.end();
   JoinResult result;
   result.timed_out = outcome == WaitOutcome::timed_out;
   result.event_set = outcome == WaitOutcome::event_set;

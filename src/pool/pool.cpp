@@ -8,6 +8,7 @@
 #include <threadgroup/event/wait.hpp>
 #include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/tree/forest.hpp>
+#include <threadgroup/tree/wait_graph.hpp>
 
 #include "pool/worker.hpp"
 
@@ -378,6 +379,8 @@ void Pool::reclaim_place() noexcept {
     MutexLock lock(queue_.mutex());
     return places_.try_end_waiting();
   };
+  const RecordedWait recorded(TaskContext::current(), WaitTarget::slot_of(node_), {&node_.event(), nullptr},
+                              TimePoint::never(), true, RecordedWait::OnCircle::report);
   if (wait(place_waiters_, place_is_free, {&node_.event(), nullptr}, TimePoint::never()) !=
       WaitOutcome::ready) {
     MutexLock lock(queue_.mutex());

@@ -90,24 +90,8 @@ void ThreadGroup::update_args_of(const std::string& function, const detail::Offe
   cell->replace(cell->call()->with(function, offered));
 }
 
-// The event that ends the wait early, if any. As for a join: a group below the caller's stops with it, and
-// waiting for that is how the caller stops.
-detail::Event* ThreadGroup::event_for_execute(const char* operation) const {
-  core_->check_process(operation);
-  const detail::TaskContext* const caller = detail::TaskContext::current();
-  if (caller == nullptr) return nullptr;
-  if (is_own_task()) {
-    throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
-                            std::string(operation) + " of group '" + path() + "' by task '" +
-                                caller->task_name() + "' of '" + thread_utils::current_path() +
-                                "', which is part of what it would wait for");
-  }
-  return detail::Forest::instance().is_same_or_descendant(*core_, *caller->node) ? nullptr
-                                                                                 : &caller->node->event();
-}
-
 const ResultList& ThreadGroup::run_registered(const char* operation, ResultList& results) {
-  detail::Event* const event = event_for_execute(operation);
+  detail::Event* const event = event_for_wait(operation);
   Registry& registry = registry_.get_or_make();
   std::vector<RegisteredCall> calls = registry.calls();
   registry.begin_run();
@@ -134,7 +118,7 @@ ResultList ThreadGroup::execute_results() {
 }
 
 ResultStream ThreadGroup::as_completed() {
-  event_for_execute("as_completed");
+  event_for_wait("as_completed");
   Registry& registry = registry_.get_or_make();
   // Twice the bound: while the reader looks at one result, the workers have the next tasks before them.
   const std::size_t window = 2 * core_->pool().bound();

@@ -6,11 +6,12 @@
 
 #include <threadgroup/base/errors.hpp>
 #include <threadgroup/base/spin.hpp>
+#include <threadgroup/event/caller.hpp>
 #include <threadgroup/result/errors.hpp>
 #include <threadgroup/result/task_slot.hpp>
 #include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/runtime/fork.hpp>
-#include <threadgroup/tree/forest.hpp>
+#include <threadgroup/tree/wait_graph.hpp>
 
 namespace tg::detail {
 
@@ -137,12 +138,7 @@ WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline, Event* oth
                       "it here");
   }
   TaskContext* const caller = TaskContext::current();
-  if (caller != nullptr && caller->holds(*this)) {
-    throw std::system_error(
-        std::make_error_code(std::errc::resource_deadlock_would_occur),
-        "task '" + caller->task_name() + "' waits for " +
-            (caller->task == this ? "itself" : "task '" + Task::name() + "', which waits for it"));
-  }
+  refuse_own_task(caller, awaited());
   if (!deadline.is_never() && runtime::now() >= deadline) return WaitOutcome::timed_out;
   const bool own_group = caller != nullptr && caller->node == group_;
   // Not with a deadline: nobody could keep it while the task runs.
@@ -161,8 +157,21 @@ WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline, Event* oth
       if (outcome != WaitOutcome::timed_out) return outcome;
     }
   }
+  RecordedWait recorded(caller, WaitTarget(awaited()), {event, other}, deadline, own_group);
   const PlaceLent lent(own_group ? caller : nullptr);
-  return detail::wait(done_waiters_, is_done, {event, other}, deadline);
+  const WaitOutcome outcome = detail::wait(done_waiters_, is_done, {event, other}, deadline);
+  recorded.end();
+  return outcome;
+}
+
+AwaitedTask TaskSlot::awaited() const noexcept {
+  const auto state_of = [](const Task& task) noexcept {
+    const TaskStatus status = static_cast<const TaskSlot&>(task).status();
+    return status == TaskStatus::pending   ? AwaitedTask::State::pending
+           : status == TaskStatus::running ? AwaitedTask::State::running
+                                           : AwaitedTask::State::done;
+  };
+  return {this, group_, state_of, [](const Task& task) { return task.name(); }};
 }
 
 // --- Who has the result ---

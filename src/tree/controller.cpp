@@ -45,4 +45,8 @@ void ThreadEventsController::set_exit_grace(Duration grace) {
   detail::Forest::instance().set_exit_grace(grace);
 }
 
+void ThreadEventsController::set_destructor_warning(Duration after) {
+  detail::Forest::instance().set_destructor_warning(after);
+}
+
 }  // namespace tg

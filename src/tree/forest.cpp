@@ -3,12 +3,17 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <stdexcept>
 #include <utility>
 
+#include <threadgroup/base/escaped.hpp>
 #include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/runtime/fork.hpp>
 #include <threadgroup/runtime/threads.hpp>
 #include <threadgroup/tree/forest.hpp>
+#include <threadgroup/tree/wait_graph.hpp>
+
+#include "tree/still_running.hpp"
 
 namespace tg::detail {
 
@@ -135,6 +140,7 @@ void Forest::link(Node& node) {
   if (node.kind_ != NodeKind::daemon)
     parent = task != nullptr ? task->node : &root_of_calling_thread_locked();
   introduce_locked(node, parent);
+  if (parent != nullptr && parent->time_limited_) node.time_limited_ = true;
   if (parent != nullptr && parent->event().is_set()) {  // T1
     ReasonPointer reason = parent->event().reason();
     if (node.event().mark(reason.get())) reason.detach();
@@ -265,6 +271,17 @@ void Forest::set_exit_grace(Duration grace) {
   exit_grace_ = grace;
 }
 
+void Forest::set_destructor_warning(Duration after) {
+  if (after <= Duration()) throw std::invalid_argument("set_destructor_warning: the time must be above zero");
+  MutexLock lock(mutex_);
+  destructor_warning_ = after;
+}
+
+Duration Forest::destructor_warning() const {
+  MutexLock lock(mutex_);
+  return destructor_warning_;
+}
+
 void Forest::at_exit() { instance().finish_process(); }
 
 // Nothing is killed here: the process goes on exiting, and the system ends the threads with it.
@@ -288,17 +305,12 @@ void Forest::finish_process() noexcept try {
     set_all_events(std::move(reason));
   }
   for (Node* node : left) {
-    if (!node->wait_until_quiet(deadline)) {
-      for (const RunningTask& task : node->running_tasks()) {
-        std::fprintf(stderr, "threadgroup: at exit, group '%s' still runs task '%s'\n", path(*node).c_str(),
-                     task.name.c_str());
-      }
-    }
+    if (!node->wait_until_quiet(deadline)) report_still_running(*node, "at exit");
     node->release();
   }
   runtime::ThreadCache::instance().retire_idle_threads(deadline);
 } catch (const std::exception& e) {
-  std::fprintf(stderr, "threadgroup: at exit: %s\n", e.what());
+  std::fprintf(stderr, "threadgroup: at exit: %s\n", escaped(e.what()).c_str());
 }
 
 }  // namespace tg::detail

@@ -30,7 +30,8 @@ std::stop_token token_of_calling_task() {
 [[gnu::constructor]] void at_load() noexcept { token_of_caller_in_tree = &token_of_calling_task; }
 }  // namespace
 
-Node::Node(std::string&& name, NodeKind kind) : kind_(kind), name_(std::move(name)) {}
+Node::Node(std::string&& name, NodeKind kind, bool time_limited)
+    : kind_(kind), time_limited_(time_limited), name_(std::move(name)) {}
 
 Node::~Node() {
   if (core_ != nullptr) Forest::instance().reclaim(core_);

@@ -15,14 +15,17 @@ namespace tg::test {
 /// A node that says what happens to it.
 class BareNode final : public detail::Node {
  public:
-  explicit BareNode(std::string name, NodeKind kind = NodeKind::group) : Node(std::move(name), kind) {
+  explicit BareNode(std::string name, NodeKind kind = NodeKind::group, bool time_limited = false)
+      : Node(std::move(name), kind, time_limited) {
     ++alive;
   }
   void on_event_set() noexcept override { ++notices; }
   void on_last_reference() noexcept override { ++goodbyes; }
   GroupStatistics statistics() const override { return counts; }
+  std::size_t slots() const noexcept override { return slot_count; }
 
   GroupStatistics counts;
+  std::size_t slot_count = 32;
   std::atomic<int> notices{0};
   inline static std::atomic<int> alive{0};
   inline static std::atomic<int> goodbyes{0};
@@ -60,6 +63,12 @@ class Linked {
   explicit Linked(std::string name, NodeKind kind = NodeKind::group)
       : node_(new BareNode(std::move(name), kind)) {
     detail::Forest::instance().link(*node_);
+  }
+  static Linked with_time_limit(std::string name) {
+    Linked linked;
+    linked.node_ = new BareNode(std::move(name), NodeKind::daemon, true);
+    detail::Forest::instance().link(*linked.node_);
+    return linked;
   }
   Linked(std::string name, detail::Node& parent, NodeKind kind = NodeKind::group)
       : node_(new BareNode(std::move(name), kind)) {

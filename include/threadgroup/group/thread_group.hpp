@@ -56,9 +56,10 @@ concept NoTaskName = !std::same_as<std::remove_cvref_t<F>, TaskName>;
 /// Requires: a group is destroyed neither by one of its own tasks nor by a task of a group below it. If it
 /// is, that is reported as a failure, and the tasks go on without it. Guarantees: nothing is killed, nothing
 /// is lost. Each task ends as succeeded, failed, stopped or skipped, and each failure is told once: by a
-/// join, by a handle's `get`, or by the handler for failures that nobody saw. Thread safety: everything from
-/// any thread, but for the destructor. Lifetime: the destructor tells the tasks to stop and waits for them;
-/// handles stay valid.
+/// join, by a handle's `get`, or by the handler for failures that nobody saw.
+/// Thread safety: everything from any thread, but for the destructor.
+/// Lifetime: the destructor stops the tasks and waits for them; handles stay valid. If that takes long, it
+/// names them on stderr (`ThreadEventsController::set_destructor_warning`).
 class ThreadGroup {
  public:
   /// An empty name gets a generated one. Throws `std::invalid_argument` for a bound of 0.
@@ -134,8 +135,8 @@ class ThreadGroup {
 
   /// Waits until nothing is pending or running, then throws the failures that nobody has seen: one as itself,
   /// several as `TaskFailures`. Any number of threads may join, and the group can be used again afterwards.
-  /// Throws `std::system_error`
-  /// (`resource_deadlock_would_occur`) in a task of this group or of one below it.
+  /// Throws `std::system_error` (`resource_deadlock_would_occur`) in a task of this group or of one below it,
+  /// and where the wait would close a circle: a task of this group waits for the caller.
   JoinResult join();
   /// The same, at most so long. On a time-out it says what is left, and changes nothing.
   [[nodiscard]] JoinResult join(Duration timeout);
@@ -167,8 +168,7 @@ class ThreadGroup {
   /// in the order of registration. Then it throws `FunctionFailures` if any failed; the results stay in
   /// `get_results`. Once the event is set, what has not started is skipped, and the results say so. If the
   /// caller's own group is told to stop first, and this one not with it, the results are not `complete`.
-  /// Throws `std::system_error` (`resource_deadlock_would_occur`) in a task of this group or of one below it.
-  /// The list stays until the next `execute`; when several threads execute, until none of them does.
+  /// Throws `std::system_error` (`resource_deadlock_would_occur`) where `join` does. The list stays until the next `execute`; when several threads execute, until none of them does.
   const ResultList& execute();
   const ResultList& operator()() { return execute(); }
   /// The same, but failures are in the results and not thrown.
@@ -262,11 +262,10 @@ class ThreadGroup {
   JoinResult wait_until_idle(TimePoint deadline, const char* operation);
   JoinResult join_until(TimePoint deadline);
   JoinResult wait_idle_until(TimePoint deadline);
-  bool is_own_task() const;
   void report_all(const std::vector<Failure>& failures) const;
 
   void update_args_of(const std::string& name, const detail::OfferedArguments& offered);
-  detail::Event* event_for_execute(const char* operation) const;
+  detail::Event* event_for_wait(const char* operation) const;
   const ResultList& run_registered(const char* operation, ResultList& results);
 
   detail::GroupCore* const core_;  // one reference

@@ -13,19 +13,22 @@
 #include <threadgroup/base/errors.hpp>
 #include <threadgroup/base/mutex.hpp>
 #include <threadgroup/base/unique_function.hpp>
+#include <threadgroup/event/caller.hpp>
 #include <threadgroup/event/wait.hpp>
 #include <threadgroup/result/result_list.hpp>
 #include <threadgroup/result/task_handle.hpp>
 #include <threadgroup/runtime/fork.hpp>
-#include <threadgroup/tree/forest.hpp>
+#include <threadgroup/tree/wait_graph.hpp>
 
 namespace tg {
 
 namespace detail {
 
-/// Where tasks that have ended line up. It lives as long as anybody is to be told of one.
+/// Where tasks that have ended line up. It lives as long as there is a task that will tell it of its end.
+///
+/// Thread safety: the reader's functions belong to one flow; the tasks end on any.
 template <class T>
-class CompletionQueue {
+class CompletionQueue final : public AwaitedTasks {
  public:
   CompletionQueue() = default;
   CompletionQueue(const CompletionQueue&) = delete;
@@ -37,16 +40,26 @@ class CompletionQueue {
 
   static void watch(std::shared_ptr<CompletionQueue> queue, TaskHandle<T> task) {
     auto* const slot = SlotOf::get(task);
-    slot->watch(*new Watcher(std::move(queue), std::move(task)));
+    auto* const watcher = new Watcher(queue, std::move(task));
+    queue->enlist(*watcher);
+    slot->watch(*watcher);
   }
 
   std::optional<TaskHandle<T>> take() {
     const std::unique_ptr<Watcher> watcher(pop());
     if (watcher == nullptr) return std::nullopt;
+    strike_off(*watcher);
     return std::move(watcher->task);
   }
   /// The tasks are the parent's then, and none will come here any more.
   bool is_in_forked_child() const noexcept { return fork_generation_ != runtime::fork_generation(); }
+  /// The tasks that were not taken out yet; they do not change while the reader waits.
+  bool all_of(FunctionRef<bool(const AwaitedTask&)> f) const override {
+    for (const Watcher* watcher = first_listed_; watcher != nullptr; watcher = watcher->next_listed) {
+      if (!f(SlotOf::get(watcher->task)->awaited())) return false;
+    }
+    return true;
+  }
   bool empty() {
     MutexLock lock(mutex_);
     return first_ == nullptr;
@@ -66,7 +79,21 @@ class CompletionQueue {
     std::shared_ptr<CompletionQueue> queue;
     TaskHandle<T> task;
     Watcher* next = nullptr;
+    // The reader's.
+    Watcher* previous_listed = nullptr;
+    Watcher* next_listed = nullptr;
   };
+
+  void enlist(Watcher& watcher) noexcept {
+    watcher.next_listed = first_listed_;
+    if (first_listed_ != nullptr) first_listed_->previous_listed = &watcher;
+    first_listed_ = &watcher;
+  }
+  void strike_off(Watcher& watcher) noexcept {
+    (watcher.previous_listed != nullptr ? watcher.previous_listed->next_listed : first_listed_) =
+        watcher.next_listed;
+    if (watcher.next_listed != nullptr) watcher.next_listed->previous_listed = watcher.previous_listed;
+  }
 
   void push(Watcher& watcher) noexcept {
     MutexLock lock(mutex_);
@@ -85,6 +112,7 @@ class CompletionQueue {
   Watcher* first_ TG_GUARDED_BY(mutex_) = nullptr;
   Watcher* last_ TG_GUARDED_BY(mutex_) = nullptr;  // meaningless while the queue is empty
   WaitQueue waiters_;
+  Watcher* first_listed_ = nullptr;  // the reader's: those not taken out yet
 };
 
 }  // namespace detail
@@ -131,11 +159,14 @@ class AsCompleted {
     detail::Event* const event = detail::event_of_caller();
     std::optional<TaskHandle<T>> task = queue_->take();
     if (!task) {
-      const detail::PlaceLent lent(
-          lends_to_ != nullptr && caller != nullptr && caller->node == lends_to_ ? caller : nullptr);
-      if (detail::wait(
-              queue_->waiters(), [this] { return !queue_->empty(); }, {event, nullptr}, TimePoint::never()) !=
-          detail::WaitOutcome::ready) {
+      const bool lends = lends_to_ != nullptr && caller != nullptr && caller->node == lends_to_;
+      detail::RecordedWait recorded(caller, detail::WaitTarget(*queue_), {event, nullptr}, TimePoint::never(),
+                                    lends);
+      const detail::PlaceLent lent(lends ? caller : nullptr);
+      const WaitOutcome outcome = detail::wait(
+          queue_->waiters(), [this] { return !queue_->empty(); }, {event, nullptr}, TimePoint::never());
+      recorded.end();
+      if (outcome != WaitOutcome::ready) {
         interrupted_ = true;
         return nullptr;
       }

@@ -20,6 +20,7 @@
 #include <threadgroup/event/wait_queue.hpp>
 #include <threadgroup/pool/task.hpp>
 #include <threadgroup/runtime/fork.hpp>
+#include <threadgroup/tree/wait_graph.hpp>
 
 namespace tg::detail {
 
@@ -130,6 +131,8 @@ class TaskSlot : public ClaimableTask {
   WaitOutcome wait_watching(Event* event, TimePoint deadline, Event* other = nullptr);
   /// Has the watcher told when the task has ended; at once, if it has.
   void watch(TaskWatcher& watcher) noexcept;
+  /// The task as the wait graph sees it.
+  AwaitedTask awaited() const noexcept;
   bool belongs_to(const Node* group) const noexcept { return group_ == group; }
   /// Waits, and throws unless the task succeeded.
   void wait_for_success();

@@ -33,6 +33,10 @@ class ThreadEventsController {
 
   /// How long the end of the process waits for tasks that still run; 2 s unless set.
   void set_exit_grace(Duration grace);
+  /// How long a group's destructor waits for tasks that still run before it names them on stderr; 5 s unless
+  /// set, and `Duration::max()` for never. It repeats that after twice the time, then four times, and so on.
+  /// Throws `std::invalid_argument` for a time that is not above zero.
+  void set_destructor_warning(Duration after);
 
  private:
   constexpr ThreadEventsController() = default;

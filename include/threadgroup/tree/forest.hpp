@@ -67,6 +67,8 @@ class Forest {
   ForestSnapshot snapshot() const;
 
   void set_exit_grace(Duration grace);
+  void set_destructor_warning(Duration after);
+  Duration destructor_warning() const;
   /// Tells what is left to stop, waits for it within the grace, and names on stderr what does not stop. Only
   /// the first call does anything: the end of the process makes it, or a runtime that has to end earlier.
   void finish_process() noexcept;
@@ -101,6 +103,7 @@ class Forest {
   std::uint64_t last_id_ TG_GUARDED_BY(mutex_) = 0;
   bool finished_ TG_GUARDED_BY(mutex_) = false;
   Duration exit_grace_ TG_GUARDED_BY(mutex_) = Duration::from_nanos(2'000'000'000);
+  Duration destructor_warning_ TG_GUARDED_BY(mutex_) = Duration::from_nanos(5'000'000'000);
 };
 
 /// A reason given by the calling flow: with the name of its task, if it runs one.

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -31,6 +32,7 @@ class Forest;
 class Node;
 class Task;
 class LocalQueue;
+class RecordedWait;
 
 /// The part of a node that walks of the forest touch: its event, and the links that lead downwards. It is one
 /// cache line, in memory where such lines stand side by side, for a walk over many groups is bound by the
@@ -70,6 +72,9 @@ class Node {
   Event& event() noexcept { return core_->event; }
   const Event& event() const noexcept { return core_->event; }
 
+  /// Whether its event is set by itself some day: it, or a group above it, has a time limit.
+  bool is_time_limited() const noexcept { return time_limited_; }
+
   void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
   /// For the forest, which sees a node until it is unlinked: false if its last owner has just gone.
   bool try_add_reference() noexcept {
@@ -90,6 +95,8 @@ class Node {
   /// A token that is told to stop when the event is set; made when first asked for.
   virtual std::stop_token stop_token() { return {}; }
   virtual GroupStatistics statistics() const { return {}; }
+  /// How many tasks of the group can run at a time; constant.
+  virtual std::size_t slots() const noexcept { return std::numeric_limits<std::size_t>::max(); }
   virtual std::vector<RunningTask> running_tasks() const { return {}; }
   /// A task of this group waits for another one. If that is pending, it is run here and now, on the waiting
   /// flow and in its place, as far as the stack allows; else nothing is done, and the answer is false.
@@ -105,7 +112,7 @@ class Node {
   virtual void on_last_reference() noexcept {}
 
  protected:
-  Node(std::string&& name, NodeKind kind);
+  Node(std::string&& name, NodeKind kind, bool time_limited = false);
   virtual ~Node();
 
  private:
@@ -126,8 +133,10 @@ class Node {
   // that.
   NodeCore* core_ = nullptr;
 
-  // Constant after construction (the number, and a name that was empty, are given when the node is linked).
+  // Constant after construction (the number, a name that was empty and the parent's limit are given when the
+  // node is linked).
   NodeKind kind_;
+  bool time_limited_;
   GroupId id_;
   std::string name_;
 };
@@ -141,6 +150,9 @@ struct TaskContext {
   bool place_is_lent = false;                     // only the flow itself looks
   // The task that waits below on this stack, until this one is done; of the same group.
   const TaskContext* outer = nullptr;
+  // The wait that this task is in, and the next one in a list of such tasks. The wait graph's, and its lock's.
+  mutable RecordedWait* recorded_wait = nullptr;
+  mutable const TaskContext* next_waiting = nullptr;
 
   /// How many tasks there are on this stack.
   std::size_t depth() const noexcept {

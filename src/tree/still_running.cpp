@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// The report of tasks that still run.
+#include "tree/still_running.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdio>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <threadgroup/base/escaped.hpp>
+#include <threadgroup/tree/forest.hpp>
+
+namespace tg::detail {
+
+namespace {
+constexpr std::size_t kMostNamed = 10;
+}
+
+void report_still_running(const Node& group, const std::string& when) {
+  const std::vector<RunningTask> running = group.running_tasks();
+  const std::string begin =
+      fmt::format("threadgroup: {}, group '{}' still ", when, escaped(Forest::instance().path(group)));
+  std::string text;
+  for (std::size_t i = 0; i < std::min(running.size(), kMostNamed); ++i) {
+    text += fmt::format("{}runs task '{}' (for {:.1f} s)\n", begin, escaped(running[i].name),
+                        static_cast<double>(running[i].running_for.nanos()) / 1e9);
+  }
+  if (running.size() > kMostNamed)
+    text += fmt::format("{}runs {} more\n", begin, running.size() - kMostNamed);
+  if (const std::size_t pending = group.statistics().pending; pending > 0)
+    text += fmt::format("{}has {} pending\n", begin, pending);
+  std::fputs(text.c_str(), stderr);  // in one piece
+}
+
+}  // namespace tg::detail

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names what is waited for, where a wait takes long.
+#pragma once
+
+#include <string>
+
+#include <threadgroup/tree/node.hpp>
+
+namespace tg::detail {
+
+/// Writes to stderr which tasks the group still runs, and for how long: a line for each of the first ten.
+///
+///     threadgroup: at exit, group 'MainThread/Fetch' still runs task 'page 3' (for 2.1 s)
+///
+/// `when` is what comes before the comma. Takes the forest's lock; throws `std::bad_alloc`.
+void report_still_running(const Node& group, const std::string& when);
+
+}  // namespace tg::detail

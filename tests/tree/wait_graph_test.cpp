@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+// The circle check on tasks that run nowhere: each wait is recorded as if its task's flow were about to park.
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include <threadgroup/tree/wait_graph.hpp>
+
+#include "support/nodes.hpp"
+
+namespace {
+
+using tg::TimePoint;
+using tg::detail::AwaitedTask;
+using tg::detail::RecordedWait;
+using tg::detail::TaskContext;
+using tg::detail::WaitTarget;
+using tg::test::Linked;
+using State = AwaitedTask::State;
+
+// A task that is only a name and a state. The graph never looks into one: it compares addresses.
+struct FakeTask {
+  explicit FakeTask(std::string given, Linked& of) : name(std::move(given)), group(&*of) {
+    context.node = group;
+    context.task = as_task();
+    context.name_of = [](const tg::detail::Task& task) {
+      return reinterpret_cast<const FakeTask&>(task).name;
+    };
+  }
+  tg::detail::Task* as_task() { return reinterpret_cast<tg::detail::Task*>(this); }
+  AwaitedTask awaited() {
+    return {
+        as_task(), group,
+        [](const tg::detail::Task& task) noexcept { return reinterpret_cast<const FakeTask&>(task).state; },
+        context.name_of};
+  }
+
+  std::string name;
+  tg::detail::Node* group;
+  State state = State::running;
+  TaskContext context;
+};
+
+struct Tasks final : tg::detail::AwaitedTasks {
+  explicit Tasks(std::vector<FakeTask*> of) : tasks(std::move(of)) {}
+  bool all_of(tg::FunctionRef<bool(const AwaitedTask&)> f) const override {
+    for (FakeTask* task : tasks) {
+      if (!f(task->awaited())) return false;
+    }
+    return true;
+  }
+  std::vector<FakeTask*> tasks;
+};
+
+class Waits {
+ public:
+  // What the wait is refused with, or "" if it was recorded.
+  std::string begin(FakeTask& waiter, const WaitTarget& target, bool lends = false,
+                    TimePoint deadline = TimePoint::never()) {
+    try {
+      waits_.emplace_back(&waiter.context, target, tg::detail::WatchedEvents{&waiter.group->event(), nullptr},
+                          deadline, lends);
+      return {};
+    } catch (const std::system_error& e) {
+      EXPECT_EQ(e.code(), std::errc::resource_deadlock_would_occur);
+      const std::string text = e.what();
+      return text.substr(0, text.rfind(": "));
+    }
+  }
+  void end_first() { waits_.front().end(); }
+
+ private:
+  std::deque<RecordedWait> waits_;
+};
+
+WaitTarget all_of(Linked& group) { return WaitTarget::idleness_of(*group); }
+WaitTarget one(FakeTask& task) { return WaitTarget(task.awaited()); }
+
+}  // namespace
+
+TEST(WaitGraph, a_circle_of_joins_is_refused_at_its_last_wait_with_its_path) {
+  Linked a("A", tg::NodeKind::daemon);
+  Linked b("B", tg::NodeKind::daemon);
+  Linked c("C", tg::NodeKind::daemon);
+  FakeTask x("x", a);
+  FakeTask y("y", b);
+  FakeTask z("z", c);
+  Waits waits;
+  EXPECT_EQ(waits.begin(x, all_of(b)), "");
+  EXPECT_EQ(waits.begin(y, all_of(c)), "");
+  EXPECT_EQ(waits.begin(z, all_of(a)),
+            "task 'z' of group 'C' waits for group 'A', whose task 'x' waits for group 'B', whose task 'y' "
+            "waits for group 'C'");
+  waits.end_first();
+  EXPECT_EQ(waits.begin(z, all_of(a)), "");
+}
+
+TEST(WaitGraph, a_circle_of_tasks_is_refused_at_its_last_wait_with_its_path) {
+  Linked a("A", tg::NodeKind::daemon);
+  FakeTask x("x", a);
+  FakeTask y("y", a);
+  Waits waits;
+  EXPECT_EQ(waits.begin(x, one(y)), "");
+  EXPECT_EQ(waits.begin(y, one(x)),
+            "task 'y' of group 'A' waits for task 'x' of group 'A', which waits for task 'y' of group 'A'");
+}
+
+TEST(WaitGraph, a_task_below_on_a_stack_is_waited_for_as_long_as_those_above_it) {
+  Linked a("A", tg::NodeKind::daemon);
+  Linked b("B", tg::NodeKind::daemon);
+  FakeTask outer("outer", a);
+  FakeTask inner("inner", a);
+  FakeTask y("y", b);
+  inner.context.outer = &outer.context;
+  Waits waits;
+  EXPECT_EQ(waits.begin(inner, one(y)), "");
+  EXPECT_EQ(waits.begin(y, one(outer)),
+            "task 'y' of group 'B' waits for task 'outer' of group 'A', which waits for task 'inner', which "
+            "waits for task 'y' of group 'B'");
+}
+
+TEST(WaitGraph, a_task_that_has_ended_is_no_link_though_it_is_still_on_a_stack) {
+  Linked a("A", tg::NodeKind::daemon);
+  FakeTask x("x", a);
+  FakeTask y("y", a);
+  Waits waits;
+  EXPECT_EQ(waits.begin(x, one(y)), "");
+  x.state = State::done;
+  EXPECT_EQ(waits.begin(y, one(x)), "");
+}
+
+TEST(WaitGraph, the_first_of_several_tasks_is_a_link_only_if_all_of_them_are_stuck) {
+  Linked a("A", tg::NodeKind::daemon);
+  FakeTask x("x", a);
+  FakeTask y("y", a);
+  FakeTask z("z", a);
+  FakeTask reader("reader", a);
+  const Tasks tasks({&x, &y, &z});
+  Waits waits;
+  EXPECT_EQ(waits.begin(x, one(reader)), "");
+  EXPECT_EQ(waits.begin(y, one(reader)), "");
+  EXPECT_EQ(waits.begin(reader, WaitTarget(tasks)), "");
+  EXPECT_EQ(
+      waits.begin(z, one(x)),
+      "task 'z' of group 'A' waits for task 'x' of group 'A', which waits for task 'reader' of group 'A', "
+      "which waits for the first of several tasks, such as task 'x' of group 'A'");
+}
+
+TEST(WaitGraph, waits_with_a_deadline_and_waits_that_were_stopped_are_no_links) {
+  Linked a("A", tg::NodeKind::daemon);
+  Linked b("B", tg::NodeKind::daemon);
+  FakeTask x("x", a);
+  FakeTask y("y", b);
+  Waits timed;
+  EXPECT_EQ(timed.begin(x, one(y), false, TimePoint::from_nanos(1)), "");
+  EXPECT_EQ(timed.begin(y, one(x)), "");
+  Waits stopped;
+  FakeTask u("u", a);
+  FakeTask v("v", b);
+  EXPECT_EQ(stopped.begin(u, one(v)), "");
+  tg::test::set_event(a);
+  EXPECT_EQ(stopped.begin(v, one(u)), "");
+}
+
+TEST(WaitGraph, waits_of_a_group_with_a_time_limit_or_below_one_are_no_links) {
+  Linked top = Linked::with_time_limit("top");
+  Linked below("below", *top);
+  Linked b("B", tg::NodeKind::daemon);
+  for (Linked* group : {&top, &below}) {
+    FakeTask x("x", *group);
+    FakeTask y("y", b);
+    Waits waits;
+    EXPECT_EQ(waits.begin(x, one(y)), "");
+    EXPECT_EQ(waits.begin(y, one(x)), "");
+  }
+}
+
+TEST(WaitGraph, a_pending_task_is_stuck_if_all_slots_are_held_in_the_circle) {
+  Linked a("A", tg::NodeKind::daemon);
+  Linked b("B", tg::NodeKind::daemon);
+  a->slot_count = 2;
+  FakeTask x1("x1", a);
+  FakeTask x2("x2", a);
+  FakeTask pending("pending", a);
+  FakeTask y("y", b);
+  pending.state = State::pending;
+  {
+    Waits waits;  // one slot is in use by a task that may end
+    EXPECT_EQ(waits.begin(x1, all_of(b)), "");
+    EXPECT_EQ(waits.begin(y, one(pending)), "");
+  }
+  {
+    Waits waits;  // one of the two lends its slot
+    EXPECT_EQ(waits.begin(x1, all_of(b)), "");
+    EXPECT_EQ(waits.begin(x2, all_of(b), true), "");
+    EXPECT_EQ(waits.begin(y, one(pending)), "");
+  }
+  {
+    Waits waits;
+    EXPECT_EQ(waits.begin(y, one(pending)), "");
+    EXPECT_EQ(waits.begin(x1, all_of(b)), "");
+    EXPECT_EQ(
+        waits.begin(x2, one(y)),
+        "task 'x2' of group 'A' waits for task 'y' of group 'B', which waits for task 'pending' of group "
+        "'A', which has no slot");
+  }
+  {
+    Waits waits;
+    EXPECT_EQ(waits.begin(x1, one(y)), "");
+    EXPECT_EQ(waits.begin(x2, one(y)), "");
+    EXPECT_EQ(
+        waits.begin(y, one(pending)),
+        "task 'y' of group 'B' waits for task 'pending' of group 'A', which has no slot while task 'x1' "
+        "waits for task 'y' of group 'B'");
+  }
+  {
+    Waits waits;  // the pending ones of a group that is stopped are skipped
+    EXPECT_EQ(waits.begin(x1, one(y)), "");
+    EXPECT_EQ(waits.begin(x2, one(y)), "");
+    tg::test::set_event(a);
+    EXPECT_EQ(waits.begin(y, one(pending)), "");
+  }
+}
+
+TEST(WaitGraph, a_flow_that_takes_its_slot_back_waits_for_those_who_hold_them) {
+  Linked a("A", tg::NodeKind::daemon);
+  Linked b("B", tg::NodeKind::daemon);
+  a->slot_count = 1;
+  FakeTask returns("returns", a);
+  FakeTask holder("holder", a);
+  FakeTask y("y", b);
+  Waits waits;
+  EXPECT_EQ(waits.begin(returns, WaitTarget::slot_of(*a), true), "");
+  EXPECT_EQ(waits.begin(y, one(returns)), "");
+  EXPECT_EQ(
+      waits.begin(holder, one(y)),
+      "task 'holder' of group 'A' waits for task 'y' of group 'B', which waits for task 'returns' of group "
+      "'A', which waits for a slot of group 'A'");
+}
+
+TEST(WaitGraph, a_wait_that_leads_into_a_circle_is_refused_too) {
+  Linked a("A", tg::NodeKind::daemon);
+  FakeTask x("x", a);
+  FakeTask y("y", a);
+  FakeTask z("z", a);
+  Waits waits;
+  EXPECT_EQ(waits.begin(x, one(y)), "");
+  testing::internal::CaptureStderr();
+  const RecordedWait closing(&y.context, one(x), {}, TimePoint::never(), false,
+                             RecordedWait::OnCircle::report);
+  EXPECT_EQ(
+      testing::internal::GetCapturedStderr(),
+      "threadgroup: deadlock: task 'y' of group 'A' waits for task 'x' of group 'A', which waits for task "
+      "'y' of group 'A'\n");
+  EXPECT_EQ(waits.begin(z, one(x)),
+            "task 'z' of group 'A' waits for task 'x' of group 'A', which waits for task 'y' of group 'A', "
+            "which waits for task 'x' of group 'A'");
+}
+
+TEST(WaitGraph, a_join_is_stuck_by_any_task_of_the_group_and_finds_the_one_in_the_circle) {
+  Linked a("A", tg::NodeKind::daemon);
+  Linked b("B", tg::NodeKind::daemon);
+  Linked c("C", tg::NodeKind::daemon);
+  FakeTask x("x", a);
+  FakeTask idle("idle", b);
+  FakeTask stuck("stuck", b);
+  FakeTask elsewhere("elsewhere", c);
+  Waits waits;
+  EXPECT_EQ(waits.begin(stuck, all_of(a)), "");
+  EXPECT_EQ(waits.begin(idle, one(elsewhere)), "");
+  EXPECT_EQ(waits.begin(x, all_of(b)),
+            "task 'x' of group 'A' waits for group 'B', whose task 'stuck' waits for group 'A'");
+}
+
+TEST(WaitGraph, a_thread_without_a_task_is_never_part_of_a_circle) {
+  Linked a("A", tg::NodeKind::daemon);
+  FakeTask x("x", a);
+  const RecordedWait first(nullptr, one(x), {}, TimePoint::never(), false);
+  TaskContext between_tasks;  // what a worker's destructors of old tasks run in
+  between_tasks.node = &*a;
+  const RecordedWait second(&between_tasks, one(x), {}, TimePoint::never(), false);
+  Waits waits;
+  EXPECT_EQ(waits.begin(x, all_of(a)), "task 'x' of group 'A' waits for group 'A'");
+}
