@@ -291,7 +291,7 @@ std::exception_ptr VaultCore::end_run(std::size_t index, Progress state, std::st
     if (state == Progress::failed) progress.failed_at = revision_;
     if (progress.waiting.empty()) {
       progress.busy = false;
-      if (waits_ == 0 || !missing_output_locked(automatics_[index]->outputs)) return nullptr;
+      if (waits_ == 0) return nullptr;
       lock.unlock();
       release_waiters();
       return nullptr;
@@ -389,7 +389,7 @@ bool VaultCore::end_locked(Production& production, Ended how) noexcept {
   if (function.at_work > 0) --function.at_work;
   if (how == Ended::returned) function.failed_at.reset();
   if (how == Ended::failed) function.failed_at = revision_;
-  return waits_ > 0 && function.at_work == 0 && missing_output_locked(function.outputs);
+  return waits_ > 0 && function.at_work == 0;
 }
 
 void VaultCore::end(Production& production, Ended how, std::string problem) noexcept {
@@ -424,11 +424,6 @@ void Production::withdraw() noexcept {
 }
 
 void TellWaiters::operator()() const noexcept { core->tell_waiters(); }
-
-bool VaultCore::missing_output_locked(std::span<const std::size_t> outputs) const noexcept {
-  return std::any_of(outputs.begin(), outputs.end(),
-                     [this](std::size_t output) TG_REQUIRES(mutex_) { return !present_locked(output); });
-}
 
 bool VaultCore::can_run_locked(std::size_t automatic) const noexcept {
   const AutomaticInfo& info = *automatics_[automatic];

@@ -337,7 +337,6 @@ class VaultCore : public std::enable_shared_from_this<VaultCore> {
   void announce_locked(Production& production) noexcept TG_REQUIRES(mutex_);
   bool end_locked(Production& production, Ended how) noexcept TG_REQUIRES(mutex_);
   void end(Production& production, Ended how, std::string problem) noexcept;
-  bool missing_output_locked(std::span<const std::size_t> outputs) const noexcept TG_REQUIRES(mutex_);
   std::size_t find_missing_locked(std::span<const std::size_t> slots) const noexcept TG_REQUIRES(mutex_);
   bool is_hopeless_locked(std::span<const std::size_t> slots) const TG_REQUIRES(mutex_);
   Hope look_at_producers_locked(std::size_t slot, std::span<const Hope> known) const TG_REQUIRES(mutex_);
