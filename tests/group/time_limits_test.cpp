@@ -102,10 +102,14 @@ TEST(TimeLimit, of_one_group_among_many_costs_little_to_end) {
   constexpr std::size_t kFew = 1'000;
   constexpr std::size_t kMany = 32'000;
   static_cast<void>(seconds_to_destroy(kFew));  // whatever the first use costs
-  const double few = std::min({seconds_to_destroy(kFew), seconds_to_destroy(kFew), seconds_to_destroy(kFew)});
   // 32 times as many take 32 times as long and some more, for they are not in the caches. If each looked
-  // through all others, they would take 1000 times as long.
-  EXPECT_LT(seconds_to_destroy(kMany), 200 * few);
+  // through all others, they would take 1000 times as long, each time. A busy machine may spoil one try.
+  double ratio = 1000;
+  for (int tries = 0; tries < 10 && ratio >= 200; ++tries) {
+    const double few = seconds_to_destroy(kFew);
+    ratio = seconds_to_destroy(kMany) / few;
+  }
+  EXPECT_LT(ratio, 200);
 }
 
 TEST(TimeLimit, that_comes_and_goes_seldom_wakes_the_flow) {
