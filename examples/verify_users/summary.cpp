@@ -110,8 +110,8 @@ std::string summarize(const Ending& ending) {
                       outcomes.verified.str());
   const tg::GroupStatistics& counts = ending.counts;
   const std::string stopped = counts.stopped > 0 ? fmt::format("{} stopped, ", counts.stopped) : "";
-  text += fmt::format("Tasks: {} succeeded, {} failed, {}{} skipped\n", counts.succeeded, counts.failed, stopped,
-                      counts.skipped);
+  text += fmt::format("Tasks: {} succeeded, {} failed, {}{} skipped\n", counts.succeeded, counts.failed,
+                      stopped, counts.skipped);
   if (outcomes.failed.count() > 0)
     text += fmt::format("Failed: {}\n{}", outcomes.failed.count(), outcomes.failed.str());
   if (outcomes.interrupted.count() > 0) {

@@ -128,8 +128,8 @@ TEST(Deadlock, two_tasks_of_two_groups_that_wait_for_each_other) {
     refusals.try_it([&] { static_cast<void>(first.wait()); });
   });
   both_known.count_down();
-  first.wait();
-  second.wait();
+  static_cast<void>(first.wait());
+  static_cast<void>(second.wait());
   EXPECT_EQ(refusals.count(), 1);
 }
 
@@ -361,10 +361,10 @@ TEST(Deadlock, a_refused_wait_can_be_followed_by_others) {
   of_a = a.add_task([&] {
     known.wait();
     // The other may not have begun to wait: then this wait is the first, and the other one is refused.
-    refusal([&] { of_b.get(); });
+    refusal([&] { static_cast<void>(of_b.get()); });
     EXPECT_EQ(a.add_task([] { return 7; }).get(), 7);
   });
   known.count_down();
   EXPECT_TRUE(a.join());
-  refusal([&] { of_b.get(); });
+  refusal([&] { static_cast<void>(of_b.get()); });
 }

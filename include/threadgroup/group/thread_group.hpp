@@ -168,7 +168,8 @@ class ThreadGroup {
   /// in the order of registration. Then it throws `FunctionFailures` if any failed; the results stay in
   /// `get_results`. Once the event is set, what has not started is skipped, and the results say so. If the
   /// caller's own group is told to stop first, and this one not with it, the results are not `complete`.
-  /// Throws `std::system_error` (`resource_deadlock_would_occur`) where `join` does. The list stays until the next `execute`; when several threads execute, until none of them does.
+  /// Throws `std::system_error` (`resource_deadlock_would_occur`) where `join` does. The list stays until the
+  /// next `execute`; when several threads execute, until none of them does.
   const ResultList& execute();
   const ResultList& operator()() { return execute(); }
   /// The same, but failures are in the results and not thrown.

@@ -67,8 +67,8 @@ class TaskHandle {
   std::exception_ptr exception() const { return slot().exception(); }
 
   /// `ready` once the task has ended, in whichever way; `event_set` if the caller's event was set first.
-  /// Throws `std::system_error` (`resource_deadlock_would_occur`) in the task itself, and where the wait would
-  /// close a circle: the task waits for the caller. The text names the path.
+  /// Throws `std::system_error` (`resource_deadlock_would_occur`) in the task itself, and where the wait
+  /// would close a circle: the task waits for the caller. The text names the path.
   WaitOutcome wait() const { return slot().wait(TimePoint::never()); }
   /// The same; `timed_out` after the time-out. In a task that waits for another one of its own group it may
   /// take longer: its place was lent, and it goes on when it has one again.

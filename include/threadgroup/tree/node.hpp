@@ -150,7 +150,8 @@ struct TaskContext {
   bool place_is_lent = false;                     // only the flow itself looks
   // The task that waits below on this stack, until this one is done; of the same group.
   const TaskContext* outer = nullptr;
-  // The wait that this task is in, and the next one in a list of such tasks. The wait graph's, and its lock's.
+  // The wait that this task is in, and the next one in a list of such tasks. The wait graph's, and its
+  // lock's.
   mutable RecordedWait* recorded_wait = nullptr;
   mutable const TaskContext* next_waiting = nullptr;
 
