@@ -115,7 +115,6 @@ TEST(RunNow, a_task_can_be_taken_from_the_queue_of_another_worker) {
   std::latch added(1);
   std::latch both(2);
   TaskHandle<std::thread::id> wanted;
-  std::atomic<bool> done{false};
   std::latch over(1);
   // Its worker is blocked, with what it added in its own queue.
   group.post([&] {
