@@ -148,12 +148,14 @@ detail::Event* ThreadGroup::event_for_wait(const char* operation) const {
 JoinResult ThreadGroup::wait_until_idle(TimePoint deadline, const char* operation) {
   detail::Event* const callers_event = event_for_wait(operation);
   detail::Pool& pool = core_->pool();
-  if (pool.idle()) return {};
-  detail::RecordedWait recorded(detail::TaskContext::current(), detail::WaitTarget::idleness_of(*core_),
-                                {callers_event, nullptr}, deadline, false);
-  const auto outcome = detail::wait(
-      pool.idle_waiters(), [&pool] { return pool.idle(); }, {callers_event, nullptr}, deadline);
-  recorded.end();
+  auto outcome = WaitOutcome::ready;
+  if (!pool.idle()) {
+    detail::RecordedWait recorded(detail::TaskContext::current(), detail::WaitTarget::idleness_of(*core_),
+                                  {callers_event, nullptr}, deadline, false);
+    outcome = detail::wait(
+        pool.idle_waiters(), [&pool] { return pool.idle(); }, {callers_event, nullptr}, deadline);
+    recorded.end();
+  }
   JoinResult result;
   result.timed_out = outcome == WaitOutcome::timed_out;
   result.event_set = outcome == WaitOutcome::event_set;

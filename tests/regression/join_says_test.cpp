@@ -40,6 +40,17 @@ TEST(JoinSays, how_many_succeeded) {
   EXPECT_FALSE(joined.reason);
 }
 
+TEST(JoinSays, the_same_once_the_group_is_idle) {
+  ThreadGroup group("group");
+  group.post([] {});
+  group.join();
+  group.set_event("enough");
+  const tg::JoinResult joined = group.join();
+  EXPECT_EQ(joined.counts.succeeded, 1u);
+  ASSERT_TRUE(joined.reason);
+  EXPECT_EQ(joined.reason->message, "enough");
+}
+
 TEST(JoinSays, how_many_failed_where_it_does_not_throw) {
   ThreadGroup group("group");
   group.post([] {});
