@@ -5,6 +5,7 @@
 #include <threadgroup/base/sanitizers.hpp>
 
 // There in a program that is built with ThreadSanitizer.
+// NOLINTNEXTLINE(bugprone-reserved-identifier): it is the sanitizer's own name
 extern "C" [[gnu::weak]] void __tsan_init();
 
 namespace tg::detail {

@@ -50,6 +50,7 @@ TimeLimit::TimeLimit(Node& node, Duration limit)
     : node_(node),
       limit_(limit),
       fork_generation_(runtime::fork_generation()),
+      // NOLINTNEXTLINE(bugprone-throw-keyword-missing): a null pointer is passed, nothing is thrown
       reason_(new SharedReason(Reason{})) {
   reason_->before_it_is_shared().kind = ReasonKind::deadline;
   try {

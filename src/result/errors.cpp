@@ -44,12 +44,12 @@ TaskFailures::TaskFailures(const char* what, const std::string& group, std::vect
 
 TaskSkipped::TaskSkipped(const std::string& task, Reason reason)
     : TaskSkipped(task, detail::ReasonPointer::adopt(new detail::SharedReason(std::move(reason)))) {}
-TaskSkipped::TaskSkipped(const std::string& task, detail::ReasonPointer reason)
+TaskSkipped::TaskSkipped(const std::string& task, const detail::ReasonPointer& reason)
     : Stopped("task '" + task + "' was skipped because its group was stopped: " + reason->str(), reason) {}
 
 WaitInterrupted::WaitInterrupted(const std::string& task, Reason reason)
     : WaitInterrupted(task, detail::ReasonPointer::adopt(new detail::SharedReason(std::move(reason)))) {}
-WaitInterrupted::WaitInterrupted(const std::string& task, detail::ReasonPointer reason)
+WaitInterrupted::WaitInterrupted(const std::string& task, const detail::ReasonPointer& reason)
     : Stopped(
           "the wait for task '" + task + "' ended because the waiter's group was stopped: " + reason->str(),
           reason) {}

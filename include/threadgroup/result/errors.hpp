@@ -32,14 +32,14 @@ class TaskFailures : public std::runtime_error {
 class TaskSkipped : public Stopped {
  public:
   TaskSkipped(const std::string& task, Reason reason);
-  TaskSkipped(const std::string& task, detail::ReasonPointer reason);
+  TaskSkipped(const std::string& task, const detail::ReasonPointer& reason);
 };
 
 /// `TaskHandle::get` gave up, because the caller's own group was stopped before the result was there.
 class WaitInterrupted : public Stopped {
  public:
   WaitInterrupted(const std::string& task, Reason reason);
-  WaitInterrupted(const std::string& task, detail::ReasonPointer reason);
+  WaitInterrupted(const std::string& task, const detail::ReasonPointer& reason);
 };
 
 }  // namespace tg
