@@ -140,7 +140,7 @@ class Bound {
         : core_(bound.core_), call_(bound.call_), production_(*core_, call_->function()) {
       production_.announce();
     }
-    AsTask(AsTask&&) = default;
+    AsTask(AsTask&&) noexcept = default;
     typename Call::Returned operator()() { return call_->run(*core_, production_); }
 
    private:
