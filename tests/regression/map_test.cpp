@@ -3,11 +3,12 @@
 // where their task was added.
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <latch>
-#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <threadgroup/threadgroup.hpp>
@@ -56,15 +57,48 @@ TEST(Map, names_its_items_plainly) {
   }
 }
 
+// The numbers from 0 on, each made by a call as it is read. (clang 14 cannot compile the views of
+// libstdc++ 12.)
+template <class F>
+class Elements {
+ public:
+  class Iterator {
+   public:
+    using value_type = int;
+    using difference_type = std::ptrdiff_t;
+    Iterator() = default;
+    Iterator(const F* make, int at) : make_(make), at_(at) {}
+    int operator*() const { return (*make_)(at_); }
+    Iterator& operator++() {
+      ++at_;
+      return *this;
+    }
+    Iterator operator++(int) { return Iterator(make_, at_++); }
+    bool operator==(const Iterator& other) const { return at_ == other.at_; }
+
+   private:
+    const F* make_ = nullptr;
+    int at_ = 0;
+  };
+
+  Elements(int count, F make) : count_(count), make_(std::move(make)) {}
+  Iterator begin() const { return Iterator(&make_, 0); }
+  Iterator end() const { return Iterator(&make_, count_); }
+
+ private:
+  int count_;
+  F make_;
+};
+
 TEST(Map, takes_no_more_elements_once_the_group_is_stopped) {
   ThreadGroup group("g", {.on_failure = OnFailure::set_event});
   int read = 0;
   // The second element comes when the failure of the first has stopped the group.
-  auto elements = std::views::iota(0, 1000) | std::views::transform([&](int i) {
-                    while (i > 0 && !group.event_is_set()) std::this_thread::yield();
-                    ++read;
-                    return i;
-                  });
+  const Elements elements(1000, [&](int i) {
+    while (i > 0 && !group.event_is_set()) std::this_thread::yield();
+    ++read;
+    return i;
+  });
   try {
     tg::map(group, elements, [](int i) {
       if (i == 0) throw std::domain_error("the first");
@@ -82,10 +116,10 @@ TEST(Map, never_returns_fewer_results_than_there_are_elements) {
   ThreadGroup group("g");
   int read = 0;
   // The event comes when the first is done, and before the second is read.
-  auto elements = std::views::iota(0, 3) | std::views::transform([&](int i) {
-                    if (read++ == 1) group.set_event("enough");
-                    return i;
-                  });
+  const Elements elements(3, [&](int i) {
+    if (read++ == 1) group.set_event("enough");
+    return i;
+  });
   EXPECT_THROW(tg::map(group, elements, [](int i) { return i; }), tg::Stopped);
 }
 
