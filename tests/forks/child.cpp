@@ -49,6 +49,7 @@ void touch_new_groups() {
   now_touching("the controller");
   REQUIRE(ThreadEventsController::instance().snapshot().nodes.empty());
   now_touching("a new group");
+  std::atomic<int> told{0};
   ThreadGroup group("child", {.max_concurrent_threads = 2});
   REQUIRE(group.path() == "MainThread/child");
   REQUIRE(group.add_task(twice, 4).get() == 8);
@@ -80,7 +81,6 @@ void touch_new_groups() {
   REQUIRE(failing.wait_idle().failures.size() == 1);
   REQUIRE(failing.reason()->kind == ReasonKind::failure);
   now_touching("the handler for failures that nobody saw");
-  std::atomic<int> told{0};
   set_unseen_failure_handler([&](const std::string&, const Failure&) { ++told; });
   {
     ThreadGroup unseen("unseen");

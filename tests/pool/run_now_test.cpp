@@ -60,8 +60,8 @@ TEST(RunNow, both_tasks_on_the_stack_are_running) {
 }
 
 TEST(RunNow, waiting_for_a_task_that_waits_for_the_caller_is_an_error) {
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
   std::latch there(1);
+  ThreadGroup group("one place", {.max_concurrent_threads = 1});
   TaskHandle<bool> outer;
   const auto inner = [&] {
     try {
@@ -89,9 +89,9 @@ TEST(RunNow, a_chain_deeper_than_a_stack_may_be_goes_on_in_threads) {
 
 // The same for tasks that others than the waiter added: they are in the lists that all workers share.
 TEST(RunNow, also_where_another_thread_added_the_task) {
+  std::latch added(1);
   ThreadGroup group("one place", {.max_concurrent_threads = 1});
   std::vector<int> order;
-  std::latch added(1);
   TaskHandle<std::thread::id> wanted;
   const auto waits = group.add_task([&] {
     added.wait();
@@ -111,11 +111,11 @@ TEST(RunNow, also_where_another_thread_added_the_task) {
 }
 
 TEST(RunNow, a_task_can_be_taken_from_the_queue_of_another_worker) {
-  ThreadGroup group("two places", {.max_concurrent_threads = 2});
   std::latch added(1);
   std::latch both(2);
-  TaskHandle<std::thread::id> wanted;
   std::latch over(1);
+  ThreadGroup group("two places", {.max_concurrent_threads = 2});
+  TaskHandle<std::thread::id> wanted;
   // Its worker is blocked, with what it added in its own queue.
   group.post([&] {
     both.arrive_and_wait();  // now there is no third worker that could come
@@ -158,8 +158,8 @@ TEST(RunNow, each_task_of_a_queue_can_be_taken_in_any_order) {
 }
 
 TEST(RunNow, tasks_that_were_cleared_are_not_run) {
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
   std::atomic<int> ran{0};
+  ThreadGroup group("one place", {.max_concurrent_threads = 1});
   const auto outer = group.add_task([&] {
     const auto first = group.add_task([&] { ++ran; });
     const auto second = group.add_task([&] { ++ran; });

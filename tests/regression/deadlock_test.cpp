@@ -88,10 +88,10 @@ TEST(Deadlock, two_groups_whose_tasks_join_each_other) {
 }
 
 TEST(Deadlock, names_each_task_and_group_of_the_path_in_order) {
+  std::latch known(1);
   ThreadGroup a("A");
   ThreadGroup b("B");
   TaskHandle<void> of_a;
-  std::latch known(1);
   Refusals refusals;
   of_a = a.add_task(TaskName{"a"}, [&] {
     known.wait();
@@ -113,11 +113,11 @@ TEST(Deadlock, names_each_task_and_group_of_the_path_in_order) {
 }
 
 TEST(Deadlock, two_tasks_of_two_groups_that_wait_for_each_other) {
+  std::latch both_known(1);
   ThreadGroup a("A");
   ThreadGroup b("B");
   TaskHandle<void> first;
   TaskHandle<void> second;
-  std::latch both_known(1);
   Refusals refusals;
   first = a.add_task([&] {
     both_known.wait();
@@ -158,12 +158,12 @@ TEST(Deadlock, two_tasks_of_one_group_that_wait_for_each_other) {
 }
 
 TEST(Deadlock, three_groups_by_a_join_a_handle_and_as_completed) {
+  std::latch all(3);
+  std::latch known(1);
   ThreadGroup a("A");
   ThreadGroup b("B");
   ThreadGroup c("C");
   TaskHandle<void> of_c;
-  std::latch all(3);
-  std::latch known(1);
   Refusals refusals;
   const auto of_a = a.add_task([&] {
     all.arrive_and_wait();
@@ -188,11 +188,11 @@ TEST(Deadlock, three_groups_by_a_join_a_handle_and_as_completed) {
 }
 
 TEST(Deadlock, as_completed_waits_only_as_long_as_all_of_its_tasks_are_stuck) {
+  std::latch go(1);
+  std::latch a_known(1);
   ThreadGroup a("A");
   ThreadGroup b("B");
   ThreadGroup free("free");
-  std::latch go(1);
-  std::latch a_known(1);
   TaskHandle<void> of_a;
   const auto of_b = b.add_task([&] {
     a_known.wait();
@@ -212,10 +212,10 @@ TEST(Deadlock, as_completed_waits_only_as_long_as_all_of_its_tasks_are_stuck) {
 }
 
 TEST(Deadlock, a_group_that_executes_functions_which_wait_for_the_caller) {
+  std::latch known(1);
   ThreadGroup a("A");
   ThreadGroup b("B");
   TaskHandle<void> caller;
-  std::latch known(1);
   Refusals refusals;
   b.register_function("asks back", [&] { refusals.try_it([&] { static_cast<void>(caller.wait()); }); });
   caller = a.add_task([&] {
@@ -229,10 +229,10 @@ TEST(Deadlock, a_group_that_executes_functions_which_wait_for_the_caller) {
 }
 
 TEST(Deadlock, a_pending_task_whose_groups_slots_are_all_held_in_the_circle) {
+  std::latch known(1);
   ThreadGroup a("A", {.max_concurrent_threads = 1});
   ThreadGroup b("B", {.max_concurrent_threads = 1});
   TaskHandle<void> pending;
-  std::latch known(1);
   Refusals refusals;
   const auto holder = a.add_task(TaskName{"holder"}, [&] {
     known.wait();
@@ -251,12 +251,12 @@ TEST(Deadlock, a_pending_task_whose_groups_slots_are_all_held_in_the_circle) {
 }
 
 TEST(Deadlock, a_pending_task_is_waited_for_while_a_slot_may_become_free) {
-  ThreadGroup a("A", {.max_concurrent_threads = 2});
-  ThreadGroup b("B");
-  TaskHandle<void> pending;
   std::latch known(1);
   std::latch waits(1);
   std::latch go(1);
+  ThreadGroup a("A", {.max_concurrent_threads = 2});
+  ThreadGroup b("B");
+  TaskHandle<void> pending;
   b.post([&] {
     known.wait();
     waits.count_down();
@@ -273,10 +273,10 @@ TEST(Deadlock, a_pending_task_is_waited_for_while_a_slot_may_become_free) {
 }
 
 TEST(Deadlock, through_a_task_that_runs_on_the_stack_of_its_waiter) {
+  std::latch known(1);
   ThreadGroup a("A", {.max_concurrent_threads = 1});
   ThreadGroup b("B");
   TaskHandle<void> outer;
-  std::latch known(1);
   Refusals refusals;
   b.post([&] {
     known.wait();
@@ -293,9 +293,9 @@ TEST(Deadlock, through_a_task_that_runs_on_the_stack_of_its_waiter) {
 }
 
 TEST(Deadlock, a_wait_with_a_time_limit_is_no_link) {
+  std::latch both(2);
   ThreadGroup a("A");
   ThreadGroup b("B");
-  std::latch both(2);
   bool b_joined = false;
   a.post([&] {
     both.arrive_and_wait();
@@ -311,11 +311,11 @@ TEST(Deadlock, a_wait_with_a_time_limit_is_no_link) {
 }
 
 TEST(Deadlock, a_group_with_a_time_limit_above_is_no_link) {
+  std::latch both(3);
   ThreadGroup top("top", {.time_limit = 1h});
   std::optional<ThreadGroup> a;
   ThreadGroup b("B");
   top.add_task([&] { a.emplace("A"); }).get();
-  std::latch both(3);
   a->post([&] {
     both.arrive_and_wait();
     EXPECT_EQ(refusal([&] { static_cast<void>(b.wait_idle()); }), "");
@@ -331,9 +331,9 @@ TEST(Deadlock, a_group_with_a_time_limit_above_is_no_link) {
 }
 
 TEST(Deadlock, a_wait_that_was_stopped_is_no_link) {
+  std::latch begun(1);
   ThreadGroup a("A");
   ThreadGroup b("B");
-  std::latch begun(1);
   bool joined = false;
   b.post([&] {
     begun.wait();
@@ -350,10 +350,10 @@ TEST(Deadlock, a_wait_that_was_stopped_is_no_link) {
 }
 
 TEST(Deadlock, a_refused_wait_can_be_followed_by_others) {
+  std::latch known(1);
   ThreadGroup a("A", {.max_concurrent_threads = 1});
   ThreadGroup b("B");
   TaskHandle<void> of_a;
-  std::latch known(1);
   const auto of_b = b.add_task([&] {
     known.wait();
     return of_a.wait();

@@ -161,8 +161,8 @@ TEST(AddedAt, is_known_for_up_to_three_arguments_and_costs_a_posted_task_nothing
   EXPECT_EQ(group.add_task([] {}).added_at().line, static_cast<std::uint32_t>(__LINE__));
   EXPECT_EQ(group.add_task([](int) {}, 1).added_at().line, static_cast<std::uint32_t>(__LINE__));
   EXPECT_EQ(group.add_task([](int, int) {}, 1, 2).added_at().line, static_cast<std::uint32_t>(__LINE__));
-  EXPECT_EQ(group.add_task([](int, int, int) {}, 1, 2, 3).added_at().line,
-            static_cast<std::uint32_t>(__LINE__ - 1));
+  const auto three = group.add_task([](int, int, int) {}, 1, 2, 3).added_at();
+  EXPECT_EQ(three.line, static_cast<std::uint32_t>(__LINE__ - 1));
   EXPECT_EQ(group.add_task([](int, int, int, int) {}, 1, 2, 3, 4).added_at().line, 0u);
   struct Callable {
     void* captured;

@@ -242,8 +242,8 @@ TEST(Stopped, a_list_of_results_says_which_function_was_stopped_and_why) {
 }
 
 TEST(Stopped, a_race_whose_callers_group_is_stopped_throws_a_stop) {
-  ThreadGroup group("group");
   std::latch racing(1);
+  ThreadGroup group("group");
   const auto task = group.add_task([&racing] {
     return tg::first_of([&racing] {
       racing.count_down();

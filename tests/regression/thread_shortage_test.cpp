@@ -101,8 +101,8 @@ TEST_F(ThreadShortage, thread_that_becomes_free_is_used) {
 
 TEST_F(ThreadShortage, tasks_wait_for_a_worker_that_lent_its_place) {
   std::atomic<bool> go_on{false};
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
   std::latch both_added(1);
+  ThreadGroup group("one place", {.max_concurrent_threads = 1});
   const auto lender = group.add_task([&] {
     both_added.wait();
     cache.inject_creation_failures(1'000'000);

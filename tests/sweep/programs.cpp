@@ -77,13 +77,13 @@ void tasks_that_wait(Ledger& ledger) {
 }
 
 void stop(Ledger& ledger) {
+  std::atomic<bool> slept_in_full = false;
+  std::atomic<int> told = 0;
   ThreadGroup group("stop", {.max_concurrent_threads = 1});
   const Settled settled(ledger, group);
-  std::atomic<bool> slept_in_full = false;
   ledger.post(group, [&] { slept_in_full = event_aware_sleep(1h); });
   auto skipped = ledger.add(group, [] { return 1; });
   const std::stop_token token = group.get_stop_token();
-  std::atomic<int> told = 0;
   const std::stop_callback callback(token, [&] { ++told; });
   while (!group.event_is_set()) {
     try {
@@ -213,9 +213,9 @@ void looking(Ledger& ledger) {
 }
 
 void progress(Ledger& ledger) {
+  std::atomic<int> looks = 0;
   ThreadGroup group("progress", {.max_concurrent_threads = 2});
   const Settled settled(ledger, group);
-  std::atomic<int> looks = 0;
   {
     const ProgressReporter reporter(group, [&](const Progress&) { ++looks; });
     for (int i = 0; i < 3; ++i) ledger.post(group, [] {});

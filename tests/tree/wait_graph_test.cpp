@@ -158,9 +158,9 @@ TEST(WaitGraph, waits_with_a_deadline_and_waits_that_were_stopped_are_no_links) 
   Waits timed;
   EXPECT_EQ(timed.begin(x, one(y), false, TimePoint::from_nanos(1)), "");
   EXPECT_EQ(timed.begin(y, one(x)), "");
-  Waits stopped;
   FakeTask u("u", a);
   FakeTask v("v", b);
+  Waits stopped;
   EXPECT_EQ(stopped.begin(u, one(v)), "");
   tg::test::set_event(a);
   EXPECT_EQ(stopped.begin(v, one(u)), "");

@@ -61,8 +61,8 @@ TEST(Automatic, without_inputs_it_is_a_source_and_runs_when_declared) {
 
 TEST(Automatic, either_list_of_keys_may_be_left_out) {
   tg::Vault vault("v", kKeys);
-  tg::ThreadGroup group("g");
   std::atomic<int> seen{0};
+  tg::ThreadGroup group("g");
   vault.automatic(group, tg::inputs(a), [&](int i) { seen += i; }, {.clean_outputs = true});
   vault.automatic(
       group, "sink", tg::inputs(a), [&](int i) { seen += i; }, [](int i) { return i > 5; });
@@ -76,8 +76,8 @@ TEST(Automatic, either_list_of_keys_may_be_left_out) {
 
 TEST(Automatic, a_function_that_wants_a_token_first_gets_the_one_of_its_group) {
   tg::Vault vault("v", kKeys);
-  tg::ThreadGroup group("g");
   std::binary_semaphore running(0);
+  tg::ThreadGroup group("g");
   vault.automatic(
       group, tg::inputs(a), tg::outputs(b),
       [&](std::stop_token token, int i) {
@@ -128,9 +128,9 @@ TEST(Automatic, runs_again_when_an_input_is_modified_and_its_outputs_follow) {
 
 TEST(Automatic, each_run_gets_the_values_of_its_own_set) {
   tg::Vault vault("v", kKeys);
+  std::latch go(1);
   tg::ThreadGroup group("g");
   std::vector<int> seen;
-  std::latch go(1);
   vault.automatic(group, tg::inputs(a), tg::outputs(), [&](int i) {
     go.wait();
     seen.push_back(i);
@@ -289,8 +289,8 @@ TEST(Automatic, outputs_that_are_there_before_the_first_set_count_as_done) {
 
 TEST(Automatic, clean_outputs_are_taken_out_in_the_step_that_modifies_the_input) {
   tg::Vault vault("v", kKeys);
-  tg::ThreadGroup group("g");
   std::latch go(1);
+  tg::ThreadGroup group("g");
   vault.automatic(
       group, tg::inputs(a), tg::outputs(b),
       [&](int i) {
@@ -418,9 +418,9 @@ TEST(Automatic, groups_may_be_destroyed_while_others_insert) {
 }
 
 TEST(Automatic, runs_may_outlive_the_vault) {
-  tg::ThreadGroup group("g");
   std::latch go(1);
   std::atomic<int> seen{0};
+  tg::ThreadGroup group("g");
   {
     tg::Vault vault("v", kKeys);
     vault.automatic(group, tg::inputs(a), tg::outputs(b), [&](int i) {

@@ -133,8 +133,8 @@ TEST_F(VaultFork, a_fork_while_others_write_read_and_wait_leaves_a_vault_that_wo
 
 TEST_F(VaultFork, flows_that_wait_in_the_parent_are_not_woken_in_the_child) {
   tg::Vault vault("shared", kKeys);
-  tg::ThreadGroup group("waits");
   std::counting_semaphore<> waiting(0);
+  tg::ThreadGroup group("waits");
   for (int i = 0; i < 3; ++i) {
     group.post([&] {
       waiting.release();
@@ -183,8 +183,8 @@ TEST_F(VaultFork, an_automatic_of_the_parents_group_says_so_and_can_be_declared_
 
 TEST_F(VaultFork, a_task_of_the_parent_stores_nothing_in_the_child) {
   tg::Vault vault("shared", kKeys);
-  tg::ThreadGroup group("of the parent");
   std::binary_semaphore go(0);
+  tg::ThreadGroup group("of the parent");
   group.post(vault.bind(tg::outputs(a), [&] {
     go.acquire();
     return 1;

@@ -71,9 +71,9 @@ TEST(Producer, a_posted_function_and_one_that_is_called_plainly_count_as_well) {
 
 TEST(Producer, a_task_that_is_skipped_does_not_store_its_key) {
   tg::Vault vault("v", kKeys);
-  tg::ThreadGroup group("g", {.max_concurrent_threads = 1});
   std::binary_semaphore running(0);
   std::binary_semaphore go(0);
+  tg::ThreadGroup group("g", {.max_concurrent_threads = 1});
   group.post([&] {
     running.release();
     go.acquire();
@@ -92,8 +92,8 @@ TEST(Producer, a_task_that_is_skipped_does_not_store_its_key) {
 
 TEST(Producer, a_task_that_is_stopped_does_not_store_its_key) {
   tg::Vault vault("v", kKeys);
-  tg::ThreadGroup group("g");
   std::binary_semaphore running(0);
+  tg::ThreadGroup group("g");
   const auto task = group.add_task(vault.bind(tg::outputs(a), [&]() -> int {
     running.release();
     if (vault.wait_for(d) == KeyWait::event_set) throw tg::Stopped("stopped", *group.reason());
@@ -108,8 +108,8 @@ TEST(Producer, a_task_that_is_stopped_does_not_store_its_key) {
 
 TEST(Producer, as_long_as_another_known_function_is_at_work_the_wait_goes_on) {
   tg::Vault vault("v", kKeys);
-  tg::ThreadGroup group("g");
   std::binary_semaphore go(0);
+  tg::ThreadGroup group("g");
   const auto failed = group.add_task(vault.bind(tg::outputs(a), fails));
   const auto other = group.add_task(vault.bind("other", tg::outputs(a), [&] {
     go.acquire();
@@ -123,8 +123,8 @@ TEST(Producer, as_long_as_another_known_function_is_at_work_the_wait_goes_on) {
 
 TEST(Producer, the_last_one_that_ends_without_the_key_ends_the_wait_even_if_it_did_not_fail_itself) {
   tg::Vault vault("v", kKeys);
-  tg::ThreadGroup group("g");
   std::binary_semaphore go(0);
+  tg::ThreadGroup group("g");
   const auto failed = group.add_task(vault.bind(tg::outputs(a), fails));
   EXPECT_THROW(failed.get(), std::runtime_error);
   group.post(vault.bind("other", tg::outputs(a), [&] {
@@ -161,10 +161,10 @@ TEST(Producer, a_value_stored_since_then_lifts_the_failure) {
 
 TEST(Producer, tries_that_are_followed_by_others_are_not_the_last_word) {
   tg::Vault vault("v", kKeys);
-  tg::ThreadGroup group("g");
   std::atomic<int> tries{0};
   std::latch failed_once(1);
   std::binary_semaphore go(0);
+  tg::ThreadGroup group("g");
   const auto some = [&] {
     if (++tries == 1) fails();
     failed_once.count_down();
@@ -221,9 +221,9 @@ TEST(Producer, a_wait_for_several_keys_ends_when_one_of_them_cannot_come) {
 
 TEST(Producer, a_stop_of_the_waiting_task_is_told_before_a_failure) {
   tg::Vault vault("v", kKeys);
-  tg::ThreadGroup group("g");
   std::binary_semaphore running(0);
   std::binary_semaphore go(0);
+  tg::ThreadGroup group("g");
   const auto waits = group.add_task([&] {
     running.release();
     go.acquire();
@@ -263,8 +263,8 @@ TEST(Producer, an_automatic_whose_input_comes_from_a_failed_task_cannot_run) {
 
 TEST(Producer, an_automatic_that_runs_again_gives_new_hope) {
   tg::Vault vault("v", kKeys, {.permit_modification = true});
-  tg::ThreadGroup group("g");
   std::binary_semaphore go(0);
+  tg::ThreadGroup group("g");
   vault.automatic(group, tg::inputs(a), tg::outputs(b), [&](int i) {
     if (i == 1) fails();
     go.acquire();
@@ -281,8 +281,8 @@ TEST(Producer, an_automatic_that_runs_again_gives_new_hope) {
 
 TEST(Producer, an_automatic_may_run_again_while_what_its_input_comes_from_does) {
   tg::Vault vault("v", kKeys, {.permit_modification = true});
-  tg::ThreadGroup group("g");
   std::binary_semaphore go(0);
+  tg::ThreadGroup group("g");
   vault.automatic(group, tg::inputs(b), tg::outputs(c), [](int i) {
     if (i == 1) fails();
     return i;

@@ -110,8 +110,8 @@ TEST(JsonHang, a_stopped_task_is_not_held_by_its_insert_and_the_value_comes_to_t
 TEST(JsonHang, a_stopped_task_still_keeps_its_results_on_a_disk_that_works) {
   const Folder folder;
   Kept kept(folder.file("v.json"), JsonMode::write, {});
-  tg::ThreadGroup group("g");
   std::binary_semaphore running(0);
+  tg::ThreadGroup group("g");
   const auto task = group.add_task([&] {
     running.release();
     static_cast<void>(tg::thread_utils::event_aware_sleep(600s));
