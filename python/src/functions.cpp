@@ -3,8 +3,9 @@
 #include "functions.hpp"
 
 #include <algorithm>
-#include <cstdio>
 
+#include <threadgroup/base/escaped.hpp>
+#include <threadgroup/base/report.hpp>
 #include <threadgroup/event/caller.hpp>
 
 #include "arguments.hpp"
@@ -177,13 +178,16 @@ PyObject* close(PyObject*, PyObject*) {
   });
 }
 
+PyObject* escaped(PyObject*, PyObject* text) {
+  return guarded([&] { return py::str(detail::escaped(to_text(text))).release().ptr(); });
+}
+
 PyObject* unseen_handler = nullptr;  // under the interpreter's lock
 
 void tell_unseen(const std::string& path, const Failure& failure) {
   GilIfOpen gil;
   if (!gil || unseen_handler == nullptr) {
-    std::fprintf(stderr, "threadgroup: nobody saw that task '%s' of group '%s' failed\n",
-                 failure.task.c_str(), path.c_str());
+    detail::report_line({"nobody saw that task '", failure.task, "' of group '", path, "' failed"});
     return;
   }
   const ErrorsSaved saved;
@@ -262,6 +266,8 @@ PyMethodDef functions[] = {
      "its group went away; None only names the task on stderr. Returns the one before."},
     {"_interrupted", &interrupted, METH_NOARGS,
      "_interrupted($module, /)\n--\n\nWhat a Ctrl-C does: stops every group, with the reason 'signal'."},
+    {"_escaped", &escaped, METH_O,
+     "_escaped($module, text, /)\n--\n\nThe text as it may be shown on a terminal."},
     {"_close", &close, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 

@@ -16,6 +16,7 @@
 #include <new>
 
 #include <threadgroup/base/errors.hpp>
+#include <threadgroup/base/escaped.hpp>
 
 #include "adding.hpp"
 #include "arguments.hpp"
@@ -322,9 +323,9 @@ PyObject* group_repr(PyObject* self) {
   if (raw_object(self).group == nullptr) return PyUnicode_FromString("<ThreadGroup without __init__()>");
   return look(self, [](ThreadGroup& group) {
     const GroupStatistics c = group.statistics();
-    return py::str("<ThreadGroup '" + group.path() + "' " + std::to_string(c.pending) + " pending, " +
-                   std::to_string(c.running) + " running, " + std::to_string(c.done()) + " done" +
-                   (group.event_is_set() ? ", stopped>" : ">"));
+    return py::str("<ThreadGroup '" + detail::escaped(group.path()) + "' " + std::to_string(c.pending) +
+                   " pending, " + std::to_string(c.running) + " running, " + std::to_string(c.done()) +
+                   " done" + (group.event_is_set() ? ", stopped>" : ">"));
   });
 }
 

@@ -8,6 +8,8 @@
 
 #include <new>
 
+#include <threadgroup/base/escaped.hpp>
+
 #include "arguments.hpp"
 #include "caller.hpp"
 #include "group.hpp"
@@ -231,7 +233,9 @@ PyObject* handle_reason(PyObject* self, void*) {
 PyObject* handle_repr(PyObject* self) {
   return guarded([&] {
     const TaskHandle<void>& task = task_of(self);
-    return py::str("<TaskHandle '" + task.name() + "' " + to_string(task.status()) + ">").release().ptr();
+    return py::str("<TaskHandle '" + detail::escaped(task.name()) + "' " + to_string(task.status()) + ">")
+        .release()
+        .ptr();
   });
 }
 

@@ -452,3 +452,18 @@ def test_a_class_of_ones_own_comes_out_of_a_stopped_task_as_itself():
     assert group.join().counts.stopped == 1
     with pytest.raises(NoMore, match="pages"):
         handle.get()
+
+
+def test_names_and_messages_are_shown_with_their_control_characters_escaped(capfd):
+    bad, shown = "a\nthreadgroup: forged\x1b[2J", "a\\nthreadgroup: forged\\x1b[2J"
+    group = ThreadGroup(bad)
+    assert shown in repr(group) and bad not in core.tree_text()
+    handle = group.add_named_task(bad, int)
+    assert shown in repr(handle)
+    group.add_named_task(bad, lambda: 1 / 0)
+    group.wait_idle()
+    group.post(lambda: 1 / 0)
+    del group
+    gc.collect()
+    first = capfd.readouterr().err.splitlines()[0]
+    assert shown in first and "\x1b" not in first

@@ -97,7 +97,8 @@ def get_library_dir() -> str:
 
 
 def _report_unseen(path: str, task: str, exception: BaseException) -> None:
-    print(f"threadgroup: nobody saw that task '{task}' of group '{path}' failed:", file=_sys.stderr)
+    line = f"threadgroup: nobody saw that task '{task}' of group '{path}' failed:"
+    print(_core._escaped(line), file=_sys.stderr)
     _traceback.print_exception(type(exception), exception, exception.__traceback__, file=_sys.stderr)
 
 

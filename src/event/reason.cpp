@@ -2,10 +2,11 @@
 // Puts reasons and exceptions into words.
 #include <cxxabi.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <memory>
 
+#include <threadgroup/base/escaped.hpp>
+#include <threadgroup/base/report.hpp>
 #include <threadgroup/event/reason.hpp>
 #include <threadgroup/runtime/flow.hpp>
 
@@ -40,10 +41,10 @@ std::exception_ptr current_failure() noexcept {
     if (flow.task != nullptr && flow.task_label != nullptr) task = flow.task_label(flow);
   } catch (const std::exception&) {  // without its name
   }
-  std::fprintf(stderr,
-               "threadgroup: %s on %s called pthread_exit, or its thread was cancelled by pthread_cancel. A "
-               "task must return or throw; to stop it, set its group's event. The process is aborted.\n",
-               task.c_str(), flow.os_label().c_str());
+  report_line(
+      {task, " on ", flow.os_label(),
+       " called pthread_exit, or its thread was cancelled by pthread_cancel. A task must return or throw; "
+       "to stop it, set its group's event. The process is aborted."});
   std::abort();
 }
 
@@ -83,7 +84,7 @@ std::string Reason::str() const {
     if (message.find(what) == std::string::npos) text += ": " + what;
   }
   if (where.line != 0) text += " (" + to_string(where) + ")";
-  return text;
+  return detail::escaped(text);
 }
 
 }  // namespace tg

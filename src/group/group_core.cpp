@@ -2,9 +2,8 @@
 // What happens to a group when its event is set, and when its last reference goes.
 #include "group/group_core.hpp"
 
-#include <cstdio>
-
 #include <threadgroup/base/errors.hpp>
+#include <threadgroup/base/report.hpp>
 #include <threadgroup/group/unseen_failures.hpp>
 #include <threadgroup/tree/forest.hpp>
 
@@ -23,8 +22,7 @@ void GroupCore::on_last_reference() noexcept try {
   const std::vector<Failure> failures = pool_.take_failures();
   if (!failures.empty()) report_unseen(Forest::instance().path(*this), failures);
 } catch (const std::exception& e) {
-  std::fprintf(stderr, "threadgroup: cannot tell of the failures in group '%s': %s\n", name().c_str(),
-               e.what());
+  report_line({"cannot report the failures of group '", name(), "': ", e.what()});
 }
 
 void GroupCore::throw_forked(const char* operation) const {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Making, joining and destroying groups.
-#include <cstdio>
 #include <new>
 #include <stdexcept>
 #include <system_error>
 
 #include <fmt/format.h>
 
+#include <threadgroup/base/report.hpp>
 #include <threadgroup/event/wait.hpp>
 #include <threadgroup/group/thread_group.hpp>
 #include <threadgroup/runtime/clock.hpp>
@@ -114,7 +114,7 @@ ThreadGroup::~ThreadGroup() {
       report_all(pool.take_failures());
     }
   } catch (const std::exception& e) {  // no memory: what is left in the pool is tried again with the core
-    std::fprintf(stderr, "threadgroup: cannot tell how group '%s' ended: %s\n", name().c_str(), e.what());
+    detail::report_line({"cannot say how group '", name(), "' ended: ", e.what()});
   }
   if (!own_task) Forest::instance().unlink(*core_);
   core_->release();

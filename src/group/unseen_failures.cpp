@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where failures go that nobody has seen.
-#include <cstdio>
 #include <memory>
 #include <utility>
 
 #include <threadgroup/base/immortal.hpp>
 #include <threadgroup/base/mutex.hpp>
+#include <threadgroup/base/report.hpp>
 #include <threadgroup/group/unseen_failures.hpp>
 #include <threadgroup/runtime/fork.hpp>
 
@@ -27,8 +27,8 @@ constinit detail::Immortal<HandlerHolder> only;  // groups may go later than sta
 }
 
 void write_to_stderr(const std::string& group_path, const Failure& failure) {
-  std::fprintf(stderr, "threadgroup: nobody saw that task '%s' of group '%s' failed: %s\n",
-               failure.task.c_str(), group_path.c_str(), describe_failure(failure).c_str());
+  detail::report_line({"nobody saw that task '", failure.task, "' of group '", group_path,
+                       "' failed: ", describe_failure(failure)});
 }
 
 }  // namespace
@@ -60,10 +60,8 @@ void report_unseen(const std::string& group_path, const std::vector<Failure>& fa
         write_to_stderr(group_path, failure);
       }
     } catch (...) {  // the handler failed: then this is the last place to say it
-      std::fprintf(
-          stderr,
-          "threadgroup: the handler for unseen failures threw while it was told of task '%s' of group '%s'\n",
-          failure.task.c_str(), group_path.c_str());
+      report_line({"the handler for unseen failures threw for task '", failure.task, "' of group '",
+                   group_path, "'"});
     }
   }
 }

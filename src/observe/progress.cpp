@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <threadgroup/base/errors.hpp>
+#include <threadgroup/base/report.hpp>
 #include <threadgroup/observe/progress.hpp>
 #include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/tree/thread_utils.hpp>
@@ -95,7 +96,7 @@ ProgressReporter::~ProgressReporter() {
     if (of_last_call) failures.push_back({"(the last call)", of_last_call});
     detail::report_unseen(reporter_.path(), failures);
   } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "threadgroup: out of memory at the end of '%s'\n", reporter_.name().c_str());
+    detail::report_line({"out of memory at the end of '", reporter_.name(), "'"});
   }
 }
 

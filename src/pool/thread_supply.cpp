@@ -4,9 +4,9 @@
 
 #include <atomic>
 #include <cstdint>
-#include <cstdio>
 #include <string>
 
+#include <threadgroup/base/report.hpp>
 #include <threadgroup/event/reason.hpp>
 #include <threadgroup/runtime/clock.hpp>
 
@@ -45,11 +45,9 @@ void ThreadSupply::report(const Node& node, const GroupStatistics& counts,
   if (now.nanos() < at ||
       !next_report.compare_exchange_strong(at, (now + kBetweenReports).nanos(), std::memory_order_relaxed))
     return;
-  std::fprintf(
-      stderr,
-      "threadgroup: group '%s' wants %zu threads and has %zu; it goes on with these and keeps asking "
-      "for more: %s\n",
-      node.name().c_str(), counts.threads_wanted, counts.threads, describe_exception(error).c_str());
+  report_line({"group '", node.name(), "' wants ", std::to_string(counts.threads_wanted), " threads and has ",
+               std::to_string(counts.threads),
+               "; it goes on with these and keeps asking for more: ", describe_exception(error)});
 } catch (const std::exception&) {
   // No memory for the text. The statistics still tell.
 }

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <threadgroup/base/escaped.hpp>
 #include <threadgroup/result/errors.hpp>
 #include <threadgroup/result/join_result.hpp>
 
@@ -22,8 +23,8 @@ std::string describe(const char* what, const std::string& group, const std::vect
     return is_item(what) ? failure.task : "'" + failure.task + "'";
   };
   if (failures.size() == 1) {
-    return (is_item(what) ? "" : std::string(what) + " ") + named(failures.front()) + " failed in group '" +
-           group + "': " + describe_failure(failures.front());
+    return detail::escaped((is_item(what) ? "" : std::string(what) + " ") + named(failures.front()) +
+                           " failed in group '" + group + "': " + describe_failure(failures.front()));
   }
   std::string text = std::to_string(failures.size()) + " " + what + "s failed in group '" + group + "'";
   for (std::size_t i = 0; i < std::min(failures.size(), kMostInText); ++i) {
@@ -32,7 +33,7 @@ std::string describe(const char* what, const std::string& group, const std::vect
   }
   if (failures.size() > kMostInText)
     text += "; and " + std::to_string(failures.size() - kMostInText) + " more";
-  return text;
+  return detail::escaped(text);
 }
 }  // namespace
 
@@ -45,14 +46,16 @@ TaskFailures::TaskFailures(const char* what, const std::string& group, std::vect
 TaskSkipped::TaskSkipped(const std::string& task, Reason reason)
     : TaskSkipped(task, detail::ReasonPointer::adopt(new detail::SharedReason(std::move(reason)))) {}
 TaskSkipped::TaskSkipped(const std::string& task, const detail::ReasonPointer& reason)
-    : Stopped("task '" + task + "' was skipped because its group was stopped: " + reason->str(), reason) {}
+    : Stopped(
+          "task '" + detail::escaped(task) + "' was skipped because its group was stopped: " + reason->str(),
+          reason) {}
 
 WaitInterrupted::WaitInterrupted(const std::string& task, Reason reason)
     : WaitInterrupted(task, detail::ReasonPointer::adopt(new detail::SharedReason(std::move(reason)))) {}
 WaitInterrupted::WaitInterrupted(const std::string& task, const detail::ReasonPointer& reason)
-    : Stopped(
-          "the wait for task '" + task + "' ended because the waiter's group was stopped: " + reason->str(),
-          reason) {}
+    : Stopped("the wait for task '" + detail::escaped(task) +
+                  "' ended because the waiter's group was stopped: " + reason->str(),
+              reason) {}
 
 std::string JoinResult::str() const {
   std::string text;
@@ -78,7 +81,7 @@ std::string JoinResult::str() const {
   add(counts.failed, " failed");
   add(counts.stopped, " stopped");
   add(counts.skipped, " skipped");
-  return text;
+  return detail::escaped(text);
 }
 
 }  // namespace tg

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ostream>
 
+#include <threadgroup/base/escaped.hpp>
 #include <threadgroup/base/immortal.hpp>
 #include <threadgroup/result/result_list.hpp>
 
@@ -16,13 +17,13 @@ ResultTypeError::ResultTypeError(const std::string& function, const std::type_in
           (held == typeid(void) ? "void: the function returns nothing" : detail::type_name(held))) {}
 
 std::string ResultStruct::str() const {
-  std::string text = "(function=" + fn_name() + "; ";
+  std::string text = "(function=" + detail::escaped(fn_name()) + "; ";
   switch (status()) {
     case TaskStatus::succeeded:
       text += "result=" + value().str();
       break;
     case TaskStatus::failed:
-      text += "failed=" + describe_exception(exception());
+      text += "failed=" + detail::escaped(describe_exception(exception()));
       break;
     case TaskStatus::stopped:
       text += "stopped=" + reason()->str();

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Linking, looking, and the end of the process. The invariants T1 to T5 stand in the header.
-#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <stdexcept>
 #include <utility>
 
 #include <threadgroup/base/escaped.hpp>
+#include <threadgroup/base/report.hpp>
 #include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/runtime/fork.hpp>
 #include <threadgroup/runtime/threads.hpp>
@@ -310,7 +310,7 @@ void Forest::finish_process() noexcept try {
   }
   runtime::ThreadCache::instance().retire_idle_threads(deadline);
 } catch (const std::exception& e) {
-  std::fprintf(stderr, "threadgroup: at exit: %s\n", escaped(e.what()).c_str());
+  report_line({"at exit: ", e.what()});
 }
 
 }  // namespace tg::detail

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looks into a picture of the forest, and draws it as text.
+#include <threadgroup/base/escaped.hpp>
 #include <threadgroup/tree/snapshot.hpp>
 
 namespace tg {
@@ -56,12 +57,13 @@ std::string to_text(const ForestSnapshot& snapshot) {
     open[node.depth] = has_later_sibling[i];
     for (std::size_t depth = 1; depth < node.depth; ++depth) text += open[depth] ? "|   " : "    ";
     if (node.depth > 0) text += open[node.depth] ? "|-- " : "`-- ";
-    text += node.name;
+    text += detail::escaped(node.name);
     if (node.kind == NodeKind::daemon) text += " (daemon)";
     const GroupStatistics& counts = node.counts;
     if (counts.total() > 0) {
       text += "  [" + std::to_string(counts.pending) + " pending, " +
-              describe_running(counts.running, node.running) + ", " + std::to_string(counts.done()) + " done";
+              detail::escaped(describe_running(counts.running, node.running)) + ", " +
+              std::to_string(counts.done()) + " done";
       const char* before = ": ";
       const auto add = [&](std::uint64_t tasks, const char* what) {
         if (tasks == 0) return;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The search for circles, and their texts. What counts and why is in the header.
 #include <array>
-#include <cstdio>
 #include <exception>
 #include <new>
 #include <system_error>
@@ -11,6 +10,7 @@
 
 #include <threadgroup/base/escaped.hpp>
 #include <threadgroup/base/mutex.hpp>
+#include <threadgroup/base/report.hpp>
 #include <threadgroup/runtime/fork.hpp>
 #include <threadgroup/tree/forest.hpp>
 #include <threadgroup/tree/wait_graph.hpp>
@@ -32,7 +32,7 @@ class PathText {
     }
   }
   void add(std::string text) { parts_.emplace_back(std::move(text)); }
-  void add_task(const std::string& name) { add("task '" + escaped(name) + "'"); }
+  void add_task(const std::string& name) { add("task '" + name + "'"); }
   void add_group(Node& node) {
     add("group '");
     parts_.emplace_back(&node);
@@ -350,9 +350,9 @@ void RecordedWait::record(TaskContext& caller, OnCircle on_circle) {
   if (!WaitGraph::instance().record(*this, caller, report, path)) return;
   if (!report) throw_deadlock(path.str());
   try {
-    std::fprintf(stderr, "threadgroup: deadlock: %s\n", path.str().c_str());
+    report_line({"deadlock: ", path.str()});
   } catch (const std::bad_alloc&) {
-    std::fputs("threadgroup: deadlock, and no memory to say which tasks wait\n", stderr);
+    report_line({"deadlock, and no memory to say which tasks wait"});
   }
 }
 

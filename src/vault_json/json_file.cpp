@@ -3,10 +3,10 @@
 #include "json_file.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <optional>
 
 #include <threadgroup/base/errors.hpp>
+#include <threadgroup/base/report.hpp>
 #include <threadgroup/event/reason.hpp>
 #include <threadgroup/runtime/fork.hpp>
 
@@ -87,7 +87,7 @@ void JsonFile::stop() noexcept {
     try {
       write(core->revision(), Reached::synced);
     } catch (...) {
-      std::fprintf(stderr, "threadgroup: %s\n", describe_exception(std::current_exception()).c_str());
+      report_line({describe_exception(std::current_exception())});
     }
     core->detach(*this);
   }

@@ -6,12 +6,16 @@
 #include <string>
 #include <utility>
 
+#include <threadgroup/base/escaped.hpp>
+
 namespace tg {
 
 /// The base of all errors of vaults.
 class VaultError : public std::runtime_error {
  public:
-  VaultError(std::string key, const std::string& text) : std::runtime_error(text), key_(std::move(key)) {}
+  /// The text is shown with its control characters escaped, the key is kept as it is.
+  VaultError(std::string key, const std::string& text)
+      : std::runtime_error(detail::escaped(text)), key_(std::move(key)) {}
   /// The name of the key in question; empty if there is no single one.
   const std::string& key() const noexcept { return key_; }
 

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the library reports what it can tell no caller: stderr.
+#pragma once
+
+#include <initializer_list>
+#include <string_view>
+
+namespace tg::detail {
+
+/// Writes "threadgroup: ", the parts, and a line break to stderr, in one piece. Control characters in the
+/// parts are escaped, so that a name or a message can neither forge a line nor steer a terminal. Needs no
+/// memory: where there is none, each character that would be escaped becomes a '?'.
+void report_line(std::initializer_list<std::string_view> parts) noexcept;
+
+}  // namespace tg::detail
