@@ -5,8 +5,10 @@
 // has to be out of the garbage collector's sight by then, which pybind11 (2.10) does not see to.
 //
 // Invariants
-//   O1. `tp_finalize` stops the tasks and waits for them, while the object is whole and may be looked at by
-//       other threads. `tp_dealloc` untracks the object, and only then gives the lock away.
+//   O1. `tp_finalize` stops the tasks and waits for them (but for its caller's), while the object is whole
+//   and
+//       may be looked at by other threads. `tp_dealloc` untracks the object, and only then gives the lock
+//       away.
 //   O2. Tasks that are pending or running, and what they refer to, are not visited by the garbage collector:
 //       a thread is going to use them, so a group is not garbage for being referred to only by its own tasks.
 #include "group.hpp"
@@ -82,29 +84,50 @@ int group_init(PyObject* self, PyObject* args, PyObject* named) {
   return made.get() != nullptr ? 0 : -1;
 }
 
+// How many tasks of the group there are on the caller's stack.
+std::size_t tasks_of_caller(const ThreadGroup& group) {
+  const detail::TaskContext* const caller = detail::TaskContext::current();
+  return caller != nullptr && caller->node->id() == group.id() ? caller->depth() : 0;
+}
+
+// Without the object as its source: a warning that is kept would bring it back.
+void warn_of_dropped(PyObject* self, std::size_t pending, std::size_t running) {
+  const std::string path = core_of_group(self).path();
+  int said = 0;
+  if (running > 0) {
+    said = PyErr_ResourceWarning(
+        nullptr, 1,
+        "group '%s' was dropped with %zu pending and %zu running task%s, by a task that "
+        "cannot wait for them: join it first",
+        path.c_str(), pending, running, running == 1 ? "" : "s");
+  } else if (pending > 0) {
+    said = PyErr_ResourceWarning(nullptr, 1, "group '%s' was dropped with %zu pending task%s: join it first",
+                                 path.c_str(), pending, pending == 1 ? "" : "s");
+  }
+  if (said != 0) PyErr_WriteUnraisable(self);
+}
+
 // The destructor of a C++ group waits without end. Here Ctrl-C must get through: then the group is left to
 // the end of the process, which waits a bounded time. False in that case.
+//
+// The last reference may go together with the group's own last task, and the garbage collector may come by in
+// any task. That is no mistake of the program: what else runs then is stopped, and not awaited.
 bool stop_and_wait(PyObject* self) {
   ThreadGroup& group = core_of_group(self);
   const GroupStatistics before = group.statistics();
   if (before.idle()) return true;
   without_gil([&] { group.set_event(ReasonKind::destroyed, "the group's object was destroyed", {}); });
   JoinResult result;
+  std::size_t left_running = 0;
   try {
     wait_interruptibly(Duration::max(), [&](Duration slice) {
       result = group.wait_idle(slice);
       return static_cast<bool>(result);
     });
-  } catch (const std::system_error&) {
-    return true;  // a task of its own destroyed it: it goes on without
+  } catch (const std::system_error&) {  // the caller is part of what would be waited for
+    left_running = before.running - tasks_of_caller(group);
   }
-  const std::size_t dropped = group.statistics().skipped - before.skipped;
-  // Without the object as its source: a warning that is kept would bring it back.
-  if (dropped > 0 &&
-      PyErr_ResourceWarning(nullptr, 1, "group '%s' was dropped with %zu pending task%s: join it first",
-                            group.path().c_str(), dropped, dropped == 1 ? "" : "s") != 0) {
-    PyErr_WriteUnraisable(self);
-  }
+  warn_of_dropped(self, group.statistics().skipped - before.skipped, left_running);
   without_gil([&] { detail::report_unseen(group.path(), result.failures); });
   return true;
 }
@@ -154,7 +177,7 @@ void group_dealloc(PyObject* self) {
   {
     const ErrorsSaved saved;
     if (object.group != nullptr && interpreter_is_open() && !object.is_left_to_exit) {
-      without_gil([&] { delete std::exchange(object.group, nullptr); });
+      without_gil([&] { detail::destroy_where_it_falls(std::exchange(object.group, nullptr)); });
     }
     if (object.state != nullptr) {
       object.state->object_goes();

@@ -3,6 +3,7 @@
 
 import gc
 import threading
+import time
 import warnings
 import weakref
 
@@ -129,7 +130,25 @@ def test_a_cycle_through_the_attributes_of_a_group_is_freed():
     assert count(make) == 0
 
 
-def test_a_group_that_only_its_tasks_refer_to_lives_until_they_are_done():
+@pytest.fixture
+def told():
+    """What is told of failures that nobody saw, meanwhile."""
+    told = []
+    before = core.set_unseen_failure_handler(lambda path, task, error: told.append(f"{path}: {task}: {error}"))
+    yield told
+    core.set_unseen_failure_handler(before)
+
+
+def await_end_of(group_id):
+    """Waits until the group has left the tree: then all has been told of it."""
+    deadline = time.monotonic() + 60
+    while any(node.id == group_id for node in core.snapshot()):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_a_group_that_only_its_tasks_refer_to_lives_until_they_are_done(told, recwarn):
+    warnings.simplefilter("always")
     ran, go = [], threading.Event()
 
     def make():
@@ -139,13 +158,60 @@ def test_a_group_that_only_its_tasks_refer_to_lives_until_they_are_done():
             group.post(lambda i=i, group=group: ran.append((i, group.event_is_set())))
         return group
 
-    reference = weakref.ref(make())
+    group = make()
+    reference, group_id = weakref.ref(group), group.id
+    del group
     gc.collect()
     assert reference() is not None
     go.set()
-    while len(ran) < 3:
-        go.wait()
+    await_end_of(group_id)
+    assert reference() is None
     assert ran == [(0, False), (1, False), (2, False)]
+    # It was dropped by its own last task, which is nothing to warn of.
+    assert not told and not recwarn.list
+
+
+def test_a_group_dropped_by_a_task_of_its_own_stops_the_others_and_warns_of_them(told, recwarn):
+    warnings.simplefilter("always")
+    group, others, go, outcomes = ThreadGroup("g", 2), threading.Semaphore(0), threading.Event(), []
+
+    def other():
+        others.release()
+        outcomes.append(thread_utils.event_aware_sleep(1000))
+
+    def drop(holder):
+        go.wait()
+        holder.clear()
+        outcomes.append(thread_utils.event_is_set())
+
+    holder, group_id = [group], group.id
+    group.post(other)
+    group.post(drop, holder)
+    others.acquire()
+    for _ in range(3):
+        group.post(int)
+    del group
+    go.set()
+    await_end_of(group_id)
+    assert sorted(outcomes) == [False, True]
+    (warning,) = [str(w.message) for w in recwarn.list]
+    assert warning == ("group 'MainThread/g' was dropped with 3 pending and 1 running task, by a task that cannot wait "
+                       "for them: join it first")
+    assert not told
+
+
+def test_a_group_dropped_by_a_task_below_it_goes_in_silence_if_it_is_idle(told, recwarn):
+    warnings.simplefilter("always")
+    stopped, go = [], threading.Event()
+    group = ThreadGroup("g", 1)
+    child, holder, group_id = group.add_task(ThreadGroup, "child").get(), [group], group.id
+    group.join()
+    child.post(lambda: (go.wait(), holder.clear(), stopped.append(thread_utils.event_is_set())))
+    del group
+    go.set()
+    child.join()
+    await_end_of(group_id)
+    assert stopped == [True] and not told and not recwarn.list
 
 
 def test_an_exception_is_delivered_whole_after_its_handle_was_collected():

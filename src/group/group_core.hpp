@@ -46,6 +46,11 @@ class GroupCore final : public Node, public runtime::InBlock {
   bool is_closed() const noexcept { return closed_.load(std::memory_order_acquire); }
   void close() noexcept { closed_.store(true, std::memory_order_release); }
 
+  /// To be destroyed by a task of its own is no mistake of the group's owner. Before the destructor, if at
+  /// all.
+  void allow_own_task() noexcept { own_task_is_allowed_ = true; }
+  bool own_task_is_allowed() const noexcept { return own_task_is_allowed_; }
+
   void on_event_set() noexcept override;
   void on_last_reference() noexcept override;
   std::stop_token stop_token() override;
@@ -65,7 +70,9 @@ class GroupCore final : public Node, public runtime::InBlock {
   // Constant after construction.
   const std::uint32_t fork_generation_;
 
-  std::unique_ptr<TimeLimit> time_limit_;  // touched by whoever makes and destroys the group, and no other
+  // Touched by the thread that makes the group and the one that destroys it, and no other.
+  std::unique_ptr<TimeLimit> time_limit_;
+  bool own_task_is_allowed_ = false;
 
   std::atomic<bool> closed_{false};  // atomic: links look at it at any time
 

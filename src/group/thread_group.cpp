@@ -103,13 +103,15 @@ ThreadGroup::~ThreadGroup() {
     if (own_task) {
       // Waiting would be waiting for the caller. The workers hold the core, and the last one takes it out of
       // the forest.
-      detail::report_unseen(
-          path(),
-          {Failure{"(the destructor)",
-                   std::make_exception_ptr(std::system_error(
-                       std::make_error_code(std::errc::resource_deadlock_would_occur),
-                       "the group was destroyed by a task of its own, at " + thread_utils::current_path() +
-                           "; it was told to stop and its tasks go on without it"))}});
+      if (!core_->own_task_is_allowed()) {
+        detail::report_unseen(
+            path(),
+            {Failure{"(the destructor)",
+                     std::make_exception_ptr(std::system_error(
+                         std::make_error_code(std::errc::resource_deadlock_would_occur),
+                         "the group was destroyed by a task of its own, at " + thread_utils::current_path() +
+                             "; it was told to stop and its tasks go on without it"))}});
+      }
     } else {
       report_all(pool.take_failures());
     }
@@ -119,6 +121,13 @@ ThreadGroup::~ThreadGroup() {
   if (!own_task) Forest::instance().unlink(*core_);
   core_->release();
 }
+
+namespace detail {
+void destroy_where_it_falls(ThreadGroup* group) noexcept {
+  group->core_->allow_own_task();
+  delete group;
+}
+}  // namespace detail
 
 void ThreadGroup::throw_forked(const char* operation) const { core_->throw_forked(operation); }
 void ThreadGroup::add_to_pool(detail::Task& task) { core_->pool().add(task); }

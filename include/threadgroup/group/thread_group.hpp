@@ -37,8 +37,15 @@ struct TaskName {
   SourceLocation where;
 };
 
+class ThreadGroup;
+
 namespace detail {
 class GroupCore;
+
+/// Destroys a group whose owner does not choose the place, as a garbage collector does not. In a task of the
+/// group itself or of one below it that is no mistake then, and not reported: the other tasks are stopped,
+/// and not awaited.
+void destroy_where_it_falls(ThreadGroup* group) noexcept;
 
 template <class F>
 concept NoTaskName = !std::same_as<std::remove_cvref_t<F>, TaskName>;
@@ -268,6 +275,8 @@ class ThreadGroup {
   void update_args_of(const std::string& name, const detail::OfferedArguments& offered);
   detail::Event* event_for_wait(const char* operation) const;
   const ResultList& run_registered(const char* operation, ResultList& results);
+
+  friend void detail::destroy_where_it_falls(ThreadGroup*) noexcept;
 
   detail::GroupCore* const core_;  // one reference
   detail::Node& node_;             // the core as well: what this header knows of it
