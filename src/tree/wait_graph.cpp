@@ -72,7 +72,10 @@ class WaitGraph {
  public:
   constexpr WaitGraph() = default;
   static WaitGraph& instance() noexcept { return graph_; }
-  Mutex& mutex() noexcept TG_RETURN_CAPABILITY(mutex_) { return mutex_; }
+  static void hold_across_forks() {
+    runtime::hold_across_forks([]() -> Mutex& { return graph_.mutex_; },
+                               []() TG_NO_THREAD_SAFETY_ANALYSIS { graph_.forget_all_locked(); });
+  }
 
   // True if the wait closes a circle; then `path` names it, unless there is no memory.
   bool record(RecordedWait& wait, const TaskContext& waiter, bool keep_in_circle, PathText& path) {
@@ -338,11 +341,9 @@ class WaitGraph {
 
 constinit WaitGraph WaitGraph::graph_;
 
-void hold_wait_graph_across_forks() {
-  runtime::hold_across_forks([]() -> Mutex& { return WaitGraph::instance().mutex(); },
-                             []()
-                                 TG_NO_THREAD_SAFETY_ANALYSIS { WaitGraph::instance().forget_all_locked(); });
-}
+namespace {
+[[gnu::constructor(runtime::at_load::kLeaves)]] void at_load() { WaitGraph::hold_across_forks(); }
+}  // namespace
 
 void RecordedWait::record(TaskContext& caller, OnCircle on_circle) {
   PathText path;

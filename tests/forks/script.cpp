@@ -82,6 +82,14 @@ void tasks() {
     static_cast<void>(inner.join());
   });
   static_cast<void>(group->join());
+  group->post([] {
+    ThreadGroup inner("inner");
+    // Longer than the steps to the wait take, which is recorded only if it has to wait.
+    inner.post([] { static_cast<void>(thread_utils::event_aware_sleep(500ms)); });
+    const Stepped stepped("a task waits for a group");
+    static_cast<void>(inner.join());
+  });
+  static_cast<void>(group->join());
   {
     const Stepped stepped("a snapshot");
     static_cast<void>(ThreadEventsController::instance().snapshot());
