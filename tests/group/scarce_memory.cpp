@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The allocation functions of the program, replaced. They stand apart from those who allocate: inlined, the
-// pairs of malloc and delete would look like mistakes to the compiler.
+// Which allocations of which threads fail.
 #include "group/scarce_memory.hpp"
 
 #include <atomic>
-#include <cstddef>
-#include <cstdlib>
 #include <utility>
+
+#include "support/failing_new.hpp"
 
 namespace tg::test {
 namespace {
@@ -27,7 +26,9 @@ bool is_new_thread() noexcept {
   return now % 2 != 0 && memory.epoch == now;
 }
 
-bool refuse() noexcept {
+}  // namespace
+
+bool allocation_fails() noexcept {
   if (is_new_thread()) return true;
   if (memory.left < 0) return false;
   if (memory.left > 0) {
@@ -38,15 +39,6 @@ bool refuse() noexcept {
   if (memory.shortage == Shortage::passing) memory.left = -1;
   return true;
 }
-
-void* allocate(std::size_t size) noexcept { return refuse() ? nullptr : std::malloc(size != 0 ? size : 1); }
-
-void* or_throw(void* room) {
-  if (room == nullptr) throw std::bad_alloc();
-  return room;
-}
-
-}  // namespace
 
 void allow(int allocations, Shortage shortage) noexcept {
   memory.left = allocations;
@@ -65,21 +57,3 @@ void give_new_threads_none(bool none) noexcept {
 }
 
 }  // namespace tg::test
-
-using tg::test::allocate;
-using tg::test::or_throw;
-
-void* operator new(std::size_t size) { return or_throw(allocate(size)); }
-void* operator new[](std::size_t size) { return or_throw(allocate(size)); }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  const auto to = static_cast<std::size_t>(alignment);
-  return or_throw(tg::test::refuse() ? nullptr : std::aligned_alloc(to, (size + to - 1) / to * to));
-}
-void operator delete(void* room) noexcept { std::free(room); }
-void operator delete[](void* room) noexcept { std::free(room); }
-void operator delete(void* room, std::size_t) noexcept { std::free(room); }
-void operator delete[](void* room, std::size_t) noexcept { std::free(room); }
-void operator delete(void* room, std::align_val_t) noexcept { std::free(room); }
-void operator delete(void* room, std::size_t, std::align_val_t) noexcept { std::free(room); }

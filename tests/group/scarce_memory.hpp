@@ -17,7 +17,7 @@ enum class Shortage {
 void allow(int allocations, Shortage shortage) noexcept;
 /// Ends the shortage of the calling thread, and says whether an allocation failed.
 bool allow_all() noexcept;
-/// Threads made from here on get no memory from their first breath on, until it is given to them again.
+/// Threads made from here on get no memory, from their first allocation on, until this is switched off.
 void give_new_threads_none(bool none) noexcept;
 
 /// How a call under a shortage went.

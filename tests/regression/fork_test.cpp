@@ -4,12 +4,10 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <optional>
 #include <semaphore>
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -20,7 +18,9 @@
 #include <threadgroup/base/sanitizers.hpp>
 #include <threadgroup/threadgroup.hpp>
 
-// By default ThreadSanitizer ends a child that starts threads when its parent had several; nobody else asks.
+#include "support/in_child.hpp"
+
+// By default ThreadSanitizer ends a child that starts threads when its parent had several.
 extern "C" const char* __tsan_default_options();
 extern "C" const char* __tsan_default_options() { return "die_after_fork=0"; }
 
@@ -31,13 +31,7 @@ using tg::ForkedError;
 using tg::TaskHandle;
 using tg::ThreadEventsController;
 using tg::ThreadGroup;
-
-// In the child gtest's own expectations would be lost, so a child says what was wrong and ends with a status.
-struct Wrong : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-#define REQUIRE_IN_CHILD(condition) \
-  if (!(condition)) throw Wrong(std::to_string(__LINE__) + ": " #condition)
+using tg::test::in_child;
 
 template <class F>
 bool throws_forked(F&& f) {
@@ -47,26 +41,6 @@ bool throws_forked(F&& f) {
     return true;
   }
   return false;
-}
-
-// Forks, runs the function in the child, and gives the child's wait status: 0 if all was well. A child that
-// hangs is ended by its alarm.
-template <class F>
-int in_child(F&& f) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::alarm(40);
-    try {
-      f();
-    } catch (const std::exception& e) {
-      std::fprintf(stderr, "in the child: %s\n", e.what());
-      ::_exit(1);
-    }
-    ::_exit(0);
-  }
-  int status = -1;
-  ::waitpid(child, &status, 0);
-  return status;
 }
 
 void use_new_groups() {

@@ -5,24 +5,51 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdio>
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+
 namespace tg::test {
 
-/// The number that `f` returns in the child, or -1 if it did not get that far. The child ends without running
-/// what is registered for the exit of the process.
+/// For a child, in which gtest's expectations would be lost.
+#define REQUIRE_IN_CHILD(condition) \
+  if (!(condition)) throw std::runtime_error(std::to_string(__LINE__) + ": " #condition)
+
+/// Runs `f` in a forked child, which an alarm ends if it hangs. The child's exit status is the number that
+/// `f` returns, 0 if it returns nothing, and 1 if it throws. What is registered for the exit does not run.
 template <class F>
-int in_child(F f) {
+pid_t start_child(F&& f) {
   const pid_t child = ::fork();
-  if (child == 0) {
-    int said = 99;
-    try {
-      said = f();
-    } catch (...) {
+  if (child != 0) return child;
+  ::alarm(60);
+  int status = 1;
+  try {
+    if constexpr (std::is_void_v<std::invoke_result_t<F&>>) {
+      f();
+      status = 0;
+    } else {
+      status = f();
     }
-    ::_exit(said);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "in the child: %s\n", e.what());
+  } catch (...) {
+    std::fputs("in the child: an exception of another type\n", stderr);
   }
-  int status = 0;
+  ::_exit(status);
+}
+
+/// The child's wait status, once it has ended: 0 if its exit status is 0.
+inline int status_of(pid_t child) {
+  int status = -1;
   ::waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return status;
+}
+
+template <class F>
+int in_child(F&& f) {
+  return status_of(start_child(f));
 }
 
 }  // namespace tg::test

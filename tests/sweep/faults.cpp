@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The allocation functions and `pthread_create` of the program, replaced.
+// Which allocations fail, and the `pthread_create` of the program, replaced.
 #include "sweep/faults.hpp"
 
 #include <dlfcn.h>
@@ -7,9 +7,8 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cstddef>
-#include <cstdlib>
-#include <new>
+
+#include "support/failing_new.hpp"
 
 namespace tg::test {
 namespace {
@@ -35,22 +34,9 @@ bool strikes(Fault fault) noexcept {
   return true;
 }
 
-void* allocate(std::size_t size) noexcept {
-  return strikes(Fault::allocation) ? nullptr : std::malloc(size != 0 ? size : 1);
-}
-
-void* allocate(std::size_t size, std::align_val_t alignment) noexcept {
-  if (strikes(Fault::allocation)) return nullptr;
-  const auto to = static_cast<std::size_t>(alignment);
-  return std::aligned_alloc(to, (size + to - 1) / to * to);
-}
-
-void* or_throw(void* room) {
-  if (room == nullptr) throw std::bad_alloc();
-  return room;
-}
-
 }  // namespace
+
+bool allocation_fails() noexcept { return strikes(Fault::allocation); }
 
 const char* to_string(Fault fault) noexcept { return fault == Fault::allocation ? "allocation" : "thread"; }
 
@@ -69,21 +55,6 @@ Spared::Spared() noexcept { ++spared; }
 Spared::~Spared() { --spared; }
 
 }  // namespace tg::test
-
-using tg::test::allocate;
-using tg::test::or_throw;
-
-void* operator new(std::size_t size) { return or_throw(allocate(size)); }
-void* operator new[](std::size_t size) { return or_throw(allocate(size)); }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
-void* operator new(std::size_t size, std::align_val_t to) { return or_throw(allocate(size, to)); }
-void operator delete(void* room) noexcept { std::free(room); }
-void operator delete[](void* room) noexcept { std::free(room); }
-void operator delete(void* room, std::size_t) noexcept { std::free(room); }
-void operator delete[](void* room, std::size_t) noexcept { std::free(room); }
-void operator delete(void* room, std::align_val_t) noexcept { std::free(room); }
-void operator delete(void* room, std::size_t, std::align_val_t) noexcept { std::free(room); }
 
 extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*),
                               void* argument) noexcept {

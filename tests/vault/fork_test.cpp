@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A vault in the child of a fork: it works, whatever other threads of the parent were doing with it.
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <chrono>
-#include <cstdio>
 #include <memory>
 #include <semaphore>
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,20 +14,18 @@
 #include <threadgroup/base/sanitizers.hpp>
 #include <threadgroup/threadgroup.hpp>
 
+#include "support/in_child.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
+using tg::test::in_child;
 
 const tg::Key<int> a{"a"};
 const tg::Key<int> b{"b"};
 const tg::Key<std::string> text{"text"};
 const tg::Key<int> never{"never"};
 const tg::KeyList kKeys{a, b, text, never};
-
-void require(bool condition, int line) {
-  if (!condition) throw std::runtime_error("line " + std::to_string(line));
-}
-#define REQUIRE_IN_CHILD(condition) require(condition, __LINE__)
 
 template <class E, class F>
 bool throws(F&& f) {
@@ -42,25 +35,6 @@ bool throws(F&& f) {
     return true;
   }
   return false;
-}
-
-// The child's wait status: 0 if all was well. A child that hangs is ended by its alarm.
-template <class F>
-int in_child(F&& f) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::alarm(60);
-    try {
-      f();
-    } catch (const std::exception& e) {
-      std::fprintf(stderr, "in the child: %s\n", e.what());
-      ::_exit(1);
-    }
-    ::_exit(0);
-  }
-  int status = -1;
-  ::waitpid(child, &status, 0);
-  return status;
 }
 
 // A new thread gets the stack of one of the parent's, where the nodes of its waits were.

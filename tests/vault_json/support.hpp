@@ -3,10 +3,8 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -14,8 +12,8 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
-#include <utility>
 
+#include "support/in_child.hpp"
 #include "vault/support.hpp"
 
 namespace tg::test {
@@ -57,38 +55,6 @@ inline std::string contents(const std::string& path) {
 inline void put(const std::string& path, const std::string& text) {
   std::ofstream(path + ".new") << text;
   std::filesystem::rename(path + ".new", path);
-}
-
-/// In a forked child gtest's expectations would be lost: it says what is wrong and ends with a status.
-struct Wrong : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-#define REQUIRE_IN_CHILD(condition) \
-  if (!(condition)) throw tg::test::Wrong(std::to_string(__LINE__) + ": " #condition)
-
-/// Runs the function in a forked child, which its alarm ends if it hangs.
-template <class F>
-pid_t start_child(F&& f) {
-  const pid_t child = ::fork();
-  if (child != 0) return child;
-  ::alarm(40);
-  try {
-    std::forward<F>(f)();
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "in the child: %s\n", e.what());
-    ::_exit(1);
-  }
-  ::_exit(0);
-}
-/// The child's wait status: 0 if all was well.
-inline int status_of(pid_t child) {
-  int status = -1;
-  ::waitpid(child, &status, 0);
-  return status;
-}
-template <class F>
-int in_child(F&& f) {
-  return status_of(start_child(std::forward<F>(f)));
 }
 
 /// Between two processes: what is told here is heard there.
