@@ -187,7 +187,7 @@ PyObject* unseen_handler = nullptr;  // under the interpreter's lock
 void tell_unseen(const std::string& path, const Failure& failure) {
   GilIfOpen gil;
   if (!gil || unseen_handler == nullptr) {
-    detail::report_line({"nobody saw that task '", failure.task, "' of group '", path, "' failed"});
+    detail::report_line({"unseen failure: task '", failure.task, "' of group '", path, "' failed"});
     return;
   }
   const ErrorsSaved saved;

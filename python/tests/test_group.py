@@ -118,7 +118,7 @@ def test_wait_idle_returns_failures_and_does_not_raise():
 
 def test_a_join_from_a_task_of_the_group_is_an_error_and_not_a_hang():
     group = ThreadGroup("g")
-    with pytest.raises(core.DeadlockError, match="'MainThread/g'"):
+    with pytest.raises(core.DeadlockError, match="task 'task 1' of group 'MainThread/g' waits for group"):
         group.add_task(group.join).get()
 
 

@@ -97,7 +97,7 @@ def get_library_dir() -> str:
 
 
 def _report_unseen(path: str, task: str, exception: BaseException) -> None:
-    line = f"threadgroup: nobody saw that task '{task}' of group '{path}' failed:"
+    line = f"threadgroup: unseen failure: task '{task}' of group '{path}' failed:"
     print(_core._escaped(line), file=_sys.stderr)
     _traceback.print_exception(type(exception), exception, exception.__traceback__, file=_sys.stderr)
 

@@ -57,7 +57,7 @@ void wait_and_report(GroupCore& core) noexcept {
       const Duration waited = runtime::now() - began;
       detail::report_still_running(
           core, fmt::format("after {:.1f} s in its destructor", static_cast<double>(waited.nanos()) / 1e9));
-    } catch (const std::exception&) {  // no memory: the next time, perhaps
+    } catch (const std::exception&) {  // no memory now; the next report may succeed
     }
     const bool has_room = patience.nanos() <= Duration::max().nanos() / 2;
     patience = has_room ? Duration::from_nanos(2 * patience.nanos()) : Duration::max();
@@ -74,8 +74,8 @@ ThreadGroup::~ThreadGroup() {
     registry_.leave_to_the_parent();
     return;
   }
-  // An event that nobody ever watched: there was no task and no token. Without children there is nobody to
-  // tell, either.
+  // The event was never watched, so there was no task and no token. Without children no other group has to be
+  // stopped, either.
   if (!core_->event().is_watched() && !core_->has_time_limit() && Forest::instance().unlink_leaf(*core_)) {
     core_->release();
     return;
@@ -84,7 +84,7 @@ ThreadGroup::~ThreadGroup() {
   detail::TaskContext* const caller = detail::TaskContext::current();
   const bool own_task = detail::is_part_of(caller, *core_);
   core_->end_time_limit();
-  // If there is nobody who could notice, there is nobody to tell.
+  // Sets the event only if anything could notice it.
   if (!core_->pool().idle() || core_->has_stop_token() || Forest::instance().has_children(*core_)) {
     try {
       Forest::instance().set_event(
@@ -110,7 +110,7 @@ ThreadGroup::~ThreadGroup() {
                      std::make_exception_ptr(std::system_error(
                          std::make_error_code(std::errc::resource_deadlock_would_occur),
                          "the group was destroyed by a task of its own, at " + thread_utils::current_path() +
-                             "; it was told to stop and its tasks go on without it"))}});
+                             "; it was stopped, and its tasks go on without it"))}});
       }
     } else {
       report_all(pool.take_failures());
@@ -132,7 +132,7 @@ void destroy_where_it_falls(ThreadGroup* group) noexcept {
 void ThreadGroup::throw_forked(const char* operation) const { core_->throw_forked(operation); }
 void ThreadGroup::add_to_pool(detail::Task& task) { core_->pool().add(task); }
 
-// They are out of the pool, so from here on they must reach somebody.
+// The failures are out of the pool, so this is the last chance to report them.
 void ThreadGroup::report_all(const std::vector<Failure>& failures) const {
   if (failures.empty()) return;
   std::string where;
@@ -148,9 +148,9 @@ detail::Event* ThreadGroup::event_for_wait(const char* operation) const {
   core_->check_process(operation);
   const detail::TaskContext* const caller = detail::TaskContext::current();
   if (caller == nullptr) return nullptr;
-  detail::refuse_own_group(caller, *core_, operation);
-  // A group below the caller's is told to stop together with it, and waiting for that is how the caller
-  // stops. One that is elsewhere may go on for ever, so there the caller's event ends the wait.
+  detail::refuse_own_group(caller, *core_);
+  // A group below the caller's is stopped together with it, so the wait will end. A group elsewhere may go on
+  // for ever, so there the caller's event ends the wait.
   return Forest::instance().is_same_or_descendant(*core_, *caller->node) ? nullptr : &caller->node->event();
 }
 
@@ -186,7 +186,7 @@ JoinResult ThreadGroup::join_until(TimePoint deadline) {
     } catch (const TaskFailures&) {
       throw;
     } catch (...) {          // no memory, most likely
-      report_all(failures);  // they are in no other place any more
+      report_all(failures);  // nothing else refers to them any more
       throw;
     }
   }

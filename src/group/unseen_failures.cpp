@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where failures go that nobody has seen.
+// Where failures go that no caller has seen.
 #include <memory>
 #include <utility>
 
@@ -20,14 +20,14 @@ struct HandlerHolder {
   detail::Mutex mutex;
   SharedHandler handler TG_GUARDED_BY(mutex);
 };
-constinit detail::Immortal<HandlerHolder> only;  // groups may go later than static objects
+constinit detail::Immortal<HandlerHolder> only;  // groups may be destroyed later than static objects
 
 [[gnu::constructor(runtime::at_load::kLeaves)]] void at_load() {
   runtime::hold_across_forks([]() -> detail::Mutex& { return only.value.mutex; });
 }
 
 void write_to_stderr(const std::string& group_path, const Failure& failure) {
-  detail::report_line({"nobody saw that task '", failure.task, "' of group '", group_path,
+  detail::report_line({"unseen failure: task '", failure.task, "' of group '", group_path,
                        "' failed: ", describe_failure(failure)});
 }
 

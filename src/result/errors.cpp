@@ -46,9 +46,7 @@ TaskFailures::TaskFailures(const char* what, const std::string& group, std::vect
 TaskSkipped::TaskSkipped(const std::string& task, Reason reason)
     : TaskSkipped(task, detail::ReasonPointer::adopt(new detail::SharedReason(std::move(reason)))) {}
 TaskSkipped::TaskSkipped(const std::string& task, const detail::ReasonPointer& reason)
-    : Stopped(
-          "task '" + detail::escaped(task) + "' was skipped because its group was stopped: " + reason->str(),
-          reason) {}
+    : Stopped("task '" + detail::escaped(task) + "' was skipped: " + reason->str(), reason) {}
 
 WaitInterrupted::WaitInterrupted(const std::string& task, Reason reason)
     : WaitInterrupted(task, detail::ReasonPointer::adopt(new detail::SharedReason(std::move(reason)))) {}

@@ -19,8 +19,8 @@ namespace tg::detail {
 
 namespace {
 
-// A text with the paths of groups in it. These are looked up when no lock is held any more, for the forest
-// has one of its own; until then the nodes are kept.
+// A text with the paths of groups in it. The paths are looked up once no lock is held, because the forest has
+// its own lock; until then the nodes are kept.
 class PathText {
  public:
   PathText() = default;
@@ -231,7 +231,7 @@ class WaitGraph {
     find(wait);
     // All that it can depend on, each taken as dead at first.
     for (RecordedWait* of = &wait; of != nullptr; of = of->found_next_) of->dead_ = depends_locked(*of, find);
-    // Backwards, for a chain is found from its end that waits to its end that runs.
+    // Backwards, because a chain is found from its waiting end to its running end.
     const auto is_dead = [search](const RecordedWait& of) { return of.search_ == search && of.dead_; };
     for (bool changed = true; changed && wait.dead_;) {
       changed = false;
@@ -307,7 +307,7 @@ class WaitGraph {
     return dead_one_locked(*group, true, from);
   }
 
-  // Goes on from what is waited for to the wait that keeps it from coming.
+  // Goes on from the target of a wait to the wait that blocks it.
   static void describe_waiter(const RecordedWait& wait, const WaitTarget& target, PathText& text) {
     const bool is_for_task = target.kind_ == Kind::task || target.kind_ == Kind::first_of;
     if (is_for_task) {
@@ -376,12 +376,11 @@ bool is_part_of(const TaskContext* caller, const Node& group) {
   return caller != nullptr && Forest::instance().is_same_or_descendant(*caller->node, group);
 }
 
-void refuse_own_group(const TaskContext* caller, const Node& group, const char* operation) {
+void refuse_own_group(const TaskContext* caller, const Node& group) {
   if (!is_part_of(caller, group)) return;
-  throw_deadlock(std::string(operation) + " of group '" + escaped(Forest::instance().path(group)) +
-                 "' by task '" + escaped(caller->task_name()) + "' of '" +
-                 escaped(Forest::instance().path(*caller->node)) +
-                 "', which is part of what would be waited for");
+  throw_deadlock("task '" + escaped(caller->task_name()) + "' of group '" +
+                 escaped(Forest::instance().path(*caller->node)) + "' waits for group '" +
+                 escaped(Forest::instance().path(group)) + "', which cannot end before this task");
 }
 
 }  // namespace tg::detail

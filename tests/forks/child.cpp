@@ -81,7 +81,7 @@ void touch_new_groups() {
   failing.post([] { throw std::runtime_error("wanted"); });
   REQUIRE(failing.wait_idle().failures.size() == 1);
   REQUIRE(failing.reason()->kind == ReasonKind::failure);
-  now_touching("the handler for failures that nobody saw");
+  now_touching("the handler for unseen failures");
   set_unseen_failure_handler([&](const std::string&, const Failure&) { ++told; });
   {
     ThreadGroup unseen("unseen");

@@ -142,7 +142,7 @@ void failures() {
     auto unseen = std::make_unique<ThreadGroup>("unseen");
     unseen->post([] { throw 1; });
     while (unseen->statistics().failed == 0) std::this_thread::yield();
-    const Stepped stepped("a failure that nobody saw");
+    const Stepped stepped("an unseen failure is reported");
     unseen.reset();
   }
   const Stepped stepped("the handler is replaced");

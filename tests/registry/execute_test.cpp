@@ -259,10 +259,11 @@ TEST(execute, by_a_task_of_the_group_or_below_is_an_error_and_no_hang) {
     std::rethrow_exception(results[0].exception());
   } catch (const std::system_error& e) {
     EXPECT_EQ(e.code(), std::errc::resource_deadlock_would_occur);
-    EXPECT_NE(std::string(e.what()).find("execute of group 'MainThread/g' by task 'f'"), std::string::npos);
+    EXPECT_NE(std::string(e.what()).find("task 'f' of group 'MainThread/g' waits for group 'MainThread/g'"),
+              std::string::npos);
   }
   EXPECT_EQ(results[1].status(), tg::TaskStatus::failed);
-  EXPECT_NE(results[1].str().find("by task 'up' of 'MainThread/g/inner'"), std::string::npos)
+  EXPECT_NE(results[1].str().find("task 'up' of group 'MainThread/g/inner' waits"), std::string::npos)
       << results[1].str();
 }
 

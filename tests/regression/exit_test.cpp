@@ -264,12 +264,13 @@ TEST_F(Exit, failure_in_a_static_group_is_told_at_the_end) {
         std::latch running(1);
         group.post([&running] {
           running.count_down();
-          throw std::runtime_error("nobody looked");
+          throw std::runtime_error("no result was read");
         });
         running.wait();
         std::exit(13);
       },
-      ExitedWithCode(13), "nobody saw that task 'task 1' of group 'MainThread/static' failed: nobody looked");
+      ExitedWithCode(13),
+      "unseen failure: task 'task 1' of group 'MainThread/static' failed: no result was read");
 }
 
 }  // namespace

@@ -104,7 +104,7 @@ TEST(TaskSkipped, says_which_task_and_why) {
   Reason reason;
   reason.message = "enough";
   const TaskSkipped skipped("t", reason);
-  EXPECT_STREQ(skipped.what(), "task 't' was skipped because its group was stopped: requested: enough");
+  EXPECT_STREQ(skipped.what(), "task 't' was skipped: requested: enough");
   EXPECT_EQ(skipped.reason().message, "enough");
   const WaitInterrupted interrupted("t", reason);
   EXPECT_EQ(interrupted.reason().message, "enough");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where failures go that nobody has seen.
+// Where failures go that no caller has seen.
 #pragma once
 
 #include <functional>

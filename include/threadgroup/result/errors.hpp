@@ -28,7 +28,8 @@ class TaskFailures : public std::runtime_error {
   std::vector<Failure> failures_;
 };
 
-/// The result of a task was asked for, and the task never ran: its group was stopped first.
+/// The result of a task was requested, but the task never ran: its group was stopped first, or the task was
+/// skipped by `clear_pending`.
 class TaskSkipped : public Stopped {
  public:
   TaskSkipped(const std::string& task, Reason reason);

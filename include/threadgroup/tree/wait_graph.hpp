@@ -4,7 +4,7 @@
 // A wait without a time limit that a task is about to park in is recorded: what it waits for, which tasks are
 // on its stack, which event ends it early, and whether its slot is lent meanwhile. Then, under the same hold
 // of the one lock, the graph is searched from the new wait on. A recorded wait is *dead* if what it waits for
-// cannot come before another dead one ends:
+// cannot happen before another dead wait ends:
 //
 //   for a task      it is on the stack of a dead wait; or it is pending, and all slots of its group are held
 //                   by dead waits
@@ -12,13 +12,14 @@
 //   for the first   of several tasks: each of them is as above
 //   for a slot      all slots of the group are held by dead waits
 //
-// The search takes all waits that the new one can depend on as dead, and takes back those with another way
-// out until no more can be. If the new one is among what is left, it is refused.
+// The search first takes all waits that the new one can depend on as dead. Then it removes those that can end
+// in another way, until no more can be removed. If the new one is among the rest, it is refused.
 //
-// What does not make a circle: a wait with a time limit, or of a group with one, own or inherited, for it
-// ends by itself; a wait whose event is set, for it is over; a wait for a condition, an event, a time or a
-// key of a vault, for any thread may bring these. That somebody could set an event, or clear the pending
-// tasks, does not count as a way out: that is how a program gets out of a deadlock from outside.
+// What does not make a circle: a wait with a time limit, or of a group with one, its own or an inherited one,
+// because it ends by itself; a wait whose event is set, because it is over; a wait for a condition, an event,
+// a time or a key of a vault, because any thread may end it. That another thread could set an event, or clear
+// the pending tasks, does not count as another way to end: that is how a program resolves a deadlock from
+// outside.
 //
 // Invariants
 //   G1. A flow records its wait before it parks in it, and before it lends its slot for it; it takes the
@@ -28,14 +29,14 @@
 //   G2. A wait is recorded and its search made under one hold of the lock. So of two waits that close a
 //       circle together the second one finds both.
 //
-// Why nothing is refused in error: take the waits D that a search is left with. The links were read at
+// Why no wait is refused in error: let D be the waits that a search leaves as dead. The links were read at
 // various times, but under one hold of the lock, during which each flow in D is in its wait (G1). A link to a
 // task on the stack of such a flow holds for the whole time, as does a count of slots that such flows hold. A
 // pending task begins in a slot of its own, or on the stack of a task that holds one and waits for it. The
 // bound allows no more slots than those that D holds, and none of D runs a task in its wait. (C1 of
 // src/pool/places.hpp has an exception, for groups whose event is set; for these no pending task counts.) An
-// event that was seen unset was so at the start of the hold, too. So at that moment all of D waited for one
-// another, and no wait in D can be the first to end, unless its event is set. The new wait is one of D.
+// event that was seen unset was unset at the start of the hold, too. So at that moment all of D waited for
+// one another, and no wait in D can be the first to end, unless its event is set. The new wait is one of D.
 //
 // What is missed: circles through the program's own locks and queues; through waits that the list above
 // leaves out; and a circle that is closed by a flow that takes its slot back or by a group's destructor,
@@ -55,7 +56,7 @@ namespace tg::detail {
 
 class WaitGraph;
 
-/// A task that is waited for: what the graph needs to know of it, for the tree does not know tasks.
+/// A task that is waited for: what the graph needs to know of it, because this layer does not know tasks.
 struct AwaitedTask {
   enum class State { pending, running, done };
   const Task* task = nullptr;
@@ -67,7 +68,7 @@ struct AwaitedTask {
   std::string name() const { return name_of(*task); }
 };
 
-/// Several tasks, the first of which to end is waited for. The list does not change while the wait is
+/// Several tasks; the wait is for the first of them that ends. The list does not change while the wait is
 /// recorded.
 class AwaitedTasks {
  public:
@@ -105,7 +106,7 @@ class WaitTarget {
 inline void refuse_own_task(const TaskContext* caller, const AwaitedTask& task) {
   if (caller != nullptr && caller->holds(*task.task)) throw_own_task(*caller, task);
 }
-void refuse_own_group(const TaskContext* caller, const Node& group, const char* operation);
+void refuse_own_group(const TaskContext* caller, const Node& group);
 /// Whether the caller's task is one of the group or of a group below it.
 bool is_part_of(const TaskContext* caller, const Node& group);
 
@@ -117,16 +118,17 @@ bool is_part_of(const TaskContext* caller, const Node& group);
 ///     const auto outcome = wait(...);
 ///     recorded.end();                                            // before the slot is waited for
 ///
-/// Requires: it is made and ended by the flow that waits, which holds no lock. What is waited for lives as
-/// long. Guarantees: throws `std::system_error` (`resource_deadlock_would_occur`) that names the path if the
-/// wait closes a circle; or, for a caller that cannot fail, names it on stderr. Outside a task, and with a
-/// deadline, it does nothing. Thread safety: belongs to one flow.
+/// Requires: it is made and ended by the flow that waits, which holds no lock. The target outlives the wait.
+/// Guarantees: throws `std::system_error` (`resource_deadlock_would_occur`) that names the path if the wait
+/// closes a circle; or, for a caller that cannot fail, names it on stderr. Outside a task, and with a
+/// deadline, it does nothing.
+/// Thread safety: belongs to one flow.
 class RecordedWait {
  public:
   enum class OnCircle : std::uint8_t { refuse, report };
 
-  /// `events` are those that end the wait early, where there are any. `lends` says that the caller's slot is
-  /// free for others during the wait.
+  /// `events` are those that end the wait early, if any. `lends` says that the caller's slot is free for
+  /// others during the wait.
   RecordedWait(TaskContext* caller, const WaitTarget& target, const WatchedEvents& events, TimePoint deadline,
                bool lends, OnCircle on_circle = OnCircle::refuse)
       : target_(target), events_(events) {
