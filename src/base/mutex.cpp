@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The slow halves of the lock: when somebody holds it, and when somebody waits for it.
+// The slow paths of the lock: when another flow holds it, and when others wait for it.
 #include <threadgroup/base/mutex.hpp>
 #include <threadgroup/base/spin.hpp>
 
@@ -21,8 +21,8 @@ void Mutex::lock_slow() {
     if (state_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire, std::memory_order_relaxed))
       return;
   }
-  // Whoever has waited once takes the lock as contended: it cannot know whether it was the only waiter, and a
-  // wake-up too many is cheaper than a sleeper that nobody wakes.
+  // A flow that has waited takes the lock as contended: it cannot know whether it was the only waiter, and a
+  // needless wake-up is cheaper than a lost one.
   while (state_.exchange(kContended, std::memory_order_acquire) != kFree) {
     state_.wait(kContended, std::memory_order_relaxed);
   }

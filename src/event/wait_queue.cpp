@@ -17,7 +17,7 @@ void WaitQueue::link(WaitNode& node) noexcept {
   if (!node.released_.load(std::memory_order_acquire)) {
     lock.unlock();
     wait_until_released(node.released_, *node.flow_);
-    lock.lock();  // nobody else links this node, so it is still out
+    lock.lock();  // no other flow links this node, so it is still out
   }
   WaitNode* const head = head_.load(std::memory_order_relaxed);
   node.previous_ = nullptr;
@@ -54,7 +54,7 @@ void WaitQueue::release_all() noexcept {
     node = head_.exchange(nullptr, std::memory_order_relaxed);
     if (++epoch_ == 0) ++epoch_;  // zero is the epoch of nodes that stand nowhere
   }
-  WaitNode* to_call = nullptr;  // last: whoever sleeps must not wait for what these do
+  WaitNode* to_call = nullptr;  // last: sleeping flows must not wait for what these do
   while (node != nullptr) {
     WaitNode* const next = node->next_;
     runtime::Flow* const flow = node->flow_;

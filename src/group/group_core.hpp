@@ -60,7 +60,7 @@ class GroupCore final : public Node, public runtime::InBlock {
   bool run_now(Task& task) noexcept override { return pool_.run_now(task); }
   void lend_place() noexcept override { pool_.lend_place(); }
   void reclaim_place() noexcept override {
-    if (!runtime_generation_changed()) pool_.reclaim_place();  // what it was lent for may have forked
+    if (!runtime_generation_changed()) pool_.reclaim_place();  // the wait may have forked
   }
   bool wait_until_quiet(TimePoint deadline) noexcept override { return pool_.wait_until_quiet(deadline); }
 
@@ -70,11 +70,11 @@ class GroupCore final : public Node, public runtime::InBlock {
   // Constant after construction.
   const std::uint32_t fork_generation_;
 
-  // Touched by the thread that makes the group and the one that destroys it, and no other.
+  // Used only by the thread that makes the group and by the one that destroys it.
   std::unique_ptr<TimeLimit> time_limit_;
   bool own_task_is_allowed_ = false;
 
-  std::atomic<bool> closed_{false};  // atomic: links look at it at any time
+  std::atomic<bool> closed_{false};  // atomic: links read it at any time
 
   mutable Mutex mutex_;
   std::stop_source stop_source_ TG_GUARDED_BY(mutex_){std::nostopstate};  // made when first asked for

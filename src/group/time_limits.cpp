@@ -14,12 +14,12 @@
 namespace tg::detail {
 
 namespace {
-// A program may make one short-lived limit after the other. The flow does not leave between two of them: to
-// bring it back would take longer than most of them last.
+// A program may make one short-lived limit after the other. The flow does not end between two of them: to
+// start it again would take longer than most of them last.
 constexpr Duration kLingersFor = Duration::from_nanos(100'000'000);
 }  // namespace
 
-// A limit that has passed, with references to what it needs: its object may be gone any moment.
+// A limit that has passed, with references to what it needs: its object may be destroyed at any moment.
 struct TimeLimits::Due {
   Node* node = nullptr;
   Duration limit;
@@ -97,7 +97,7 @@ void TimeLimits::remove(TimeLimit& limit) noexcept {
     MutexLock lock(mutex_);
     if (!limit.is_linked()) return;
     wheel_.remove(limit);
-    // It must not sleep until a limit that is gone when there is no other.
+    // If this was the last limit, the flow must not sleep until its time.
     wake = wheel_.empty() && state_ == State::asleep;
     if (wake) wake_locked();
   }
@@ -126,7 +126,7 @@ TimeLimits::Due TimeLimits::take_due_locked(TimePoint now) noexcept {
   return Due{&limit.node_, limit.limit_, std::exchange(limit.reason_, nullptr)};
 }
 
-// Says until when the flow sleeps; false if it leaves.
+// Decides until when the flow sleeps; false if it ends.
 bool TimeLimits::begin_sleep_locked(TimePoint now) noexcept {
   if (!wheel_.empty()) {
     state_ = State::asleep;

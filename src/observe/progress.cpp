@@ -87,7 +87,7 @@ ProgressReporter::~ProgressReporter() {
     reporter_.set_event("the reporter's object was destroyed");
     failures = reporter_.wait_idle().failures;
     if (failures.empty()) observer_(look());
-  } catch (const ForkedError&) {  // a forked child: the parent has the reporter's thread, and tells its end
+  } catch (const ForkedError&) {  // a forked child: the parent has the reporter's thread, and reports the end
     return;
   } catch (...) {
     of_last_call = std::current_exception();

@@ -8,8 +8,8 @@ namespace tg::detail {
 
 /// The failed tasks of a group, in the order in which they failed, until a join takes them.
 ///
-/// A failure that a handle has delivered in the meantime leaves the list soon: each new one has the next two
-/// looked at, round and round, so there are never more than about half as many delivered ones as others.
+/// A failure that a handle has delivered in the meantime leaves the list soon: each push checks the next two,
+/// in turn, so delivered failures never make up more than about a third of the list.
 ///
 /// Thread safety: none; the pool's lock guards it.
 class FailureList {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The invariants L1 to L3 stand in the header.
+// The invariants L1 to L3 are in the header.
 #include "pool/local_queue.hpp"
 
 #include <algorithm>
@@ -107,7 +107,7 @@ void LocalQueue::moved_ones_have_begun() noexcept {
   moved_ = false;
 }
 
-void LocalQueue::earlier_ones_stand_in_pool() noexcept {
+void LocalQueue::earlier_ones_are_in_pool() noexcept {
   MutexLock lock(mutex_);
   moved_ = true;
 }
@@ -134,7 +134,7 @@ TaskList LocalQueue::take_all_to_end() noexcept {
   return tasks_.take_all_to_end();
 }
 
-PendingList LocalQueue::take_if_left_standing() noexcept {
+PendingList LocalQueue::take_all_if_stale() noexcept {
   MutexLock lock(mutex_);
   if (tasks_.empty()) return {};
   if (const std::uint64_t first = tasks_.front()->number(); first != seen_first_) {

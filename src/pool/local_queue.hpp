@@ -18,7 +18,7 @@
 
 namespace tg::detail {
 
-// A task that runs, as others see it. It stands on the stack of whoever runs it.
+// A task that runs, as others see it. It is on the stack of the flow that runs it.
 struct RunningHere {
   void begin(Task& task, TimePoint now) noexcept {
     named = task.given_name() == nullptr ? nullptr : &task;
@@ -33,7 +33,7 @@ struct RunningHere {
   bool is_in_forked_child() const noexcept { return runtime::fork_generation() != fork_generation; }
 
   // Guarded by the pool's lock, or by that of the local queue from which the task came.
-  Task* named = nullptr;     // the task, if it has a name; valid until `Pool::run` lets go of it
+  Task* named = nullptr;     // the task, if it has a name; valid until `Pool::run` releases it
   std::uint64_t number = 0;  // the task's number, until it is counted as done; else 0
   TimePoint since;
   RunningHere* outer = nullptr;  // of a local queue: the task that waits for this one, on the same stack
@@ -41,24 +41,23 @@ struct RunningHere {
   const std::uint32_t fork_generation = runtime::fork_generation();
 };
 
-// A queue that one worker fills and serves with a lock of its own, which nobody else wants as long as the
-// worker keeps up. Whoever has nothing to do may move the tasks into the pool's queue.
+// A queue that one worker fills and serves with a lock of its own, which no other thread takes as long as the
+// worker keeps up. A worker without work may move the tasks into the pool's queue.
 //
 //     Task* task = local.begin(here, now);    // the worker
-//     queue_ = local.take_if_left_standing();  // another worker, under the pool's lock
+//     queue_ = local.take_all_if_stale();  // another worker, under the pool's lock
 //
 // Invariants
-//   L1. While tasks that were moved from here, or were added by this thread before, may stand in the pool's
-//       queue, none is begun from here, unless a task waits for just that one.
+//   L1. While tasks that were moved from here, or were added by this thread before, may be in the pool's
+//       queue, none is begun from here, except one that another task waits for.
 //   L2. Each step of a task (added, begun, ended) changes the list and the counts under one hold of the lock,
 //       and tasks move to the pool's queue under the pool's lock: see P1.
 //   L3. Tasks are here in the order of their numbers, they move as a whole, and numbers grow from one queue
-//   of
-//       an index to the next. So a pending task whose home is this index is here if and only if its number is
-//       not below that of the first task.
+//       of an index to the next. So a pending task whose home is this index is here if and only if its number
+//       is not below that of the first task.
 //
-// Thread safety: as said at each function. Lifetime: it stands on the worker's stack; the pool knows it from
-// the first task on, until the worker leaves.
+// Thread safety: as said at each function. Lifetime: on the worker's stack; the pool knows it from the first
+// task on, until the worker leaves.
 class alignas(kCacheLine) LocalQueue {
  public:
   struct Counts {
@@ -69,7 +68,7 @@ class alignas(kCacheLine) LocalQueue {
   };
   enum class Added {
     queued,
-    call_worker,  // queued, and the caller is to bring a worker: see P5
+    call_worker,  // queued, and the caller must start a worker: see P5
     refused,      // the event is set: counted, and still the caller's
   };
   enum class Use : std::uint8_t { not_asked, open, refused };
@@ -98,10 +97,10 @@ class alignas(kCacheLine) LocalQueue {
   Task* end_and_begin(RunningHere& here, TimePoint now) noexcept;
   // The pool's queue was seen empty, under the pool's lock.
   void moved_ones_have_begun() noexcept;
-  // The worker's thread may have added tasks that stand in the pool's queue: L1 holds for them, too.
-  void earlier_ones_stand_in_pool() noexcept;
+  // The worker's thread may have added tasks that are in the pool's queue: L1 holds for them, too.
+  void earlier_ones_are_in_pool() noexcept;
 
-  // --- For everybody, under the pool's lock ---
+  // --- For all workers, under the pool's lock ---
   bool empty() const noexcept;
   Counts counts() const noexcept;
   const Counts& counts_held() const noexcept TG_REQUIRES(mutex_) { return counts_; }
@@ -111,10 +110,9 @@ class alignas(kCacheLine) LocalQueue {
   enum class Taken { taken, elsewhere, begun };
   // Takes out a task that another flow waits for, counted as begun.
   Taken take(ClaimableTask& wanted) noexcept;
-  // All, if the first one stood there already when somebody last asked. A worker that is busy adding, or
-  // about to take it itself, is left alone for that long: fetching it would cost both of them more than the
-  // task.
-  PendingList take_if_left_standing() noexcept;
+  // All, if the first one is the same as in the last call. Until then a worker that is busy adding, or about
+  // to run it itself, is not disturbed: a fetch would cost both of them more than the task.
+  PendingList take_all_if_stale() noexcept;
   void append_running(std::vector<RunningTask>& running, TimePoint now) const;
   bool runs_one_of(const std::vector<std::uint64_t>& sorted_numbers) const noexcept;
 
@@ -139,7 +137,7 @@ class alignas(kCacheLine) LocalQueue {
   mutable Mutex mutex_;
   bool moved_ TG_GUARDED_BY(mutex_) = false;  // L1
   PendingList tasks_ TG_GUARDED_BY(mutex_);
-  std::uint64_t seen_first_ TG_GUARDED_BY(mutex_) = 0;  // the number of the task that stood first when asked
+  std::uint64_t seen_first_ TG_GUARDED_BY(mutex_) = 0;  // for `take_all_if_stale`: what was first last time
   RunningHere* innermost_ TG_GUARDED_BY(mutex_) = nullptr;
   Counts counts_ TG_GUARDED_BY(mutex_);
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A list of tasks from which one can be taken wherever it is.
+// A list of tasks from the middle of which one can be taken.
 #pragma once
 
 #include <threadgroup/pool/task.hpp>
@@ -9,8 +9,8 @@ namespace tg::detail {
 /// A first-in-first-out list of tasks that have not begun.
 ///
 /// The tasks that others may wait for know their predecessors, so that they can be taken out in constant
-/// time. The other tasks do not, and a pop does not write to the next task: its predecessor is void once it
-/// is the first one.
+/// time. The other tasks do not, and a pop does not write to the next task: its link to a predecessor is not
+/// valid once it is the first one.
 class PendingList : private TaskList {
  public:
   using TaskList::empty;
@@ -38,8 +38,8 @@ class PendingList : private TaskList {
   bool begins_or_ends_with(const Task& task) const noexcept {
     return !empty() && (first_ == &task || last_ == &task);
   }
-  /// Takes the task out. Requires: it is in this list. (Or in the inside of another one, if this one is not
-  /// empty: there it is the neighbours that change, and not the list.)
+  /// Takes the task out. Requires: it is in this list. (Or neither first nor last in another one, if this one
+  /// is not empty: then only its neighbours change.)
   void remove(ClaimableTask& task) noexcept {
     if (first_ == &task) {
       first_ = task.next_;

@@ -10,14 +10,13 @@ namespace tg::detail {
 
 /// The places of a group: permits to run tasks, as many as the bound says. Each worker has one from the
 /// moment it is on its way until it leaves, except while its task waits for another task of the group: then
-/// it lends the place, and another worker may come in its stead.
+/// it lends the place, and another worker may use it.
 ///
-/// It only counts. The pool starts the threads and parks the flows, by the answers that it gets here.
+/// It only counts. The pool starts the threads and parks the flows, as the functions here tell it.
 ///
 /// Invariants
 ///   C1. workers - lent <= bound, so no more workers than the bound allows can run a task. The exception:
-///   when
-///       the event is set, a task that had lent its place goes on at once. A stop must not wait.
+///       when the event is set, a task that has lent its place goes on at once. A stop must not wait.
 ///   C2. A lender that wants its place back comes before tasks that have not begun: while one waits, no place
 ///       counts as free for a new worker, and a worker leaves between two tasks if no place is left for it.
 ///
@@ -29,7 +28,7 @@ class Places {
   /// All workers, also those on their way and those that lent their places.
   std::uint32_t workers() const noexcept { return workers_; }
   std::uint32_t on_their_way() const noexcept { return on_their_way_; }
-  /// How many more workers may come, if `on_their_way` came to nothing.
+  /// How many more workers may start.
   std::size_t free() const noexcept {
     const std::size_t used = workers_ - lent_ + wanted_back_.load(std::memory_order_relaxed);
     return used < bound_ ? bound_ - used : 0;

@@ -38,7 +38,7 @@ Pool::~Pool() {
 // --- Adding ---
 
 void Pool::add(Task& task) {
-  node_.event().watch();  // first: from here on a setter comes to skip what we queue, or we see the event
+  node_.event().watch();  // first: then a setter skips what is queued here, or this flow sees the event
   if (LocalQueue* const local = queue_.local_queue_of_caller())
     return after_adding(task, queue_.add_local(*local, task));
   after_adding(task, queue_.add(task));
@@ -62,8 +62,8 @@ void Pool::refuse(Task& task) noexcept {
 
 // --- Starting workers ---
 
-// Brings the worker that was reserved; and where threads have to be made, some more, as long as there are
-// more tasks in the queue than workers on their way to it.
+// Starts the worker that was reserved; and if threads have to be made, some more, as long as there are more
+// tasks in the queue than workers on their way to it.
 void Pool::start_workers() noexcept {
   for (int started = 1;; ++started) {
     std::exception_ptr error;
@@ -74,9 +74,9 @@ void Pool::start_workers() noexcept {
   }
 }
 
-// Brings the worker that was reserved. If no thread can be had, the reservation stays and waits for one.
-// Only if there is no other worker either, the tasks in the queue fail, so that a join does not wait for them
-// needlessly; but the one of the number `own` is taken back, and the answer is `failed_for_own`.
+// Starts the worker that was reserved. If there is no thread for it, the reservation stays and waits for one.
+// If there is no other worker either, the tasks in the queue fail, so that no join waits for them for ever;
+// but the task with the number `own` is taken back, and the result is `failed_for_own`.
 Pool::Started Pool::start_worker_for(std::uint64_t own, std::exception_ptr& error) noexcept {
   node_.add_reference();  // P4
   switch (supply_.bring(error)) {
@@ -96,7 +96,7 @@ Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own, const std::exc
   TaskList lost;
   {
     MutexLock lock(queue_.mutex());
-    const std::uint32_t others = places_.workers() - 1;  // also those that lent their places: they come back
+    const std::uint32_t others = places_.workers() - 1;  // also those that lent their places
     waits = others > 0 && !supply_.waits_locked();
     if (waits) {
       supply_.request_locked();
@@ -104,7 +104,7 @@ Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own, const std::exc
       places_.give_reservation_back();
     }
     if (others == 0) {
-      // P5: the next adder tries again. It comes before the lists are taken: who adds after that sees it.
+      // P5: the next adder tries again. Set before the lists are taken, so that every later adder sees it.
       queue_.let_adder_call_locked();
       lost = queue_.take_all_locked();
       taken_back = own != 0 && lost.remove(own);
@@ -120,21 +120,21 @@ Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own, const std::exc
     return Started::waits;
   }
   place_waiters_.release_all();            // the reserved place is free again
-  if (taken_back) wake_waiters(idle_now);  // a join may have seen the task that now never was
+  if (taken_back) wake_waiters(idle_now);  // a join may have seen the task that was taken back
   if (!lost.empty()) end_unrun(lost, {}, error);
   node_.release();
   return taken_back ? Started::failed_for_own : Started::waits;
 }
 
-// The worker that waits for a thread is not needed any more. The caller holds a reference to the node, so
-// that the one for that worker is not the last.
+// The worker that waits for a thread is not needed any more. The caller holds a reference to the node, so the
+// worker's reference is not the last one.
 void Pool::withdraw_request_locked() noexcept {
   if (!supply_.withdraw_locked()) return;
   places_.give_reservation_back();
   node_.release();
 }
 
-// For a worker that leaves: left to itself, the one that waits for a thread may come long after the work is
+// For a worker that leaves: otherwise the one that waits for a thread might start long after the work is
 // done.
 void Pool::withdraw_request_if_done_locked() noexcept {
   if (supply_.waits_locked() && !queue_.search_all_locked()) withdraw_request_locked();
@@ -144,7 +144,7 @@ void Pool::withdraw_request_if_done_locked() noexcept {
 
 // Runs the task with no lock held, and releases it unless it failed. `guard` guards `here`.
 TaskStatus Pool::run(Task& task, RunningHere& here, Mutex& guard) noexcept {
-  // Between the event and the setter's `skip_pending` a worker may come to a task that must not run any more.
+  // Between the event and the setter's `skip_pending` a worker may take a task that must not run any more.
   const TaskStatus status = node_.event().is_set() ? task.skip(node_.event().reason()) : task.run(node_);
   if (here.is_in_forked_child()) return status;
   if (status == TaskStatus::failed) {
@@ -210,7 +210,7 @@ std::size_t Pool::skip_pending(const ReasonPointer& reason) noexcept {
   return tasks.empty() ? 0 : end_unrun(tasks, reason, nullptr);
 }
 
-// As a flow that runs the task would, but for the running.
+// Does what a flow does that runs the task, without the run.
 bool Pool::skip(ClaimableTask& task, const ReasonPointer& reason) noexcept {
   TaskQueue::Runner self;
   {
@@ -343,7 +343,7 @@ std::vector<Failure> Pool::take_failures() {
       task->release();
     }
   } catch (...) {
-    // No memory. What is left stays for the next one who asks; what was taken must reach this one.
+    // No memory. What is left stays for the next caller; what was taken must be returned to this one.
     MutexLock lock(queue_.mutex());
     failures_.put_back(left);
     if (taken.empty()) throw;

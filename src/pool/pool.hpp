@@ -22,13 +22,14 @@
 
 namespace tg::detail {
 
-/// The queue of one group, and the workers that serve it: at most `bound` at a time, taken from the process's
-/// cache of threads when work arrives and given back when there is none left.
+/// The queue of one group, and the workers that serve it: at most `bound` at a time, on threads that are
+/// taken from the process's cache when work arrives and given back when none is left.
 ///
 /// Guarantees: tasks start in the order in which one thread added them, except one that another task waits
-/// for. No user code runs under a lock. Thread safety: everything from any thread. Lifetime: part of its
-/// node's object; a worker holds a reference to the node (P4), so the pool outlives its last touch, also when
-/// the group's object is gone.
+/// for. No user code runs under a lock.
+/// Thread safety: everything from any thread.
+/// Lifetime: part of its node's object; a worker holds a reference to the node (P4), so the pool outlives its
+/// last use, even if the group's object is gone.
 class Pool {
  public:
   Pool(Node& node, std::size_t bound, OnFailure on_failure);
@@ -38,8 +39,8 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
 
   /// Takes the task over, and runs or skips it. Throws `std::system_error` or `std::bad_alloc` if there is no
-  /// worker and none can be started; then the task is still the caller's. If there are workers, but not as
-  /// many as the bound allows and no thread can be had for one more, the pool waits for a thread.
+  /// worker and none can be started; then the task is still the caller's. If there are workers, fewer than
+  /// the bound allows, and no thread can be started for another one, the pool waits for a thread.
   void add(Task& task);
   /// Skips the tasks that have not started, and says how many.
   std::size_t skip_pending(const ReasonPointer& reason) noexcept;
@@ -57,7 +58,7 @@ class Pool {
 
   /// Released when the last task ends.
   WaitQueue& idle_waiters() noexcept { return idle_waiters_; }
-  /// Released whenever a task ends and by `notify`; each raises `changes`.
+  /// Released whenever a task ends and by `notify`; both increment `changes`.
   WaitQueue& change_waiters() noexcept { return change_waiters_; }
   std::uint64_t changes() const;
   void notify() noexcept;
@@ -80,7 +81,7 @@ class Pool {
     places_.reserve();
     return true;
   }
-  /// Without the lock, for a look between two tasks.
+  /// Without the lock, for a check between two tasks.
   bool some_places_are_wanted_back() const noexcept TG_NO_THREAD_SAFETY_ANALYSIS {
     return places_.some_are_wanted_back();
   }

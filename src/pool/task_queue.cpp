@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is rare: local queues that open, close and are robbed, searches, and counts of one moment.
+// The rare operations: opening, closing and stealing from local queues, searches, and counts of one moment.
 #include "pool/task_queue.hpp"
 
 #include <algorithm>
@@ -73,7 +73,7 @@ void TaskQueue::open_locked(LocalQueue& local) noexcept {
     MutexLock lock(add_mutex_);
     queue_.append(incoming_.take_all());
   }
-  if (!queue_.empty()) local.earlier_ones_stand_in_pool();
+  if (!queue_.empty()) local.earlier_ones_are_in_pool();
 }
 
 void TaskQueue::close_locked(LocalQueue& local) noexcept {
@@ -96,7 +96,7 @@ void TaskQueue::close_locked(LocalQueue& local) noexcept {
 
 bool TaskQueue::steal_locked(const LocalQueue* own, bool at_once) noexcept {
   for (LocalQueue* local = first_local_; local != nullptr && queue_.empty(); local = local->next) {
-    if (local != own) queue_ = at_once ? local->take_all() : local->take_if_left_standing();
+    if (local != own) queue_ = at_once ? local->take_all() : local->take_all_if_stale();
   }
   return !queue_.empty();
 }

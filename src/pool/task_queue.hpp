@@ -14,18 +14,16 @@
 //       all locks: `mutex_`, then those of the local queues, then `add_mutex_`. (Tasks taken out to be
 //       skipped stay counted as pending until they are.)
 //   P5. While a place is free, no worker is on its way and nothing is pending, `call_worker_` is set: the
-//   next
-//       adder clears it and starts a worker. It is set under `mutex_`, and every list is searched after that:
-//       what was added before is found there, and an adder that comes later sees it set. To read it as set
-//       under `mutex_` is enough to know that nothing is pending outside `queue_`, or that an adder has yet
-//       to come here.
+//       next adder clears it and starts a worker. It is set under `mutex_`, and every list is searched after
+//       that: what was added before is found there, and an adder that comes later sees the flag. So a flow
+//       that reads it as set under `mutex_` knows that nothing is pending outside `queue_`, or that an adder
+//       is about to start a worker.
 //   P6. Tasks that one thread added start in their order, except one that another task waits for. Once some
-//   were moved from a local queue to the end
-//       of `queue_`, the local one is not served (L1) until `queue_` was seen empty. The same holds for a new
-//       local queue of a thread that may have tasks in the lists that all share (`Flow::shared_queues`).
-//   P7. A task of which the number is above `taken_up_to_`, and which is pending under all locks, is in one
-//   of
-//       the lists, if the event is not set. (Below that number it may have been taken out to be skipped.)
+//       were moved from a local queue to the end of `queue_`, the local one is not served (L1) until `queue_`
+//       was seen empty. The same holds for a new local queue of a thread that may have tasks in the lists
+//       that all share (`Flow::shared_queues`).
+//   P7. A task whose number is above `taken_up_to_`, and which is pending under all locks, is in one of the
+//       lists, if the event is not set. (Below that number it may have been taken out to be skipped.)
 #pragma once
 
 #include <atomic>
@@ -47,7 +45,7 @@ namespace tg::detail {
 
 /// The queues of one group and the counts of its tasks.
 ///
-/// It starts no thread and runs no task: `Pool` and `Worker` do, by the answers that they get here.
+/// It starts no thread and runs no task; `Pool` and `Worker` do that, as the functions here tell them.
 ///
 /// Thread safety: `add` and `local_queue_of_caller` from any thread, without a lock. The rest under
 /// `mutex()`, which also guards those parts of the pool that have no lock of their own.
@@ -67,14 +65,14 @@ class TaskQueue {
   struct Added {
     std::uint64_t number;  // once it is in a list, the task may have been run and be gone
     bool refused;          // the event is set: the task is counted, and in no list
-    bool call_worker;      // P5: the caller brings a worker
+    bool call_worker;      // P5: the caller starts a worker
   };
 
   Mutex& mutex() const noexcept TG_RETURN_CAPABILITY(mutex_) { return mutex_; }
 
   // --- Adding ---
 
-  /// Adds the task to what all workers share.
+  /// Adds the task to the list that all workers share.
   Added add(Task& task) noexcept {
     MutexLock lock(add_mutex_);
     ++added_;
@@ -91,7 +89,7 @@ class TaskQueue {
   /// The local queue of the worker that calls, if it runs a task of the group. It is opened when first asked
   /// for, because most tasks add none.
   LocalQueue* local_queue_of_caller() noexcept;
-  /// The next adder brings a worker. For a caller that failed to.
+  /// The next adder starts a worker. For a caller that failed to.
   void let_adder_call_locked() noexcept TG_REQUIRES(mutex_) {
     call_worker_.store(true, std::memory_order_relaxed);
   }
@@ -109,7 +107,7 @@ class TaskQueue {
   /// The next task, counted as running. Requires that there is one in the queue.
   Task& begin_next_locked(Runner& runner, TimePoint now) noexcept TG_REQUIRES(mutex_) {
     Task& task = *queue_.pop();
-    __builtin_prefetch(queue_.front());  // the next worker will want it at once
+    __builtin_prefetch(queue_.front());  // the next worker needs it at once
     if (task.is_claimable()) static_cast<ClaimableTask&>(task).begin();
     ++begun_;
     begin_locked(runner, task, now);
@@ -146,7 +144,7 @@ class TaskQueue {
     ++begun_;
     count_done_locked(status);
   }
-  /// A task that was taken out goes back to its adder, as if it had never come.
+  /// A task that was taken out goes back to its adder, as if it had not been added.
   void count_returned_locked() noexcept TG_REQUIRES(mutex_) {
     ++begun_;
     ++changes_;
@@ -158,7 +156,7 @@ class TaskQueue {
   bool queue_has_more_than_locked(std::size_t count) noexcept TG_REQUIRES(mutex_) {
     return has_shared_task_locked() && queue_.has_more_than(count);
   }
-  /// Whether anything is pending. If not, the next adder will know that it must bring a worker: P5.
+  /// Whether anything is pending. If not, the next adder starts a worker: P5.
   bool is_work_left_locked() noexcept TG_REQUIRES(mutex_) {
     if (!queue_.empty()) return true;
     return !call_worker_.load(std::memory_order_relaxed) && search_all_locked();

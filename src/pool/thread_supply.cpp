@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Asking the thread cache, and what is said when it has nothing to give.
+// Asking the thread cache, and the report of a shortage.
 #include "pool/thread_supply.hpp"
 
 #include <atomic>
@@ -49,7 +49,7 @@ void ThreadSupply::report(const Node& node, const GroupStatistics& counts,
                std::to_string(counts.threads),
                "; it goes on with these and keeps asking for more: ", describe_exception(error)});
 } catch (const std::exception&) {
-  // No memory for the text. The statistics still tell.
+  // No memory for the text. The statistics have the numbers.
 }
 
 }  // namespace tg::detail

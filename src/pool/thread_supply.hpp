@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Threads for the workers of a group, also when the system refuses to make them.
+// Threads for the workers of a group, even while the system refuses to create them.
 #pragma once
 
 #include <exception>
@@ -10,10 +10,10 @@
 
 namespace tg::detail {
 
-/// Brings threads from the process's cache. For one worker at a time it can wait until there is a thread.
+/// Takes threads from the process's cache. For one worker at a time it can wait until there is a thread.
 ///
 /// Invariant
-///   S1. While a request waits, its worker is counted as on its way (P3), so the group asks for no other one.
+///   S1. While a request waits, its worker is counted as on its way (P3), so the group requests no other one.
 ///       The request is withdrawn when the last task is done, and when a lender needs the place.
 ///
 /// Thread safety: functions that end in `_locked` are called under the pool's lock, which guards `waits_`;
@@ -22,7 +22,8 @@ class ThreadSupply {
  public:
   enum class Brought { woken, made, refused };
 
-  /// The jobs of a worker: one with a thread at once, and one that waited for it (it calls `arrived_locked`).
+  /// The jobs of a worker: one that gets a thread at once, and one that waited for it (and calls
+  /// `arrived_locked`).
   ThreadSupply(runtime::Job worker, runtime::Job late_worker) noexcept
       : worker_(worker), request_(late_worker) {}
 
@@ -33,7 +34,7 @@ class ThreadSupply {
   /// the lock.
   void request_locked() noexcept;
   void ask_at_once() noexcept { runtime::ThreadCache::instance().ask_again(); }
-  /// For a worker that runs anyway: asks the system again if anything in the process waits for a thread, and
+  /// For a worker that runs anyway: asks the system again if any job of the process waits for a thread and
   /// enough time has passed.
   static void ask_if_short() noexcept {
     if (runtime::ThreadCache::is_short_of_threads()) runtime::ThreadCache::instance().ask_again();

@@ -13,8 +13,8 @@
 namespace tg::detail {
 
 namespace {
-// A worker serves its local queue for so many tasks, or until the coarse clock goes on, which it does every
-// few milliseconds; then it looks for others that wait.
+// A worker serves its local queue for so many tasks, or until the coarse clock advances, every few
+// milliseconds; then it looks at the other queues.
 constexpr int kLocalTurn = 64;
 
 // How often a worker that finds nothing looks again for what other workers leave in their local queues, with
@@ -96,8 +96,8 @@ void Worker::serve() noexcept {
       if (!pool_.queue_.steal_locked(&local_, true) && !pool_.queue_.search_all_locked()) break;
       continue;
     }
-    // It lets some tasks come: a worker as fast as the adder would else fetch each task alone, and each such
-    // meeting costs both of them more than the task.
+    // Pauses, so that some tasks arrive: a worker as fast as the adder would otherwise fetch each task alone,
+    // and each such fetch costs both of them more than the task.
     const bool others_may_leave_some = pool_.queue_.other_local_queues_locked(local_);
     lock.unlock();
     spin_briefly([&] { return !others_may_leave_some && !pool_.idle_waiters_.empty(); });
@@ -113,8 +113,8 @@ void Worker::serve() noexcept {
   end_thread_as_worker(idle_now, place_is_free);
 }
 
-// There is nothing. A worker that keeps what others want (Python's lock) does not wait for more; nor does the
-// last one, if a flow waits until the group is idle.
+// No task was found. A worker that holds what others need (Python's lock) does not wait for more; nor does
+// the last one, if a flow waits until the group is idle.
 bool Worker::is_last_look_locked() const noexcept {
   if (flow_.before_idle != nullptr) return true;
   if (looks_ >= (pool_.queue_.other_local_queues_locked(local_) ? kLooks : 0)) return true;
@@ -148,14 +148,14 @@ int Worker::run_from_local_queue() noexcept {
   return served;
 }
 
-// The pool may be idle from here on, and is gone with the last line.
+// The pool may be idle from here on, and may be destroyed by the last line.
 void Worker::end_thread_as_worker(bool idle_now, bool place_is_free) noexcept {
-  // Before any flow is woken: what the worker kept from task to task is what the woken ones will want.
+  // Before any flow is woken: the woken flows need what the worker kept from task to task.
   if (flow_.before_idle != nullptr) std::exchange(flow_.before_idle, nullptr)(flow_);
   if (place_is_free) pool_.place_waiters_.release_all();
   if (idle_now) pool_.idle_waiters_.release_all();
-  // The group may be gone from the forest by now, and the destructors to come are the user's: what these make
-  // must not hang below it.
+  // The group may have left the forest by now, and the following destructors are the user's: groups that they
+  // make must not be linked below it.
   flow_.task = nullptr;
   flow_.event = nullptr;
   release_delivered();
@@ -168,9 +168,9 @@ bool Worker::run_now(Pool& pool, Task& task_waited_for) noexcept {
   if (wanted.status() != TaskStatus::pending) return false;
   runtime::Flow& flow = runtime::Flow::current();
   TaskContext* const outer = TaskContext::current();
-  // A task that waits inside a predicate has lent its place already; what ran here would have none.
+  // A task that waits inside a predicate has lent its place already; a task run here would have no place.
   if (outer->place_is_lent || pool.node_.event().is_set() || !flow.half_of_stack_is_free()) return false;
-  // Called in a handler or a destructor: the wanted task would see an exception that is none of its business.
+  // Called in a handler or a destructor: the wanted task would see an exception that is not its own.
   if (std::uncaught_exceptions() > 0 || std::current_exception() != nullptr) return false;
   LocalQueue& local = *outer->local;
   TaskQueue::Runner self;

@@ -15,8 +15,8 @@ namespace tg::detail {
 
 /// Serves a pool on the calling flow.
 ///
-/// In each round it runs one task of the queue and then a turn of its local queue. When it finds nothing, it
-/// looks some more times, and leaves.
+/// In each round it runs one task of the queue and then a turn of its local queue. If it finds nothing, it
+/// looks some more times, and then leaves.
 ///
 /// Lifetime: on the stack of its thread. It holds a reference to the node until `serve` returns (P4).
 class Worker {

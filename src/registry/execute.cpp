@@ -67,7 +67,7 @@ ResultList run(ThreadGroup& group, detail::Pool& pool, std::vector<RegisteredCal
   }
   wait_until_ended();
   ResultList list(std::move(results));
-  detail::claim_failures(list);  // whoever gets the list has been told
+  detail::claim_failures(list);  // the caller gets them in the list
   return list;
 }
 

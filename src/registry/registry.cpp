@@ -17,7 +17,7 @@ Registry& RegistryHook::get_or_make() {
   Registry* expected = nullptr;
   if (registry_.compare_exchange_strong(expected, made.get(), std::memory_order_acq_rel))
     return *made.release();
-  return *expected;  // somebody else was faster
+  return *expected;  // another thread was faster
 }
 
 void RegistryHook::destroy(Registry* registry) noexcept { delete registry; }

@@ -26,7 +26,9 @@ struct RegisteredCall {
   std::shared_ptr<const FunctionCall> call;
 };
 
-/// See the invariants. Thread safety: everything from any thread. Lifetime: the group's.
+/// See the invariants.
+/// Thread safety: everything from any thread.
+/// Lifetime: the group's.
 class Registry {
  public:
   void add(Function function);

@@ -120,7 +120,7 @@ void TaskSlot::watch(TaskWatcher& watcher) noexcept {
   // In the child of a fork, what was unfinished was refused by `wait`; and the lock of the waiters may be
   // held by a thread of the parent.
   if (!is_of_this_process()) return watcher.ended();
-  add_handle();  // the watcher, once told, may let go of the last handle
+  add_handle();  // the watcher may release the last handle
   done_waiters_.link(watcher);
   // Q1: it stands in line before we look, and the end is published before that looks for it. One of us tells.
   if (done()) done_waiters_.release_all();
@@ -141,15 +141,15 @@ WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline, Event* oth
   refuse_own_task(caller, awaited());
   if (!deadline.is_never() && runtime::now() >= deadline) return WaitOutcome::timed_out;
   const bool own_group = caller != nullptr && caller->node == group_;
-  // Not with a deadline: nobody could keep it while the task runs.
+  // Not with a deadline: the caller could not keep to it while it runs the task.
   if (own_group && deadline.is_never() && caller->node->run_now(*this)) return WaitOutcome::ready;
   // On another thread it may be about to end; going to sleep and being woken takes longer than most short
   // tasks.
   spin_briefly([this] { return status() != TaskStatus::running; });
   const auto is_done = [this] { return done(); };
   if (is_done()) return WaitOutcome::ready;
-  // A task that runs already needs no place to end, so for a moment the caller keeps its own: to lend it
-  // would bring one more thread, and most tasks are done before that has begun to work.
+  // A task that runs already needs no further place, so for a moment the caller keeps its own: lending it
+  // would start one more thread, and most tasks end before that thread begins to work.
   if (own_group && status() == TaskStatus::running) {
     const TimePoint lend_at = runtime::after(kKeepsPlace);
     if (lend_at < deadline) {
@@ -206,7 +206,7 @@ void TaskSlot::claim_taken() {
   std::uint8_t seen = flags_.load(std::memory_order_acquire);
   do {
     if ((seen & kResultIsTaken) != 0) throw_taken();
-    // Who has the only handle knows what it has shown. (Acquire: after what went on under the others.)
+    // The owner of the only handle knows what it has shown. (Acquire: after what went on under the others.)
     if ((seen & kCopies) != 0 && (references_.load(std::memory_order_acquire) & ~kPool) != 1) {
       throw std::logic_error("the result of task '" + shown_name() +
                              "' cannot be taken, because another handle " +

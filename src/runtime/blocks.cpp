@@ -77,7 +77,7 @@ class Batch {
     if (count_ >= kFetchedAhead) tg::detail::prefetch_for_write(*(top - kFetchedAhead));
     return *top;
   }
-  // For whoever takes it over from another flow: has all of it fetched.
+  // For a flow that takes it over from another one: prefetches all of it.
   void fetch() noexcept {
     const auto* const end = reinterpret_cast<const std::byte*>(addresses() + room_);
     for (const auto* line = reinterpret_cast<const std::byte*>(this); line < end;

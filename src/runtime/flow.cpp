@@ -27,8 +27,8 @@ namespace tg::runtime {
 
 namespace {
 
-// About what it takes to be parked and woken, and how often somebody who spins looks: all the time, and
-// whoever collects results would keep in step with whoever makes them, and wait for each.
+// About what it takes to be parked and woken, and how often a spinning flow looks. If it looked all the time,
+// a flow that collects results would keep pace with the one that makes them, and wait for each.
 constexpr Duration kShortWait = Duration::from_nanos(30'000);
 constexpr Duration kBetweenLooks = Duration::from_nanos(300);
 
@@ -173,7 +173,7 @@ class FlowPool {
   bool has_key_ = false;
 
   std::atomic<int> most_spinners_{kUnknown};  // atomic: looked up by any thread that is first to ask
-  std::atomic<int> spinners_{0};              // atomic: each who spins counts itself
+  std::atomic<int> spinners_{0};              // atomic: each spinning flow counts itself
 
   tg::detail::Mutex mutex_;
   Flow* free_ TG_GUARDED_BY(mutex_) = nullptr;
@@ -226,7 +226,7 @@ void Flow::spin_or_park_until(TimePoint deadline) noexcept {
     in_vain = !has_permit();
   }
   const bool has_come = park(deadline);
-  // Twice, for whoever was parked was also woken.
+  // Twice, because a flow that was parked was also woken.
   last_wait_was_short_ =
       has_come && !in_vain && pool.most_spinners() > 0 && now() < begin + kShortWait + kShortWait;
 }

@@ -4,9 +4,8 @@
 
 namespace tg::runtime {
 
-/// Has that shared object stay in memory until the process ends, whatever `dlclose` is called with. Idle
-/// threads, the ends of other threads and the exit of the process still run its code. Nothing for an
-/// executable.
+/// Keeps that shared object in memory until the process ends, even after `dlclose`: idle threads, the ends of
+/// other threads and the exit of the process still run its code. Does nothing for an executable.
 void keep_module_mapped() noexcept;
 
 }  // namespace tg::runtime

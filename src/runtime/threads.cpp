@@ -29,7 +29,7 @@ constexpr const char* kIdleName = "tg-idle";
 constexpr Duration kFirstPause = Duration::from_nanos(1'000'000);
 constexpr Duration kLongestPause = Duration::from_nanos(1'000'000'000);
 
-// How many flows keep the time of those attempts: more than one, for each of them may be gone the next
+// How many flows wake for those attempts: more than one, because each of them may stop sleeping at any
 // moment.
 constexpr int kMostAskers = 4;
 
@@ -37,7 +37,8 @@ struct ThreadStart {
   ThreadCache* const cache;
   Job job;
   const std::uint32_t generation;
-  // Made here, where a lack of memory can be told, and not by the thread, where nobody could hear of it.
+  // Made here, where a lack of memory can be reported, and not by the new thread, which has no caller to
+  // report it to.
   Flow* flow = nullptr;
 
   ThreadStart(ThreadCache* of, Job first) : cache(of), job(first), generation(fork_generation()) {}
@@ -48,7 +49,7 @@ struct ThreadStart {
   }
 };
 
-// Makes a detached thread. Says 0, or what the system says.
+// Makes a detached thread. Returns 0 or the system's error.
 int launch(void* (*main)(void*), void* argument) noexcept {
   pthread_attr_t attributes;
   int error = ::pthread_attr_init(&attributes);
@@ -161,8 +162,8 @@ void ThreadCache::take_out_locked(WaitingJob& job) noexcept {
 
 TimePoint ThreadCache::ask_again() noexcept {
   const TimePoint ask_at = ask_if_it_is_time();
-  // A flow that sleeps since before the shortage knows nothing of it. Woken, it looks at what it waits for,
-  // goes to sleep again, and then does.
+  // Flows that have slept since before the shortage sleep without these times. Wakes some of them: each
+  // checks its condition, goes to sleep again, and registers then.
   if (!ask_at.is_never() && askers_.load(std::memory_order_relaxed) == 0) Flow::wake_some(kMostAskers);
   return ask_at;
 }
@@ -174,7 +175,7 @@ TimePoint ThreadCache::ask_if_it_is_time() noexcept {
       if (first_waiting_ == nullptr) return TimePoint::never();
       if (now() < ask_at_) return ask_at_;
     }
-    // Memory is taken outside of the lock; that there is none is one more way to be short of threads.
+    // Memory is allocated outside the lock; a lack of it counts as a shortage of threads.
     std::unique_ptr<ThreadStart> start;
     try {
       start = std::make_unique<ThreadStart>(this, Job{});

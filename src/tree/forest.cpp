@@ -174,7 +174,7 @@ void Forest::unlink(Node& node) noexcept {
     Node* const parent = node.parent_;
     detach_locked(node);
     node.linked_ = false;
-    node.parent_ = nullptr;  // somebody may hold the node longer, and ask for its path
+    node.parent_ = nullptr;  // another owner may keep the node longer, and ask for its path
     while (NodeCore* child = node.core_->first_child) {  // T4
       detach_locked(*child->node);
       attach_locked(*child->node, parent);

@@ -57,7 +57,7 @@ void Forest::notify(NodeCore* first) noexcept {
 
 bool Forest::set_event(Node& node, Reason reason) {
   if (node.event().is_set()) {
-    MutexLock lock(mutex_);  // T3: whoever set it may still be marking what is below
+    MutexLock lock(mutex_);  // T3: the flow that set it may still be marking what is below
     return false;
   }
   reason.origin = node.id_;

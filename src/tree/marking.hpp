@@ -13,8 +13,8 @@ namespace tg::detail {
 // somebody to wake. The functions want the forest's lock held; the way along the list needs none.
 //
 // Invariant
-//   M1. A marked node is looked at after a fence that comes after its mark, and before the lock is free. So
-//       whoever began to watch in time is in the list, and whoever came later finds the event set.
+//   M1. A marked node is looked at after a fence that comes after its mark, and before the lock is free. So a
+//       node that was watched in time is in the list, and a flow that watches later finds the event set.
 struct Forest::Marked {
   std::size_t count = 0;
   bool top = false;
@@ -29,7 +29,7 @@ struct Forest::Marked {
     if (unseen_count == unseen.size()) look_locked();
     unseen[unseen_count++] = core;
   }
-  // Puts those with somebody to wake into the list. The walk itself is done with them.
+  // Puts those with a waiter to wake into the list. The walk itself is done with them.
   void look_locked() noexcept {
     Event::order_marks();
     for (std::size_t i = 0; i < unseen_count; ++i) {

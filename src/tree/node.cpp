@@ -39,8 +39,8 @@ Node::~Node() {
 
 void Node::destroy() noexcept {
   on_last_reference();
-  // Before any part of it goes: others may be looking at it under the forest's lock. One that was taken out
-  // is seen by nobody any more.
+  // Before any part of it is destroyed: other flows may be reading it under the forest's lock. After the
+  // unlink no flow finds it any more.
   if (linked_) Forest::instance().unlink(*this);
   delete this;
 }

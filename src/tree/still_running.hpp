@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names what is waited for, where a wait takes long.
+// Reports the tasks that a long wait waits for.
 #pragma once
 
 #include <string>

@@ -10,7 +10,8 @@ namespace tg::detail {
 /// inherits them free and the vaults whole.
 ///
 /// The list's lock is taken first and the vaults' locks in the order of the list; nothing else takes a second
-/// one. Thread safety: everything from any thread.
+/// one.
+/// Thread safety: everything from any thread.
 class LiveVaults {
  public:
   static void add(VaultCore& vault) noexcept;

@@ -13,7 +13,7 @@ namespace tg::detail {
 bool wait_with_grace(WaitQueue& source, FunctionRef<bool()> ready, Duration grace) {
   Event* const event = event_of_caller();
   if (wait(source, ready, {event, nullptr}, TimePoint::never()) == WaitOutcome::ready) return true;
-  // Stopped. A disk that works gets the time to finish, for a stopped task may well have results to keep.
+  // Stopped. A disk that works gets the time to finish, because a stopped task may have results to save.
   return wait(source, ready, {}, runtime::after(grace)) == WaitOutcome::ready;
 }
 
@@ -32,7 +32,7 @@ bool Errand::run(const std::shared_ptr<Errand>& errand, Duration grace) {
     auto shared = std::make_unique<std::shared_ptr<Errand>>(errand);
     runtime::ThreadCache::instance().start({&Errand::serve, shared.get()});
     static_cast<void>(shared.release());  // the flow has it now
-  } catch (...) {                         // no thread is to be had: better held up by a disk than not done
+  } catch (...) {                         // no thread can be started: the caller does it itself
     errand->work();
     return true;
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Work that may block on a disk, done so that a stopped caller is not held by it.
+// Runs work that may block on a disk without holding up a stopped caller.
 #pragma once
 
 #include <exception>
@@ -19,7 +19,8 @@ namespace tg::detail {
 /// Waits until `ready()`, or until the caller has been stopped for as long as `grace`: then false.
 bool wait_with_grace(WaitQueue& source, FunctionRef<bool()> ready, Duration grace);
 
-/// Throws `ResourceInterrupted`. Requires: the caller is stopped. `doing`: "writing".
+/// Throws `ResourceInterrupted`.
+/// Requires: the caller is stopped. `doing`: "writing".
 [[noreturn]] void throw_interrupted(const std::string& doing, const std::string& path);
 
 /// One piece of work that may be left behind.
@@ -30,8 +31,8 @@ class Errand {
   Errand& operator=(const Errand&) = delete;
   virtual ~Errand() = default;
 
-  /// Does it: on a flow of its own if the caller can be stopped and a thread can be had, else on the
-  /// caller's. False if the caller gave up; then the work goes on without it.
+  /// Runs it: on another flow if the caller can be stopped and a thread can be started, else on the caller's.
+  /// False if the caller gave up; then the work goes on without it.
   static bool run(const std::shared_ptr<Errand>& errand, Duration grace);
 
  private:

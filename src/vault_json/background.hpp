@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Something done again and again beside the program.
+// A function that is called at intervals on another flow.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ namespace tg::detail {
 class Background {
  public:
   /// The function does not throw, owns what it uses, and does not destroy this object. Throws
-  /// `std::system_error` if no thread can be had.
+  /// `std::system_error` if no thread can be started.
   Background(Duration interval, Duration grace, std::function<void()> tick);
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;

@@ -182,7 +182,7 @@ std::string resolved_path(const std::string& given) {
     const std::string link(target, static_cast<std::size_t>(size));
     path = link[0] == '/' ? link : folder_of(path) + "/" + link;
   }
-  return path;  // whatever is wrong with it, whoever opens it finds it again
+  return path;  // a path that is wrong fails again when it is opened
 }
 
 // --- Reading
@@ -191,7 +191,7 @@ std::optional<FileContents> read_file(const std::string& path) { return read_fil
 
 std::optional<FileContents> read_file_unless(const FileStamp& known, const std::string& path) {
   struct stat state {};
-  // Before it is opened: to open some devices does something.
+  // Before the open, because opening some devices has side effects.
   if (uninterrupted([&] { return file_calls.stat(path.c_str(), &state); }) != 0) {
     if (errno == ENOENT) return std::nullopt;
     fail("cannot open", path);
@@ -238,7 +238,7 @@ std::string DurableFile::replace(const std::string& contents) {
     Temporary temporary(temporary_name(path_), exists ? 0600 : 0666, left_over_);
     if (exists) temporary.set_mode(old.st_mode & 0777);
     temporary.write(
-        contents);  // also to the disk, or the new name could lead to contents that never came there
+        contents);  // also to the disk, or the new name could lead to contents that were never written
     temporary.rename_to(path_);
   }
   return sync_folder(folder_of(path_));
@@ -249,7 +249,7 @@ void DurableFile::remove_leftovers() {
   const std::string file = name_of(path_);
   DIR* const listing = file_calls.opendir(folder.c_str());
   left_over_ = listing == nullptr;
-  if (listing == nullptr) return;  // they take some room, and that is all
+  if (listing == nullptr) return;  // they only take some room
   std::vector<std::string> found;
   while (const dirent* entry = file_calls.readdir(listing)) {
     if (is_temporary_name(entry->d_name, file)) found.emplace_back(folder + "/" + entry->d_name);

@@ -10,7 +10,7 @@
 
 namespace tg::detail {
 
-// All of this blocks for as long as the disk takes. What goes wrong is a `ResourceError` that names the path.
+// All of this blocks for as long as the disk takes. Failures throw a `ResourceError` that names the path.
 
 /// The path from the root, so that a later `chdir` does not change what it means.
 std::string absolute_path(const std::string& path);
@@ -41,16 +41,17 @@ std::optional<FileContents> read_file_unless(const FileStamp& known, const std::
 
 /// A file that is replaced as a whole.
 ///
-/// Guarantees: at any moment the path leads to the whole old or the whole new contents, also after the
-/// process was killed or the power went away. Temporary files have names that are not to be guessed and are
-/// not opened through links. Thread safety: one call at a time. Requires: no other process replaces the file
-/// (`FileLock`).
+/// Requires: no other process replaces the file (`FileLock`).
+/// Guarantees: at any moment the path leads to the whole old or the whole new contents, even after the
+/// process was killed or the power failed. Temporary files have unpredictable names and are not opened
+/// through links.
+/// Thread safety: one call at a time.
 class DurableFile {
  public:
   /// Requires: a resolved path.
   explicit DurableFile(std::string path) : path_(std::move(path)) {}
 
-  /// Throws if the path leads to something else than a plain file, or to nothing.
+  /// Throws unless the path leads to a plain file or to nothing.
   void require_plain() const;
 
   /// Writes a temporary file beside it, brings that to the disk, renames it, and brings the renaming to the

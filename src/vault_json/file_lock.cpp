@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Takes and releases the lock, and sees to it that children of the process do not inherit it.
+// Takes and releases the lock, and keeps children of the process from inheriting it.
 #include "file_lock.hpp"
 
 #include <fcntl.h>
@@ -74,12 +74,12 @@ FileLock::~FileLock() {
   if (fd_ >= 0) release();
 }
 
-// False if the file was removed by the process that had the lock before, while we came to it.
+// False if the process that had the lock before removed the file before we locked it.
 bool FileLock::try_to_take() {
   open();
   struct stat opened {};
   if (uninterrupted([&] { return file_calls.fstat(fd_, &opened); }) != 0) fail("cannot look at", lock_path_);
-  // A second name could be somebody's trap: we are about to write to it.
+  // A second hard link could be an attack: we are about to write to the file.
   if (!S_ISREG(opened.st_mode) || opened.st_nlink > 1)
     throw ResourceError("", lock_path_ + " is no lock file of this library; remove it");
   if (uninterrupted([&] { return file_calls.flock(fd_, LOCK_EX | LOCK_NB); }) != 0) {
@@ -115,7 +115,7 @@ void FileLock::open() {
         return;
       }
     }
-    file_calls.close(fd);  // a child that was forked meanwhile may have it and not know: we open another one
+    file_calls.close(fd);  // a child forked meanwhile may have inherited it unnoticed: open another one
   }
 }
 
@@ -140,8 +140,8 @@ void FileLock::throw_taken() const {
 void FileLock::release() noexcept {
   struct stat opened {};
   struct stat now {};
-  // Removed while the lock is held: whoever has opened the old one sees that it has no name any more. One
-  // that is not ours stays: then somebody has removed ours, and this is another process's.
+  // Removed while the lock is held: a process that has opened the old file sees that it has no name any more.
+  // A file that is not ours stays: ours was removed, and this one belongs to another process.
   if (file_calls.fstat(fd_, &opened) == 0 && file_calls.lstat(lock_path_.c_str(), &now) == 0 &&
       opened.st_ino == now.st_ino && opened.st_dev == now.st_dev) {
     uninterrupted([this] { return file_calls.unlink(lock_path_.c_str()); });

@@ -11,18 +11,19 @@ namespace tg::detail {
 
 /// The right to write a file, from the constructor to the destructor.
 ///
-/// It is an `flock` on a file of its own beside the one that is written, `v.json.lock`: the written file is
-/// replaced again and again, and each replacement is another file to the system. The lock file holds the
-/// number of the process that has the lock, and exists only as long (after a crash until the next lock, for
-/// the system frees the lock and leaves the file).
+/// It is an `flock` on a separate file beside the one that is written, `v.json.lock`, because each
+/// replacement of the written file is a new inode. The lock file contains the id of the process that has the
+/// lock, and exists only while the lock is held (after a crash until the next lock: the system releases the
+/// lock and leaves the file).
 ///
-/// Guarantees: there is one at a time for each path, in whatever process. A process that is forked or started
-/// by the one that has the lock does not keep it alive: the descriptor is closed in it. Thread safety:
-/// distinct objects from any thread. In a forked child, an inherited one does nothing any more.
+/// Guarantees: only one exists at a time for each path, in all processes. A process that the owner forks or
+/// starts does not keep the lock: the descriptor is closed in it.
+/// Thread safety: distinct objects from any thread. In a forked child, an inherited one does nothing any
+/// more.
 class FileLock {
  public:
-  /// Throws `ResourceError`, also if the lock is taken; that text names the process which has it. Does not
-  /// wait for it.
+  /// Throws `ResourceError`, also if the lock is taken; then the text names the process that has it. Does not
+  /// wait.
   explicit FileLock(const std::string& path);
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;

@@ -93,7 +93,7 @@ void JsonFile::stop() noexcept {
   }
   release_lock();
   if (following_) {
-    const Turn turn(turns_);  // what a reading brings now is not taken over any more (J3)
+    const Turn turn(turns_);  // what is read from now on is not taken over any more (J3)
     core->set_source(schema_.slots, {});
   }
 }
@@ -110,7 +110,7 @@ void JsonFile::release_lock() noexcept {
     static_cast<void>(
         run_aside([lock = std::move(lock_)]() mutable { return lock.reset(), true; }, options_.stop_grace));
   } catch (...) {
-    // No memory for the errand: the lock went with the lambda.
+    // No memory for the work: the lock was released with the lambda.
   }
 }
 

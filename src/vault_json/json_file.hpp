@@ -3,12 +3,11 @@
 //
 // Invariants
 //   J1. Attempts to write follow each other: one begins only when `begun_ == ended_`, and ends exactly once.
-//   What
-//       an attempt writes is what the vault holds after it has begun. So a caller whose change was made
-//       before an attempt began is answered by how that attempt ends, and by a success of any earlier one
-//       that saw the change.
-//   J2. No lock is held and no turn is taken while a file is touched. A file that does not answer holds up an
-//       attempt, and nothing else.
+//       An attempt writes what the vault holds after the attempt has begun. So the end of an attempt is the
+//       answer for each caller whose change was made before it began, and so is the success of an earlier
+//       attempt that saw the change.
+//   J2. No lock is held and no turn is taken while a file is touched. A file that does not answer holds up
+//       only an attempt.
 //   J3. After `closed_` no attempt begins and nothing that was read is taken over.
 #pragma once
 
@@ -37,8 +36,9 @@ namespace tg::detail {
 /// callers that waited meanwhile find their change in the file.
 ///
 /// Thread safety: everything from any thread, but for `start_...` and `stop`, which come before and after all
-/// else. Lifetime: shared by the resource, the vault and work on the file that is still under way. In a
-/// forked child `stop` does nothing and all else throws `ForkedError`.
+/// else.
+/// Lifetime: shared by the resource, the vault and work on the file that is still under way. In a forked
+/// child `stop` does nothing and all else throws `ForkedError`.
 class JsonFile final : public VaultSink, public std::enable_shared_from_this<JsonFile> {
  public:
   JsonFile(std::string path, JsonOptions options, std::shared_ptr<VaultCore> core, const JsonKeys& keys);
@@ -92,7 +92,7 @@ class JsonFile final : public VaultSink, public std::enable_shared_from_this<Jso
 
   Turns turns_;  // at taking over what was read
   std::map<std::size_t, std::string>
-      read_;  // what the file gave last, by slot; touched by whoever has the turn
+      read_;  // what was last read from the file, by slot; used by the flow that has the turn
 
   mutable Mutex mutex_;
   std::uint64_t begun_ TG_GUARDED_BY(mutex_) = 0;    // attempts

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One flow at a time, where a lock would be wrong.
+// Mutual exclusion where no lock may be held.
 #pragma once
 
 #include <threadgroup/base/mutex.hpp>
@@ -8,7 +8,7 @@
 
 namespace tg::detail {
 
-/// Turns at something that calls the user's code, so that no lock can be held: the flows that wait for their
+/// Turns at a section that runs code of the user, under which no lock may be held: flows that wait for their
 /// turn are parked.
 class Turns {
  public:

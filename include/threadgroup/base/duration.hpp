@@ -66,7 +66,7 @@ class Duration {
   std::int64_t nanos_ = 0;
 };
 
-/// For people: "20 ms", "1.5 s", "90 s", "10 min"; at most three digits behind the point.
+/// For people: "20 ms", "1.5 s", "90 s", "10 min"; at most three digits after the point.
 std::string to_string(Duration duration);
 
 /// A point on the library's steady clock, in nanoseconds; `runtime::now()` reads it.

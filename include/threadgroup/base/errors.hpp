@@ -6,8 +6,8 @@
 
 namespace tg {
 
-/// A call that needs a group was made where there is none: on the main thread or on a thread of somebody
-/// else.
+/// A call that needs a group was made where there is none: on the main thread or on a thread that the library
+/// did not start.
 class NoGroupError : public std::logic_error {
  public:
   using std::logic_error::logic_error;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A global object that is there before the program starts and is never destroyed.
+// A global object that exists before the program starts and is never destroyed.
 #pragma once
 
 namespace tg::detail {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A place in the source in 15 bits.
+// A source location in 15 bits.
 #pragma once
 
 #include <array>
@@ -13,10 +13,12 @@ namespace tg::detail {
 
 /// File and line as a number: small enough for each of a million queued tasks to know where it was added.
 ///
-/// The numbers are slots of one table for the process, which is filled as places turn up; a place that is
-/// known costs one look. When the table is full, or a line is beyond 65,535, the place is unknown.
+/// A number is the index of a slot in one table of the process, which is filled as locations are first used;
+/// a known location costs one look-up. If the table is full, or the line is above 65,535, the place is
+/// unknown.
 ///
-/// Thread safety: everything from any thread. Lifetime: that of the program, as for `SourceLocation`.
+/// Thread safety: everything from any thread.
+/// Lifetime: that of the program, as for `SourceLocation`.
 class Place {
  public:
   static constexpr std::size_t kSlots = 4096;  // 32 KB, of which a program touches what it uses
@@ -37,8 +39,7 @@ class Place {
   using Key = std::uint64_t;  // the file's address and the line; 0 is none
   static constexpr unsigned kLineBits = 16;
 
-  // In each add of a task, so it is short: with a constant line the sums are folded by the compiler and
-  // linker.
+  // Runs in each add of a task, so it is short: for a constant line the compiler and linker fold the sums.
   static std::uint16_t number_of(const SourceLocation& where) noexcept {
     if (where.line == 0) return 0;
     const auto file = reinterpret_cast<std::uintptr_t>(where.file);

@@ -28,8 +28,8 @@
 
 namespace tg::detail {
 
-/// Says on stderr, where the program was built with ThreadSanitizer and the library was not, that the reports
-/// will be false: the sanitizer cannot see the library's locks. Called once, while the library is loaded.
+/// If the program is built with ThreadSanitizer and the library is not, says on stderr that its reports will
+/// be false, because the sanitizer cannot see the library's locks. Called once, while the library is loaded.
 void warn_of_unseen_locks() noexcept;
 
 }  // namespace tg::detail

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Points in time to be told of, any number of them, most of which never come.
+// A queue of timers, any number of them, most of which are removed before they are due.
 //
 // Invariants
 //   W1. Time here is counted in ticks, a point's rounded up. An entry on level L is later than `elapsed_`: it
 //       differs from it first, seen from the top, in the L-th digit of base 64, which is its slot. So within
 //       a level the lowest used slot comes first, and everything on a level comes before what is above it.
 //   W2. An entry whose tick has come is in `due_`; those of a slot whose time has come are in `moving_` until
-//       they have been put into their places again. `elapsed_` does not change meanwhile.
+//       they are in their new slots. `elapsed_` does not change meanwhile.
 //   W3. The bit of a slot is set exactly while its list is not empty.
 #pragma once
 
@@ -18,7 +18,7 @@
 
 namespace tg::detail {
 
-/// One point in time in a wheel. It is part of what it belongs to.
+/// One point in time in a wheel; a member or a base of the object that is to be notified.
 class TimerEntry {
  public:
   TimerEntry() = default;
@@ -32,27 +32,28 @@ class TimerEntry {
   TimerEntry* next_ = nullptr;
   TimerEntry** link_ = nullptr;  // what points to this entry: the list's head or the one before
   std::uint64_t tick_ = 0;
-  std::uint32_t slot_ = 0;  // where it is, or was before it came to be in `due_` or `moving_`
+  std::uint32_t slot_ = 0;  // where it is, or was before it moved to `due_` or `moving_`
 };
 
 /// A hierarchical timing wheel: G. Varghese and A. Lauck, "Hashed and Hierarchical Timing Wheels" (1987),
 /// scheme 7.
 ///
 /// Guarantees: `add` and `remove` take constant time and no memory, whatever the number of entries. An entry
-/// is never due early, and late by up to a tick, about a microsecond. Each entry that becomes due has been
-/// moved a few times, at most once a level. Thread safety: none; its owner has a lock.
+/// is never due early, and at most one tick late, about a microsecond. An entry that becomes due was moved at
+/// most once for each level.
+/// Thread safety: none; its owner has a lock.
 class TimerWheel {
  public:
-  /// Requires that the entry is not linked, and that the point is one that comes.
+  /// Requires that the entry is not linked, and that `at` is not `TimePoint::never()`.
   void add(TimerEntry& entry, TimePoint at) noexcept;
   /// Requires that the entry is linked.
   void remove(TimerEntry& entry) noexcept;
   bool empty() const noexcept { return count_ == 0; }
 
-  /// Takes out an entry that is due at `now`; null if there is none, or if to find one takes more steps than
-  /// are good under a lock: then `next` is not after `now`, and the caller asks again.
+  /// Takes out an entry that is due at `now`; null if there is none, or if finding one would take too many
+  /// steps under a lock. In the second case `next` is not after `now`, and the caller calls again.
   TimerEntry* pop_due(TimePoint now) noexcept;
-  /// When to ask `pop_due` again: never later than an entry is due. Requires that it is not empty.
+  /// When to call `pop_due` again: never later than an entry is due. Requires that it is not empty.
   TimePoint next() const noexcept;
 
  private:

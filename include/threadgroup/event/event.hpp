@@ -16,9 +16,11 @@ namespace tg::detail {
 /// Setting has two halves, for a tree marks all events of a subtree before it wakes anybody: `mark`, and then
 /// `release_waiters` if the event `is_watched`. For many events at once: `mark_one_of_many`, `order_marks`.
 ///
-/// Guarantees: the first reason stays. `is_set` is one load. Whoever watches, and then finds the event unset,
-/// is told. Thread safety: everything from any thread. Memory ordering: what comes before `mark` happens
-/// before the return of an `is_set` that says true. Lifetime: nobody waits on it when it is destroyed.
+/// Guarantees: the first reason stays. `is_set` is one load. A flow that watches, and then finds the event
+/// unset, is told.
+/// Thread safety: everything from any thread.
+/// Memory ordering: what comes before `mark` happens before the return of an `is_set` that says true.
+/// Lifetime: no flow waits on it when it is destroyed.
 class Event {
  public:
   Event() = default;
@@ -35,10 +37,11 @@ class Event {
     return ReasonPointer::share(reason_.load(std::memory_order_acquire));  // stays alive with the event
   }
 
-  /// Says that somebody is to be told when the event is set; for good. The caller looks at `is_set`
+  /// Says that a waiter is to be woken when the event is set; permanently. The caller looks at `is_set`
   /// afterwards.
   void watch() noexcept {
-    // As strong as the store: then that of whoever watched first comes before our look at the event, too.
+    // As strong as the store: then the store of the flow that watched first precedes our look at the event,
+    // too.
     if (!watched_.load(std::memory_order_seq_cst)) watched_.store(true, std::memory_order_seq_cst);
   }
   bool is_watched() const noexcept { return watched_.load(std::memory_order_seq_cst); }
@@ -57,7 +60,7 @@ class Event {
     reason_.store(reason, std::memory_order_release);
     return true;
   }
-  /// Either whoever watches finds the event set, or the caller finds it watched.
+  /// Either the flow that watches finds the event set, or the caller finds it watched.
   static void order_marks() noexcept { full_fence(); }
   void release_waiters() noexcept {
     gate_.open();

@@ -24,12 +24,12 @@ struct GroupId {
 };
 
 enum class ReasonKind {
-  requested,      ///< somebody called `set_event`
+  requested,      ///< a call of `set_event`
   condition_met,  ///< a `wait_for_condition` came true
   failure,        ///< a task failed in a group that stops at the first failure
   deadline,       ///< the group's time limit passed
   destroyed,      ///< the group's object went away
-  signal,         ///< the process was told to stop
+  signal,         ///< the process got a signal to stop
 };
 const char* to_string(ReasonKind kind) noexcept;
 
@@ -49,11 +49,11 @@ struct Reason {
 };
 
 namespace detail {
-/// What is being handled, for a handler that catches whatever a task throws.
+/// The current exception, for a handler that catches everything that a task throws.
 ///
-/// `pthread_exit` and `pthread_cancel` unwind a thread as an exception does, and cannot be kept like one: a
-/// thread that leaves in the middle of a task would take the task's place and result with it. Then this says
-/// on stderr which task it was, and ends the process with `std::abort`.
+/// `pthread_exit` and `pthread_cancel` unwind a thread as an exception does, but cannot be stored like one;
+/// and a thread that exits in the middle of a task would leave the task without a result and its place
+/// occupied. So in that case this function names the task on stderr and calls `std::abort`.
 std::exception_ptr current_failure() noexcept;
 }  // namespace detail
 

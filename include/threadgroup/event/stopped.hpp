@@ -14,9 +14,10 @@ namespace tg {
 ///
 ///     if (const auto reason = tg::thread_utils::reason()) throw tg::Stopped("no more pages", *reason);
 ///
-/// A task that leaves by a `Stopped`, or by a type derived from it, while an event that covers the task is
-/// set, ends as `stopped`: that is no failure, and no join throws it. Everything that the library throws
-/// because of a stop derives from it. Lifetime: copies share the reason.
+/// A task that exits by a `Stopped`, or by a type derived from it, while an event that covers the task is set
+/// ends as `stopped`. That is not a failure, and no join throws it. Everything that the library throws
+/// because of a stop derives from it.
+/// Lifetime: copies share the reason.
 class Stopped : public std::runtime_error {
  public:
   Stopped(const std::string& what, Reason reason)

@@ -20,9 +20,9 @@ using WatchedEvents = std::array<Event*, 2>;
 /// Parks the calling flow until `ready()` is true, or an event is set, or the deadline has come; asked in
 /// that order.
 ///
-/// Requires: whoever makes `ready` true calls `source.release_all()` afterwards. `ready` is the library's own
-/// code: short, and it does not park; it may take a lock. The caller holds no lock. Guarantees: no wake-up is
-/// lost (Q1); a deadline that has passed does not block.
+/// Requires: the flow that makes `ready` true calls `source.release_all()` afterwards. `ready` is the
+/// library's own code: short, and it does not park; it may take a lock. The caller holds no lock.
+/// Guarantees: no wake-up is lost (Q1); a deadline that has passed does not block.
 WaitOutcome wait(WaitQueue& source, FunctionRef<bool()> ready, const WatchedEvents& events,
                  TimePoint deadline);
 

@@ -2,7 +2,7 @@
 // The flows that wait for one thing to happen.
 //
 // Invariants
-//   Q1. A waiter links itself first and looks at what it waits for afterwards; whoever makes it happen
+//   Q1. A waiter links itself first and looks at what it waits for afterwards; the flow that makes it happen
 //       does so first and looks for waiters afterwards. So one of the two sees the other, and no wake-up is
 //       lost.
 //   Q2. A node is linked exactly while its epoch is the queue's. `release_all` takes all nodes by
@@ -46,21 +46,22 @@ class WaitNode {
 
 /// The flows that wait for one thing to happen.
 ///
-/// Requires: nobody waits when it is destroyed.
-/// Guarantees: `release_all` wakes everybody who was linked when it was called, and costs one load when there
-/// is nobody. It holds no lock while it wakes. Thread safety: everything from any thread; a node is used by
-/// one flow. Memory ordering: `link` and `release_all` are sequentially consistent with an atomic that one
-/// side writes before and the other reads after (Q1), if those accesses are sequentially consistent too, are
-/// made under a common lock, or have a sequentially consistent fence between them and `release_all`.
+/// Requires: no flow waits when it is destroyed.
+/// Guarantees: `release_all` wakes all nodes that were linked when it was called, and costs one load if there
+/// are none. It holds no lock while it wakes.
+/// Thread safety: everything from any thread; a node is used by one flow.
+/// Memory ordering: `link` and `release_all` are sequentially consistent with an atomic that one side writes
+/// before and the other reads after (Q1), if those accesses are sequentially consistent too, are made under a
+/// common lock, or have a sequentially consistent fence between them and `release_all`.
 class WaitQueue {
  public:
   WaitQueue() = default;
   WaitQueue(const WaitQueue&) = delete;
   WaitQueue& operator=(const WaitQueue&) = delete;
 
-  /// Puts the node in, unless it stands there already.
+  /// Puts the node in, unless it is in already.
   void link(WaitNode& node) noexcept;
-  /// Takes the node out, if it was ever linked, and says whether it still stood there. Afterwards nobody else
+  /// Takes the node out, if it was ever linked, and says whether it was still there. Afterwards no other flow
   /// touches it; but one that wants to be called is, now or soon, if it had been linked and is not any more.
   bool unlink(WaitNode& node) noexcept;
   void release_all() noexcept;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Waiting until something has become true, and then telling the others to stop.
+// Waiting until a condition is true, and then stopping the group.
 #pragma once
 
 #include <functional>
@@ -20,8 +20,8 @@ struct ConditionOptions {
 };
 
 enum class WaitStatus {
-  condition_met,  ///< it is true, and the group was told to stop
-  event_set,      ///< somebody else told the group, or the caller's own, to stop
+  condition_met,  ///< it is true, and the group was stopped
+  event_set,      ///< another call stopped the group, or the caller's own
   timed_out,      ///< the time is up; the group goes on
   group_idle,     ///< nothing pending or running is left that could make it true
 };

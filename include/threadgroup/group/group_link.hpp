@@ -17,7 +17,8 @@ class GroupCore;
 ///     if (!link.closed()) link.add_task("name", f);
 ///
 /// Guarantees: a task that is added while the group is destroyed is run, skipped or refused, as any task.
-/// Thread safety: everything from any thread. Lifetime: may outlive the group.
+/// Thread safety: everything from any thread.
+/// Lifetime: may outlive the group.
 class GroupLink {
  public:
   /// Requires that the group's object is alive.

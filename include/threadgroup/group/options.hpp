@@ -11,12 +11,11 @@
 namespace tg {
 
 struct GroupOptions {
-  std::size_t max_concurrent_threads = 32;  ///< at least 1
-  bool daemon = false;                      ///< roots a tree of its own: no ancestor's event reaches it
-  OnFailure on_failure =
-      OnFailure::keep_going;  ///< or `set_event`: the first failure tells the others to stop
-  std::optional<Duration> time_limit =
-      {};  ///< counted from the making; then the event is set, reason `deadline`
+  std::size_t max_concurrent_threads = 32;       ///< at least 1
+  bool daemon = false;                           ///< roots a tree of its own: no ancestor's event reaches it
+  OnFailure on_failure = OnFailure::keep_going;  ///< or `set_event`: the first failure stops the others, too
+  /// From the construction on; then the event is set with a reason of kind `deadline`.
+  std::optional<Duration> time_limit = {};
 };
 
 }  // namespace tg

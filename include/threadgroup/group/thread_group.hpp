@@ -51,22 +51,22 @@ template <class F>
 concept NoTaskName = !std::same_as<std::remove_cvref_t<F>, TaskName>;
 }  // namespace detail
 
-/// A named group of tasks that block: at most so many run at a time, and all of them can be told to stop.
+/// A named group of tasks that block: a bound says how many run at a time, and one event stops all of them.
 ///
 ///     tg::ThreadGroup group("Verifying Users", {.max_concurrent_threads = 10});
 ///     for (const User& user : users) group.add_task(verify, user);
-///     group.wait_for_condition([&] { return verified > 0; }, 600s);     // then tells the rest to stop
+///     group.wait_for_condition([&] { return verified > 0; }, 600s);     // then stops the rest
 ///     group.join();
 ///
-/// A group made inside a task is a child of that task's group, and told to stop together with it.
+/// A group made inside a task is a child of that task's group, and is stopped together with it.
 ///
 /// Requires: a group is destroyed neither by one of its own tasks nor by a task of a group below it. If it
-/// is, that is reported as a failure, and the tasks go on without it. Guarantees: nothing is killed, nothing
-/// is lost. Each task ends as succeeded, failed, stopped or skipped, and each failure is told once: by a
-/// join, by a handle's `get`, or by the handler for failures that nobody saw.
+/// is, that is reported as a failure, and the tasks go on without the object.
+/// Guarantees: no task is killed and none is lost. Each task ends as succeeded, failed, stopped or skipped,
+/// and each failure is delivered once: by a join, by a handle's `get`, or to the handler for unseen failures.
 /// Thread safety: everything from any thread, but for the destructor.
 /// Lifetime: the destructor stops the tasks and waits for them; handles stay valid. If that takes long, it
-/// names them on stderr (`ThreadEventsController::set_destructor_warning`).
+/// names the tasks on stderr (`ThreadEventsController::set_destructor_warning`).
 class ThreadGroup {
  public:
   /// An empty name gets a generated one. Throws `std::invalid_argument` for a bound of 0.
@@ -77,12 +77,12 @@ class ThreadGroup {
 
   /// Adds a task: `f(args...)`, or `f(stop_token, args...)` if `f` takes a `std::stop_token` first. Callable
   /// and arguments are copied or moved in, as by `std::thread`. Tasks start in the order in which one thread
-  /// added them, except that a task for which another task of the group waits may start earlier, on that
-  /// one's thread. If the event is set, the task is skipped at once. Throws `std::system_error` or
-  /// `std::bad_alloc` if neither a worker nor memory can be had; then nothing was added.
+  /// added them, except that a task for which another task of the group waits may start earlier, on the
+  /// waiting task's thread. If the event is set, the task is skipped at once. Throws `std::system_error` if
+  /// no worker can be started, and `std::bad_alloc` if there is no memory; then nothing was added.
   ///
   /// A failure's report says where the task was added. (There is one overload for each number of arguments,
-  /// because nothing can have a default after a pack; with more than three, the place is unknown.)
+  /// because no parameter after a pack can have a default; with more than three, the place is unknown.)
   template <class F>
   requires detail::NoTaskName<F>
   auto add_task(F&& f, SourceLocation where = SourceLocation::current()) {
@@ -140,12 +140,12 @@ class ThreadGroup {
             std::forward<D>(d), std::forward<More>(more)...);
   }
 
-  /// Waits until nothing is pending or running, then throws the failures that nobody has seen: one as itself,
-  /// several as `TaskFailures`. Any number of threads may join, and the group can be used again afterwards.
-  /// Throws `std::system_error` (`resource_deadlock_would_occur`) in a task of this group or of one below it,
-  /// and where the wait would close a circle: a task of this group waits for the caller.
+  /// Waits until nothing is pending or running, then throws the failures that were not delivered before: one
+  /// as itself, several as `TaskFailures`. Any number of threads may join, and the group can be used again
+  /// afterwards. Throws `std::system_error` (`resource_deadlock_would_occur`) in a task of this group or of
+  /// one below it, and where the wait would close a circle: a task of this group waits for the caller.
   JoinResult join();
-  /// The same, at most so long. On a time-out it says what is left, and changes nothing.
+  /// The same with a time-out. If it passes, the result says what is left, and nothing has changed.
   [[nodiscard]] JoinResult join(Duration timeout);
   /// As `join`, but the failures are in the result and not thrown.
   [[nodiscard]] JoinResult wait_idle();
@@ -163,7 +163,7 @@ class ThreadGroup {
   }
   void register_function(Function function);
   /// What `execute` passes to the function from now on; runs that have begun keep what they have. Throws
-  /// `std::out_of_range` for a name that nobody registered, `ArgumentError` if number or types are wrong, and
+  /// `std::out_of_range` for a name that is not registered, `ArgumentError` if number or types are wrong, and
   /// `std::invalid_argument` if several functions have the name.
   template <class... Args>
   void update_fn_args(const std::string& name, Args&&... args) {
@@ -174,35 +174,35 @@ class ThreadGroup {
   /// Runs the registered functions within the group's bound, waits for all of them, and returns their results
   /// in the order of registration. Then it throws `FunctionFailures` if any failed; the results stay in
   /// `get_results`. Once the event is set, what has not started is skipped, and the results say so. If the
-  /// caller's own group is told to stop first, and this one not with it, the results are not `complete`.
-  /// Throws `std::system_error` (`resource_deadlock_would_occur`) where `join` does. The list stays until the
-  /// next `execute`; when several threads execute, until none of them does.
+  /// caller's own group is stopped first, and this one not with it, the results are not `complete`. Throws
+  /// `std::system_error` (`resource_deadlock_would_occur`) where `join` does. The list stays until the next
+  /// `execute`; when several threads execute, until none of them does.
   const ResultList& execute();
   const ResultList& operator()() { return execute(); }
   /// The same, but failures are in the results and not thrown.
   ResultList execute_results();
   /// The same, but one by one, as they come; they are not kept for `get_results`. Failures are not thrown.
   ResultStream as_completed();
-  /// A run has been completed, with or without failures.
+  /// Whether a run has been completed, with or without failures.
   bool executed() const;
   /// Of the latest run; empty before the first.
   const ResultList& get_results() const;
 
-  /// Waits until the predicate is true and then tells the group to stop. It is looked at once at the start,
-  /// whenever a task ends, at each `notify`, at least every `interval`, and once at the end of the time. What
-  /// it throws is passed on, and the event left alone.
+  /// Waits until the predicate is true, and then stops the group. The predicate is called once at the start,
+  /// whenever a task ends, at each `notify`, at least every `interval`, and once when the time is up. What it
+  /// throws is passed on, and the event is not set.
   WaitStatus wait_for_condition(Predicate predicate, Duration timeout, const ConditionOptions& options = {},
                                 SourceLocation where = SourceLocation::current());
-  /// "Look at the condition again."
+  /// Has the waits for a condition call their predicates again.
   void notify();
 
-  /// Tells this group and all below it to stop: pending tasks are skipped, waiting ones wake. True if this
-  /// call set the event; either way the events of all of them are set when it returns.
+  /// Stops this group and all groups below it: pending tasks are skipped, waiting ones wake. True if this
+  /// call set the event; in both cases the events of all of them are set when it returns.
   bool set_event(std::string message = {}, SourceLocation where = SourceLocation::current());
   bool set_event(ReasonKind kind, std::string message, SourceLocation where = SourceLocation::current());
   bool set_event_for_child_tasks(std::string message = {}, SourceLocation where = SourceLocation::current());
-  /// Skips the tasks that have not begun, and says how many; those that run are told nothing, and the group
-  /// goes on.
+  /// Skips the tasks that have not begun, and says how many. Running tasks are not affected, and the group is
+  /// not stopped.
   std::size_t clear_pending(std::string message = {}, SourceLocation where = SourceLocation::current());
   /// Skips this one task if it has not begun; true if this call did. Throws `std::invalid_argument` for a
   /// task of another group.
@@ -213,7 +213,7 @@ class ThreadGroup {
   }
   bool event_is_set() const noexcept { return node_.event().is_set(); }
   std::optional<Reason> reason() const;
-  /// A token that is told to stop when the event is set.
+  /// A token that is stopped when the event is set.
   std::stop_token get_stop_token() const;
 
   const std::string& name() const noexcept { return node_.name(); }
@@ -279,7 +279,7 @@ class ThreadGroup {
   friend void detail::destroy_where_it_falls(ThreadGroup*) noexcept;
 
   detail::GroupCore* const core_;  // one reference
-  detail::Node& node_;             // the core as well: what this header knows of it
+  detail::Node& node_;             // the same object, as the type that this header knows
   const std::uint32_t fork_generation_ = runtime::fork_generation();
   detail::RegistryHook registry_;
 };

@@ -13,8 +13,9 @@
 
 namespace tg::detail {
 
-/// The time limit of one node, in force from the constructor to the destructor. Afterwards the node's event
-/// is set with a reason of kind `deadline`, which is made here, so that no lack of memory can prevent it.
+/// The time limit of one node, in force from the constructor to the destructor. When the limit passes, the
+/// node's event is set with a reason of kind `deadline`. The reason is made with this object, so the stop
+/// needs no memory.
 ///
 /// Lifetime: the node's object owns it, and destroys it before it gives up its own reference to the node.
 class TimeLimit : public runtime::InBlock, private TimerEntry {
@@ -38,17 +39,18 @@ class TimeLimit : public runtime::InBlock, private TimerEntry {
   SharedReason* reason_;  // guarded by the lock of `TimeLimits`; null once the limit has passed
 };
 
-/// All limits that are in force, and the one flow that waits for the earliest. There is such a flow only
-/// while there are limits, and for a moment after.
+/// All limits that are in force, and the one flow that waits for the earliest. The flow exists only while
+/// there are limits, and for a moment after.
 ///
-/// Thread safety: everything from any thread. Lifetime: there from the start, never destroyed.
+/// Thread safety: everything from any thread.
+/// Lifetime: there from the start, never destroyed.
 class TimeLimits {
  public:
   static TimeLimits& instance() noexcept { return only_; }
   /// Called once, while the library is loaded.
   static void hold_across_forks();
 
-  /// How often the flow was woken because a limit came or went, for tests: most come and go without.
+  /// For tests: how often a limit that was added or removed woke the flow. Most do not.
   std::uint64_t wake_ups() const;
 
  private:

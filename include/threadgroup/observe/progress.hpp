@@ -15,7 +15,7 @@
 
 namespace tg {
 
-/// The counts of a group's tasks since somebody began to look.
+/// The counts of a group's tasks since the observation began.
 struct Progress {
   std::uint64_t done = 0;  ///< succeeded, failed, stopped or skipped
   std::uint64_t failed = 0;
@@ -52,8 +52,8 @@ struct ProgressOptions {
 ///     }
 ///
 /// Guarantees: calls come one at a time, with no lock held; the last one from the destructor's thread, the
-/// others from another. What the observer throws ends the calls, and goes to the handler for failures that
-/// nobody saw. Lifetime: the group outlives it.
+/// others from another. What the observer throws ends the calls, and goes to the handler for unseen failures.
+/// Lifetime: the group outlives it.
 class ProgressReporter {
  public:
   ProgressReporter(const ThreadGroup& group, ProgressObserver observer, ProgressOptions options = {});

@@ -56,7 +56,7 @@ class Task : public runtime::InBlock {
   virtual TaskStatus fail(std::exception_ptr exception) noexcept = 0;
   /// The name given to the task, or null if it has none. It does not change after the task was added.
   virtual const std::string* given_name() const noexcept = 0;
-  /// Of a failed task: true once, to whoever will deliver its failure.
+  /// Of a failed task: true once, for the caller that will deliver its failure.
   virtual bool claim_failure() noexcept = 0;
   virtual bool failure_is_claimed() const noexcept = 0;
   virtual Failure failure() const = 0;

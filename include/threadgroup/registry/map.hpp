@@ -36,7 +36,7 @@ class MapFailures : public FunctionFailures {
   MapFailures(const std::string& group, std::vector<Failure> failures, std::vector<TaskHandle<R>> tasks)
       : FunctionFailures("item", group, std::move(failures)),
         tasks_(std::make_shared<const std::vector<TaskHandle<R>>>(std::move(tasks))) {}
-  /// For each element that was begun with, in the order of the range.
+  /// The task of each element that was taken from the range, in that order.
   const std::vector<TaskHandle<R>>& tasks() const noexcept { return *tasks_; }
 
  private:
@@ -50,14 +50,14 @@ using MapResult =
 }  // namespace detail
 
 /// Calls `f(element)` for each element, as tasks of the group ("item 0", "item 1", ...), waits for all, and
-/// returns their handles in order, whatever became of them.
+/// returns their handles in order, including those of tasks that failed.
 ///
 ///     for (const auto& task : tg::map_results(group, urls, fetch)) std::cout << to_string(task.status());
 ///
-/// Each task has a copy of its element. Once the group is stopped, as by the first failure where it is made
-/// so, no further element is taken from the range: the last handle is then that of a skipped task. All have
-/// ended when it returns, unless the caller's own group was stopped first. In a task of the same group it
-/// lends the task's place. The failures count as seen.
+/// Each task has a copy of its element. Once the group is stopped, for instance by the first failure with
+/// `OnFailure::set_event`, it takes no further element from the range; the last handle is then that of a
+/// skipped task. All have ended when it returns, unless the caller's own group was stopped first. In a task
+/// of the same group it lends the task's place. The failures count as seen.
 template <std::ranges::input_range Range, class F>
 auto map_results(ThreadGroup& group, Range&& range, F f, SourceLocation where = SourceLocation::current()) {
   using Element = std::decay_t<std::ranges::range_reference_t<Range>>;
@@ -84,7 +84,7 @@ auto map_results(ThreadGroup& group, Range&& range, F f, SourceLocation where = 
   return tasks;
 }
 
-/// The same in a group of its own, with at most so many threads.
+/// The same in a group of its own, with at most `max_workers` threads.
 template <std::ranges::input_range Range, class F>
 requires(!std::is_same_v<std::remove_cvref_t<Range>, ThreadGroup>)  //
     auto map_results(Range&& range, F f, std::size_t max_workers = 32,
@@ -114,7 +114,7 @@ auto map(ThreadGroup& group, Range&& range, F f, SourceLocation where = SourceLo
   if (!failures.empty()) {
     try {
       std::rethrow_exception(failures.front().exception);
-    } catch (...) {  // while it is being handled, the nested exception takes hold of it
+    } catch (...) {  // `MapFailures` nests the exception that is being handled
       throw MapFailures<R>(group.path(), std::move(failures), std::move(tasks));
     }
   }
@@ -129,7 +129,7 @@ auto map(ThreadGroup& group, Range&& range, F f, SourceLocation where = SourceLo
   }
 }
 
-/// The same in a group of its own, with at most so many threads.
+/// The same in a group of its own, with at most `max_workers` threads.
 template <std::ranges::input_range Range, class F>
 requires(!std::is_same_v<std::remove_cvref_t<Range>, ThreadGroup>)  //
     auto map(Range&& range, F f, std::size_t max_workers = 32,
@@ -184,16 +184,15 @@ auto quorum_of(std::size_t k, std::vector<F> all, SourceLocation where) {
 }  // namespace detail
 
 /// Runs all functions at once, returns the results of the first `k` that succeed, in the order in which they
-/// came, and tells the others to stop.
+/// ended, and stops the others.
 ///
 ///     std::vector<Ack> acks = tg::quorum(2, std::vector<std::function<Ack()>>{to_a, to_b, to_c});
 ///
-/// It returns when the others have ended, too, so these do well to be event-aware; what they still throw is
+/// It returns when the others have ended, too, so they should be event-aware; what they still throw is
 /// dropped. The functions are tasks of a group of their own below the caller's: stopping them does not touch
-/// the caller's group. When fewer than `k` can still succeed, the rest is told to stop, and
-/// `FunctionFailures`
-/// ("candidate 2") holds what was thrown; if the caller's group was told to stop first, it is `TaskSkipped`
-/// or `WaitInterrupted`. Throws `std::invalid_argument` if `k` is 0 or more than there are functions.
+/// the caller's group. When fewer than `k` can still succeed, it stops the rest and throws `FunctionFailures`
+/// ("candidate 2"), which holds what was thrown; or `TaskSkipped` or `WaitInterrupted`, if the caller's group
+/// was stopped first. Throws `std::invalid_argument` if `k` is 0 or more than there are functions.
 template <std::ranges::input_range Range>
 auto quorum(std::size_t k, Range&& functions, SourceLocation where = SourceLocation::current()) {
   std::vector<std::decay_t<std::ranges::range_reference_t<Range>>> all;
@@ -218,8 +217,8 @@ struct Candidate {
 
 /// The first success of several: `quorum` of one.
 ///
-///     Page page = tg::first_of(from_mirror_a, from_mirror_b);      Page page =
-///     tg::first_of(list_of_mirrors);
+///     Page page = tg::first_of(from_mirror_a, from_mirror_b);
+///     Page other = tg::first_of(list_of_mirrors);
 template <std::ranges::input_range Range>
 auto first_of(Range&& functions, SourceLocation where = SourceLocation::current()) {
   auto results = quorum(1, std::forward<Range>(functions), where);

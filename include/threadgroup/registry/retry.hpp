@@ -55,7 +55,7 @@ bool wait_for_next_try(const RetryOptions& options, std::size_t failed_tries, Ti
                        const std::exception_ptr& failure);
 
 /// Kept while a callable is tried again and again: `F::Retried` where that exists, so that the callable knows
-/// that a failure need not be the last word.
+/// that another try may follow a failure.
 template <class F>
 auto announce_retries(const F& f) {
   if constexpr (requires { typename F::Retried; }) {

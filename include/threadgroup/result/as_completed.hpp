@@ -24,7 +24,8 @@ namespace tg {
 
 namespace detail {
 
-/// Where tasks that have ended line up. It lives as long as there is a task that will tell it of its end.
+/// A queue of the tasks that have ended, in the order of their ends. It lives as long as a task will still
+/// report its end to it.
 ///
 /// Thread safety: the reader's functions belong to one flow; the tasks end on any.
 template <class T>
@@ -125,8 +126,9 @@ class CompletionQueue final : public AwaitedTasks {
 /// results. Leaving the loop starts no more; what runs goes on, and its failures reach the group's join.
 ///
 /// Guarantees: the wait for the next one ends when the event of the caller's own group is set: then the range
-/// ends, and `interrupted` says so. In a forked child an inherited range throws `ForkedError`. Thread safety:
-/// none; it belongs to one thread. Lifetime: that of its group.
+/// ends, and `interrupted` says so. In a forked child an inherited range throws `ForkedError`.
+/// Thread safety: none; it belongs to one thread.
+/// Lifetime: that of its group.
 template <class T, class Item = TaskHandle<T>>
 class AsCompleted {
  public:
@@ -180,7 +182,7 @@ class AsCompleted {
     current_.emplace(std::move(*task));
     return &*current_;
   }
-  /// The range ended early, for the caller's own group was told to stop.
+  /// The range ended early, because the caller's own group was stopped.
   bool interrupted() const noexcept { return interrupted_; }
 
   class Iterator {

@@ -13,12 +13,12 @@
 
 namespace tg {
 
-/// Whether everything is done and how it ended; if not, why the join came back and what is left.
+/// Whether everything is done and how it ended; if not, why the join returned and what is left.
 ///
 ///     if (const auto joined = group.join(10s); !joined.all_succeeded()) std::cerr << joined.str() << '\n';
 struct JoinResult {
   bool timed_out = false;
-  bool event_set = false;  ///< the caller's own group was told to stop, and the joined group is not below it
+  bool event_set = false;  ///< the caller's own group was stopped, and the joined group is not below it
   std::size_t pending = 0;
   std::vector<RunningTask> running;
   std::vector<Failure> failures;  ///< from `wait_idle`; `join` throws them instead

@@ -30,7 +30,8 @@ class ResultTypeError : public std::logic_error {
 ///     for (const ResultStruct& r : group.execute()) std::cout << r.str() << '\n';     // (function=f1;
 ///     result=1)
 ///
-/// Thread safety: reading from any threads. Lifetime: cheap to copy; the result lives as long as any copy.
+/// Thread safety: reading from any threads.
+/// Lifetime: cheap to copy; the result lives as long as any copy.
 class ResultStruct {
  public:
   explicit ResultStruct(TaskHandle<Value> handle) noexcept : handle_(std::move(handle)) {}
@@ -65,8 +66,8 @@ class ResultStruct {
 ///
 ///     std::cout << group.execute();        // [(function=f1; result=1), (function=f2; result=2)]
 ///
-/// Thread safety: reading from any threads; it never changes. Lifetime: cheap to copy, independent of the
-/// group.
+/// Thread safety: reading from any threads; it never changes.
+/// Lifetime: cheap to copy, independent of the group.
 class ResultList {
  public:
   using value_type = ResultStruct;
@@ -88,7 +89,7 @@ class ResultList {
   std::map<std::string, std::vector<ResultStruct>> asdict() const;
   /// What failed, in the order of the list.
   std::vector<Failure> failures() const;
-  /// Everything has ended. False only if the caller's own group was told to stop before the end.
+  /// Everything has ended. False only if the caller's own group was stopped before the end.
   bool complete() const;
   std::string str() const;
 
@@ -115,7 +116,7 @@ class FunctionFailures : public TaskFailures, public std::nested_exception {
   const ResultList& results() const noexcept { return results_; }
 
  protected:
-  /// For those that are no registered functions, and named by another word.
+  /// For failures of something other than registered functions: `what` is the word for one of them.
   FunctionFailures(const char* what, const std::string& group, std::vector<Failure> failures)
       : TaskFailures(what, group, std::move(failures)) {}
 
@@ -131,7 +132,7 @@ void throw_function_failures(const std::string& group, std::vector<Failure> fail
                              ResultList results = {});
 
 namespace detail {
-/// Marks the failures as seen by somebody, so that no join tells them again.
+/// Marks the failures as delivered, so that no join throws them again.
 void claim_failures(const ResultList& results) noexcept;
 }  // namespace detail
 

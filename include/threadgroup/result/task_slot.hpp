@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one allocation behind a task with a handle: the queue's link, the callable, the result and whoever
-// waits for it.
+// The one allocation behind a task with a handle: the queue's link, the callable, the result and its waiters.
 #pragma once
 
 #include <atomic>
@@ -30,8 +29,7 @@ struct CallResult {
   static constexpr bool kTakesToken = std::is_invocable_v<F, std::stop_token, Args...>;
   static_assert(kTakesToken || std::is_invocable_v<F, Args...>,
                 "the task cannot be called with these arguments (they are copied or moved, and passed as "
-                "rvalues; use std::ref "
-                "to pass a reference)");
+                "rvalues; use std::ref to pass a reference)");
 };
 template <class F, class... Args>
 requires std::is_invocable_v<F, std::stop_token, Args...>
@@ -100,8 +98,7 @@ void destroy_keeping_error(T& object, std::exception_ptr& error) noexcept {
 /// is a `Stopped`, and the group's event is set. Costs nothing while that is unset.
 bool is_stop(const std::exception_ptr& exception, const Node& group) noexcept;
 
-/// Wants to be told once when a task has ended. It owns itself from `TaskSlot::watch` until `ended` is
-/// called.
+/// Is called once when a task has ended. It owns itself from `TaskSlot::watch` until `ended` is called.
 class TaskWatcher : public WaitNode {
  public:
   TaskWatcher() noexcept
@@ -117,9 +114,10 @@ class TaskWatcher : public WaitNode {
 /// What a handle shares with the task, but for the result itself.
 ///
 /// Guarantees: the status changes pending -> running -> succeeded, failed or stopped, or pending -> skipped
-/// or failed, and what goes with it (the result, the exception, the reason) is there before the last change
-/// is seen, and stays. Thread safety: everything from any thread, but for the calls that belong to the pool
-/// (see `Task`). Lifetime: counted; a new one has a reference of the pool's and one of a handle.
+/// or failed, and what belongs to it (the result, the exception, the reason) is written before the last
+/// change is published, and stays.
+/// Thread safety: everything from any thread, but for the calls that belong to the pool (see `Task`).
+/// Lifetime: counted; a new one has a reference of the pool's and one of a handle.
 class TaskSlot : public ClaimableTask {
  public:
   TaskSlot(Node& group, Place added_at) noexcept;
@@ -161,7 +159,7 @@ class TaskSlot : public ClaimableTask {
   static constexpr std::uint8_t kNameIsShown = 4;
   // Of `references_`, the pool's; the rest counts handles.
   static constexpr std::uint32_t kPool = std::uint32_t{1} << 31;
-  // The other bits count the copies of the result that are under way. As many as fit mean "for good": the
+  // The other bits count the copies of the result that are under way. The highest count is permanent: the
   // result was shown, or there were so many copies at a time that they are not counted any more.
   static constexpr std::uint8_t kOneCopy = 8;
   static constexpr std::uint8_t kCopies = 0xf8;
@@ -173,7 +171,7 @@ class TaskSlot : public ClaimableTask {
   TaskStatus end_skipped(ReasonPointer reason) noexcept;
 
   bool has(std::uint8_t flag) const noexcept { return (flags_.load(std::memory_order_acquire) & flag) != 0; }
-  // The result stays where it is until `end_copy`, or for good. These throw `std::logic_error` if it was
+  // The result stays where it is until `end_copy`, or permanently. These throw `std::logic_error` if it was
   // taken.
   void check_not_taken() {
     if (has(kResultIsTaken)) throw_taken();
@@ -181,8 +179,8 @@ class TaskSlot : public ClaimableTask {
   void begin_copy();
   void end_copy() noexcept;
   void keep_result();
-  // The result belongs to the caller from here on. Throws `std::logic_error` unless it is the first, and no
-  // other handle has a hold on the result.
+  // The result belongs to the caller from here on. Throws `std::logic_error` unless this is the first such
+  // call and no other handle uses the result.
   void claim_taken();
 
   /// True to the first who raises it.
@@ -221,7 +219,7 @@ class ResultPin;
 template <class R>
 class ResultSlot : public TaskSlot {
   static_assert(std::is_void_v<R> || std::is_reference_v<R> || std::is_nothrow_destructible_v<R>,
-                "the destructor of a task's result must not throw: nobody would be there to see it");
+                "the destructor of a task's result must not throw: no caller could catch it");
 
  public:
   using TaskSlot::TaskSlot;
@@ -306,7 +304,7 @@ class CallableTask : public ResultSlot<typename C::Result> {
     }
     std::exception_ptr stop;
     if (error && is_stop(error, group)) stop.swap(error);
-    // Before the end is published: whoever sees the task done may rely on its callable being gone.
+    // Before the end is published: code that sees the task done may rely on its callable being destroyed.
     destroy_keeping_error(call_, error);
     if (error) {
       if (stored) this->drop();
@@ -326,7 +324,7 @@ class CallableTask : public ResultSlot<typename C::Result> {
     return this->end_failed(std::move(error));
   }
 
-  /// The pool did not take the task, and nobody else knows it.
+  /// The pool did not take the task, and no other flow knows it.
   void discard() noexcept {
     std::exception_ptr error;
     destroy_keeping_error(call_, error);
@@ -357,8 +355,7 @@ class NamedTask final : public CallableTask<C> {
   const std::string name_;
 };
 
-/// A task that nobody holds a handle of: the link, the callable, and after a failure the exception in its
-/// place.
+/// A task without a handle: the link, the callable, and after a failure the exception in its place.
 template <class C>
 class PostedTask final : public Task {
  public:

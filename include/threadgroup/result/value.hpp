@@ -28,7 +28,7 @@ class Value {
     static_assert(std::is_constructible_v<Stored, T&&>,
                   "a result is kept; this one can neither be copied nor moved out of the function");
     static_assert(std::is_nothrow_destructible_v<Stored>,
-                  "the destructor of a result must not throw: nobody would be there to see it");
+                  "the destructor of a result must not throw: no caller could catch it");
     Value made;
     made.held_ = std::make_unique<const Held<Stored>>(std::forward<T>(value));
     return made;

@@ -19,15 +19,15 @@ constexpr std::size_t kLargestBlock = 512;
 /// synchronisation for each; here it is one lock or two for a batch. Blocks have no headers. To give one back
 /// may take memory for the batch; where there is none the block is kept without.
 ///
-/// Thread safety: from any thread; a block may be given back on another one. Lifetime: the memory is not
-/// given back to the heap, only reused; a flow keeps up to 8 KB of each size for whoever has the flow next.
-/// Under AddressSanitizer and ThreadSanitizer each block comes from the heap, so that these see each object's
-/// life.
+/// Thread safety: from any thread; a block may be given back on another one.
+/// Lifetime: the memory is not given back to the heap, only reused; a flow keeps up to 8 KB of each size for
+/// the next owner of the flow. Under AddressSanitizer and ThreadSanitizer each block comes from the heap, so
+/// that these see each object's life.
 void* take_block(std::size_t bytes);
 /// Takes the block back, of the size that was asked for.
 void give_block(void* block, std::size_t bytes) noexcept;
-/// The same for objects that are over-aligned, perhaps beyond a cache line. Requires: the size is a multiple
-/// of the alignment, as that of any type is.
+/// The same for objects that are over-aligned, perhaps beyond a cache line.
+/// Requires: the size is a multiple of the alignment, as that of any type is.
 void* take_block(std::size_t bytes, std::align_val_t alignment);
 void give_block(void* block, std::size_t bytes, std::align_val_t alignment) noexcept;
 

@@ -20,10 +20,12 @@ class BlockCache;
 ///
 /// Guarantees: `unpark` leaves a permit, so an unpark that comes before the park is not lost; several leave
 /// one. `park_until` may return early: its caller checks what it waits for in a loop. `unpark` makes a system
-/// call only if the flow is parked. Thread safety: `unpark` from any thread; the rest only by the flow
-/// itself. Memory ordering: what comes before an `unpark` happens before the return of the `park_until` that
-/// takes its permit. Lifetime: the memory of a flow is never given back, only reused for another flow. So a
-/// late `unpark` is harmless: it is an early return to whoever has the flow by then.
+/// call only if the flow is parked.
+/// Thread safety: `unpark` from any thread; the rest only by the flow itself.
+/// Memory ordering: what comes before an `unpark` happens before the return of the `park_until` that takes
+/// its permit.
+/// Lifetime: the memory of a flow is never given back, only reused for another flow. So a late `unpark` is
+/// harmless: it only makes the next owner's park return early.
 class Flow {
  public:
   /// The calling flow. A thread that the library did not start becomes a flow at its first call.
@@ -34,7 +36,7 @@ class Flow {
   /// The calling flow, or null on a thread that has not become one yet: it is in no task.
   static Flow* current_if_any() noexcept { return current_; }
 
-  /// For whoever makes a thread: its flow, so that a thread that runs is never short of one. Either the
+  /// The flow for a thread that is about to be made, so that a running thread always has one. Either the
   /// thread becomes it, or it is given back.
   static Flow& reserve();
   static void become(Flow& reserved) noexcept;
@@ -51,13 +53,13 @@ class Flow {
   /// Whether `park_until` would return at once.
   bool has_permit() const noexcept { return state_.load(std::memory_order_acquire) == kPermit; }
 
-  /// Makes up to so many of the parked flows of the process return early. It walks through all flows.
+  /// Makes the parks of up to `most` flows return early. Walks through all flows of the process.
   static void wake_some(int most) noexcept;
 
   /// Whether at least half of the stack on which the flow runs is free, so that what is called from here on
   /// has no less than half of what it would have on a thread of its own. False on a stack that is not the
-  /// thread's, as a library for coroutines may have made it. A look at two numbers, but for the first call on
-  /// a thread.
+  /// thread's own, such as one of a coroutine library. Compares two numbers, except for the first call on a
+  /// thread.
   bool half_of_stack_is_free() noexcept;
 
   /// Whether this is the flow in which `main` runs (after a fork: the only flow of the child).
@@ -70,8 +72,8 @@ class Flow {
   // What other layers hang on the flow. Only the flow itself touches them; but the tree guards `root` with
   // its lock.
   void* task = nullptr;                              // the task that runs now
-  std::string (*task_label)(const Flow&) = nullptr;  // says which one that is; set by whoever sets `task`
-  void* event = nullptr;                             // the event that tells this task to stop
+  std::string (*task_label)(const Flow&) = nullptr;  // its name for messages; set together with `task`
+  void* event = nullptr;                             // the event that stops this task
   void* root = nullptr;                              // the tree that this thread roots
   std::uint64_t shared_queues = 0;          // a bit for each pool into whose shared lists it may have added
   void (*on_thread_exit)(Flow&) = nullptr;  // called once as the thread ends
@@ -90,7 +92,7 @@ class Flow {
 
   static constinit thread_local Flow* current_;
 
-  std::atomic<std::uint32_t> state_{kNoPermit};  // atomic: written by whoever unparks
+  std::atomic<std::uint32_t> state_{kNoPermit};  // atomic: written by any flow that unparks it
   BlockCache* blocks_ = nullptr;                 // stays with the flow when another thread takes it over
   std::uintptr_t roomy_low_ = 0;                 // where half of the stack is free
   std::uintptr_t roomy_high_ = 0;                // zero: not looked up yet

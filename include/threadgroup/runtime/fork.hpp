@@ -24,8 +24,7 @@ inline std::uint32_t fork_generation() noexcept {
 /// which run while the library is loaded. So no fork can come before the registration, or into the middle of
 /// it. The locks of components that register later are taken earlier.
 ///
-///     constinit Cache Cache::only_;               // no guard of a static, which a child could inherit
-///     locked
+///     constinit Cache Cache::only_;  // a guard of a static could be inherited locked
 ///     [[gnu::constructor(runtime::at_load::kFlows)]] void at_load() { Cache::hold_across_forks(); }
 namespace at_load {
 constexpr int kForkCount = 101;  // lower ones are the system's
@@ -39,16 +38,16 @@ constexpr int kOtherLibraries = 110;  // the components that are libraries of th
 }  // namespace at_load
 
 /// Calls the three functions around every fork: the first before it, the others after it in the parent and
-/// the child. A component takes its locks in the first, so that the child inherits them free and its data
-/// whole. Throws `std::bad_alloc`.
+/// the child. A component takes its locks in the first, so that the child inherits them free and the data
+/// consistent. Throws `std::bad_alloc`.
 void at_fork(void (*prepare)(), void (*parent)(), void (*child)());
 
 struct NothingInTheChild {
   void operator()() const noexcept {}
 };
 
-/// Has the lock of a component that is never destroyed held across every fork, so that the child inherits it
-/// free and what it guards whole. In the child `in_child` is called first, with the lock held.
+/// Holds the lock of a component that is never destroyed across every fork, so that the child inherits the
+/// lock free and the data behind it consistent. In the child `in_child` is called first, with the lock held.
 ///
 ///     hold_across_forks([]() -> Mutex& { return only_.mutex_; });
 ///

@@ -16,10 +16,11 @@ namespace tg::runtime {
 ///     while (!done) gate.wait_until(deadline);      // the other side: done = true; gate.open();
 ///
 /// Guarantees: once open it stays open, and `wait_until` returns at once. `wait_until` may return early: its
-/// caller checks what it waits for. `open` makes a system call only if a flow may be waiting. Thread safety:
-/// everything from any thread. Memory ordering: `approach` and `open` are sequentially consistent, so a
-/// waiter that approaches first and looks at the condition afterwards, and a setter that sets the condition
-/// first and opens afterwards, do not miss each other.
+/// caller checks what it waits for. `open` makes a system call only if a flow may be waiting.
+/// Thread safety: everything from any thread.
+/// Memory ordering: `approach` and `open` are sequentially consistent, so a waiter that approaches first and
+/// looks at the condition afterwards, and a setter that sets the condition first and opens afterwards, do not
+/// miss each other.
 class Gate {
  public:
   Gate() = default;

@@ -42,15 +42,15 @@ class WaitingJob {
 /// else makes one. A thread idle for longer than the idle time ends, and so does one that would be idle
 /// beyond the limit.
 ///
-/// Where the system has no thread to give, a `WaitingJob` can be left here. It gets the first thread of the
-/// cache that has finished its job. Besides, the cache asks the system again: whenever it could make a thread
-/// for another job, and after a pause that grows from 1 ms to 1 s. It has no thread of its own to keep that
-/// time, for this one could not be made either when it is needed: flows that sleep anyway do it (see
-/// `ask_again`). Only while every flow of the process is busy or blocked in code that is not the library's
-/// does nothing ask.
+/// If the system refuses to create a thread, a `WaitingJob` can be left here. It gets the first thread of the
+/// cache that finishes its job. The cache also asks the system again: whenever it has created a thread for
+/// another job, and after a pause that grows from 1 ms to 1 s. It has no timer thread, which could not be
+/// created during a shortage either; instead, flows that sleep in the library wake at those times (see
+/// `ask_again`). So the system is not asked while every flow of the process is busy or blocked in foreign
+/// code.
 ///
-/// Thread safety: everything from any thread. Lifetime: never destroyed, so that it outlives every static
-/// object that still has work.
+/// Thread safety: everything from any thread.
+/// Lifetime: never destroyed, so that it outlives every static object that still has work.
 class ThreadCache {
  public:
   static constexpr std::size_t kDefaultMaxIdle = 256;
@@ -74,13 +74,15 @@ class ThreadCache {
   /// Takes the job back. False if it does not wait: it runs or is about to.
   bool withdraw(WaitingJob& job) noexcept;
   bool waits(const WaitingJob& job) const noexcept;
-  /// Asks the system for threads for the jobs that wait, if it is time to. Says when it is time again, which
-  /// is never if no job waits. For flows that are about to sleep: they wake at that time and call it again.
+  /// Asks the system for threads for the jobs that wait, if the time for that has come. Returns the next such
+  /// time, or `never` if no job waits. For flows that are about to sleep: they wake at that time and call it
+  /// again.
   TimePoint ask_again() noexcept;
   /// Whether a job waits for a thread. One load.
   static bool is_short_of_threads() noexcept { return is_short_.load(std::memory_order_relaxed); }
-  /// A few flows at a time are enough to keep the time: false if there are as many. Each of them calls
-  /// `end_asking`; when the last one does, some of those that sleep are woken to take over.
+  /// Registers the caller as a flow that wakes to call `ask_again`. False if enough flows do so already. A
+  /// registered flow calls `end_asking` later; when the last one does, some sleeping flows are woken to take
+  /// over.
   bool begin_asking() noexcept;
   void end_asking() noexcept;
 

@@ -11,13 +11,15 @@
 
 namespace tg {
 
-/// Knows every group of the process and how they hang together. Nobody needs to tell it: groups enter and
+/// Knows every group of the process and how they hang together. It needs no calls for that: groups enter and
 /// leave by themselves.
 ///
 ///     std::cout << to_text(ThreadEventsController::instance().snapshot());
 ///
 /// Guarantees: a snapshot shows the links, events, reasons and counts of one moment; each group's counts add
-/// up. Thread safety: everything from any thread. Lifetime: never destroyed.
+/// up.
+/// Thread safety: everything from any thread.
+/// Lifetime: never destroyed.
 class ThreadEventsController {
  public:
   static ThreadEventsController& instance() noexcept { return only_; }

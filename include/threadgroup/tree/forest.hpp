@@ -12,8 +12,8 @@
 //       Setting an event, first or not, returns when the whole subtree is marked.
 //   T4. A parent does not own its children. Unlinking is O(1) plus one step for each child, which goes to
 //       the grandparent.
-//   T5. Order of locks: the forest's, then a group's, then a queue's. Nobody takes the forest's while
-//       holding another.
+//   T5. Order of locks: the forest's, then a group's, then a queue's. No flow takes the forest's while it
+//       holds another.
 #pragma once
 
 #include <cstdint>
@@ -39,8 +39,8 @@ class Forest {
   /// Called once, while the library is loaded.
   static void hold_across_forks();
 
-  /// Hangs a group into the tree where the calling flow stands: under the group of its task, else under the
-  /// root of its thread; a daemon stands alone.
+  /// Links a group below the group of the caller's task, else below the root of its thread; a daemon becomes
+  /// a root.
   void link(Node& node);
   /// Takes a group out; its children go to its parent. Harmless when it is out already.
   void unlink(Node& node) noexcept;
@@ -55,8 +55,8 @@ class Forest {
   /// The same with a reason that was made beforehand and that no other thread knows yet. It needs no memory;
   /// without any, the path of the origin stays empty.
   bool set_event_as_prepared(Node& node, SharedReason& reason) noexcept;
-  /// The same for a group that is being destroyed when there is no memory for a reason of its own: its tasks
-  /// would be waited for in vain if they were not told.
+  /// The same for a group that is being destroyed when there is no memory for a reason of its own: if its
+  /// tasks were not stopped, the destructor could wait for ever.
   void set_destroyed_without_memory(Node& node) noexcept;
   /// Does so for every group there is.
   void set_all_events(Reason reason);

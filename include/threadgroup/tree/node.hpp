@@ -55,8 +55,9 @@ static_assert(sizeof(NodeCore) == kCacheLine);
 /// A node of the forest: a name, an event, and links to its neighbours.
 ///
 /// The links belong to the `Forest` and its lock. The virtual functions are what the tree and the waits need
-/// to know of the group that the node is for; a thread's root keeps the defaults. Lifetime: counted. A parent
-/// does not own its children: the group's object and its workers hold the references.
+/// to know of the group that the node is for; a thread's root keeps the defaults.
+/// Lifetime: counted. A parent does not own its children: the group's object and its workers hold the
+/// references.
 class Node {
  public:
   Node(const Node&) = delete;
@@ -85,14 +86,14 @@ class Node {
     return false;
   }
   void release() noexcept {
-    // Without a core it has one owner, and nobody can come to share it.
+    // Without a core it has one owner, and cannot get another one.
     if (core_ == nullptr || references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
   }
 
   /// The event was set: called once by the setter, with no lock held, after all waiters of the subtree were
   /// released.
   virtual void on_event_set() noexcept {}
-  /// A token that is told to stop when the event is set; made when first asked for.
+  /// A token that is stopped when the event is set; made when first asked for.
   virtual std::stop_token stop_token() { return {}; }
   virtual GroupStatistics statistics() const { return {}; }
   /// How many tasks of the group can run at a time; constant.

@@ -14,8 +14,8 @@ namespace tg::detail {
 /// reuse.
 ///
 /// Thread safety: `take` and `put_back` only under the forest's lock, which their callers hold anyway;
-/// `give_back` from any thread, without a lock. Lifetime: part of the forest; pages are not given back to the
-/// heap.
+/// `give_back` from any thread, without a lock.
+/// Lifetime: part of the forest; pages are not given back to the heap.
 class NodeCores {
  public:
   /// Makes a core for the node. Throws `std::bad_alloc`.

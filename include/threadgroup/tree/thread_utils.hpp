@@ -15,25 +15,25 @@
 /// group's own machinery, `wait_for_condition` and `notify`, are in <threadgroup/group/condition.hpp>.
 namespace tg::thread_utils {
 
-/// Sleeps, unless told to stop. True: slept in full. False: the event is set, perhaps before the call. On the
-/// main thread and on threads of others it is a plain sleep, and true.
+/// Sleeps until the time is up or the event is set. True: slept in full. False: the event is set, perhaps
+/// before the call. On the main thread and on threads of others it is a plain sleep, and true.
 bool event_aware_sleep(Duration d);
 
 /// Whether the group was stopped. False where there is no group.
 bool event_is_set() noexcept;
 
-/// Throws `Stopped` if the group was stopped: leaves the task from however deep inside it, without making it
-/// a failure. Does nothing where there is no group.
+/// Throws `Stopped` if the group was stopped, which ends the task from any depth of calls as `stopped`, not
+/// as failed. Does nothing where there is no group.
 void throw_if_event_set();
 
-/// A token of the group, for code that takes one. Where there is no group it never asks to stop.
+/// A token of the group, for code that takes one. Where there is no group it is never stopped.
 std::stop_token stop_token();
 
 /// Tells the siblings, and everything below the group, to stop. True if this call set the event. Throws
 /// `NoGroupError` where there is no group.
 bool set_event(std::string message = {}, SourceLocation where = SourceLocation::current());
 
-/// Why the group was told to stop, if it was.
+/// Why the group was stopped, if it was.
 std::optional<Reason> reason();
 
 /// Tells every group of the process to stop.

@@ -41,7 +41,7 @@ class MissingKeyError : public VaultError {
   using VaultError::VaultError;
 };
 
-/// The key holds a value already, and nobody permitted to modify it.
+/// The key holds a value already, and neither the vault nor the call permits to modify it.
 class KeyExistsError : public VaultError {
  public:
   using VaultError::VaultError;
@@ -59,8 +59,8 @@ class ReadOnlyKeyError : public VaultError {
   using VaultError::VaultError;
 };
 
-/// An automatic has all its inputs and cannot run, for its group has been destroyed. What was inserted is in
-/// the vault.
+/// An automatic has all its inputs and cannot run, because its group has been destroyed. The inserted values
+/// are in the vault.
 class GroupGoneError : public VaultError {
  public:
   using VaultError::VaultError;

@@ -28,12 +28,12 @@ class Runner {
   /// The group belongs to the process that this one was forked from.
   virtual bool forked() const noexcept { return false; }
   bool lost() const noexcept { return closed() || forked(); }
-  /// Stopped together with the group; of a group that knows no tokens, one that never is.
+  /// Stopped together with the group; for a class without tokens, never stopped.
   virtual std::stop_token stop_token() const { return {}; }
   virtual std::string group_name() const { return {}; }
 };
 
-/// Of a group that can be watched from a distance.
+/// For a group with `link`, which may be destroyed first.
 template <class Link>
 class LinkedRunner final : public Runner {
  public:
@@ -51,7 +51,7 @@ class LinkedRunner final : public Runner {
   Link link_;
 };
 
-/// Of anything else that takes posts. It has to outlive the last insert of an input.
+/// For any other class with `post`. It has to outlive the last insert of an input.
 template <class Group>
 class PostingRunner final : public Runner {
  public:

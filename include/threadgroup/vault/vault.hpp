@@ -53,10 +53,12 @@ Entry<T> entry(const Key<T>& key, V&& value) {
 ///     group.add_task(greet);
 ///     vault.automatic(group, tg::inputs(keyring.user), tg::outputs(keyring.age), look_up_age);
 ///
-/// Requires: a key that the vault was made with; others throw `UnknownKeyError`. Guarantees: what is read is
-/// a whole value, and stays valid and the same while others write. A step over several keys is seen whole or
-/// not at all. No code of the user (validators, copies, destructors, functions) runs under a lock. Thread
-/// safety: everything from any thread. Reading one key takes no lock, but to `share` a short value does.
+/// Requires: a key that the vault was made with; others throw `UnknownKeyError`.
+/// Guarantees: what is read is a whole value, and stays valid and the same while others write. A step over
+/// several keys is seen whole or not at all. No code of the user (validators, copies, destructors, functions)
+/// runs under a lock.
+/// Thread safety: everything from any thread. Reading one key takes no lock, but to `share` a short value
+/// does.
 /// Lifetime: bound functions, handles and runs keep the contents alive.
 class Vault {
  public:
@@ -70,7 +72,8 @@ class Vault {
 
   // --- Writing
 
-  /// Throws `ValueRejectedError`, and `KeyExistsError` if there is a value and nobody permits to modify it.
+  /// Throws `ValueRejectedError`, and `KeyExistsError` if there is a value and neither the vault nor the call
+  /// permits to modify it.
   template <class T, class V>
   void insert(const Key<T>& key, V&& value, InsertOptions options = {}) {
     static_assert(detail::kFits<V, T>, "tg::Vault::insert: the value does not fit the key's type");
@@ -175,7 +178,7 @@ class Vault {
   /// Until the key holds a value, or the caller's group is stopped, or the time is up; or until no function
   /// that is known to store the key will do so any more and one of them failed, was stopped or was skipped.
   /// Known are automatics, and bound functions that were added to a group, executed or called. An automatic
-  /// that lacks an input for such a reason cannot run, either.
+  /// whose input cannot come for such a reason cannot run, either.
   template <class T>
   KeyWait wait_for(const Key<T>& key, Duration timeout = Duration::max()) const {
     const std::size_t slot = core_->find(key.info());
@@ -232,12 +235,12 @@ class Vault {
   /// counts as done: after a crash, only what is missing runs again. With a condition (over the same inputs),
   /// `f` runs only if it is true.
   ///
-  /// A failure is the failure of a task of the group, and leaves the outputs absent. A run that cannot be
-  /// started is told to the inserting call, which has stored the values, and is made up for with the next
-  /// run. If the group has been destroyed, that is a `GroupGoneError`; the same function may then be declared
-  /// again in another group. (Anything with `post` may take the place of a group; if it has no `link`, it has
-  /// to outlive the last insert of an input.)
-  /// Throws `DeclarationError`, which names the path, for a cycle and for a second producer of a key.
+  /// A failure is the failure of a task of the group, and leaves the outputs absent. If a run cannot be
+  /// started, the inserting call throws after it has stored the values, and the next run makes up for it. If
+  /// the group has been destroyed, it throws `GroupGoneError`; the same function may then be declared again
+  /// in another group. (Anything with `post` may take the place of a group; if it has no `link`, it has to
+  /// outlive the last insert of an input.) Throws `DeclarationError`, which names the path, for a cycle and
+  /// for a second producer of a key.
   template <class Group, class... In, class... Out, class F>
   Automatic automatic(Group& group, Inputs<In...> in, Outputs<Out...> out, F f, BindOptions options = {}) {
     return declare(group, std::move(in), std::move(out), std::move(f), detail::NoCondition{},

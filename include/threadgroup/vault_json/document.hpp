@@ -23,7 +23,7 @@ class ResourceError : public VaultError {
 };
 
 /// The caller was stopped while a disk did not answer. Reading: nothing has changed. Writing: the value is in
-/// the vault, and comes to the file if the disk answers after all.
+/// the vault, and is written to the file if the disk answers later.
 class ResourceInterrupted : public Stopped {
  public:
   using Stopped::Stopped;

@@ -27,7 +27,7 @@ namespace tg::detail {
 
 // nlohmann-json converts numbers by `static_cast`: what does not fit wraps around or is undefined. So each
 // number is checked before it is converted, through all containers that the library knows. The types of users
-// do their own conversions; there we look at what came of them.
+// do their own conversions; for these, the result is checked.
 
 template <class T>
 inline constexpr bool kIsList = false;

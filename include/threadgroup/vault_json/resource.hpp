@@ -47,36 +47,35 @@ class JsonFile;
 /// afterwards run only if one of their outputs is absent.
 ///
 /// Requires: plain files only; a FIFO, a device or a folder is refused.
-/// Guarantees: the file is replaced as a whole: who reads it, also after a crash, finds the values of one
-/// moment. One resource at a time writes a file, in whatever process: a lock file beside it,
-/// `state.json.lock`, keeps out others. The file keeps its mode; a new one gets that of the umask. A file
-/// that cannot be loaded leaves the vault as it was. What is loaded is what was written: a number that does
-/// not fit the key's type is refused. Keys whose type is not JSON-able are left out. Validators check what is
-/// loaded; modifiers do not run again. If a value is in the vault and the file cannot be written, the call
-/// throws `ResourceError`; the next change tries again with everything. If the file is written and only its
-/// folder cannot be synced, `insert` returns, `last_error` says so, and `flush` throws. A caller that is
-/// stopped while a disk does not answer gets a `ResourceInterrupted` after `stop_grace`. In a forked child an
-/// attached resource throws `ForkedError`, as do changes of its vault, and its destructor does nothing.
+/// Guarantees: the file is replaced as a whole: a reader, even after a crash, finds the values of one moment.
+/// Only one resource at a time, in all processes, may write a file: it holds the lock file beside it,
+/// `state.json.lock`. The file keeps its mode; a new one gets that of the umask. A file that cannot be loaded
+/// leaves the vault as it was. A number that does not fit the key's type is refused. Keys whose type has no
+/// conversion to JSON are left out. Validators check what is loaded; modifiers do not run again. If a value
+/// is in the vault and the file cannot be written, the call throws `ResourceError`; the next change tries
+/// again with everything. If the file is written and only its folder cannot be synced, `insert` returns,
+/// `last_error` says so, and `flush` throws. A caller that is stopped while a disk does not answer gets a
+/// `ResourceInterrupted` after `stop_grace`. In a forked child an attached resource throws `ForkedError`, as
+/// do changes of its vault, and its destructor does nothing.
 /// Thread safety: everything from any thread, but for the destructor.
-/// Lifetime: the destructor writes what is left and leaves the vault; afterwards changes are not kept any
-/// more.
+/// Lifetime: the destructor writes what is left and detaches from the vault; later changes are not written.
 class JsonResource {
  public:
-  /// A relative path means the file that it leads to now. A file is written where its links lead to now; one
-  /// that is read is looked for through its links each time.
+  /// Resolves a relative path now. Links are resolved now for a file that is written, and at each read for a
+  /// file that is only read.
   JsonResource(const std::filesystem::path& path, JsonMode mode, JsonOptions options = {});
   JsonResource(const JsonResource&) = delete;
   JsonResource& operator=(const JsonResource&) = delete;
   ~JsonResource();
 
-  /// Loads the file (but for `write`) and ties it to the vault. Throws `ResourceError`, which names the file,
-  /// and the place in it and the key, or the process that is writing it. Once in the life of a resource.
+  /// Loads the file (but for `write`) and connects it to the vault. Throws `ResourceError`, which names the
+  /// file, and the place in it and the key, or the process that is writing it. Can be called once.
   void attach(Vault& vault, const JsonKeys& keys);
 
   /// Returns once everything is on the disk. Throws `ResourceError`.
   void flush();
-  /// Of a file that is read: takes over what has changed in it, now. True if something had. A file that
-  /// cannot be loaded throws `ResourceError` and changes nothing.
+  /// For a file that is read: loads what has changed in it. True if something had. A file that cannot be
+  /// loaded throws `ResourceError` and changes nothing.
   bool refresh();
   /// What went wrong in the last attempt to write the file, or in the last look at a followed one; empty if
   /// nothing did.
