@@ -133,9 +133,8 @@ WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline, Event* oth
   if (done()) return WaitOutcome::ready;
   if (!is_of_this_process()) {
     throw ForkedError("task '" + Task::name() +
-                      "' was unfinished when this process was forked; it runs in the parent, and nothing "
-                      "will come of waiting for "
-                      "it here");
+                      "' had not ended when this process was forked; it runs in the parent, and a wait "
+                      "for it here would never end");
   }
   TaskContext* const caller = TaskContext::current();
   refuse_own_task(caller, awaited());
@@ -208,10 +207,9 @@ void TaskSlot::claim_taken() {
     if ((seen & kResultIsTaken) != 0) throw_taken();
     // The owner of the only handle knows what it has shown. (Acquire: after what went on under the others.)
     if ((seen & kCopies) != 0 && (references_.load(std::memory_order_acquire) & ~kPool) != 1) {
-      throw std::logic_error("the result of task '" + shown_name() +
-                             "' cannot be taken, because another handle " +
-                             ((seen & kCopies) == kCopies ? "may be looking at what `view` has shown"
-                                                          : "is copying it in `get`"));
+      throw std::logic_error(
+          "the result of task '" + shown_name() + "' cannot be taken, because another handle " +
+          ((seen & kCopies) == kCopies ? "may use what `view` has returned" : "is copying it in `get`"));
     }
   } while (!flags_.compare_exchange_weak(seen, seen | kResultIsTaken, std::memory_order_acq_rel,
                                          std::memory_order_acquire));
@@ -223,7 +221,8 @@ void TaskSlot::throw_taken() {
 
 void throw_no_task() {
   throw std::logic_error(
-      "this TaskHandle has no task: it was default-made or moved from; assign it what `add_task` returns");
+      "this TaskHandle has no task: it was default-constructed or moved from; assign it what `add_task` "
+      "returns");
 }
 
 void TaskSlot::wait_for_success() {

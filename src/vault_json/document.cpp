@@ -211,7 +211,7 @@ Document read_document(std::string_view text, const std::string& file, const Vau
     const auto refuse = [&](std::size_t offset, const std::string& why) {
       throw ResourceError(member.name, place(file, text, offset) + "key '" + member.name + "': " + why);
     };
-    if (!seen.insert(member.name).second) refuse(member.at, "it is here twice");
+    if (!seen.insert(member.name).second) refuse(member.at, "it appears twice");
     const std::string raw(text.substr(member.begin, member.end - member.begin));
     const std::size_t slot = core.find_name(member.name);
     if (slot == kNobody || schema.codecs[slot].decode == nullptr) {

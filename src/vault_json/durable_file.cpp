@@ -55,10 +55,10 @@ std::string name_of(const std::string& path) { return path.substr(path.rfind('/'
 [[noreturn]] void refuse_kind(const std::string& path, mode_t mode) {
   const char* kind = S_ISDIR(mode)                    ? "a folder"
                      : S_ISFIFO(mode)                 ? "a FIFO"
-                     : S_ISLNK(mode)                  ? "a link by now"
+                     : S_ISLNK(mode)                  ? "a link now"
                      : S_ISSOCK(mode)                 ? "a socket"
                      : S_ISCHR(mode) || S_ISBLK(mode) ? "a device"
-                                                      : "no plain file";
+                                                      : "not a plain file";
   throw ResourceError("", path + " is " + kind + ", and a vault is kept in plain files only");
 }
 

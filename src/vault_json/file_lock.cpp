@@ -81,7 +81,7 @@ bool FileLock::try_to_take() {
   if (uninterrupted([&] { return file_calls.fstat(fd_, &opened); }) != 0) fail("cannot look at", lock_path_);
   // A second hard link could be an attack: we are about to write to the file.
   if (!S_ISREG(opened.st_mode) || opened.st_nlink > 1)
-    throw ResourceError("", lock_path_ + " is no lock file of this library; remove it");
+    throw ResourceError("", lock_path_ + " is not a lock file of this library; remove it");
   if (uninterrupted([&] { return file_calls.flock(fd_, LOCK_EX | LOCK_NB); }) != 0) {
     if (errno == EWOULDBLOCK) throw_taken();
     fail("cannot lock", lock_path_);

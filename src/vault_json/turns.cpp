@@ -14,7 +14,7 @@ void Turns::take() {
     MutexLock lock(mutex_);
     if (owner_ == me) {
       throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur),
-                              "threadgroup vault: a file is read or written from inside its own reading");
+                              "threadgroup vault: code that runs while a file is loaded uses the same file");
     }
   }
   const auto mine = [this, me] {

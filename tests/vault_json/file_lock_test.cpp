@@ -155,10 +155,10 @@ TEST(FileLock, a_trap_under_the_name_of_the_lock_file_is_refused_and_not_written
   EXPECT_HAS(refused(), path + ".lock");
   fs::remove(path + ".lock");
   fs::create_hard_link(folder.file("victim"), path + ".lock");
-  EXPECT_HAS(refused(), "no lock file");
+  EXPECT_HAS(refused(), "not a lock file");
   fs::remove(path + ".lock");
   ASSERT_EQ(::mkfifo((path + ".lock").c_str(), 0666), 0);
-  EXPECT_HAS(refused(), "no lock file");
+  EXPECT_HAS(refused(), "not a lock file");
   fs::remove(path + ".lock");
   EXPECT_EQ(contents(folder.file("victim")), "precious");
   EXPECT_FALSE(fs::exists(path));

@@ -142,7 +142,7 @@ namespace detail {
 template <class F>
 auto quorum_of(std::size_t k, std::vector<F> all, SourceLocation where) {
   using R = std::decay_t<typename CallResult<F>::type>;
-  static_assert(!std::is_void_v<R>, "a race for nothing: let the functions return something");
+  static_assert(!std::is_void_v<R>, "the functions of a race must return a value");
   if (k == 0 || k > all.size()) {
     throw std::invalid_argument("quorum of " + std::to_string(k) + " out of " + std::to_string(all.size()) +
                                 " functions: at least 1, and not more than there are");

@@ -23,8 +23,8 @@ struct SlotOf;
 ///     TaskHandle<int> answer = group.add_task([] { return 42; });
 ///     std::cout << answer.get();
 ///
-/// Requires: it has a task. On a handle that was default-made or moved from, everything but `valid` and
-/// assignment throws `std::logic_error`.
+/// Requires: it has a task. On a handle that was default-constructed or moved from, everything but `valid`
+/// and assignment throws `std::logic_error`.
 ///
 /// Guarantees: a wait wakes as soon as the task ends or the event of the caller's own group is set. A task
 /// that waits for another one of its group lends its place meanwhile, so this cannot hang because the places
