@@ -13,15 +13,22 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-import sys
-from concurrent.futures import Executor, Future
-from typing import Any, Callable, Dict, Iterable, List, Optional, TypeVar
+from threading import ThreadError
+from typing import Iterable, Optional
 
-import threadgroup_core
-from threadgroup_core import Failure, TaskStatus
-from threadgroup_core._types import group_failures
+from threadgroup_core import ExceptionGroup, Stopped
+from threadgroup_core._functions import (
+    Function,
+    FunctionGroup,
+    ResultList,
+    ResultStruct,
+    compile_results,
+    construct_future,
+    create_function,
+    create_functions,
+    run,
+    run_futures,
+)
 
 __all__ = [
     "Function",
@@ -31,197 +38,36 @@ __all__ = [
     "compile_results",
     "construct_future",
     "create_function",
+    "create_functions",
     "run_futures",
     "threaded_execution",
 ]
 
-_DEFAULT_WORKERS = 32
-_F = TypeVar("_F", bound=Callable[..., Any])
-_T = TypeVar("_T")
 
-
-class Function:
-    """A callable and the arguments that it will be called with."""
-
-    def __init__(self, fn: Callable[..., Any], *fn_args: Any, **fn_kwargs: Any) -> None:
-        if not callable(fn):
-            raise TypeError(f"not callable: {fn!r}")
-        if inspect.iscoroutinefunction(fn):
-            raise TypeError(f"{_name_of(fn)} is a coroutine function: it cannot run in a thread")
-        self.fn = fn
-        self.fn_args = fn_args
-        self.fn_kwargs = fn_kwargs
-
-    @property
-    def fn_name(self) -> str:
-        return _name_of(self.fn)
-
-    @property
-    def fn_path(self) -> str:
-        return f"{getattr(self.fn, '__module__', None)}.{self.fn_name}"
-
-    def __call__(self) -> Any:
-        return self.fn(*self.fn_args, **self.fn_kwargs)
-
-    def __repr__(self) -> str:
-        return f"fn={self.fn_name}; fn_args={self.fn_args}, fn_kwargs={self.fn_kwargs}"
-
-
-class ResultStruct:
-    """What became of one function: its result, or what it raised, or neither if it was stopped or skipped."""
-
-    def __init__(self, function: Function, result: Any = None, exception: Optional[BaseException] = None,
-                 status: TaskStatus = TaskStatus.SUCCEEDED) -> None:
-        self.function = function
-        self.fn_name = function.fn_name
-        self.result = result
-        self.exception = exception
-        self.status = status
-
-    def __repr__(self) -> str:
-        if self.status is TaskStatus.SUCCEEDED:
-            return f"(function={self.fn_name}; result={self.result})"
-        if self.status is TaskStatus.FAILED:
-            return f"(function={self.fn_name}; failed={self.exception!r})"
-        return f"(function={self.fn_name}; {self.status})"
-
-
-class ResultList(List[_T]):
-    """Results in the order of registration. Prints as [(function=f1; result=1), ...]."""
-
-    def get(self, fn_name: str) -> "ResultList[_T]":
-        """Those of that function, in order: two functions may share a name."""
-        return ResultList(r for r in self if r.fn_name == fn_name)  # type: ignore[attr-defined]
-
-    def asdict(self) -> Dict[str, List[_T]]:
-        """Them all, by name of the function."""
-        grouped: Dict[str, List[_T]] = {}
-        for result in self:
-            grouped.setdefault(result.fn_name, []).append(result)  # type: ignore[attr-defined]
-        return grouped
-
-
-class ThreadGroup:
+class ThreadGroup(FunctionGroup):
     """Functions that are registered first and then run together.
 
-    ``max_workers`` bounds how many run at a time; None is 32. Calling the group is the same as ``execute()``.
+    ``max_workers`` bounds how many run at a time; None is 32. Failures arrive as one ``threading.ThreadError``, whose cause is what
+    the function raised, or an exception group if several failed.
     """
 
-    def __init__(self, max_workers: Optional[int] = None, name: str = "") -> None:
-        if max_workers is not None and max_workers < 1:
-            raise ValueError("max_workers must be at least 1")
-        self.max_workers = max_workers
-        self.name = name
-        self.functions: List[Function] = []
-        self.results: ResultList[ResultStruct] = ResultList()
-        self._executed = False
-
-    def register(self, *fn_args: Any, **fn_kwargs: Any) -> Callable[[_F], _F]:
-        """A decorator: the function will run with these arguments at ``execute()``. It can still be called directly."""
-
-        def outer(fn: _F) -> _F:
-            self.functions.append(Function(fn, *fn_args, **fn_kwargs))
-            return fn
-
-        return outer
-
-    def update_fn_args(self, fn: Callable[..., Any], *fn_args: Any, **fn_kwargs: Any) -> None:
-        """Replace the arguments of a registered function: the one given, else all of that name."""
-        found = [f for f in self.functions if f.fn is fn] or [f for f in self.functions if f.fn_name == _name_of(fn)]
-        if not found:
-            raise KeyError(f"{_name_of(fn)} is not registered in this group")
-        for function in found:
-            function.fn_args = fn_args
-            function.fn_kwargs = fn_kwargs
-
-    def execute(self) -> "ResultList[ResultStruct]":
-        """Run what is registered, and return the results. Then failures are raised, and name their functions; the
-        results of the others stay in ``get_results()``."""
-        self.results, failures, path = _run(self.functions, self.max_workers, self.name)
-        self._executed = True
-        _raise(path, failures)
-        return self.results
-
-    def __call__(self, *args: Any, **kwargs: Any) -> "ResultList[ResultStruct]":
-        return self.execute()
-
-    @property
-    def executed(self) -> bool:
-        """Whether a run was completed, with failures or without."""
-        return self._executed
-
-    def get_results(self) -> "ResultList[ResultStruct]":
-        """The results of the last run."""
-        return self.results
-
-
-def create_function(fn: Callable[..., Any], *fn_args: Any, **fn_kwargs: Any) -> Function:
-    """A callable with its arguments, for ``threaded_execution``."""
-    return Function(fn, *fn_args, **fn_kwargs)
+    def _raise(self, error: BaseException) -> None:
+        _raise(error)
 
 
 def threaded_execution(functions: Iterable[Function],
                        max_workers: Optional[int] = None) -> "ResultList[ResultStruct]":
     """Run the functions concurrently, and return their results in the order given. Failures are raised when all are done."""
-    results, failures, path = _run(list(functions), max_workers, "")
-    _raise(path, failures)
-    return results
+    ran = run(functions, max_workers)
+    if ran.error is not None:
+        _raise(ran.error)
+    return ran.results
 
 
-def construct_future(executor: Executor, fn: Callable[..., Any], *fn_args: Any, **fn_kwargs: Any) -> "Future[Any]":
-    """Submit a call to an executor, for instance a ``threadgroup_core.Executor``."""
-    if inspect.iscoroutinefunction(fn):
-        raise TypeError(f"{_name_of(fn)} is a coroutine function: it cannot run in a thread")
-    return executor.submit(fn, *fn_args, **fn_kwargs)
-
-
-def run_futures(futures: Iterable["Future[Any]"]) -> List[Any]:
-    """Wait for all, and return their results in order."""
-    return [future.result() for future in futures]
-
-
-def compile_results(functions: List[Function], results: List[Any]) -> "ResultList[ResultStruct]":
-    """Put functions and their results together."""
-    if len(functions) != len(results):
-        raise ValueError(f"{len(functions)} functions, but {len(results)} results")
-    return ResultList(ResultStruct(f, r) for f, r in zip(functions, results))
-
-
-def _name_of(fn: Callable[..., Any]) -> str:
-    return getattr(fn, "__name__", None) or type(fn).__name__
-
-
-def _run(functions: List[Function], max_workers: Optional[int], name: str) -> Any:
-    results: ResultList[ResultStruct] = ResultList()
-    failures: List[Failure] = []
-    with threadgroup_core.ThreadGroup(name, max_workers or _DEFAULT_WORKERS) as group:
-        handles = [group.add_named_task(f.fn_name, f.fn, *f.fn_args, **f.fn_kwargs) for f in functions]
-        joined = group.wait_idle()
-        if not joined:
-            group.set_event("the caller was told to stop")
-            group.wait_idle()
-        for function, handle in zip(functions, handles):
-            status = handle.status
-            error = handle.exception() if status is TaskStatus.FAILED else None
-            results.append(ResultStruct(function, handle.get() if status is TaskStatus.SUCCEEDED else None, error, status))
-            if error is not None:
-                failures.append(Failure(function.fn_name, error))
-            elif status is TaskStatus.SKIPPED:
-                failures.append(Failure(function.fn_name, threadgroup_core.TaskSkipped(
-                    f"function '{function.fn_name}' was skipped: {handle.reason}")))
-            elif status is TaskStatus.STOPPED:
-                failures.append(Failure(function.fn_name, threadgroup_core.Stopped(
-                    f"function '{function.fn_name}' was stopped: {handle.reason}")))
-        path = group.path
-    return results, failures, path
-
-
-def _raise(path: str, failures: List[Failure]) -> None:
-    if not failures:
-        return
-    if sys.version_info >= (3, 11):
-        for failure in failures:
-            note = f"raised by the function '{failure.task}' of group '{path}'"
-            if note not in getattr(failure.exception, "__notes__", ()):
-                failure.exception.add_note(note)
-    raise group_failures(path, failures)
+def _raise(error: BaseException) -> None:
+    # What is no failure of a function passes as it is: a stop of the caller, a KeyboardInterrupt.
+    if isinstance(error, Stopped) or not isinstance(error, Exception):
+        raise error
+    if isinstance(error, ExceptionGroup):
+        raise ThreadError(str(error), error) from error
+    raise ThreadError(f"a function failed: {error!r}", error) from error

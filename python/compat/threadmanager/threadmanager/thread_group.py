@@ -9,6 +9,8 @@ import threadgroup_core
 from threadgroup_core import RunningTask, TaskHandle, TaskSkipped, TaskStatus, WaitStatus
 from threadgroup_core._types import group_failures
 
+from .threadutils import GroupEvent
+
 
 class JoinResult(Dict[Hashable, Any]):
     """The results of the tasks that succeeded, by task id; and whether that is all of them.
@@ -38,9 +40,9 @@ class JoinResult(Dict[Hashable, Any]):
 
 
 class ThreadGroup:
-    """A named group of tasks: at most so many run at a time, and all can be told to stop.
+    """A named group of tasks: it runs at most so many at a time, and its event stops them all.
 
-    A group made inside a task is a child of that task's group, and told to stop together with it.
+    A group made inside a task is a child of that task's group, and is stopped with it.
     """
 
     def __init__(self, group_name: str = "", max_concurrent_threads: int = 32, daemon: bool = False) -> None:
@@ -59,18 +61,20 @@ class ThreadGroup:
 
     def add_task(self, target: Callable[..., Any], args: Any = None, kwargs: Optional[Dict[str, Any]] = None,
                  task_id: Optional[Hashable] = None) -> Hashable:
-        """Add target(*args, **kwargs), and return the task's id: the one given, or the number of the task from 1.
+        """Add target(*args, **kwargs), and return the task's id: the one given, or the number of the task as text, from "1".
 
-        Anything but a tuple is one argument: ``args=(user)`` passes ``user``, also when that is a string or a list.
+        ``args`` is a list or a tuple of arguments. Anything else is the one argument: ``args=(user)`` passes ``user``, also when
+        that is a string.
         """
         if args is None:
             args = ()
-        elif not isinstance(args, tuple):
+        elif not isinstance(args, (list, tuple)):
             args = (args,)
         if task_id is None:
-            task_id = len(self._handles) + 1
-            while task_id in self._handles:
-                task_id += 1
+            number = len(self._handles) + 1
+            while str(number) in self._handles:
+                number += 1
+            task_id = str(number)
         elif task_id in self._handles:
             raise ValueError(f"group '{self.group_name}' has a task with the id {task_id!r} already")
         name = f"{getattr(target, '__name__', 'task')} ({task_id})"
@@ -98,12 +102,16 @@ class ThreadGroup:
 
     def wait_for_condition(self, expression: Callable[[], object], timeout: Optional[float] = None,
                            sleep_interval: float = 0.1) -> WaitStatus:
-        """Wait until the expression is true, and then tell the tasks to stop. The answer is true exactly in that case."""
+        """Wait until the expression is true, and then stop the tasks. The answer is true exactly in that case."""
         return self._group.wait_for_condition(expression, timeout, sleep_interval)
 
     def set_event_for_child_tasks(self, message: str = "") -> bool:
         """Tell this group's tasks and every group below it to stop. True if this call set the event."""
         return self._group.set_event_for_child_tasks(message)
+
+    def get_event(self) -> GroupEvent:
+        """The event of this group, for the ``event=`` of ``threadutils``."""
+        return GroupEvent(self._group)
 
     def clear_pending_tasks_in_queue(self) -> int:
         """Drop the tasks that have not begun, and say how many; they end as skipped. The running ones are not told."""
