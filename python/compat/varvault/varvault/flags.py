@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Any, Iterable
+from typing import Any, Iterable, Tuple
 
 
 class Flags(enum.Enum):
@@ -28,12 +28,14 @@ class Flags(enum.Enum):
     """The one input key loses its value when the one output key gets its own."""
     use_signature_for_input_keys = "use_signature_for_input_keys"
     """The names of the function's parameters are its input keys."""
+    auto_run_regardless_of_key_status = "auto_run_regardless_of_key_status"
+    """An automatic function runs also if all its output keys have values already."""
     ignore_keys_not_in_keyring = "ignore_keys_not_in_keyring"
     """Keys in a resource that the keyring lacks are left out."""
     vault_is_read_only = "vault_is_read_only"
     """The resource is never written."""
     live_update = "live_update"
-    """The resource is read again before each look at the vault, if it has changed."""
+    """The resource is read again before a value is taken from the vault, if it has changed."""
     no_error_logging = "no_error_logging"
     """Exceptions of bound functions are raised, but not logged."""
     disable_logger = "disable_logger"
@@ -69,3 +71,12 @@ class Flags(enum.Enum):
 
 
 VaultFlags = Flags
+
+
+def checked(flags: Iterable[Any]) -> Tuple[Flags, ...]:
+    """The flags, if that is what they are."""
+    flags = tuple(flags)
+    for flag in flags:
+        if not isinstance(flag, Flags):
+            raise TypeError(f"{flag!r} is not of type Flags")
+    return flags

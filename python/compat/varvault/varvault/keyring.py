@@ -3,77 +3,94 @@
 
 from __future__ import annotations
 
-import functools
-from typing import Any, Callable, Dict, Iterable, Optional, Tuple, Type, Union
+import enum
+from typing import Any, Callable, Dict, Iterable, List, Set, Tuple, Type, Union
+
+from .validator import Role, modifier, role_of, validator
+
+Checks = Union[Callable[..., Any], Iterable[Callable[..., Any]], None]
 
 
-class _Assigned:
+class _Assigned(enum.Enum):
+    ASSIGNED = True
+
     def __repr__(self) -> str:
         return "AssignedByVault"
 
 
-AssignedByVault: Any = _Assigned()
-"""A default for parameters that the vault fills in: it says so to readers and to type checkers."""
+AssignedByVault: Any = _Assigned.ASSIGNED
+"""A default for parameters that the vault fills in."""
 
 
-def validator(function_asserts: Optional[bool] = None, function_returns_bool: Optional[bool] = None,
-              skip_source_assertions: bool = False) -> Callable[[Callable[[Any], Any]], Callable[[Any], None]]:
-    """A decorator for a function that looks at values of a key. It raises (the default), or returns whether all is well."""
-    if function_asserts and function_returns_bool:
-        raise SyntaxError("a validator either asserts or returns a bool")
-    returns_bool = bool(function_returns_bool)
+class Usages:
+    """The functions that are bound to a key."""
 
-    def wrap(function: Callable[[Any], Any]) -> Callable[[Any], None]:
-        @functools.wraps(function)
-        def check(value: Any) -> None:
-            answer = function(value)
-            if returns_bool and answer is not True:
-                raise AssertionError(f"{function.__name__} refused {value!r}")
+    def __init__(self) -> None:
+        self._input: Set[str] = set()
+        self._output: Set[str] = set()
 
-        return check
+    def add_input(self, function: Callable[..., Any]) -> None:
+        self._input.add(_path_of(function))
 
-    return wrap
+    def add_return(self, function: Callable[..., Any]) -> None:
+        self._output.add(_path_of(function))
+
+    @property
+    def as_input(self) -> List[str]:
+        return sorted(self._input)
+
+    @property
+    def as_return(self) -> List[str]:
+        return sorted(self._output)
 
 
 class Key(str):
-    """A key is a string with a type. Values of another type are refused when they are written."""
+    """A key is a string with a type. Values of another type are refused when they are written.
+
+    A value is changed by the modifiers first, then its type is checked, then the validators look at it.
+    """
 
     key_name: str
     valid_type: Any
+    description: str
     can_be_none: bool
-    validators: Tuple[Callable[[Any], Any], ...]
+    validators: Tuple[Callable[..., Any], ...]
+    modifiers: Tuple[Callable[..., Any], ...]
+    usages: Usages
 
-    def __new__(cls, key_name: str, valid_type: Any = None, can_be_none: bool = False,
-                validators: Union[Callable[[Any], Any], Iterable[Callable[[Any], Any]], None] = None) -> "Key":
+    def __new__(cls, key_name: str, valid_type: Any = None, description: str = "", can_be_none: bool = False,
+                validators: Checks = None, modifiers: Checks = None) -> "Key":
         if not key_name.isidentifier():
             raise ValueError(f"a key is passed as a keyword argument, and {key_name!r} cannot be the name of one")
         key = super().__new__(cls, key_name)
         key.key_name = key_name
         key.valid_type = valid_type
+        key.description = description
         key.can_be_none = can_be_none
-        if validators is None:
-            key.validators = ()
-        elif callable(validators):
-            key.validators = (validators,)
-        else:
-            key.validators = tuple(validators)
+        key.validators = _decorated(validators, Role.VALIDATOR, validator)
+        key.modifiers = _decorated(modifiers, Role.MODIFIER, modifier)
+        key.usages = Usages()
         return key
+
+    def run_modifiers(self, value: Any) -> Any:
+        for modify in self.modifiers:
+            value = modify(value, self)
+        return value
+
+    def type_is_valid(self, value: Any) -> bool:
+        """Whether the value, or the class if it is one, is of the key's type."""
+        if self.valid_type is None or (value is None and self.can_be_none):
+            return True
+        return isinstance(value, self.valid_type) or (isinstance(value, type) and issubclass(value, self.valid_type))
 
     def check(self, value: Any) -> None:
         """Raise unless the value may be given to this key."""
-        if value is None and (self.can_be_none or self.valid_type is None):
+        if not self.type_is_valid(value):
+            raise ValueError(f"Key '{self}' requires type to be '{self.valid_type}', and {value!r} is a '{type(value)}'")
+        if value is None and self.can_be_none:
             return
-        if self.valid_type is not None and not isinstance(value, self.valid_type):
-            raise TypeError(f"key '{self}' takes {_type_name(self.valid_type)}, not {type(value).__name__}: {value!r}")
         for check in self.validators:
-            check(value)
-
-    def type_is_valid(self, value: Any) -> bool:
-        try:
-            self.check(value)
-        except TypeError:
-            return False
-        return True
+            check(value, self)
 
     def empty_value(self) -> Any:
         """An empty value of the type, or None."""
@@ -81,12 +98,6 @@ class Key(str):
             return self.valid_type()
         except TypeError:
             return None
-
-
-def _type_name(valid_type: Any) -> str:
-    if isinstance(valid_type, tuple):
-        return " or ".join(t.__name__ for t in valid_type)
-    return getattr(valid_type, "__name__", str(valid_type))
 
 
 class Keyring:
@@ -100,7 +111,7 @@ class Keyring:
                 if not isinstance(key, Key):
                     continue
                 if name != key:
-                    raise ValueError(f"the key '{key}' stands under the name '{name}' in {cls.__name__}")
+                    raise ValueError(f"the key '{key}' has the name '{name}' in {cls.__name__}: give both the same name")
                 keys[name] = key
         return keys
 
@@ -111,7 +122,19 @@ class Keyring:
         try:
             return cls.get_keys()[name]
         except KeyError:
-            raise KeyError(f"{cls.__name__} has no key '{name}'") from None
+            raise KeyError(f"Failed to get matching key for string: {name}; {cls.__name__} has no key of that name") from None
 
 
 KeyringType = Type[Keyring]
+
+
+def _decorated(given: Checks, role: Role, decorator: Callable[..., Any]) -> Tuple[Callable[..., Any], ...]:
+    functions = () if given is None else (given,) if callable(given) else tuple(given)
+    for function in functions:
+        if role_of(function) is not role:
+            raise ValueError(f"{function!r} is not decorated with {decorator}")
+    return functions
+
+
+def _path_of(function: Callable[..., Any]) -> str:
+    return f"{getattr(function, '__module__', '')}.{getattr(function, '__name__', type(function).__name__)}"

@@ -17,6 +17,9 @@ class MiniVault(Dict[Key, Any]):
             raise ValueError(f"{len(keys)} keys, but {len(values)} values")
         return cls(zip(keys, values))
 
+    def add(self, key: Key, value: Any) -> None:
+        self[key] = value
+
     @property
     def keys_list(self) -> List[Key]:
         return list(self)

@@ -1,129 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The vault: values under typed keys, and functions whose arguments come from it and whose results go there."""
+"""The vault: values under typed keys, and functions that follow one another through them."""
 
 from __future__ import annotations
 
-import functools
 import inspect
 import logging
 import threading
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Type, Union
+import warnings
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Type
 
 import threadgroup_core
 
-from .flags import Flags
-from .keyring import AssignedByVault, Key, Keyring
+from .binding import Bound, Keys
+from .flags import Flags, checked
+from .keyring import Key, Keyring
 from .minivault import MiniVault
 from .resource import BaseResource
-
-Keys = Union[Key, Sequence[Key], None]
-
-
-class _Bound:
-    """A function and the keys that it is bound to."""
-
-    def __init__(self, vault: "VarVault", function: Callable[..., Any], inputs: Tuple[Key, ...],
-                 outputs: Tuple[Key, ...], flags: Tuple[Flags, ...],
-                 condition: Optional[Callable[[], Any]] = None, threaded: bool = False) -> None:
-        self.vault = vault
-        self.function = function
-        self.inputs = inputs
-        self.outputs = outputs
-        self.flags = flags
-        self.condition = condition
-        self.threaded = threaded
-        self.name = getattr(function, "__name__", type(function).__name__)
-
-    def has(self, flag: Flags) -> bool:
-        return flag in self.flags
-
-    def arguments(self, given: Dict[str, Any]) -> Dict[str, Any]:
-        for key in self.inputs:
-            if key in given:
-                raise TypeError(f"{self.name}() is given '{key}', which comes from the vault")
-        return {**given, **self.vault._inputs(self)}
-
-    def call(self, *args: Any, **kwargs: Any) -> Any:
-        arguments = self.arguments(kwargs)
-        self.vault._log(logging.DEBUG, "calling %s with %s", self, arguments)
-        try:
-            result = self.function(*args, **arguments)
-        except Exception:
-            self.failed()
-            raise
-        self.store(result)
-        return result
-
-    async def call_async(self, *args: Any, **kwargs: Any) -> Any:
-        arguments = self.arguments(kwargs)
-        try:
-            result = await self.function(*args, **arguments)
-        except Exception:
-            self.failed()
-            raise
-        self.store(result)
-        return result
-
-    def failed(self) -> None:
-        if not self.has(Flags.no_error_logging):
-            self.vault._log(logging.ERROR, "%s failed", self, error=True)
-
-    def store(self, result: Any) -> None:
-        if self.has(Flags.output_key_replaces_input_key) and (len(self.inputs), len(self.outputs)) != (1, 1):
-            raise ValueError(f"If {Flags.output_key_replaces_input_key} is defined, you MUST define exactly one input key "
-                             f"and one output key.")
-        if self.outputs:
-            self.vault._store(self, self.values_of(result))
-
-    def values_of(self, result: Any) -> Dict[Key, Any]:
-        if self.has(Flags.clean_output_keys):
-            return {key: key.empty_value() for key in self.outputs}
-        if isinstance(result, MiniVault):
-            values = dict(result)
-            if self.has(Flags.split_output_keys):
-                values = {key: value for key, value in values.items() if key in self.outputs}
-            missing = [key for key in self.outputs if key not in values]
-            if missing and not self.has(Flags.output_key_can_be_missing):
-                raise KeyError(f"{self.name}() returned no value for {', '.join(missing)}")
-            surplus = [key for key in values if key not in self.outputs]
-            if surplus:
-                raise KeyError(f"{self.name}() returned values for {', '.join(surplus)}, which are not its output keys")
-        elif self.has(Flags.split_output_keys) or self.has(Flags.output_key_can_be_missing):
-            raise TypeError(f"{self.name}() must return a MiniVault, for its flags leave open which values it returns")
-        elif len(self.outputs) == 1:
-            if isinstance(result, tuple) and not self.has(Flags.return_tuple_is_single_item):
-                raise ValueError(f"{self.name}() returned a tuple of {len(result)} for one key; if the tuple is the value, "
-                                 f"say so with {Flags.return_tuple_is_single_item}")
-            values = {self.outputs[0]: result}
-        else:
-            if not isinstance(result, tuple) or len(result) != len(self.outputs):
-                raise ValueError(f"{self.name}() has {len(self.outputs)} output keys, and returned {result!r}")
-            values = dict(zip(self.outputs, result))
-        if self.has(Flags.return_values_cannot_be_none):
-            for key, value in values.items():
-                if value is None:
-                    raise ValueError(f"{self.name}() returned None for '{key}'")
-        return values
-
-    def __str__(self) -> str:
-        return f"{getattr(self.function, '__module__', '')}.{self.name}"
 
 
 class VarVault:
     """Values under the keys of a keyring.
 
-    A key is written once, unless modifications are permitted. All methods may be called from any thread; user code
-    (functions, conditions, validators) runs with no lock held.
+    A key is written once, unless modifications are permitted. All methods may be called from any thread; functions, conditions,
+    validators and modifiers run with no lock held. Only the methods of a resource run under a lock, which orders what is written.
     """
 
     def __init__(self, *flags: Flags, keyring: Optional[Type[Keyring]] = None, name: Optional[str] = None,
                  resource: Optional[BaseResource] = None, logger: Optional[logging.Logger] = None,
-                 initial_vars: Optional[Dict[Key, Any]] = None, **extra_keys: Key) -> None:
-        if Flags.clean_output_keys in flags:
+                 initial_vars: Any = None, **extra_keys: Key) -> None:
+        if Flags.clean_output_keys in checked(flags):
             raise ValueError(f"{Flags.clean_output_keys} for a whole vault would clean whatever any function returns")
-        for key_name, key in extra_keys.items():
-            if not isinstance(key, Key):
-                raise ValueError(f"Extra keys must be of type Key. Faulty keys that must be changed: {[key_name]}")
+        faulty = [key_name for key_name, key in extra_keys.items() if not isinstance(key, Key)]
+        if faulty:
+            raise ValueError(f"Extra keys must be of type Key. Faulty keys that must be changed: {faulty}")
         self.name = name or "vault"
         self.flags = flags
         self.keys: Dict[str, Key] = {**(keyring.get_keys() if keyring is not None else {}),
@@ -135,46 +44,61 @@ class VarVault:
             if Flags.debug in flags and Flags.silent not in flags:
                 self.logger.setLevel(logging.DEBUG)
                 self.logger.addHandler(logging.StreamHandler())
-        self._lock = threading.Lock()  # guards the four below; no user code runs under it
-        self._write_lock = threading.Lock()  # a later state is never overwritten by an earlier one
-        self._values: Dict[Key, Any] = dict(initial_vars or {})
-        self._automatic: List[_Bound] = []
+        self._lock = threading.Lock()  # guards the four below; no foreign code runs under it
+        self._values: Dict[Key, Any] = {}
+        self._writable: Dict[Key, Any] = {}
+        self._automatic: List[Bound] = []
         self._group: Optional[threadgroup_core.ThreadGroup] = None
-        self._state = resource.state() if resource is not None else None
+        # What is in memory changes together with what is in the resource: neither a write nor a reload brings back an older state.
+        self._io_lock = threading.Lock()
+        self._set(dict(initial_vars or {}))
 
     # --- looking ---
 
     def __contains__(self, key: Key) -> bool:
         if not isinstance(key, Key):
             raise TypeError(f"a vault contains keys of type Key, not {type(key).__name__}")
-        self._reload()
+        if key not in self.keys:
+            warnings.warn(f"'{key}' is not defined in the keyring: the vault '{self.name}' will never contain it", stacklevel=2)
+            return False
         with self._lock:
             return key in self._values
 
-    def get(self, key: Key, default: Any = None) -> Any:
-        """The value of the key, or the default."""
-        self._known(key)
-        self._reload()
-        with self._lock:
-            return self._values.get(key, default)
+    def get(self, key: Any, *flags: Flags, default: Any = None) -> Any:
+        """The value of the key, or a MiniVault for a list or tuple of keys.
+
+        KeyError if there is none, unless that is permitted (``Flags.input_key_can_be_missing``): then the default.
+        """
+        if isinstance(key, (list, tuple)):
+            return self.get_multiple(key, *flags)
+        if not isinstance(key, Key):
+            raise NotImplementedError(f"Type {type(key).__name__} is not supported for the 'get' method: give a key, or a list")
+        return self._get_all([key], flags).get(key, default)
 
     def get_multiple(self, keys: Sequence[Key], *flags: Flags) -> MiniVault:
-        """The values of these keys. KeyError if one is missing, unless that is permitted."""
+        """The values of these keys. KeyError if one is missing, unless that is permitted: then None."""
+        found = self._get_all(keys, flags)
+        return MiniVault({key: found.get(key) for key in keys})
+
+    def _get_all(self, keys: Sequence[Key], flags: Tuple[Flags, ...]) -> Dict[Key, Any]:
+        flags = self._all_flags(flags)
         for key in keys:
             self._known(key)
         self._reload()
         with self._lock:
-            missing = [key for key in keys if key not in self._values]
-            if missing and Flags.input_key_can_be_missing not in (*self.flags, *flags):
-                raise KeyError(f"the vault has no value for {', '.join(missing)}")
-            return MiniVault({key: self._values.get(key) for key in keys})
+            found = {key: self._values[key] for key in keys if key in self._values}
+        missing = [key for key in keys if key not in found]
+        if missing and Flags.input_key_can_be_missing not in flags:
+            givers = sorted({function for key in missing for function in self.keys[key].usages.as_return})
+            raise KeyError(f"the vault '{self.name}' has no value for {', '.join(missing)}"
+                           + (f"; {', '.join(givers)} would give one" if givers else ""))
+        return found
 
     @property
     def writable_args(self) -> Dict[Key, Any]:
         """What is kept in the resource."""
         with self._lock:
-            values = dict(self._values)
-        return {k: v for k, v in values.items() if self.resource is not None and self.resource.writable(k, v)}
+            return dict(self._writable)
 
     def __repr__(self) -> str:
         with self._lock:
@@ -184,54 +108,73 @@ class VarVault:
 
     def insert(self, key: Key, value: Any, *flags: Flags) -> None:
         """Give the key a value. KeyError if it has one, unless modifications are permitted."""
-        self._put({key: value}, (*self.flags, *flags))
+        self._insert({key: value}, self._all_flags(flags))
 
-    def insert_multiple(self, values: Dict[Key, Any], *flags: Flags) -> None:
+    def insert_minivault(self, mini: Dict[Key, Any], *flags: Flags) -> None:
         """The same for several keys at once: functions that wait for them see all or none."""
-        self._put(values, (*self.flags, *flags))
+        self._insert(mini, self._all_flags(flags))
 
-    def _put(self, values: Dict[Key, Any], flags: Tuple[Flags, ...], replaces: Optional[Key] = None) -> None:
-        for key, value in values.items():
+    insert_multiple = insert_minivault
+
+    def _insert(self, given: Dict[Key, Any], flags: Tuple[Flags, ...], replaces: Optional[Key] = None) -> None:
+        values: Dict[Key, Any] = {}
+        for key, value in given.items():
             self._known(key)
             if Flags.return_values_cannot_be_none in flags and value is None:
-                raise ValueError(f"the value for '{key}' is None")
-            if Flags.clean_output_keys not in flags or value is not None:
-                key.check(value)
-        with self._lock:
-            existing = [key for key in values if key in self._values]
-            if existing and not {Flags.permit_modifications, Flags.clean_output_keys}.intersection(flags):
-                raise KeyError(f"Key {existing[0]} already exists in the vault")
-            self._values.update(values)
-            if replaces is not None:
-                self._values.pop(replaces, None)
-            ready = [bound for bound in self._automatic if any(key in values for key in bound.inputs)
-                     and all(key in self._values for key in bound.inputs)]
-        self._write()
-        for bound in ready:
+                raise ValueError(f"'{key}' was to get None, which {Flags.return_values_cannot_be_none} forbids")
+            value = key.run_modifiers(value)
+            key.check(value)
+            values[key] = value
+        for bound in self._put(values, replaces, Flags.permit_modifications in flags):
             self._start(bound)
 
-    def _store(self, bound: _Bound, values: Dict[Key, Any]) -> None:
-        replaced = bound.inputs[0] if bound.has(Flags.output_key_replaces_input_key) else None
-        self._put(values, bound.flags, replaced)
+    def _clean(self, keys: Iterable[Key]) -> None:
+        self._put({key: key.empty_value() for key in keys}, None, True)
+
+    def _put(self, values: Dict[Key, Any], replaces: Optional[Key], may_modify: bool) -> List[Bound]:
+        """Store and write the values, and return the functions that they make ready."""
+        with self._io_lock:
+            kept = self._kept(values)
+            with self._lock:
+                existing = [key for key in values if key in self._values]
+                if existing and not may_modify:
+                    raise KeyError(f"Key {existing[0]} already exists in the vault")
+                self._store(values, kept)
+                if replaces is not None:
+                    self._values.pop(replaces, None)
+                    self._writable.pop(replaces, None)
+                ready = [b for b in self._automatic if any(key in values for key in b.inputs) and self._is_ready(b)]
+                writable = dict(self._writable)
+            self._write(writable)
+        return ready
+
+    def _set(self, values: Dict[Key, Any]) -> None:
+        """Take values that are in the resource already, or that a new vault begins with."""
+        kept = self._kept(values)
+        with self._lock:
+            self._store(values, kept)
+
+    def _kept(self, values: Dict[Key, Any]) -> Dict[Key, Any]:
+        resource = self.resource
+        return {k: v for k, v in values.items() if resource is not None and resource.writable({k: v})}
+
+    def _store(self, values: Dict[Key, Any], kept: Dict[Key, Any]) -> None:
+        self._values.update(values)
+        for key in values:
+            self._writable.pop(key, None)
+        self._writable.update(kept)
 
     # --- binding ---
 
     def manual(self, *flags: Flags, input: Keys = None, output: Keys = None) -> Callable[[Callable[..., Any]], Any]:
-        """A decorator: called, the function gets its input keys as keyword arguments, and what it returns goes to its
-        output keys."""
+        """A decorator: called, the function gets its input keys as keyword arguments, and what it returns goes to its output keys.
+
+        A parameter whose default is AssignedByVault gets the value of the key of its name, unless the caller passes one.
+        """
+        all_flags = self._all_flags(flags)
 
         def wrap(function: Callable[..., Any]) -> Any:
-            bound = self._bind(function, input, output, flags)
-            call = bound.call_async if inspect.iscoroutinefunction(function) else bound.call
-            if inspect.iscoroutinefunction(function):
-                @functools.wraps(function)
-                async def wrapper(*args: Any, **kwargs: Any) -> Any:
-                    return await call(*args, **kwargs)
-            else:
-                @functools.wraps(function)
-                def wrapper(*args: Any, **kwargs: Any) -> Any:
-                    return call(*args, **kwargs)
-            return wrapper
+            return Bound(self, function, input, output, all_flags).wrapper()
 
         return wrap
 
@@ -240,32 +183,45 @@ class VarVault:
         """``manual`` by its older name."""
         return self.manual(*flags, input=input_keys, output=return_keys)
 
+    def lambdavaulter(self, function: Callable[..., Any], *flags: Flags, input_keys: Keys = None,
+                      output_keys: Keys = None) -> Callable[..., Any]:
+        """``manual`` for a lambda."""
+        bound: Callable[..., Any] = self.manual(*flags, input=input_keys, output=output_keys)(function)
+        return bound
+
     def automatic(self, *flags: Flags, input: Keys = None, output: Keys = None,
                   condition: Optional[Callable[[], Any]] = None,
                   threaded: bool = False) -> Callable[[Callable[..., Any]], Any]:
-        """A decorator: the function runs by itself once all its input keys have values, and again when one is replaced, if
-        the condition is true then. Threaded, it runs as a task of the vault's group; ``await_running_tasks`` waits for it."""
+        """A decorator: the function runs by itself once all its input keys have values, if the condition is true then; at once
+        if they have, or if it has none.
+
+        It does not run while all its output keys have values, unless ``Flags.auto_run_regardless_of_key_status`` is set: then it
+        also runs again when an input is replaced. Threaded, it runs as a task of the vault's group; ``await_running_tasks`` waits
+        for it.
+        """
+        all_flags = self._all_flags(flags)
 
         def wrap(function: Callable[..., Any]) -> Any:
             if inspect.iscoroutinefunction(function):
-                raise ValueError("Async subscriber functions do not work because async functions cannot truly run in the "
-                                 f"background. Use {VarVault.automatic.__name__} with 'threaded=True' instead.")
-            bound = self._bind(function, input, output, flags, condition, threaded)
+                raise ValueError(f"{function.__name__} is a coroutine function, which only a caller can await: bind it with "
+                                 f"manual, or make it a plain function and set threaded=True")
+            bound = Bound(self, function, input, output, all_flags, condition, True, threaded)
             with self._lock:
                 self._automatic.append(bound)
-                ready = bool(bound.inputs) and all(key in self._values for key in bound.inputs)
+                ready = self._is_ready(bound)
             if ready:
                 self._start(bound)
-
-            @functools.wraps(function)
-            def wrapper(*args: Any, **kwargs: Any) -> Any:
-                return bound.call(*args, **kwargs)
-
-            return wrapper
+            return bound.wrapper()
 
         return wrap
 
-    def _start(self, bound: _Bound) -> None:
+    def _is_ready(self, bound: Bound) -> bool:
+        """Under the lock."""
+        done = bool(bound.outputs) and all(key in self._values for key in bound.outputs)
+        return all(key in self._values for key in bound.inputs) and (
+            not done or bound.has(Flags.auto_run_regardless_of_key_status))
+
+    def _start(self, bound: Bound) -> None:
         if bound.condition is not None and not bound.condition():
             return
         if bound.threaded:
@@ -288,41 +244,20 @@ class VarVault:
 
     def await_running_tasks(self, timeout: Optional[float] = None,
                             exception: Optional[BaseException] = None) -> threadgroup_core.JoinResult:
-        """Wait for the threaded functions, and raise what they raised. After the timeout raise the exception, if one is
-        given, else say so in the result."""
+        """Wait for the threaded functions, and raise what they raised. After the timeout raise the exception, or TimeoutError."""
         with self._lock:
             group = self._group
         if group is None:
             return threadgroup_core.JoinResult()
         result = group.join(timeout)
-        if not result and exception is not None:
-            raise exception
+        if result.timed_out:
+            raise exception or TimeoutError(f"the functions of vault '{self.name}' were to end within {timeout} s: {result}")
         return result
 
     # --- below ---
 
-    def _bind(self, function: Callable[..., Any], inputs: Keys, outputs: Keys, flags: Tuple[Flags, ...],
-              condition: Optional[Callable[[], Any]] = None, threaded: bool = False) -> _Bound:
-        all_flags = (*self.flags, *flags)
-        ins, outs = _as_tuple(inputs), _as_tuple(outputs)
-        parameters = inspect.signature(function).parameters
-        if not ins and Flags.use_signature_for_input_keys in all_flags:
-            ins = tuple(self.keys[name] for name in parameters if name in self.keys)
-        for key in (*ins, *outs):
-            self._known(key)
-        if set(ins) & set(outs):
-            raise KeyError(f"input and output cannot contain the same keys: {sorted(set(ins) & set(outs))}")
-        takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
-        unknown = [key for key in ins if key not in parameters and not takes_any]
-        if unknown:
-            raise TypeError(f"{function.__name__}() has no parameter for its input key {', '.join(unknown)}")
-        unfilled = [n for n, p in parameters.items() if p.default is AssignedByVault and n not in ins]
-        if unfilled:
-            raise TypeError(f"{function.__name__}() expects {', '.join(unfilled)} from the vault, but not as an input key")
-        return _Bound(self, function, ins, outs, all_flags, condition, threaded)
-
-    def _inputs(self, bound: _Bound) -> Dict[str, Any]:
-        return {str(key): value for key, value in self.get_multiple(bound.inputs, *bound.flags).items()}
+    def _all_flags(self, flags: Tuple[Flags, ...]) -> Tuple[Flags, ...]:
+        return (*self.flags, *checked(flags))
 
     def _known(self, key: Key) -> None:
         if not isinstance(key, Key):
@@ -330,76 +265,25 @@ class VarVault:
         if key not in self.keys:
             raise KeyError(f"the key '{key}' is not in the keyring of vault '{self.name}'")
 
-    def _write(self) -> None:
-        if self.resource is None or self.resource.read_only or Flags.vault_is_read_only in self.flags:
+    def _write(self, values: Dict[Key, Any]) -> None:
+        resource = self.resource
+        if resource is None or Flags.vault_is_read_only in self.flags:
             return
-        with self._write_lock:
-            self.resource.write(self.writable_args)
-            with self._lock:
-                self._state = self.resource.state()
+        if resource.mode_properties.read_only:
+            if not resource.mode_properties.live_update:
+                warnings.warn(f"the resource of vault '{self.name}' is read-only: what was inserted stays in memory", stacklevel=4)
+            return
+        resource.write({str(key): value for key, value in values.items()})
 
     def _reload(self) -> None:
         resource = self.resource
-        if resource is None or not (resource.live_update or Flags.live_update in self.flags):
+        if resource is None or not (resource.mode_properties.live_update or Flags.live_update in self.flags):
             return
-        state = resource.state()
-        with self._lock:
-            if state is None or state == self._state:
-                return
-            self._state = state
-        values = _read(resource, self.keys, (*self.flags, Flags.ignore_keys_not_in_keyring))
-        with self._lock:
-            self._values.update(values)
+        with self._io_lock:
+            if resource.resource_has_changed():
+                self._set(resource.create_mv(**self.keys))
 
-    def _log(self, level: int, message: str, *args: Any, error: bool = False) -> None:
-        if self.logger is None or (level < logging.ERROR and Flags.silent in self.flags):
+    def _log(self, level: int, message: str, *args: Any, error: bool = False, flags: Tuple[Flags, ...] = ()) -> None:
+        if self.logger is None or (level < logging.ERROR and Flags.silent in (*self.flags, *flags)):
             return
         self.logger.log(level, message, *args, exc_info=error)
-
-
-def _as_tuple(keys: Keys) -> Tuple[Key, ...]:
-    if keys is None:
-        return ()
-    return (keys,) if isinstance(keys, Key) else tuple(keys)
-
-
-def _read(resource: BaseResource, keys: Dict[str, Key], flags: Tuple[Flags, ...]) -> Dict[Key, Any]:
-    loaded = resource.read()
-    unknown = [name for name in loaded if name not in keys]
-    if unknown and not resource.read_only and Flags.ignore_keys_not_in_keyring not in flags:
-        raise ValueError(f"{resource!r} holds keys that are not in the keyring: {unknown}")
-    values = {keys[name]: value for name, value in loaded.items() if name in keys}
-    for key, value in values.items():
-        key.check(value)
-    return values
-
-
-def create(*flags: Flags, keyring: Optional[Type[Keyring]] = None, name: Optional[str] = None,
-           resource: Optional[BaseResource] = None, logger: Optional[logging.Logger] = None,
-           **extra_keys: Key) -> VarVault:
-    """Make a vault. With a resource that is there already, and whose mode is not ``w``, it begins with what that holds."""
-    vault = VarVault(*flags, keyring=keyring, name=name, resource=resource, logger=logger, **extra_keys)
-    if resource is not None and resource.loads and (resource.exists() or resource.read_only):
-        vault._values.update(_read(resource, vault.keys, flags))
-    return vault
-
-
-def create_vault(varvault_keyring: Type[Keyring], varvault_vault_name: str, *flags: Flags,
-                 varvault_resource_to: Optional[BaseResource] = None,
-                 varvault_specific_logger: Optional[logging.Logger] = None, **extra_keys: Key) -> VarVault:
-    """``create`` by its older name: a vault that begins empty."""
-    return VarVault(*flags, keyring=varvault_keyring, name=varvault_vault_name, resource=varvault_resource_to,
-                    logger=varvault_specific_logger, **extra_keys)
-
-
-def from_vault(varvault_keyring: Type[Keyring], varvault_vault_name: str, varvault_resource_from: BaseResource,
-               *flags: Flags, varvault_resource_to: Optional[BaseResource] = None,
-               varvault_specific_logger: Optional[logging.Logger] = None, **extra_keys: Key) -> VarVault:
-    """A vault that begins with what a resource holds, and is kept in another one or in none."""
-    vault = VarVault(*flags, keyring=varvault_keyring, name=varvault_vault_name, resource=varvault_resource_to,
-                     logger=varvault_specific_logger, **extra_keys)
-    vault._values.update(_read(varvault_resource_from, vault.keys, flags))
-    if varvault_resource_to is None and Flags.live_update in flags:
-        vault.resource = varvault_resource_from
-        vault.flags = (*flags, Flags.vault_is_read_only)
-    return vault
