@@ -6,9 +6,9 @@
 namespace tg::detail {
 
 namespace {
-// Most holders are out again within some tens of nanoseconds. But whoever looks at the lock takes its line
+// Most holders release it within some tens of nanoseconds. But a flow that looks at the lock takes its line
 // away from those who use it again and again, which costs them as much as ten uses. So it looks seldom, about
-// once in a microsecond, and then waits as the standard library does: whoever holds it that long has been
+// once in a microsecond, and then waits as the standard library does: a flow that holds it that long has been
 // preempted, or walks through a large forest.
 constexpr int kLooks = 8;
 constexpr int kPausesBetween = 64;

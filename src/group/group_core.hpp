@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands behind a ThreadGroup: its node in the forest and its pool, in one allocation.
+// The inside of a ThreadGroup: its node in the forest and its pool, in one allocation.
 #pragma once
 
 #include <atomic>

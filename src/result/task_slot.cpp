@@ -122,7 +122,8 @@ void TaskSlot::watch(TaskWatcher& watcher) noexcept {
   if (!is_of_this_process()) return watcher.ended();
   add_handle();  // the watcher may release the last handle
   done_waiters_.link(watcher);
-  // Q1: it stands in line before we look, and the end is published before that looks for it. One of us tells.
+  // Q1: it is in the queue before this flow looks, and the end is published before the ending flow looks for
+  // it. One of the two calls it.
   if (done()) done_waiters_.release_all();
   release_handle();
 }

@@ -2,7 +2,7 @@
 // Blocks: each flow's own, and the depot through which whole batches travel.
 //
 // Invariants
-//   B1. A free block stands in exactly one batch, or alone in the depot, or was never used and is part of the
+//   B1. A free block is in exactly one batch, or alone in the depot, or was never used and is part of the
 //       rest of a page.
 //   B2. A cache has at most two batches of each size, and a batch of blocks that changes hands is full.
 //       (Alone are those that come from a thread without a cache, or for which there was no batch.)

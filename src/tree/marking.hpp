@@ -9,8 +9,8 @@
 
 namespace tg::detail {
 
-// How many events a walk has marked, whether the top's was among them, and the list of the nodes with
-// somebody to wake. The functions want the forest's lock held; the way along the list needs none.
+// How many events a walk has marked, whether the top's was among them, and the list of the nodes with a
+// waiter to wake. The functions require the forest's lock; the walk along the list needs none.
 //
 // Invariant
 //   M1. A marked node is looked at after a fence that comes after its mark, and before the lock is free. So a

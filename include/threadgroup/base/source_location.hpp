@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where in the source a call stands.
+// Where in the source a call is.
 #pragma once
 
 #include <cstdint>

@@ -23,7 +23,7 @@ namespace tg::detail {
 
 class WaitQueue;
 
-/// One flow's place in one queue. It stands on the waiter's stack.
+/// One flow's place in one queue, on the waiter's stack.
 ///
 /// Or the place of something that wants to be called instead of woken: that call is the last that the queue
 /// does with the node, and comes with no lock held.

@@ -153,8 +153,7 @@ class TaskList {
     if (task != nullptr) first_ = task->next_;
     return task;
   }
-  /// Takes out the task of that number wherever it stands: linear, for the rare case. False if it is not
-  /// here.
+  /// Takes out the task of that number wherever it is: linear, for the rare case. False if it is not here.
   bool remove(std::uint64_t number) noexcept;
   /// The one that follows this one, or the first one after null; null at the end.
   Task* after(const Task* task) const noexcept {

@@ -86,7 +86,7 @@ void print_range(std::string& out, const T& range) {
       out += ": ";
       print(out, each.second);
     } else {
-      // A proxy, as that of vector<bool>, becomes what it stands for.
+      // A proxy, as that of vector<bool>, becomes the value that it refers to.
       const std::ranges::range_value_t<const T>& element = each;
       print(out, element);
     }

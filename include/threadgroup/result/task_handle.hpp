@@ -132,7 +132,7 @@ class TaskHandle {
 };
 
 namespace detail {
-/// What stands behind a handle, for the library's own use.
+/// The slot behind a handle, for the library's own use.
 struct SlotOf {
   template <class T>
   static ResultSlot<T>* get(const TaskHandle<T>& handle) noexcept {

@@ -16,7 +16,7 @@
 
 namespace tg {
 
-/// What a node of the forest stands for.
+/// What a node of the forest represents.
 enum class NodeKind {
   main_thread,     ///< the root under which the main thread's groups hang
   foreign_thread,  ///< the root for a thread that the library did not start
@@ -142,7 +142,7 @@ class Node {
   std::string name_;
 };
 
-/// What a flow knows of the task that it runs. It stands on the worker's stack and hangs on the flow.
+/// What a flow knows of the task that it runs. It is on the worker's stack, and the flow points to it.
 struct TaskContext {
   Node* node = nullptr;
   Task* task = nullptr;

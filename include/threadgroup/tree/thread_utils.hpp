@@ -39,8 +39,8 @@ std::optional<Reason> reason();
 /// Tells every group of the process to stop.
 void set_all_events(std::string message = {}, SourceLocation where = SourceLocation::current());
 
-/// Where the caller stands: "MainThread/ThreadGroup2/ThreadGroup2.1"; outside a task the root of the thread:
-/// "MainThread".
+/// The path of the caller's group: "MainThread/ThreadGroup2/ThreadGroup2.1"; outside a task the root of the
+/// thread: "MainThread".
 std::string current_path();
 
 }  // namespace tg::thread_utils

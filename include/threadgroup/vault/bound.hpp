@@ -184,7 +184,7 @@ auto make_bound(const std::shared_ptr<VaultCore>& core, Inputs<In...> in, Output
   return Bound<Call>(core, std::move(call));
 }
 
-/// Stands where an automatic has no condition.
+/// In place of the condition of an automatic that has none.
 struct NoCondition {};
 
 template <class... In, class... Out, class F, class Condition>

@@ -144,7 +144,7 @@ detail::ModifierOf<F> modifier(F change) {
   return {std::move(change)};
 }
 
-/// A name in a vault, and the type of what stands there.
+/// A name in a vault, and the type of its value.
 ///
 ///     struct Keyring {
 ///       inline static const tg::Key<std::string> user{"user", [](const std::string& s) { return !s.empty();

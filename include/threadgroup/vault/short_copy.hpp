@@ -31,7 +31,7 @@ class ShortCopy {
   void begin() noexcept {
     state_.store(state_.load(std::memory_order_relaxed) | kBusy, std::memory_order_relaxed);
   }
-  // Each release store keeps `begin` before it: whoever sees a new word sees a new state, too.
+  // Each release store keeps `begin` before it: a reader that sees a new word sees a new state, too.
   template <class T>
   void write(const T& value) noexcept {
     std::array<std::uint64_t, kWords<T>> words{};

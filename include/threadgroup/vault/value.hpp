@@ -2,15 +2,15 @@
 // Immutable values, and the cell that hands them out while others replace them.
 //
 // Invariants
-//   V1. A value never changes once it stands in a cell, and stands in one cell once in its life.
+//   V1. A value never changes once it is in a cell, and is put into a cell at most once.
 //   V2. A cell's word is the value's address and, in its upper 16 bits, the number of readers that are
 //       using the value through the cell right now. Looking at the address and counting oneself is one
 //       addition, so no reader counts itself on a value that is gone. In an empty cell the number means
 //       nothing.
-//   V3. While a value stands in a cell, its own count is raised by kOwnedByCell. Whoever takes it out
-//       adds the readers of the word and removes that share in one step; readers that find the value gone
-//       from the cell subtract themselves from the value's own count. So the count reaches zero once, after
-//       the last of them.
+//   V3. While a value is in a cell, its own count is raised by kOwnedByCell. The flow that takes it out adds
+//       the readers of the word and removes that share in one step; readers that find the value gone from the
+//       cell subtract themselves from the value's own count. So the count reaches zero once, after the last
+//       of them.
 #pragma once
 
 #include <atomic>
@@ -23,15 +23,16 @@
 
 namespace tg::detail {
 
-/// A value of some type, shared by whoever reads it.
+/// A value of some type, shared by its readers.
 class ValueNode : public runtime::InBlock {
  public:
   ValueNode(const ValueNode&) = delete;
   ValueNode& operator=(const ValueNode&) = delete;
 
   void add(std::int64_t count) noexcept { references_.fetch_add(count, std::memory_order_relaxed); }
-  /// The same, where the caller knows that the count is `only` if nobody else has a share: then nobody else
-  /// can change it meanwhile, and an atomic addition, the dearest part of a short insert, is not needed.
+  /// The same, where the caller knows that the count is `only` if no other owner has a share: then no other
+  /// owner can change it meanwhile, and an atomic addition, the dearest part of a short insert, is not
+  /// needed.
   void add(std::int64_t count, std::int64_t only) noexcept {
     if (references_.load(std::memory_order_acquire) == only) {
       references_.store(only + count, std::memory_order_relaxed);
@@ -139,10 +140,10 @@ class PinnedValue {
   ValueNode* node_ = nullptr;
 };
 
-/// Where a key's value stands: one word.
+/// Where a key's value is: one word.
 ///
 /// Requires: writers exclude each other; fewer than 65,536 readers are inside one cell at the same moment; a
-/// cell is written by `exchange_unpinned` only if nobody ever calls `pin`.
+/// cell is written by `exchange_unpinned` only if `pin` is never called.
 /// Thread safety: `pin` and `present` from any thread, with no lock. Lifetime: outlives its pins.
 class ValueCell {
  public:
@@ -194,7 +195,7 @@ class ValueCell {
 
   static ValueRef cells_share_of(ValueNode* taken, std::int64_t readers) noexcept {
     // V3; the cell's share becomes the caller's reference. Without readers, and with no share but the cell's,
-    // nobody is left who could come to the value.
+    // no flow is left that could reach the value.
     if (readers == 0) {
       taken->add(1 - kOwnedByCell, kOwnedByCell);
     } else {
