@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whoever answers first: the others are told to stop. And two out of three.
+// The first answer wins, and the others are stopped. And two out of three.
 #include <functional>
 #include <iostream>
 #include <stdexcept>

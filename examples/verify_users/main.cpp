@@ -58,8 +58,8 @@ int run(const Options& options) {
     tasks.push_back(group.add_task(tg::TaskName{user}, [&] { return verification.verify(user); }));
   }
 
-  // When the condition comes true, everything else is told to stop: who sleeps wakes, who waits for an answer
-  // gives up, who has not begun never will. Ctrl-C does the same, from another side.
+  // When the condition is true, everything else is stopped: sleeping tasks wake, tasks that wait for an
+  // answer give up, and pending tasks never begin. Ctrl-C does the same.
   LiveView view(group, verification, options.need, journal, terminal);
   const auto enough = [&] { return verification.verified() >= options.need; };
   const tg::WaitStatus status = group.wait_for_condition(enough, options.timeout);

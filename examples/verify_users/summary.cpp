@@ -68,7 +68,7 @@ std::string first_few(std::vector<std::string> names) {
 
 // How far the event had come when it was just set: a moment that is over before a live view can show it.
 std::string picture_of_stop(const Ending& ending) {
-  std::string text = "\nThe groups when they were told to stop:\n";
+  std::string text = "\nThe groups when they were stopped:\n";
   for (const StyledLine& line :
        draw_tree(ending.stopped, {.lines = 20, .columns = ending.columns}, ending.unicode)) {
     text += "  " + line.render(std::max<std::size_t>(ending.columns, 3) - 3, false) + '\n';

@@ -17,7 +17,7 @@ struct Ending {
   std::size_t needed = 1;
   std::vector<tg::TaskHandle<Verified>> tasks{};  // one per user, all of them ended
   tg::GroupStatistics counts{};
-  std::optional<tg::Reason> reason{};  // why the group was told to stop; none: it came to its end by itself
+  std::optional<tg::Reason> reason{};  // why the group was stopped; none: it ended by itself
   tg::ForestSnapshot stopped{};        // the forest right after that
   bool unicode = false;                // draw it with box characters
   std::size_t columns = 120;           // and not wider than this

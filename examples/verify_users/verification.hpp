@@ -38,7 +38,7 @@ class Verification {
       : client_(client), patience_(patience), journal_(journal) {}
 
   // Runs in a task. Returns when the user is verified, and throws otherwise: Refused, Unavailable, BadAnswer,
-  // or Interrupted when the task's group was told to stop.
+  // or Interrupted when the task's group was stopped.
   Verified verify(const std::string& user);
 
   std::size_t verified() const { return verified_.load(); }

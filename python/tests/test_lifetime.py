@@ -132,7 +132,7 @@ def test_a_cycle_through_the_attributes_of_a_group_is_freed():
 
 @pytest.fixture
 def told():
-    """What is told of failures that nobody saw, meanwhile."""
+    """The unseen failures that are reported meanwhile."""
     told = []
     before = core.set_unseen_failure_handler(lambda path, task, error: told.append(f"{path}: {task}: {error}"))
     yield told
