@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests share: programs in processes of their own, and a forest that is empty between tests."""
 
+import signal
 import subprocess
 import sys
 import textwrap
@@ -9,6 +10,10 @@ import time
 import pytest
 
 import threadgroup_core
+
+
+# A shell that runs the tests in the background has them ignore Ctrl-C, and so would the programs that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

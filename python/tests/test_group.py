@@ -462,7 +462,9 @@ def test_names_and_messages_are_shown_with_their_control_characters_escaped(capf
     assert shown in repr(handle)
     group.add_named_task(bad, lambda: 1 / 0)
     group.wait_idle()
-    group.post(lambda: 1 / 0)
+    begun = threading.Event()
+    group.post(lambda: begun.set() or 1 / 0)
+    begun.wait()  # else it is skipped
     del group
     gc.collect()
     first = capfd.readouterr().err.splitlines()[0]
