@@ -3,7 +3,9 @@ from concurrent.futures import Future
 from datetime import timedelta
 from threading import Condition
 from types import GenericAlias, TracebackType
-from typing import Any, Callable, Generator, Generic, Iterable, Iterator, List, Optional, ParamSpec, Type, TypeVar, Union
+from typing import Any, Callable, Generator, Generic, Iterable, Iterator, List, Optional, Type, TypeVar, Union
+
+from typing_extensions import ParamSpec, Self, final
 
 from ._types import GroupStatistics, JoinResult, NodeSnapshot, Reason, TaskStatus, WaitStatus
 
@@ -11,7 +13,9 @@ _T = TypeVar("_T")
 _P = ParamSpec("_P")
 _Seconds = Union[float, timedelta, None]
 
+@final
 class TaskHandle(Generic[_T]):
+    def __class_getitem__(cls, item: Any, /) -> Type[Self]: ...
     @property
     def status(self) -> TaskStatus: ...
     @property
@@ -37,6 +41,7 @@ class TaskHandle(Generic[_T]):
     @property
     def _state(self) -> str: ...
 
+@final
 class _Completions:
     def watch(self, handle: TaskHandle[Any], /) -> None: ...
     def take(self, timeout: _Seconds, /) -> TaskHandle[Any]: ...
@@ -108,7 +113,7 @@ class ThreadGroup:
     def statistics(self) -> GroupStatistics: ...
     def _submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any: ...
     def _set_thread_names(self, prefix: str) -> None: ...
-    def __enter__(self) -> "ThreadGroup": ...
+    def __enter__(self) -> Self: ...
     def __exit__(
         self,
         kind: Optional[Type[BaseException]],

@@ -12,11 +12,12 @@ import logging
 import threading
 import time
 from datetime import timedelta
-from typing import Any, Callable, Generator, Iterable, Iterator, List, Optional, Union
+from typing import Any, Callable, Generator, Iterable, Iterator, List, Optional, TypeVar, Union
 
 from . import _core
 from ._types import TaskStatus
 
+_T = TypeVar("_T")
 _LOGGER = logging.getLogger("threadgroup_core")
 
 # The condition of all handles. `concurrent.futures` never waits on it: it takes it to look at several futures at once.
@@ -140,8 +141,8 @@ def _get_state(self: "_core.TaskHandle[Any]") -> str:
 
 
 def as_completed(
-    handles: "Iterable[_core.TaskHandle[Any]]", timeout: "Union[float, timedelta, None]" = None
-) -> "Iterator[_core.TaskHandle[Any]]":
+    handles: "Iterable[_core.TaskHandle[_T]]", timeout: "Union[float, timedelta, None]" = None
+) -> "Iterator[_core.TaskHandle[_T]]":
     """The handles in the order in which their tasks end; each handle once.
 
     TimeoutError if they are not all done after the timeout, WaitInterrupted if the caller's own group is stopped.

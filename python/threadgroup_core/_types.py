@@ -7,13 +7,15 @@ import enum
 import sys
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
-from typing import Any, List, NamedTuple, Optional
+from typing import Any, Generic, List, NamedTuple, Optional, Sequence, TypeVar
 
 if sys.version_info < (3, 11):  # pragma: no cover - for older interpreters
-    class BaseExceptionGroup(BaseException):
+    _E = TypeVar("_E", bound=BaseException, covariant=True)
+
+    class BaseExceptionGroup(BaseException, Generic[_E]):
         """Several exceptions at once, where Python has no type of its own for that."""
 
-        def __init__(self, message: str, exceptions: "List[BaseException]") -> None:
+        def __init__(self, message: str, exceptions: Sequence[_E]) -> None:
             super().__init__(message, exceptions)
             self.message = message
             self.exceptions = tuple(exceptions)
@@ -21,10 +23,11 @@ if sys.version_info < (3, 11):  # pragma: no cover - for older interpreters
         def __str__(self) -> str:
             return f"{self.message} ({len(self.exceptions)} sub-exceptions)"
 
-    class ExceptionGroup(BaseExceptionGroup, Exception):
+    class ExceptionGroup(BaseExceptionGroup[_E], Exception):
         """The same, of exceptions that are all of type ``Exception``."""
 else:
-    from builtins import BaseExceptionGroup, ExceptionGroup
+    from builtins import BaseExceptionGroup as BaseExceptionGroup
+    from builtins import ExceptionGroup as ExceptionGroup
 
 
 class TaskStatus(str, enum.Enum):
@@ -186,7 +189,7 @@ class WaitInterrupted(Stopped):
     """The caller's own group was stopped before the awaited result was there."""
 
 
-class TaskFailures(ExceptionGroup):  # type: ignore[type-arg]
+class TaskFailures(ExceptionGroup[Exception]):
     """Several tasks failed: an exception group that also knows the tasks' names."""
 
     failures: List[Failure] = []
@@ -202,9 +205,9 @@ def group_failures(path: str, failures: List[Failure]) -> BaseException:
     names = ", ".join(f"'{f.task}'" for f in failures[:10])
     more = f" and {len(failures) - 10} more" if len(failures) > 10 else ""
     message = f"{len(failures)} tasks failed in group '{path}': {names}{more}"
-    exceptions = [f.exception for f in failures]
-    if not all(isinstance(e, Exception) for e in exceptions):
-        return BaseExceptionGroup(message, exceptions)
-    error = TaskFailures(message, exceptions)  # type: ignore[arg-type]
+    exceptions = [f.exception for f in failures if isinstance(f.exception, Exception)]
+    if len(exceptions) < len(failures):
+        return BaseExceptionGroup(message, [f.exception for f in failures])
+    error = TaskFailures(message, exceptions)
     error.failures = failures
     return error
