@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// A map that threw the results away and ran on after its group was stopped, and failures that did not say
-// where their task was added.
+// A map that threw the results away, ran on after its group was stopped, lost failures when it was
+// interrupted and left its tasks when its range threw; and failures that did not say where their task was
+// added.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstddef>
+#include <functional>
 #include <latch>
+#include <semaphore>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -133,6 +138,81 @@ TEST(Map, as_handles_it_shows_what_became_of_each_item) {
   EXPECT_EQ(tasks[2].get(), "3");
   EXPECT_TRUE(group.join());
   EXPECT_EQ(tg::map_results(std::vector{1, 3}, all_but_two, 2).size(), 2u);
+}
+
+TEST(Map, passes_the_token_of_its_group_to_a_function_that_takes_one_first) {
+  ThreadGroup group("g");
+  const auto square = [](std::stop_token token, int x) {
+    EXPECT_TRUE(token.stop_possible());
+    EXPECT_FALSE(token.stop_requested());
+    return x * x;
+  };
+  EXPECT_EQ(tg::map(group, std::vector{1, 2, 3}, square), (std::vector{1, 4, 9}));
+  EXPECT_EQ(tg::map(std::vector{2, 3}, square, 2), (std::vector{4, 9}));
+  EXPECT_EQ(tg::map_results(std::vector{5}, square).at(0).get(), 25);
+  const auto stops = [&group](std::stop_token token, int) {
+    group.set_event();
+    return token.stop_requested();
+  };
+  EXPECT_TRUE(tg::map_results(group, std::vector{1}, stops).at(0).get());
+}
+
+TEST(Map, leaves_the_failures_to_the_join_when_it_is_interrupted) {
+  ThreadGroup group("g", {.max_concurrent_threads = 1});
+  ThreadGroup callers("callers");
+  std::binary_semaphore running(0);
+  std::binary_semaphore go(0);
+  const auto caller = callers.add_task([&] {
+    tg::map(group, std::vector{0, 1}, [&](int i) {
+      if (i == 0) throw std::domain_error("not lost");
+      running.release();
+      go.acquire();
+    });
+  });
+  running.acquire();  // the first has failed: the group runs one at a time
+  callers.set_event();
+  EXPECT_THROW(caller.get(), tg::WaitInterrupted);
+  go.release();
+  EXPECT_THROW(group.join(), std::domain_error);
+}
+
+// Its copies throw, as if there were no memory.
+struct NoCopy {
+  explicit NoCopy(int i) : number(i) {}
+  NoCopy(const NoCopy& other) : number(other.number) {
+    if (number == 1) throw std::range_error("no copy");
+  }
+  int number;
+};
+
+TEST(Map, that_fails_midway_waits_for_the_tasks_it_has_begun) {
+  const auto check = [](const auto& elements, auto&& number_of) {
+    ThreadGroup group("g");
+    std::binary_semaphore left(0);
+    std::atomic<bool> ended{false};
+    const auto runs_on = [&](const auto& element) {
+      EXPECT_EQ(number_of(element), 0);
+      const bool was_left = left.try_acquire_for(100ms);  // time for a map that does not wait
+      ended = true;
+      EXPECT_FALSE(was_left);
+      throw std::domain_error("told to the join");
+    };
+    EXPECT_THROW(tg::map_results(group, elements, runs_on), std::range_error);
+    EXPECT_TRUE(ended);
+    left.release();
+    EXPECT_THROW(group.join(), std::domain_error);
+  };
+  check(Elements(2,
+                 [](int i) {
+                   if (i == 1) throw std::range_error("no element");
+                   return i;
+                 }),
+        [](int i) { return i; });
+  std::vector<NoCopy> elements;
+  elements.reserve(2);
+  elements.emplace_back(0);
+  elements.emplace_back(1);
+  check(elements, [](const NoCopy& element) { return element.number; });
 }
 
 // --- Where a task was added ---

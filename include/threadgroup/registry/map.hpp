@@ -25,7 +25,7 @@ namespace tg {
 /// of the others.
 ///
 ///     catch (const tg::MapFailures<Answer>& e) {
-///       std::cerr << e.what();          // item 17 failed in group 'MainThread/g': no route
+///       std::cerr << e.what();  // item 17 failed in group 'MainThread/g': no route (added at f.cpp:9)
 ///       for (const auto& task : e.tasks()) if (task.status() == tg::TaskStatus::succeeded) use(task.get());
 ///     }
 ///
@@ -44,9 +44,56 @@ class MapFailures : public FunctionFailures {
 };
 
 namespace detail {
+template <class Range>
+using MapElement = std::decay_t<std::ranges::range_reference_t<Range>>;
 template <class Range, class F>
-using MapResult =
-    std::decay_t<std::invoke_result_t<F&, std::decay_t<std::ranges::range_reference_t<Range>>&>>;
+using MapResult = std::decay_t<typename CallResult<F&, MapElement<Range>&>::type>;
+
+/// Adds a task for each element and waits until all have ended, or the caller's event is set. If the range or
+/// an element's copy throws, it passes that on after the same wait: `f` may refer to what the caller has on
+/// its stack.
+template <class Range, class F>
+auto run_map(ThreadGroup& group, Range&& range, F f, SourceLocation where) {
+  using Element = MapElement<Range>;
+  using R = MapResult<Range, F>;
+  const auto shared = std::make_shared<F>(std::move(f));  // the tasks may outlive this call
+  std::vector<TaskHandle<R>> tasks;
+  const auto wait_for_all = [&tasks] {
+    for (const auto& task : tasks) {
+      if (task.wait() != WaitOutcome::ready) return;
+    }
+  };
+  try {
+    if constexpr (std::ranges::sized_range<Range>)
+      tasks.reserve(static_cast<std::size_t>(std::ranges::size(range)));
+    for (auto&& element : range) {
+      const bool last = group.event_is_set();  // then it is skipped, and shows that something is missing
+      auto call = [shared, element = Element(std::forward<decltype(element)>(element))]() mutable -> R {
+        if constexpr (CallResult<F&, Element&>::kTakesToken) {
+          return std::invoke(*shared, thread_utils::stop_token(), element);
+        } else {
+          return std::invoke(*shared, element);
+        }
+      };
+      tasks.push_back(
+          group.add_task(TaskName("item " + std::to_string(tasks.size()), where), std::move(call)));
+      if (last) break;
+    }
+  } catch (...) {
+    wait_for_all();
+    throw;
+  }
+  wait_for_all();
+  return tasks;
+}
+
+/// Marks the failures as seen, so that no join tells them again.
+template <class R>
+void claim_failures(const std::vector<TaskHandle<R>>& tasks) noexcept {
+  for (const auto& task : tasks) {
+    if (task.status() == TaskStatus::failed) SlotOf::get(task)->claim_failure();
+  }
+}
 }  // namespace detail
 
 /// Calls `f(element)` for each element, as tasks of the group ("item 0", "item 1", ...), waits for all, and
@@ -54,33 +101,15 @@ using MapResult =
 ///
 ///     for (const auto& task : tg::map_results(group, urls, fetch)) std::cout << to_string(task.status());
 ///
-/// Each task has a copy of its element. Once the group is stopped, for instance by the first failure with
-/// `OnFailure::set_event`, it takes no further element from the range; the last handle is then that of a
-/// skipped task. All have ended when it returns, unless the caller's own group was stopped first. In a task
-/// of the same group it lends the task's place. The failures count as seen.
+/// `f` may take a `std::stop_token` first, as a task may. Each task has a copy of its element. Once the group
+/// is stopped, for instance by the first failure with `OnFailure::set_event`, it takes no further element
+/// from the range; the last handle is then that of a skipped task. All have ended when it returns or throws,
+/// unless the caller's own group was stopped first. In a task of the same group it lends the task's place.
+/// The failures count as seen.
 template <std::ranges::input_range Range, class F>
 auto map_results(ThreadGroup& group, Range&& range, F f, SourceLocation where = SourceLocation::current()) {
-  using Element = std::decay_t<std::ranges::range_reference_t<Range>>;
-  using R = detail::MapResult<Range, F>;
-  const auto shared = std::make_shared<F>(std::move(f));  // the tasks may outlive this call
-  std::vector<TaskHandle<R>> tasks;
-  if constexpr (std::ranges::sized_range<Range>)
-    tasks.reserve(static_cast<std::size_t>(std::ranges::size(range)));
-  for (auto&& element : range) {
-    const bool last = group.event_is_set();  // then it is skipped, and shows that something is missing
-    tasks.push_back(
-        group.add_task(TaskName("item " + std::to_string(tasks.size()), where),
-                       [shared, element = Element(std::forward<decltype(element)>(element))]() mutable -> R {
-                         return std::invoke(*shared, element);
-                       }));
-    if (last) break;
-  }
-  for (const auto& task : tasks) {
-    if (task.wait() != WaitOutcome::ready) break;
-  }
-  for (const auto& task : tasks) {
-    if (task.status() == TaskStatus::failed) detail::SlotOf::get(task)->claim_failure();
-  }
+  auto tasks = detail::run_map(group, std::forward<Range>(range), std::move(f), where);
+  detail::claim_failures(tasks);
   return tasks;
 }
 
@@ -99,23 +128,24 @@ requires(!std::is_same_v<std::remove_cvref_t<Range>, ThreadGroup>)  //
 ///
 /// Throws `MapFailures` if any failed, which has the results of those that succeeded; else, if the group was
 /// stopped, the `Stopped` of the first task that has no result (`TaskSkipped` if it never ran). Throws
-/// `WaitInterrupted` as soon as the caller's own group is stopped. A function that returns nothing gives
-/// nothing.
+/// `WaitInterrupted` as soon as the caller's own group is stopped; the failures then reach the join of
+/// `group`. A function that returns nothing gives nothing.
 template <std::ranges::input_range Range, class F>
 auto map(ThreadGroup& group, Range&& range, F f, SourceLocation where = SourceLocation::current()) {
   using R = detail::MapResult<Range, F>;
-  std::vector<TaskHandle<R>> tasks = map_results(group, std::forward<Range>(range), std::move(f), where);
+  std::vector<TaskHandle<R>> tasks = detail::run_map(group, std::forward<Range>(range), std::move(f), where);
   std::vector<Failure> failures;
   for (const auto& task : tasks) {
-    if (!task.done()) task.get();  // interrupted: throws
-    if (task.status() == TaskStatus::failed)
-      failures.push_back({task.name(), task.exception(), task.added_at()});
+    if (task.wait() != WaitOutcome::ready) throw WaitInterrupted(task.name(), *thread_utils::reason());
+    if (task.status() == TaskStatus::failed) failures.push_back(detail::SlotOf::get(task)->failure());
   }
   if (!failures.empty()) {
     try {
       std::rethrow_exception(failures.front().exception);
     } catch (...) {  // `MapFailures` nests the exception that is being handled
-      throw MapFailures<R>(group.path(), std::move(failures), std::move(tasks));
+      MapFailures<R> error(group.path(), std::move(failures), std::move(tasks));
+      detail::claim_failures(error.tasks());
+      throw error;
     }
   }
   if constexpr (std::is_void_v<R>) {
