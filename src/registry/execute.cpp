@@ -29,7 +29,7 @@ struct RunCall {
 };
 
 TaskHandle<Value> start(ThreadGroup& group, RegisteredCall& call) {
-  return group.add_task(TaskName{std::move(call.name), SourceLocation{}}, RunCall{std::move(call.call)});
+  return group.add_task(TaskName{std::move(call.name.value), call.name.where}, RunCall{std::move(call.call)});
 }
 
 // Waits for all, or until the event is set. From the last to the first: tasks start in order, so this parks a

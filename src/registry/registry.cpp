@@ -48,7 +48,8 @@ std::vector<RegisteredCall> Registry::calls() const {
   std::vector<RegisteredCall> calls;
   MutexLock lock(mutex_);
   calls.reserve(functions_.size());
-  for (const Function& function : functions_) calls.push_back({function.name(), function.cell()->call()});
+  for (const Function& function : functions_)
+    calls.push_back({function.cell()->name(), function.cell()->call()});
   return calls;
 }
 

@@ -22,7 +22,7 @@ namespace tg::detail {
 
 /// A function as it was when a run began.
 struct RegisteredCall {
-  std::string name;
+  FunctionName name;
   std::shared_ptr<const FunctionCall> call;
 };
 

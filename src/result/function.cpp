@@ -34,9 +34,9 @@ void unlock_all() TG_NO_THREAD_SAFETY_ANALYSIS {
 }
 }  // namespace
 
-FunctionCell::FunctionCell(std::string name, std::shared_ptr<const FunctionCall> call)
+FunctionCell::FunctionCell(FunctionName name, std::shared_ptr<const FunctionCall> call)
     : name_(std::move(name)), mutex_(lock_for(this)), call_(std::move(call)) {
-  if (name_.empty()) {
+  if (name_.value.empty()) {
     throw std::invalid_argument("a function needs a name that is not empty: results are found by it");
   }
 }

@@ -62,7 +62,8 @@ std::map<std::string, std::vector<ResultStruct>> ResultList::asdict() const {
 std::vector<Failure> ResultList::failures() const {
   std::vector<Failure> failures;
   for (const ResultStruct& result : *this) {
-    if (result.status() == TaskStatus::failed) failures.push_back({result.fn_name(), result.exception()});
+    if (result.status() == TaskStatus::failed)
+      failures.push_back(detail::SlotOf::get(result.handle())->failure());
   }
   return failures;
 }

@@ -266,9 +266,52 @@ TEST(AddedAt, is_not_a_line_of_the_library) {
   } catch (const tg::TaskFailures& e) {
     EXPECT_EQ(this_line(e.failures()[0].where), "map_test.cpp:" + std::to_string(__LINE__ - 3));
   }
+}
+
+int refuses() { throw std::runtime_error("refused"); }
+int refuses_it(int) { return refuses(); }
+
+std::string in_line(std::uint32_t line) { return "map_test.cpp:" + std::to_string(line); }
+
+TEST(AddedAt, of_a_registered_function_is_where_it_was_registered) {
   ThreadGroup group("g");
-  group.register_function("f", [] { throw std::runtime_error("x"); });
-  EXPECT_EQ(group.execute_results()[0].handle().added_at().line, 0u);
+  std::uint32_t line = __LINE__;
+  group.register_function("literal", refuses);
+  group.register_function(std::string("string"), refuses_it, 1);
+  TG_REGISTER(group, refuses);
+  group.register_function(tg::create_function("created", refuses));
+  try {
+    group.execute();
+    FAIL() << "no error";
+  } catch (const tg::FunctionFailures& e) {
+    ASSERT_EQ(e.failures().size(), 4u);
+    for (const tg::Failure& failure : e.failures())
+      EXPECT_EQ(this_line(failure.where), in_line(++line)) << failure.task;
+    const std::string text = e.what();
+    EXPECT_NE(text.find("'created': refused (added at " + in_line(line) + ")"), std::string::npos) << text;
+  }
+  for (auto& result : group.as_completed()) EXPECT_EQ(result.handle().added_at().file, std::string(__FILE__));
+}
+
+TEST(AddedAt, of_a_candidate_is_where_the_race_was_called) {
+  const auto check = [](std::size_t count, auto&& race) {
+    std::uint32_t line = 0;
+    try {
+      race(line);
+      FAIL() << "no error";
+    } catch (const tg::FunctionFailures& e) {
+      ASSERT_EQ(e.failures().size(), count);
+      for (const tg::Failure& failure : e.failures()) EXPECT_EQ(failure.where.line, line) << count;
+    }
+  };
+  const auto f = refuses;
+  check(1, [&](std::uint32_t& line) { line = __LINE__, tg::first_of(f); });
+  check(2, [&](std::uint32_t& line) { line = __LINE__, tg::first_of(f, f); });
+  check(3, [&](std::uint32_t& line) { line = __LINE__, tg::first_of(f, f, f); });
+  check(4, [&](std::uint32_t& line) { line = __LINE__, tg::first_of(f, f, f, f); });
+  check(5, [&](std::uint32_t&) { tg::first_of(f, f, f, f, f); });  // unknown
+  const std::vector<std::function<int()>> five(5, f);
+  check(5, [&](std::uint32_t& line) { line = __LINE__, tg::first_of(five); });
 }
 
 // --- The picture ---

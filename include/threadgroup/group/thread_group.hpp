@@ -155,7 +155,7 @@ class ThreadGroup {
   /// callable that calls `f` directly. Several functions may share a name; an empty one is
   /// `std::invalid_argument`.
   template <class F, class... Args>
-  RegisteredFunction<std::decay_t<F>> register_function(std::string name, F&& f, Args&&... args) {
+  RegisteredFunction<std::decay_t<F>> register_function(FunctionName name, F&& f, Args&&... args) {
     RegisteredFunction<std::decay_t<F>> made(std::move(name), std::in_place_type<std::decay_t<F>>,
                                              std::forward<F>(f), std::forward<Args>(args)...);
     register_function(made.function());

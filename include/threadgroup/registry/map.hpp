@@ -243,26 +243,52 @@ struct Candidate {
     }
   }
 };
+
+template <class... Fs>
+auto first_of_these(SourceLocation where, Fs... fs) {
+  using R = std::common_type_t<std::decay_t<typename CallResult<Fs>::type>...>;
+  std::vector<UniqueFunction<R(std::stop_token)>> functions;
+  (functions.push_back(Candidate<R, Fs>{std::move(fs)}), ...);
+  auto results = quorum_of(1, std::move(functions), where);
+  return std::move(results.front());
+}
 }  // namespace detail
 
 /// The first success of several: `quorum` of one.
 ///
 ///     Page page = tg::first_of(from_mirror_a, from_mirror_b);
 ///     Page other = tg::first_of(list_of_mirrors);
+///
+/// The report of a failure says where `first_of` was called, except for more than four functions that are not
+/// in a range. (There is one overload for each number of functions, because nothing can have a default after
+/// a pack.)
 template <std::ranges::input_range Range>
 auto first_of(Range&& functions, SourceLocation where = SourceLocation::current()) {
   auto results = quorum(1, std::forward<Range>(functions), where);
   return std::move(results.front());
 }
-template <class F, class... Fs>
-requires(!std::ranges::range<F>) auto first_of(F first, Fs... rest) {
-  using R = std::common_type_t<std::decay_t<typename detail::CallResult<F>::type>,
-                               std::decay_t<typename detail::CallResult<Fs>::type>...>;
-  std::vector<UniqueFunction<R(std::stop_token)>> functions;
-  functions.push_back(detail::Candidate<R, F>{std::move(first)});
-  (functions.push_back(detail::Candidate<R, Fs>{std::move(rest)}), ...);
-  auto results = detail::quorum_of(1, std::move(functions), SourceLocation{});
-  return std::move(results.front());
+template <class A>
+requires(!std::ranges::range<A>) auto first_of(A a, SourceLocation where = SourceLocation::current()) {
+  return detail::first_of_these(where, std::move(a));
+}
+template <class A, class B>
+requires(!std::ranges::range<A>) auto first_of(A a, B b, SourceLocation where = SourceLocation::current()) {
+  return detail::first_of_these(where, std::move(a), std::move(b));
+}
+template <class A, class B, class C>
+requires(!std::ranges::range<A>)  //
+    auto first_of(A a, B b, C c, SourceLocation where = SourceLocation::current()) {
+  return detail::first_of_these(where, std::move(a), std::move(b), std::move(c));
+}
+template <class A, class B, class C, class D>
+requires(!std::ranges::range<A>)  //
+    auto first_of(A a, B b, C c, D d, SourceLocation where = SourceLocation::current()) {
+  return detail::first_of_these(where, std::move(a), std::move(b), std::move(c), std::move(d));
+}
+template <class A, class B, class C, class D, class E, class... More>
+requires(!std::ranges::range<A>) auto first_of(A a, B b, C c, D d, E e, More... more) {
+  return detail::first_of_these(SourceLocation{}, std::move(a), std::move(b), std::move(c), std::move(d),
+                                std::move(e), std::move(more)...);
 }
 
 }  // namespace tg

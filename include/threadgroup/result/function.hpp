@@ -3,6 +3,7 @@
 // threads.
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -12,6 +13,7 @@
 #include <utility>
 
 #include <threadgroup/base/mutex.hpp>
+#include <threadgroup/base/source_location.hpp>
 #include <threadgroup/base/unique_function.hpp>
 #include <threadgroup/event/caller.hpp>
 #include <threadgroup/result/argument_types.hpp>
@@ -20,6 +22,18 @@
 #include <threadgroup/tree/thread_utils.hpp>
 
 namespace tg {
+
+/// The name of a function, and where the function got it. It is made from a string by the call that names the
+/// function, and not by hand: a failure's report then says where that call is.
+struct FunctionName {
+  template <class Name>
+  requires std::convertible_to<Name, std::string> FunctionName(  // implicit: it is a name
+      Name&& name, SourceLocation named_at = SourceLocation::current())
+      : value(std::forward<Name>(name)), where(named_at) {}
+  std::string value;
+  SourceLocation where;
+};
+
 namespace detail {
 
 /// A function and its arguments, neither of which changes any more.
@@ -98,14 +112,14 @@ class FunctionCallOf final : public FunctionCall {
 class FunctionCell {
  public:
   /// Throws `std::invalid_argument` if the name is empty.
-  FunctionCell(std::string name, std::shared_ptr<const FunctionCall> call);
-  const std::string& name() const noexcept { return name_; }
+  FunctionCell(FunctionName name, std::shared_ptr<const FunctionCall> call);
+  const FunctionName& name() const noexcept { return name_; }
   std::shared_ptr<const FunctionCall> call() const;
   void replace(std::shared_ptr<const FunctionCall> call);
 
  private:
   // Constant after construction.
-  const std::string name_;
+  const FunctionName name_;
   Mutex& mutex_;  // shared with other cells
 
   std::shared_ptr<const FunctionCall> call_ TG_GUARDED_BY(mutex_);
@@ -134,7 +148,7 @@ std::shared_ptr<const FunctionCall> bind_call(std::shared_ptr<F> f, Given&&... g
 class Function {
  public:
   explicit Function(std::shared_ptr<detail::FunctionCell> cell) noexcept : cell_(std::move(cell)) {}
-  const std::string& name() const noexcept { return cell_->name(); }
+  const std::string& name() const noexcept { return cell_->name().value; }
   /// Calls it here and now with its arguments.
   Value operator()() const { return cell_->call()->call(); }
   const std::shared_ptr<detail::FunctionCell>& cell() const noexcept { return cell_; }
@@ -154,7 +168,7 @@ template <class F>
 class RegisteredFunction {
  public:
   template <class G, class... Given>
-  RegisteredFunction(std::string name, std::in_place_type_t<F>, G&& f, Given&&... given)
+  RegisteredFunction(FunctionName name, std::in_place_type_t<F>, G&& f, Given&&... given)
       : f_(std::make_shared<F>(std::forward<G>(f))),
         function_(std::make_shared<detail::FunctionCell>(
             std::move(name), detail::bind_call(f_, std::forward<Given>(given)...))) {}
@@ -181,7 +195,7 @@ class RegisteredFunction {
 
 /// A function to be run by `threaded_execution`, or registered with `ThreadGroup::register_function`.
 template <class F, class... Args>
-Function create_function(std::string name, F&& f, Args&&... args) {
+Function create_function(FunctionName name, F&& f, Args&&... args) {
   using Callable = std::decay_t<F>;
   return Function(std::make_shared<detail::FunctionCell>(
       std::move(name),

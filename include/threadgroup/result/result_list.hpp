@@ -106,7 +106,7 @@ std::ostream& operator<<(std::ostream& out, const ResultList& results);
 ///
 ///     try { group.execute(); }
 ///     catch (const tg::FunctionFailures& e) {
-///       std::cerr << e.what();                     // function 'f2' failed in group 'MainThread/g': no route
+///       std::cerr << e.what();  // function 'f2' failed in group 'MainThread/g': no route (added at f.cpp:9)
 ///       for (const tg::ResultStruct& r : e.results()) ...
 ///     }
 ///
