@@ -14,6 +14,7 @@
 
 #include <threadgroup/event/stopped.hpp>
 #include <threadgroup/group/thread_group.hpp>
+#include <threadgroup/registry/map.hpp>
 #include <threadgroup/registry/retry.hpp>
 #include <threadgroup/result/errors.hpp>
 #include <threadgroup/vault/vault.hpp>
@@ -180,6 +181,30 @@ TEST(Producer, tries_that_are_followed_by_others_are_not_the_last_word) {
   group.post(tg::with_retries(vault.bind(tg::outputs(b), fails), soon));
   EXPECT_EQ(vault.wait_for(b), KeyWait::producer_failed);
   EXPECT_EQ(group.wait_idle().failures.size(), 1U);
+}
+
+TEST(Producer, a_call_that_is_wrapped_and_skipped_has_failed) {
+  tg::Vault vault("v", kKeys);
+  tg::ThreadGroup group("g", {.max_concurrent_threads = 1});
+  std::binary_semaphore running(0);
+  std::binary_semaphore go(0);
+  const auto one = [] { return 1; };
+  const auto last = group.add_task([&] {
+    running.release();
+    go.acquire();
+    tg::first_of(vault.bind(tg::outputs(c), one), one);
+  });
+  running.acquire();
+  group.post(tg::with_retries(vault.bind(tg::outputs(a), one)));
+  group.register_function("b", tg::with_retries(tg::with_retries(vault.bind(tg::outputs(b), one))));
+  EXPECT_EQ(vault.wait_for(a, 0s), KeyWait::timed_out);  // it may still come
+  group.set_event();
+  EXPECT_EQ(vault.wait_for(a, 30s), KeyWait::producer_failed);
+  static_cast<void>(group.execute_results());
+  EXPECT_EQ(vault.wait_for(b, 30s), KeyWait::producer_failed);
+  go.release();
+  EXPECT_THROW(last.get(), tg::TaskSkipped);
+  EXPECT_EQ(vault.wait_for(c, 30s), KeyWait::producer_failed);
 }
 
 TEST(Producer, a_registered_function_counts_from_when_it_is_executed) {

@@ -231,7 +231,7 @@ auto quorum(std::size_t k, Range&& functions, SourceLocation where = SourceLocat
 }
 
 namespace detail {
-/// Makes functions of different types alike, whether they take a token or not.
+/// Makes functions of different types alike, whether they take a token or not, in the form that tasks keep.
 template <class R, class F>
 struct Candidate {
   F f;
@@ -248,7 +248,9 @@ template <class... Fs>
 auto first_of_these(SourceLocation where, Fs... fs) {
   using R = std::common_type_t<std::decay_t<typename CallResult<Fs>::type>...>;
   std::vector<UniqueFunction<R(std::stop_token)>> functions;
-  (functions.push_back(Candidate<R, Fs>{std::move(fs)}), ...);
+  (functions.push_back(
+       Candidate<R, typename KeptInTask<Fs>::Type>{typename KeptInTask<Fs>::Type(std::move(fs))}),
+   ...);
   auto results = quorum_of(1, std::move(functions), where);
   return std::move(results.front());
 }

@@ -64,6 +64,74 @@ auto announce_retries(const F& f) {
     return nullptr;
   }
 }
+
+/// Calls `first`, and after a failure `f` until a try succeeds or there must be no more. Both are the same
+/// callable, in two forms if it becomes a task.
+template <class First, class F, class... Args>
+std::invoke_result_t<F&, Args&...> call_with_retries(First& first, F& f, const RetryOptions& options,
+                                                     Args&... args) {
+  const TimePoint limit = runtime::after(options.time_limit);
+  [[maybe_unused]] const auto retries = announce_retries(f);
+  for (std::size_t tries = 1;; ++tries) {
+    std::exception_ptr failure;
+    try {
+      if (tries == 1) return std::invoke(first, args...);
+      return std::invoke(f, args...);
+    } catch (...) {
+      failure = current_failure();
+    }
+    // Outside the handler: a sleep in it would keep the exception being handled.
+    if (!wait_for_next_try(options, tries, limit, failure)) std::rethrow_exception(std::move(failure));
+  }
+}
+
+template <class F>
+class Retrying;
+
+/// `AsTask` of a callable with retries: the first try is the task that the callable itself would have become,
+/// so the callable learns that the task exists, and whether it was dropped.
+template <class F>
+class RetryingTask {
+ public:
+  explicit RetryingTask(const Retrying<F>& retrying)
+      : f_(retrying.callable()), options_(retrying.options()), first_(f_) {}
+
+  template <class... Args>
+  std::invoke_result_t<F&, std::remove_reference_t<Args>&...> operator()(Args&&... args) {
+    return call_with_retries(first_, f_, options_, args...);
+  }
+
+ private:
+  F f_;
+  RetryOptions options_;
+  typename F::AsTask first_;
+};
+
+template <class F>
+struct RetryingBase {};
+template <class F>
+requires requires { typename F::AsTask; }
+struct RetryingBase<F> {
+  using AsTask = RetryingTask<F>;
+};
+
+/// What `with_retries` returns.
+template <class F>
+class Retrying : public RetryingBase<F> {
+ public:
+  Retrying(F f, RetryOptions options) : f_(std::move(f)), options_(std::move(options)) {}
+
+  template <class... Args>
+  std::invoke_result_t<F&, std::remove_reference_t<Args>&...> operator()(Args&&... args) {
+    return call_with_retries(f_, f_, options_, args...);
+  }
+  const F& callable() const noexcept { return f_; }
+  const RetryOptions& options() const noexcept { return options_; }
+
+ private:
+  F f_;
+  RetryOptions options_;
+};
 }  // namespace detail
 
 /// Wraps a callable so that it is called again after it threw, with growing delays between.
@@ -76,22 +144,7 @@ auto announce_retries(const F& f) {
 template <class F>
 auto with_retries(F f, RetryOptions options = {}) {
   detail::check(options);
-  return [f = std::move(f), options = std::move(options)]<class... Args>(
-             Args&&... args) mutable -> std::invoke_result_t<F&, std::remove_reference_t<Args>&...> {
-    const TimePoint limit = runtime::after(options.time_limit);
-    [[maybe_unused]] const auto retries = detail::announce_retries(f);
-    for (std::size_t tries = 1;; ++tries) {
-      std::exception_ptr failure;
-      try {
-        return std::invoke(f, args...);
-      } catch (...) {
-        failure = detail::current_failure();
-      }
-      // Outside the handler: a sleep in it would keep the exception being handled.
-      if (!detail::wait_for_next_try(options, tries, limit, failure))
-        std::rethrow_exception(std::move(failure));
-    }
-  };
+  return detail::Retrying<F>(std::move(f), std::move(options));
 }
 
 }  // namespace tg
