@@ -339,7 +339,7 @@ void VaultCore::commit(std::span<Change> changes, const CommitOptions& options) 
       lock.unlock();
       for (Change& change : changes) {
         change.encoded = nullptr;
-        if (sink != nullptr && change.value) change.encoded = sink->encode(change.slot, change.value);
+        if (sink != nullptr) change.encoded = sink->encode(change.slot, change.value);
       }
       lock.lock();
     }

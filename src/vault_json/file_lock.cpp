@@ -150,6 +150,8 @@ void FileLock::release() noexcept {
 }
 
 void FileLock::close() noexcept {
+  // First: a child that is forked between the next steps has the descriptor and does not know it.
+  if (fd_ >= 0) file_calls.flock(fd_, LOCK_UN);
   int fd = -1;
   {
     MutexLock lock(open_locks.mutex);

@@ -80,9 +80,14 @@ void JsonFile::start_reading(bool live) {
 }
 
 void JsonFile::stop() noexcept {
-  if (fork_generation_ != runtime::fork_generation()) return;
-  background_.reset();
   const std::shared_ptr<VaultCore> core = std::move(owner_);
+  if (fork_generation_ != runtime::fork_generation()) {
+    // The file, its lock and our own lock are the parent's; the vault is the child's, and its lock is free.
+    core->detach(*this);
+    if (following_) core->set_source(schema_.slots, {});
+    return;
+  }
+  background_.reset();
   if (writing_) {
     try {
       write(core->revision(), Reached::synced);
@@ -166,7 +171,7 @@ bool JsonFile::refresh() {
 
 EncodedValue JsonFile::encode(std::size_t slot, const ValueRef& value) {
   require_own_process();
-  if (schema_.codecs[slot].encode == nullptr) return nullptr;
+  if (!value || schema_.codecs[slot].encode == nullptr) return nullptr;
   std::string problem;
   try {
     return std::make_shared<const std::string>(schema_.codecs[slot].encode(value));

@@ -38,7 +38,7 @@ namespace tg::detail {
 /// Thread safety: everything from any thread, but for `start_...` and `stop`, which come before and after all
 /// else.
 /// Lifetime: shared by the resource, the vault and work on the file that is still under way. In a forked
-/// child `stop` does nothing and all else throws `ForkedError`.
+/// child `stop` only detaches it from the vault; all else throws `ForkedError`.
 class JsonFile final : public VaultSink, public std::enable_shared_from_this<JsonFile> {
  public:
   JsonFile(std::string path, JsonOptions options, std::shared_ptr<VaultCore> core, const JsonKeys& keys);

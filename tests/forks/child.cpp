@@ -10,6 +10,8 @@
 
 #include <threadgroup/base/errors.hpp>
 
+#include "forks/files.hpp"
+#include "forks/require.hpp"
 #include "forks/stepper.hpp"
 
 namespace tg::forks {
@@ -25,23 +27,6 @@ Inherited& inherited() noexcept {
 namespace {
 
 using namespace std::chrono_literals;
-
-// In the child gtest's own expectations would be lost.
-struct Wrong : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-#define REQUIRE(condition) \
-  if (!(condition)) throw Wrong("child.cpp:" + std::to_string(__LINE__) + ": " #condition)
-
-template <class F>
-bool throws_forked(F&& f) {
-  try {
-    f();
-  } catch (const ForkedError&) {
-    return true;
-  }
-  return false;
-}
 
 int twice(int i) { return 2 * i; }
 
@@ -174,12 +159,13 @@ void touch_inherited_vault() {
   Vault* const vault = inherited().vault;
   if (vault == nullptr) return;
   now_touching("an inherited vault");
-  try {
-    vault->insert(key_a, 1);
-    static_cast<void>(vault->get(key_a));
-    static_cast<void>(vault->wait_for(key_b, 1us));
-  } catch (const ForkedError&) {
-  }
+  // The value is stored, and the automatic that it starts is the parent's.
+  REQUIRE(throws_forked([&] { vault->insert(key_a, 7, permit_modification); }));
+  REQUIRE(vault->get(key_a) == 7);
+  static_cast<void>(vault->wait_for(key_b, 1us));
+  static_cast<void>(vault->try_get(key_b));
+  REQUIRE(vault->erase(key_a) && !vault->contains(key_a));
+  REQUIRE(vault->entries().size() == vault->size() && !vault->explain().empty());
   now_touching("the end of an inherited vault");
   delete vault;
 }
@@ -189,9 +175,11 @@ void touch_inherited_vault() {
 int touch_everything() try {
   touch_inherited_tasks();
   touch_inherited_vault();
+  touch_inherited_files();
   touch_new_groups();
   touch_functions();
   touch_new_vault();
+  touch_new_files();
   now_touching("nothing any more");
   return 0;
 } catch (const std::exception& e) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "forks/child.hpp"
+#include "forks/files.hpp"
 #include "forks/stepper.hpp"
 
 namespace tg::forks {
@@ -189,6 +190,17 @@ void shared_things(std::latch& let_go) {
     return 3;
   });
   static_cast<void>(another.wait());
+  auto vault = std::make_unique<Vault>("inherited", KeyList{key_a, key_b});
+  vault->automatic(group, inputs(key_a), outputs(key_b), twice);
+  inherited().vault = vault.release();
+  {
+    const Stepped stepped("an inherited vault is used");
+    Vault& shared = *inherited().vault;
+    shared.insert(key_a, 1, permit_modification);
+    static_cast<void>(shared.wait_for(key_b));
+    static_cast<void>(shared.get(key_b));
+    shared.erase(key_a, key_b);
+  }
   {
     const Stepped stepped("an inherited group is used");
     group.post([] {});
@@ -214,11 +226,13 @@ void script() {
   use_places_again();  // with something to inherit
   std::latch let_go(1);
   shared_things(let_go);
+  make_inherited_files();
   tasks();
   functions();
   failures();
   limits();
   vaults();
+  use_files();
   foreign_thread();
   let_go.count_down();
 }
@@ -227,7 +241,7 @@ void script() {
 
 void run_script() {
   const Figures figures = fork_everywhere(&script, &touch_everything);
-  const bool fine = figures.wrong[0] == '\0';
+  const bool fine = figures.wrong[0] == '\0' && check_and_remove_files();
   std::fprintf(stderr, "%d places, a fork at each; at %d of them it waited for a lock that was held\n%s\n",
                figures.points, figures.waited_for, figures.wrong.data());
   ::_exit(fine ? 0 : 1);

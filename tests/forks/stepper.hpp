@@ -10,9 +10,9 @@ namespace tg::forks {
 bool can_step() noexcept;
 
 /// Has the calling thread stepped from here on, for so many instructions at most: after each atomic one it
-/// stops there, and the process is forked. Each place is used once, told apart by the address of the
-/// instruction and the depth of the stack. A lock is taken and given up, and a guard of a static passed, by
-/// such instructions. Calls do not nest, and `operation` stays where it is.
+/// stops there, and the process is forked. Each place is used once, told apart by the operation,
+/// the address of the instruction and the depth of the stack. A lock is taken and given up, and a guard of a
+/// static passed, by such instructions. Calls do not nest, and `operation` stays where it is.
 void step(const char* operation, long instructions = 2'000'000) noexcept;
 void stop_stepping() noexcept;
 

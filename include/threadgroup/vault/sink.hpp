@@ -29,7 +29,8 @@ class VaultSink {
   VaultSink& operator=(const VaultSink&) = delete;
   virtual ~VaultSink() = default;
 
-  /// The value in the sink's form. May run the user's code, and throw: then the value is not stored.
+  /// The value in the sink's form; null for an empty one, of a key that is taken out. May run the user's
+  /// code, and throw: then the change is not made.
   virtual EncodedValue encode(std::size_t slot, const ValueRef& value) = 0;
   /// The vault has this revision now: returns once it is kept. Throws if it cannot be.
   virtual void persist(std::uint64_t revision) = 0;

@@ -56,7 +56,8 @@ class JsonFile;
 /// again with everything. If the file is written and only its folder cannot be synced, `insert` returns,
 /// `last_error` says so, and `flush` throws. A caller that is stopped while a disk does not answer gets a
 /// `ResourceInterrupted` after `stop_grace`. In a forked child an attached resource throws `ForkedError`, as
-/// do changes of its vault, and its destructor does nothing.
+/// do changes of its vault (the keys of a file that is read stay read-only); its destructor detaches it from
+/// the vault and leaves the file and its lock alone.
 /// Thread safety: everything from any thread, but for the destructor.
 /// Lifetime: the destructor writes what is left and detaches from the vault; later changes are not written.
 class JsonResource {
