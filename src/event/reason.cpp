@@ -74,6 +74,12 @@ std::string describe_exception(const std::exception_ptr& exception) {
   }
 }
 
+std::string detail::describe_if_possible(const std::exception_ptr& exception) noexcept try {
+  return describe_exception(exception);
+} catch (...) {
+  return "out of memory";  // short enough for a string to need none
+}
+
 std::string Reason::str() const {
   std::string text = to_string(kind);
   if (!origin_path.empty()) text += " at " + origin_path;

@@ -33,12 +33,6 @@ class Run {
   std::size_t index_;
 };
 
-std::string describe_if_possible(const std::exception_ptr& error) noexcept try {
-  return describe_exception(error);
-} catch (...) {
-  return {};  // no memory
-}
-
 std::string quoted(const std::string& text) { return "'" + text + "'"; }
 
 }  // namespace

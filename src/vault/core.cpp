@@ -345,6 +345,7 @@ void VaultCore::commit(std::span<Change> changes, const CommitOptions& options) 
     }
     check_locked(changes, options);
     apply_locked(changes, options, after);
+    if (options.stored != nullptr) *options.stored = true;
     if (options.production != nullptr) after.tell_waiters = end_locked(*options.production, Ended::returned);
     revision = revision_;
   }

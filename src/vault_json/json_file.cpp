@@ -92,7 +92,7 @@ void JsonFile::stop() noexcept {
     try {
       write(core->revision(), Reached::synced);
     } catch (...) {
-      report_line({describe_exception(std::current_exception())});
+      report_line({describe_if_possible(std::current_exception())});
     }
     core->detach(*this);
   }
@@ -291,7 +291,7 @@ void JsonFile::in_background(bool (JsonFile::*what)()) noexcept try {
   (this->*what)();
   if (following_) set_error({});
 } catch (...) {
-  set_error(describe_exception(std::current_exception()));
+  set_error(describe_if_possible(std::current_exception()));
 }
 
 void JsonFile::set_error(std::string error) {

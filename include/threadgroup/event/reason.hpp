@@ -62,6 +62,9 @@ std::string describe_exception(const std::exception_ptr& exception);
 
 namespace detail {
 
+/// The same where nothing may be thrown: "out of memory" if there is none for the text.
+std::string describe_if_possible(const std::exception_ptr& exception) noexcept;
+
 /// One reason, shared by the events of a whole subtree and by the tasks that it skipped.
 ///
 /// Lifetime: counted. `add_references` takes many at once, so that marking 100,000 groups is one atomic

@@ -169,6 +169,7 @@ struct CommitOptions {
   std::size_t by = kNobody;          // the automatic that stores its outputs
   bool from_resource = false;        // what a read-only key is filled from
   Production* production = nullptr;  // the call that ends with this step
+  bool* stored = nullptr;            // becomes true once the changes are made, also if the call throws then
 };
 
 /// Keys, values, automatics.
