@@ -2,6 +2,8 @@
 // What the functions and methods that Python code calls have in common.
 #pragma once
 
+#include <string>
+
 #include "convert.hpp"
 
 namespace tg::python {
@@ -22,6 +24,13 @@ template <class... Places>
 bool parse(PyObject* args, PyObject* named, const char* format, const char* const* names, Places*... places) {
   return PyArg_ParseTupleAndKeywords(args, named, format, const_cast<char**>(names), places...) != 0;
 }
+
+/// Parses the one argument `message`, which may be left out. `format` is as for `parse`.
+bool parse_message(PyObject* args, PyObject* named, const char* format, std::string& message);
+
+/// Parses the one argument `timeout` of a method that is called by `FastFunction`; null if it was left out.
+bool parse_timeout(PyObject* const* args, Py_ssize_t count, PyObject* names, const char* method,
+                   PyObject*& timeout);
 
 using FastFunction = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*);
 using NamedFunction = PyObject* (*)(PyObject*, PyObject*, PyObject*);

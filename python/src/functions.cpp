@@ -44,14 +44,6 @@ PyObject* throw_if_event_set(PyObject*, PyObject*) {
   });
 }
 
-bool parse_message(PyObject* args, PyObject* named, const char* format, std::string& message) {
-  static const char* const names[] = {"message", nullptr};
-  PyObject* text = nullptr;
-  if (!parse(args, named, format, names, &text)) return false;
-  if (text != nullptr) message = to_text(text);
-  return true;
-}
-
 PyObject* set_event(PyObject*, PyObject* args, PyObject* named) {
   return guarded([&]() -> PyObject* {
     std::string message;

@@ -1,56 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// A `concurrent.futures.Future` without a lock and a condition of its own, until they are asked for.
-//
-// `threadgroup_core._future.Future` inherits this type first and `concurrent.futures.Future` second. The
-// attributes that the standard library's functions use (`_condition`, `_state`, `_waiters` and so on) are
-// descriptors here. `wait`, `as_completed` and whatever else takes the condition get a real one, made at that
-// moment.
-//
-// Invariants
-//   U1. Everything but `woken` is guarded by the interpreter's lock: what looks at the state and then changes
-//       it runs no Python code in between.
-//   U2. From the moment when the future has a condition, its state changes only under that: the methods of
-//       the standard library do it then. Those who hold the condition rely on it.
-//   U3. Whoever makes the state final sets `woken`, if it exists, afterwards; a waiter makes `woken` first
-//       and looks at the state afterwards. So no wait for the task outlasts the future, whether the call has
-//       ended, was cancelled, or somebody else has set the result.
-#include <new>
+// The futures of an executor: waiting for them, and what happens to them.
+#include "future.hpp"
+
+#include <optional>
 
 #include <threadgroup/event/caller.hpp>
 #include <threadgroup/result/errors.hpp>
-#include "future.hpp"
+
+#include "arguments.hpp"
+#include "future_object.hpp"
 
 namespace tg::python {
 
 namespace {
 
-enum class State : std::uint8_t { pending, running, cancelled, notified, finished };
-constexpr std::size_t kStates = 5;
-constexpr const char* kStateNames[kStates] = {"PENDING", "RUNNING", "CANCELLED", "CANCELLED_AND_NOTIFIED",
-                                              "FINISHED"};
-
-struct FutureObject {
-  PyObject_HEAD PyObject* result;
-  PyObject* exception;
-  PyObject* condition;  // these three are null until they are asked for
-  PyObject* waiters;
-  PyObject* callbacks;
-  TaskHandle<void> task;  // not valid: somebody else made the future
-  detail::Event* woken;   // null until somebody waits for the task
-  State state;
-
-  bool is_final() const noexcept { return state >= State::cancelled; }
-  bool is_cancelled() const noexcept { return state == State::cancelled || state == State::notified; }
-};
-
-FutureObject& of(PyObject* self) noexcept { return *reinterpret_cast<FutureObject*>(self); }
-
 PyObject* future_type = nullptr;  // threadgroup_core._future.Future
-PyObject* state_names[kStates];
-PyObject* condition_type = nullptr;
 PyObject* cancelled_error = nullptr;
 PyObject* timeout_error = nullptr;
-const detail::SharedReason* woken_reason = nullptr;
 
 // The standard library's methods, for what is rare.
 struct {
@@ -58,34 +24,8 @@ struct {
       *invoke_callbacks;
 } standard;
 
-template <class F>
-PyObject* guarded(F&& f) noexcept {
-  try {
-    return f();
-  } catch (...) {
-    set_error_from_current();
-    return nullptr;
-  }
-}
-
-PyObject* new_reference(PyObject* object) noexcept {
-  Py_INCREF(object);
-  return object;
-}
-
 bool call_standard(PyObject* method, PyObject* self, PyObject* argument) {
   return Ref::steal(PyObject_CallFunctionObjArgs(method, self, argument, nullptr)).get() != nullptr;
-}
-
-void make_final(FutureObject& future, State state) noexcept {
-  future.state = state;
-  if (future.woken == nullptr || future.woken->is_set()) return;
-  woken_reason->add_references(1);
-  if (!future.woken->mark(woken_reason)) {
-    woken_reason->release();
-  } else if (future.woken->is_watched()) {
-    future.woken->release_waiters();
-  }
 }
 
 bool invoke_callbacks(PyObject* self) {
@@ -99,7 +39,7 @@ bool set_outcome(PyObject* self, PyObject* FutureObject::*where, PyObject* value
   if (future.condition != nullptr || future.is_final()) return call_standard(method, self, value);  // U2
   const Ref before = Ref::steal(future.*where);
   future.*where = value != Py_None ? new_reference(value) : nullptr;
-  make_final(future, State::finished);
+  make_final(future, FutureState::finished);
   return invoke_callbacks(self);
 }
 
@@ -142,14 +82,8 @@ void raise_stored(PyObject* exception) {
 
 PyObject* outcome(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names, bool exception) {
   return guarded([&]() -> PyObject* {
-    const Py_ssize_t named = names != nullptr ? PyTuple_GET_SIZE(names) : 0;
-    if (count + named > 1 ||
-        (named == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "timeout") != 0)) {
-      PyErr_Format(PyExc_TypeError, "%s() takes at most one argument, the timeout",
-                   exception ? "exception" : "result");
-      return nullptr;
-    }
-    PyObject* const timeout = count + named == 1 ? args[0] : Py_None;
+    PyObject* timeout = nullptr;
+    if (!parse_timeout(args, count, names, exception ? "exception" : "result", timeout)) return nullptr;
     FutureObject& future = of(self);
     if (!future.is_final()) {
       if (!future.task.valid()) {
@@ -181,15 +115,15 @@ PyObject* future_exception(PyObject* self, PyObject* const* args, Py_ssize_t cou
 }
 PyObject* future_done(PyObject* self, PyObject*) { return PyBool_FromLong(of(self).is_final()); }
 PyObject* future_running(PyObject* self, PyObject*) {
-  return PyBool_FromLong(of(self).state == State::running);
+  return PyBool_FromLong(of(self).state == FutureState::running);
 }
 PyObject* future_cancelled(PyObject* self, PyObject*) { return PyBool_FromLong(of(self).is_cancelled()); }
 
 PyObject* future_cancel(PyObject* self, PyObject*) {
   FutureObject& future = of(self);
-  if (future.state != State::pending) return PyBool_FromLong(future.is_cancelled());
+  if (future.state != FutureState::pending) return PyBool_FromLong(future.is_cancelled());
   if (future.condition != nullptr) return PyObject_CallOneArg(standard.cancel, self);  // U2
-  make_final(future, State::cancelled);
+  make_final(future, FutureState::cancelled);
   if (!invoke_callbacks(self)) return nullptr;
   Py_RETURN_TRUE;
 }
@@ -230,17 +164,13 @@ PyObject* future_set_exception(PyObject* self, PyObject* exception) {
 
 PyObject* future_class_getitem(PyObject* type, PyObject* item) { return Py_GenericAlias(type, item); }
 
-PyCFunction as_function(PyObject* (*f)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*)) {
-  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f));
-}
-
 PyMethodDef methods[] = {
-    {"result", as_function(&future_result), METH_FASTCALL | METH_KEYWORDS,
+    {"result", as_method(&future_result), kFast,
      "result($self, /, timeout=None)\n--\n\nWait for the call, and return its result or raise what it "
      "raised. In a "
      "task the wait lends the caller's place, and ends with WaitInterrupted when the caller's group is "
      "stopped."},
-    {"exception", as_function(&future_exception), METH_FASTCALL | METH_KEYWORDS,
+    {"exception", as_method(&future_exception), kFast,
      "exception($self, /, timeout=None)\n--\n\nWait as result does, and return what the call raised, or "
      "None."},
     {"done", &future_done, METH_NOARGS, "done($self, /)\n--\n\nWhether the call has ended or was cancelled."},
@@ -261,114 +191,12 @@ PyMethodDef methods[] = {
     {"__class_getitem__", &future_class_getitem, METH_O | METH_CLASS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 
-// --- What the standard library's own code reads and writes
-
-template <PyObject* FutureObject::*kMember>
-PyObject* get_object(PyObject* self, void*) {
-  PyObject* const object = of(self).*kMember;
-  return new_reference(object != nullptr ? object : Py_None);
-}
-template <PyObject* FutureObject::*kMember>
-int set_object(PyObject* self, PyObject* value, void*) {
-  PyObject* const before = of(self).*kMember;
-  of(self).*kMember = value == nullptr || value == Py_None ? nullptr : new_reference(value);
-  Py_XDECREF(before);
-  return 0;
-}
-template <PyObject* FutureObject::*kMember>
-PyObject* get_list(PyObject* self, void*) {
-  PyObject*& list = of(self).*kMember;
-  if (list == nullptr) list = PyList_New(0);
-  return list != nullptr ? new_reference(list) : nullptr;
-}
-PyObject* get_condition(PyObject* self, void*) {
-  if (of(self).condition == nullptr) {
-    PyObject* const made = PyObject_CallNoArgs(condition_type);
-    if (made == nullptr) return nullptr;
-    if (of(self).condition == nullptr) {
-      of(self).condition = made;
-    } else {
-      Py_DECREF(made);  // another thread was faster
-    }
-  }
-  return new_reference(of(self).condition);
-}
-PyObject* get_state(PyObject* self, void*) {
-  return new_reference(state_names[static_cast<std::size_t>(of(self).state)]);
-}
-int set_state(PyObject* self, PyObject* value, void*) {
-  for (std::size_t i = 0; value != nullptr && PyUnicode_Check(value) != 0 && i < kStates; ++i) {
-    if (PyUnicode_Compare(value, state_names[i]) != 0) continue;
-    const State state = static_cast<State>(i);
-    if (state >= State::cancelled) {
-      make_final(of(self), state);
-    } else {
-      of(self).state = state;
-    }
-    return 0;
-  }
-  PyErr_Format(PyExc_ValueError, "not the state of a future: %R", value != nullptr ? value : Py_None);
-  return -1;
-}
-
-PyGetSetDef properties[] = {
-    {"_state", &get_state, &set_state, nullptr, nullptr},
-    {"_condition", &get_condition, &set_object<&FutureObject::condition>, nullptr, nullptr},
-    {"_result", &get_object<&FutureObject::result>, &set_object<&FutureObject::result>, nullptr, nullptr},
-    {"_exception", &get_object<&FutureObject::exception>, &set_object<&FutureObject::exception>, nullptr,
-     nullptr},
-    {"_waiters", &get_list<&FutureObject::waiters>, &set_object<&FutureObject::waiters>, nullptr, nullptr},
-    {"_done_callbacks", &get_list<&FutureObject::callbacks>, &set_object<&FutureObject::callbacks>, nullptr,
-     nullptr},
-    {nullptr, nullptr, nullptr, nullptr, nullptr}};
-
-// --- The object
-
-PyObject* allocate(PyTypeObject* type) noexcept {
-  PyObject* const self = type->tp_alloc(type, 0);
-  if (self != nullptr) ::new (static_cast<void*>(&of(self).task)) TaskHandle<void>();
-  return self;
-}
-PyObject* future_new(PyTypeObject* type, PyObject*, PyObject*) { return allocate(type); }
-int future_init(PyObject*, PyObject* args, PyObject* names) {
-  if (PyTuple_GET_SIZE(args) == 0 && (names == nullptr || PyDict_GET_SIZE(names) == 0)) return 0;
-  PyErr_SetString(PyExc_TypeError, "a future takes no arguments");
-  return -1;
-}
-
-int future_traverse(PyObject* self, visitproc visit, void* arg) {
-  Py_VISIT(Py_TYPE(self));
-  Py_VISIT(of(self).result);
-  Py_VISIT(of(self).exception);
-  Py_VISIT(of(self).condition);
-  Py_VISIT(of(self).waiters);
-  Py_VISIT(of(self).callbacks);
-  return 0;
-}
-int future_clear(PyObject* self) {
-  Py_CLEAR(of(self).result);
-  Py_CLEAR(of(self).exception);
-  Py_CLEAR(of(self).condition);
-  Py_CLEAR(of(self).waiters);
-  Py_CLEAR(of(self).callbacks);
-  return 0;
-}
-void future_dealloc(PyObject* self) {
-  PyTypeObject* const type = Py_TYPE(self);
-  PyObject_GC_UnTrack(self);
-  future_clear(self);
-  of(self).task.~TaskHandle<void>();
-  delete of(self).woken;
-  type->tp_free(self);
-  Py_DECREF(type);
-}
-
 PyType_Slot slots[] = {
     {Py_tp_doc, const_cast<char*>("What a future of this library adds to the standard one.")},
     {Py_tp_new, reinterpret_cast<void*>(&future_new)},
     {Py_tp_init, reinterpret_cast<void*>(&future_init)},
     {Py_tp_methods, methods},
-    {Py_tp_getset, properties},
+    {Py_tp_getset, future_attributes},
     {Py_tp_traverse, reinterpret_cast<void*>(&future_traverse)},
     {Py_tp_clear, reinterpret_cast<void*>(&future_clear)},
     {Py_tp_dealloc, reinterpret_cast<void*>(&future_dealloc)},
@@ -399,13 +227,7 @@ void load_standard() {
   standard.invoke_callbacks = take(future, "_invoke_callbacks");
   cancelled_error = take(futures, "CancelledError");
   timeout_error = take(futures, "TimeoutError");
-  condition_type = take(py::module_::import("threading"), "Condition");
-  for (std::size_t i = 0; i < kStates; ++i) {
-    state_names[i] = take(futures, kStateNames[i]);
-  }
-  Reason reason;
-  reason.message = "a future is final";
-  woken_reason = new detail::SharedReason(std::move(reason));
+  load_future_object(futures);
 }
 
 }  // namespace
@@ -415,19 +237,19 @@ PyObject* new_future() noexcept {
     PyErr_SetString(PyExc_RuntimeError, "import threadgroup_core first");
     return nullptr;
   }
-  return allocate(reinterpret_cast<PyTypeObject*>(future_type));
+  return allocate_future(reinterpret_cast<PyTypeObject*>(future_type));
 }
 
 void set_task(PyObject* future, TaskHandle<void> task) noexcept { of(future).task = std::move(task); }
 
 FutureBegin begin_future(PyObject* self) {
   FutureObject& future = of(self);
-  if (future.condition == nullptr && future.state == State::pending) {
-    future.state = State::running;
+  if (future.condition == nullptr && future.state == FutureState::pending) {
+    future.state = FutureState::running;
     return FutureBegin::run;
   }
-  if (future.condition == nullptr && future.state == State::cancelled) {
-    future.state = State::notified;
+  if (future.condition == nullptr && future.state == FutureState::cancelled) {
+    future.state = FutureState::notified;
     return FutureBegin::cancelled;
   }
   const Ref go = Ref::steal(PyObject_CallOneArg(standard.begin, self));
@@ -443,11 +265,11 @@ bool set_future_exception(PyObject* future, PyObject* exception) {
 }
 
 bool drop_future(PyObject* self) {
-  if (of(self).state == State::pending) {
+  if (of(self).state == FutureState::pending) {
     const Ref cancelled = Ref::steal(future_cancel(self, nullptr));
     if (cancelled.get() == nullptr) return false;
   }
-  return of(self).state != State::cancelled || begin_future(self) != FutureBegin::error;
+  return of(self).state != FutureState::cancelled || begin_future(self) != FutureBegin::error;
 }
 
 bool init_future(PyObject* module) {

@@ -46,20 +46,11 @@ void track(PyObject* self) noexcept {
   if (PyObject_GC_IsTracked(self) == 0) PyObject_GC_Track(self);
 }
 
-bool parse_timeout(PyObject* const* args, Py_ssize_t count, PyObject* names, const char* method,
-                   Duration& timeout) {
-  const Py_ssize_t named = names != nullptr ? PyTuple_GET_SIZE(names) : 0;
-  for (Py_ssize_t i = 0; i < named; ++i) {
-    PyObject* const name = PyTuple_GET_ITEM(names, i);
-    if (PyUnicode_CompareWithASCIIString(name, "timeout") == 0) continue;
-    PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%U'", method, name);
-    return false;
-  }
-  if (count + named > 1) {
-    PyErr_Format(PyExc_TypeError, "%s() takes at most 1 argument (%zd given)", method, count + named);
-    return false;
-  }
-  timeout = to_duration(count + named == 1 ? args[0] : nullptr);
+bool parse_duration(PyObject* const* args, Py_ssize_t count, PyObject* names, const char* method,
+                    Duration& timeout) {
+  PyObject* given = nullptr;
+  if (!parse_timeout(args, count, names, method, given)) return false;
+  timeout = to_duration(given);
   return true;
 }
 
@@ -99,7 +90,7 @@ PyObject* get_within(PyObject* self, PyObject* const* args, Py_ssize_t count, Py
     const TaskHandle<void>& task = task_of(self);
     if (count != 0 || names != nullptr || !task.done()) {
       Duration timeout;
-      if (!parse_timeout(args, count, names, method, timeout)) return nullptr;
+      if (!parse_duration(args, count, names, method, timeout)) return nullptr;
       if (!wait_or_raise(task, timeout, timeout_error)) return nullptr;
     }
     PyObject* const outcome = object_of(self).outcome;
@@ -131,7 +122,7 @@ PyObject* handle_result(PyObject* self, PyObject* const* args, Py_ssize_t count,
 PyObject* handle_exception(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
   return guarded([&]() -> PyObject* {
     Duration timeout;
-    if (!parse_timeout(args, count, names, "exception", timeout)) return nullptr;
+    if (!parse_duration(args, count, names, "exception", timeout)) return nullptr;
     const TaskHandle<void>& task = task_of(self);
     if (!wait_or_raise(task, timeout, future_timeout_error)) return nullptr;
     PyObject* const outcome = object_of(self).outcome;
@@ -152,7 +143,7 @@ PyObject* handle_exception(PyObject* self, PyObject* const* args, Py_ssize_t cou
 PyObject* handle_wait(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
   return guarded([&]() -> PyObject* {
     Duration timeout;
-    if (!parse_timeout(args, count, names, "wait", timeout)) return nullptr;
+    if (!parse_duration(args, count, names, "wait", timeout)) return nullptr;
     return PyBool_FromLong(wait(task_of(self), timeout));
   });
 }
