@@ -19,8 +19,8 @@ using tg::ThreadGroup;
 // A value whose copying can be held up in the middle.
 struct Slow {
   static inline std::atomic<bool> hold{false};
-  static inline std::binary_semaphore begun{0};
-  static inline std::binary_semaphore go{0};
+  static inline std::counting_semaphore<64> begun{0};
+  static inline std::counting_semaphore<64> go{0};
 
   explicit Slow(std::string t) : text(std::move(t)) {}
   Slow(const Slow& other) : text() {
@@ -88,6 +88,27 @@ TEST(Handles, any_number_of_threads_may_copy_at_a_time) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(right, 2000);
+}
+
+TEST(Handles, take_leaves_a_result_that_more_threads_are_copying_than_are_counted) {
+  ThreadGroup group("group");
+  const auto handle = group.add_task([] { return Slow("a text too long for the inside of a string"); });
+  static_cast<void>(handle.wait());
+  Slow::hold = true;
+  std::vector<std::thread> threads;
+  std::atomic<int> right{0};
+  constexpr int kCopies = 32;  // five bits count them
+  for (int i = 0; i < kCopies; ++i) {
+    threads.emplace_back([&right, handle] {
+      right += handle.get().text == "a text too long for the inside of a string" ? 1 : 0;
+    });
+  }
+  for (int i = 0; i < kCopies; ++i) Slow::begun.acquire();
+  EXPECT_THROW(handle.take(), std::logic_error);
+  Slow::hold = false;
+  Slow::go.release(kCopies);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(right, kCopies);
 }
 
 // For ThreadSanitizer: whichever of the two comes first, neither sees the other's half.
