@@ -199,3 +199,70 @@ def test_a_block_that_a_forked_process_leaves_does_not_wait_for_the_parent(run_p
         sys.exit(3)"""
     result = run_program(FORKING.format(before="", child=child))
     assert (result.stdout, result.stderr) == ("3\n", "")
+
+
+@pytest.mark.parametrize("where", ["the same thread", "another thread"])
+def test_a_shutdown_while_a_group_is_made_anew_is_final(run_program, where):
+    result = run_program("""
+import sys, threading
+from threadgroup_core import Executor, _core
+class Interrupted(Executor):
+    armed = False
+    @property
+    def _initializer(self):  # asked for while the new group comes into use
+        if self.armed:
+            self.armed = False
+            if sys.argv[1] == "the same thread":
+                self.shutdown()
+            else:
+                thread = threading.Thread(target=self.shutdown)
+                thread.start()
+                thread.join(0.3)
+        return None
+    @_initializer.setter
+    def _initializer(self, value):
+        pass
+executor = Interrupted(1)
+executor.submit(int).result()
+_core._interrupted()
+executor.armed = True
+try:
+    executor.submit(int).result()
+except RuntimeError as error:
+    print(error)
+for thread in threading.enumerate():
+    if thread is not threading.main_thread() and not thread.daemon:
+        thread.join()
+try:
+    print(executor.submit(int).result())
+except RuntimeError as error:
+    print(error)
+""", where)
+    assert result.stdout.splitlines()[-1:] == ["cannot schedule new futures after shutdown"], result.stderr
+    assert result.stderr == ""
+
+
+def test_executors_that_are_made_while_the_program_ends_refuse(run_program):
+    result = run_program("""
+import sys
+from threadgroup_core import Executor, _executor
+executors = [Executor(1) for _ in range(3)]
+def trace(frame, event, arg):
+    if not _executor._exiting or len(executors) > 100:
+        return trace
+    sys.settrace(None)
+    executors.append(Executor(1))
+    sys.settrace(trace)
+    return trace
+sys.settrace(trace)
+_executor._at_exit()
+sys.settrace(None)
+refused = 0
+for executor in executors:
+    try:
+        executor.submit(int)
+    except RuntimeError as error:
+        refused += str(error) == "cannot schedule new futures after interpreter shutdown"
+print(len(executors) > 10, refused == len(executors))
+""")
+    assert (result.stdout, result.stderr) == ("True True\n", "")

@@ -30,7 +30,8 @@ _T = TypeVar("_T")
 _numbers = itertools.count()
 _exiting = False
 _forks = 0  # how many forks this process is away from the first one
-_live: "weakref.WeakSet[Executor]" = weakref.WeakSet()
+# Weak references: a `WeakSet` cannot be looked at while other threads make executors. Changed by single steps only.
+_live: "Set[weakref.ref[Executor]]" = set()
 # Groups with work left that have no executor any more. Each is looked at when the next executor is made or ends.
 # Finalizers add to it at any moment, so it is changed by single steps only.
 _retired: Set[_core.ThreadGroup] = set()
@@ -55,9 +56,10 @@ def _retire(groups: List[_core.ThreadGroup], forks: int) -> None:
 def _at_exit() -> None:
     global _exiting
     _exiting = True
-    executors = list(_live)
+    executors = [executor for executor in (reference() for reference in list(_live)) if executor is not None]
     for executor in executors:
-        executor._submit = _refuse_at_exit
+        with executor._renewing:
+            executor._submit = _refuse_at_exit
     # Ctrl-C has ended the program, and not only what somebody typed at a prompt.
     last = getattr(sys, "last_type", None)
     if isinstance(last, type) and issubclass(last, KeyboardInterrupt) and not hasattr(sys, "ps1"):
@@ -72,7 +74,7 @@ def _after_fork_in_child() -> None:
     # The threads, and with them all work, stayed in the parent.
     global _forks, _live, _retired
     _forks += 1
-    _live = weakref.WeakSet()
+    _live = set()
     _retired = set()
 
 
@@ -125,13 +127,14 @@ class Executor(ThreadPoolExecutor):
         self._initialized = threading.local()
         self._broken: Any = False  # or a text that says why
         self._shutdown = False
-        self._renewing = threading.Lock()
+        # Reentrant: a destructor may shut the executor down at any moment.
+        self._renewing = threading.RLock()
         self._renewable = not _in_task()
         self._groups: List[_core.ThreadGroup] = []  # the last one is in use
         self._forks = _forks
         self._use_new_group()
         weakref.finalize(self, _retire, self._groups, _forks).atexit = False
-        _live.add(self)
+        _live.add(weakref.ref(self, _live.discard))
         if _exiting:
             self._submit = _refuse_at_exit
 
@@ -139,11 +142,15 @@ class Executor(ThreadPoolExecutor):
         group = _core.ThreadGroup(self._name, self._max_workers)
         group._set_thread_names(self._name)
         self._groups.append(group)
-        if not self._shutdown and not _exiting:
-            if self._initializer is None:
-                self._submit = group._submit
-            else:  # without a strong reference to itself: the executor must go with its last user
-                self._submit = functools.partial(Executor._submit_initialized, weakref.proxy(self))
+        if self._initializer is None:
+            self._submit = group._submit
+        else:  # without a strong reference to itself: the executor must go with its last user
+            self._submit = functools.partial(Executor._submit_initialized, weakref.proxy(self))
+        # Asked last: a destructor may have shut it down meanwhile.
+        if _exiting:
+            self._submit = _refuse_at_exit
+        if self._shutdown:
+            self._submit = _refuse_after_shutdown
 
     @property
     def group(self) -> _core.ThreadGroup:
@@ -205,10 +212,11 @@ class Executor(ThreadPoolExecutor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more work; with cancel_futures cancel what has not begun; with wait wait for the rest."""
-        self._shutdown = True
-        self._submit = _refuse_after_shutdown
-        if self._forks != _forks:
-            return  # its work is in the parent process
+        if self._forks != _forks:  # its work is in the parent process, and so may be the thread that holds the lock
+            self._shutdown, self._submit = True, _refuse_after_shutdown
+            return
+        with self._renewing:
+            self._shutdown, self._submit = True, _refuse_after_shutdown
         if cancel_futures:
             group = self._groups[-1]
             # As in the standard library, what was submitted first has begun by now: its thread is on its way.
