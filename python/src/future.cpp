@@ -5,6 +5,7 @@
 #include <optional>
 
 #include <threadgroup/event/caller.hpp>
+#include <threadgroup/event/wait.hpp>
 #include <threadgroup/result/errors.hpp>
 
 #include "arguments.hpp"
@@ -47,19 +48,32 @@ bool set_outcome(PyObject* self, PyObject* FutureObject::*where, PyObject* value
 bool wait_for_task(PyObject* self, Duration timeout) {
   FutureObject& future = of(self);
   detail::TaskSlot& task = *detail::SlotOf::get(future.task);
+  detail::Event* const event = detail::event_of_caller();
+  const TimePoint deadline = runtime::after(timeout);
   if (future.woken == nullptr) future.woken = new detail::Event;  // U3
-  detail::WaitOutcome outcome = detail::WaitOutcome::timed_out;
-  wait_interruptibly(timeout, [&](Duration slice) {
-    outcome = task.wait_watching(detail::event_of_caller(), runtime::after(slice), future.woken);
-    return outcome != detail::WaitOutcome::timed_out;
-  });
-  if (future.is_final()) return true;
-  if (outcome == detail::WaitOutcome::ready) return drop_future(self);  // ended without its call
-  if (outcome == detail::WaitOutcome::event_set) {
-    throw WaitInterrupted(task.shown_name(), detail::event_of_caller()->reason());
+  bool task_has_ended = false;
+  while (!future.is_final()) {
+    detail::WaitOutcome outcome = detail::WaitOutcome::timed_out;
+    wait_interruptibly(timeout, [&](Duration slice) {
+      const TimePoint until = runtime::after(slice);
+      outcome = task_has_ended ? detail::wait({event, future.woken}, until)
+                               : task.wait_watching(event, until, future.woken);
+      return outcome != detail::WaitOutcome::timed_out;
+    });
+    if (future.is_final()) break;
+    if (outcome == detail::WaitOutcome::ready) {
+      if (!drop_future(self)) return false;  // ended without its call
+      // A future that other code has begun is made final by that code.
+      task_has_ended = true;
+      if (!deadline.is_never()) timeout = deadline - runtime::now();
+    } else if (outcome == detail::WaitOutcome::event_set && event != nullptr && event->is_set()) {
+      throw WaitInterrupted(task.shown_name(), event->reason());
+    } else {
+      PyErr_SetNone(timeout_error);
+      return false;
+    }
   }
-  PyErr_SetNone(timeout_error);
-  return false;
+  return true;
 }
 
 void raise_cancelled(const FutureObject& future) {
@@ -73,6 +87,7 @@ void raise_cancelled(const FutureObject& future) {
 }
 
 void raise_stored(PyObject* exception) {
+  if (PyExceptionClass_Check(exception) != 0) return PyErr_SetNone(exception);  // as `raise` does
   if (PyExceptionInstance_Check(exception) == 0) {
     PyErr_SetString(PyExc_TypeError, "exceptions must derive from BaseException");
     return;
@@ -130,15 +145,15 @@ PyObject* future_cancel(PyObject* self, PyObject*) {
 
 PyObject* future_add_done_callback(PyObject* self, PyObject* callback) {
   FutureObject& future = of(self);
-  if (future.is_final()) {
+  PyObject* list = nullptr;
+  if (!future.is_final()) {
+    list = list_in(future.callbacks);
+    if (list == nullptr) return nullptr;
+  }
+  if (future.is_final()) {  // U1: looked at again after the list was made
     return PyObject_CallFunctionObjArgs(standard.add_done_callback, self, callback, nullptr);
   }
-  if (future.callbacks == nullptr) {
-    PyObject* const list = PyList_New(0);
-    if (list == nullptr) return nullptr;
-    future.callbacks = list;
-  }
-  if (PyList_Append(future.callbacks, callback) != 0) return nullptr;
+  if (PyList_Append(list, callback) != 0) return nullptr;
   Py_RETURN_NONE;
 }
 

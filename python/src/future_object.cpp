@@ -30,8 +30,7 @@ int set_object(PyObject* self, PyObject* value, void*) {
 }
 template <PyObject* FutureObject::*kMember>
 PyObject* get_list(PyObject* self, void*) {
-  PyObject*& list = of(self).*kMember;
-  if (list == nullptr) list = PyList_New(0);
+  PyObject* const list = list_in(of(self).*kMember);
   return list != nullptr ? new_reference(list) : nullptr;
 }
 PyObject* get_condition(PyObject* self, void*) {
@@ -76,6 +75,18 @@ PyGetSetDef future_attributes[] = {
     {"_done_callbacks", &get_list<&FutureObject::callbacks>, &set_object<&FutureObject::callbacks>, nullptr,
      nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
+
+PyObject* list_in(PyObject*& place) noexcept {
+  if (place == nullptr) {
+    PyObject* const made = PyList_New(0);
+    if (made == nullptr || place == nullptr) {
+      place = made;
+    } else {
+      Py_DECREF(made);  // another thread was faster
+    }
+  }
+  return place;
+}
 
 void make_final(FutureObject& future, FutureState state) noexcept {
   future.state = state;

@@ -49,6 +49,10 @@ inline PyObject* new_reference(PyObject* object) noexcept {
   return object;
 }
 
+/// The list in that place of a future, made if there is none yet; null with an error set. To make one may run
+/// the garbage collector, and so anything: what the caller knew before may have changed.
+PyObject* list_in(PyObject*& place) noexcept;
+
 /// Sets the state, one of the last three, and ends the waits for the task.
 void make_final(FutureObject& future, FutureState state) noexcept;
 

@@ -27,6 +27,20 @@ def run_program():
     return run
 
 
+@pytest.fixture
+def wait_until_in():
+    """Waits until a thread is in the call on the only line of a function, which gives the interpreter away nowhere else."""
+
+    def wait(thread, function):
+        while True:
+            frame = sys._current_frames().get(thread.ident)
+            if frame is not None and frame.f_code is function.__code__ and frame.f_lineno > frame.f_code.co_firstlineno:
+                return
+            time.sleep(0.001)
+
+    return wait
+
+
 def running_groups():
     return [n.name for n in threadgroup_core.snapshot() if n.kind in ("group", "daemon") and n.counts.running]
 

@@ -5,8 +5,8 @@ import asyncio
 import concurrent.futures
 import gc
 import logging
-import sys
 import threading
+import time
 import traceback
 import weakref
 
@@ -19,15 +19,6 @@ from threadgroup_core._future import Future
 
 def result_of(future):
     return future.result()
-
-
-def wait_until_in_result_of(thread):
-    """Returns when the thread is in the call on the only line of result_of: it gives the interpreter away nowhere else there."""
-    while True:
-        frame = sys._current_frames().get(thread.ident)
-        if frame is not None and frame.f_code is result_of.__code__ and frame.f_lineno > frame.f_code.co_firstlineno:
-            return
-        threading.Event().wait(0.001)
 
 
 @pytest.fixture
@@ -104,7 +95,7 @@ def test_a_timeout_is_raised_and_changes_nothing(busy):
 
 
 @pytest.mark.parametrize("final", ["cancel", "set_result", "set_exception", "by its state"])
-def test_a_waiter_wakes_when_somebody_else_ends_the_future(busy, final):
+def test_a_waiter_wakes_when_somebody_else_ends_the_future(busy, wait_until_in, final):
     executor, _ = busy
     future = executor.submit(int)
     outcomes = []
@@ -117,7 +108,7 @@ def test_a_waiter_wakes_when_somebody_else_ends_the_future(busy, final):
 
     thread = threading.Thread(target=wait)
     thread.start()
-    wait_until_in_result_of(thread)
+    wait_until_in(thread, result_of)
     if final == "cancel":
         assert future.cancel()
     elif final == "set_result":
@@ -131,7 +122,7 @@ def test_a_waiter_wakes_when_somebody_else_ends_the_future(busy, final):
     assert outcomes == [wanted[final]]
 
 
-def test_a_wait_ends_when_the_callers_group_is_stopped(busy):
+def test_a_wait_ends_when_the_callers_group_is_stopped(busy, wait_until_in):
     executor, _ = busy
     future, workers, begun = executor.submit(int), [], threading.Event()
 
@@ -143,7 +134,7 @@ def test_a_wait_ends_when_the_callers_group_is_stopped(busy):
     group = ThreadGroup("waiting")
     handle = group.add_task(task)
     begun.wait()
-    wait_until_in_result_of(workers[0])
+    wait_until_in(workers[0], result_of)
     group.set_event("enough")
     with pytest.raises(core.WaitInterrupted, match="enough"):
         handle.get()
@@ -164,14 +155,14 @@ def test_callbacks_are_called_in_order_and_may_fail(busy, caplog):
     assert called[-1] == 3
 
 
-def test_waiters_wake_before_callbacks_run(busy):
+def test_waiters_wake_before_callbacks_run(busy, wait_until_in):
     executor, go = busy
     future, woken = executor.submit(int), threading.Event()
     answers = []
     future.add_done_callback(lambda f: answers.append(woken.wait(30)))
     thread = threading.Thread(target=lambda: (result_of(future), woken.set()))
     thread.start()
-    wait_until_in_result_of(thread)
+    wait_until_in(thread, result_of)
     go.set()
     thread.join()
     executor.shutdown()
@@ -216,3 +207,94 @@ def test_one_that_refers_to_itself_is_freed():
     del holder, executor
     gc.collect()
     assert gone() is None
+
+
+def collect_in(call, during):
+    """Makes the call, whose first allocation has the garbage collector come by, which does something meanwhile."""
+    done = []
+
+    def callback(phase, info):
+        if not done:
+            done.append(phase)
+            during()
+
+    enabled, threshold = gc.isenabled(), gc.get_threshold()
+    gc.disable()
+    gc.collect()
+    kept = [[] for _ in range(200)]  # now no list can be had without an allocation
+    gc.set_threshold(1)
+    gc.callbacks.append(callback)
+    try:
+        gc.enable()
+        result = call()
+        gc.disable()
+    finally:
+        gc.callbacks.remove(callback)
+        gc.set_threshold(*threshold)
+        gc.enable() if enabled else gc.disable()
+    del kept
+    return result
+
+
+def test_a_callback_is_called_though_the_call_ends_while_it_is_added(busy):
+    executor, go = busy
+    future, called = executor.submit(int), []
+    callback = called.append
+
+    def end():
+        go.set()
+        while not future.done():
+            time.sleep(0.001)
+
+    collect_in(lambda: future.add_done_callback(callback), end)
+    go.set()
+    executor.shutdown()
+    assert called == [future]
+
+
+@pytest.mark.parametrize("name", ["_waiters", "_done_callbacks"])
+def test_all_see_one_list(name):
+    future = Future()
+    outer = collect_in(lambda: getattr(future, name), lambda: getattr(future, name).append(1))
+    assert outer == [1] and outer is getattr(future, name)
+
+
+def test_a_wait_for_a_future_that_ends_as_the_wait_begins_does_not_wait_for_the_task(busy):
+    executor, _ = busy
+    future, outcomes = executor.submit(int), []
+
+    class Timeout:
+        def total_seconds(self):
+            future.set_result(9)
+            return 60.0
+
+    thread = threading.Thread(target=lambda: outcomes.append(future.result(Timeout())), daemon=True)
+    thread.start()
+    thread.join(10)
+    assert outcomes == [9]
+
+
+@pytest.mark.parametrize("future", [concurrent.futures.Future, Future])
+def test_an_exception_may_be_set_as_a_class(future):
+    future = future()
+    future.set_exception(KeyError)
+    with pytest.raises(KeyError):
+        future.result()
+    assert future.exception() is KeyError
+
+
+def test_a_future_that_other_code_began_is_awaited_beyond_the_end_of_its_task(busy, wait_until_in):
+    executor, _ = busy
+    future, outcomes = executor.submit(int), []
+    assert future.set_running_or_notify_cancel()
+    executor.group.clear_pending()
+    for timeout in (0, 0.01):
+        with pytest.raises(concurrent.futures.TimeoutError):
+            future.result(timeout)
+    assert not future.done()
+    thread = threading.Thread(target=lambda: outcomes.append(result_of(future)))
+    thread.start()
+    wait_until_in(thread, result_of)
+    future.set_result(7)
+    thread.join(30)
+    assert outcomes == [7]
