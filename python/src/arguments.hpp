@@ -33,8 +33,12 @@ bool parse_timeout(PyObject* const* args, Py_ssize_t count, PyObject* names, con
                    PyObject*& timeout);
 
 using FastFunction = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*);
+using PositionalFunction = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t);
 using NamedFunction = PyObject* (*)(PyObject*, PyObject*, PyObject*);
 inline PyCFunction as_method(FastFunction f) noexcept {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f));
+}
+inline PyCFunction as_method(PositionalFunction f) noexcept {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f));
 }
 inline PyCFunction as_method(NamedFunction f) noexcept {

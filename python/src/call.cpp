@@ -53,7 +53,7 @@ void PyCall::drop_references() noexcept {
   const ErrorsSaved saved;
   if (teller_ == Teller::future && !begun_) {
     // It will never run: those who wait for the future are told.
-    if (!calling_python([this] { return drop_future(told_); })) PyErr_WriteUnraisable(told_);
+    if (!calling_python([this] { return drop_future(told_); })) report_unraisable(told_);
   }
   calling_python([this] {
     PyObject** const from = places() + 1;

@@ -39,6 +39,12 @@ class Queue {
     return entry != nullptr ? std::move(entry->handle) : Ref();
   }
   detail::WaitQueue& waiters() noexcept { return waiters_; }
+  /// For the garbage collector. Handles whose tasks have not ended are held by those.
+  int traverse(visitproc visit, void* arg) noexcept {
+    detail::MutexLock lock(mutex_);
+    for (const Entry* entry = first_; entry != nullptr; entry = entry->next) Py_VISIT(entry->handle.get());
+    return 0;
+  }
 
  private:
   struct Entry final : detail::TaskWatcher {
@@ -89,8 +95,19 @@ PyObject* make(PyTypeObject* type, PyObject*, PyObject*) {
   });
 }
 
+int traverse(PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(self));
+  Queue* const queue = object_of(self).queue.get();
+  return queue != nullptr ? queue->traverse(visit, arg) : 0;
+}
+int clear(PyObject* self) {
+  for (Queue* const queue = object_of(self).queue.get(); queue != nullptr && !queue->empty();) queue->take();
+  return 0;
+}
+
 void destroy(PyObject* self) {
   PyTypeObject* const type = Py_TYPE(self);
+  PyObject_GC_UnTrack(self);
   object_of(self).queue.~shared_ptr<Queue>();
   type->tp_free(self);
   Py_DECREF(type);
@@ -143,10 +160,13 @@ PyMethodDef methods[] = {
     {"watch", &watch, METH_O, nullptr}, {"take", &take, METH_O, nullptr}, {nullptr, nullptr, 0, nullptr}};
 PyType_Slot slots[] = {{Py_tp_doc, const_cast<char*>("Handles that line up as their tasks end.")},
                        {Py_tp_new, reinterpret_cast<void*>(&make)},
+                       {Py_tp_traverse, reinterpret_cast<void*>(&traverse)},
+                       {Py_tp_clear, reinterpret_cast<void*>(&clear)},
                        {Py_tp_dealloc, reinterpret_cast<void*>(&destroy)},
                        {Py_tp_methods, methods},
                        {0, nullptr}};
-PyType_Spec spec = {"threadgroup_core._Completions", sizeof(Object), 0, Py_TPFLAGS_DEFAULT, slots};
+PyType_Spec spec = {"threadgroup_core._Completions", sizeof(Object), 0,
+                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, slots};
 
 }  // namespace
 

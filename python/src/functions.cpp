@@ -163,7 +163,7 @@ PyObject* close(PyObject*, PyObject*) {
           PyErr_ResourceWarning(nullptr, 1,
                                 "the process ended with %zu pending task%s in group '%s': join it first",
                                 dropped, dropped == 1 ? "" : "s", node.name.c_str()) != 0) {
-        PyErr_WriteUnraisable(nullptr);
+        report_unraisable(nullptr);
       }
     }
     Py_RETURN_NONE;
@@ -180,16 +180,17 @@ void tell_unseen(const std::string& path, const Failure& failure) {
   GilIfOpen gil;
   if (!gil || unseen_handler == nullptr) {
     detail::report_line({"unseen failure: task '", failure.task, "' of group '", path, "' failed"});
-    return;
   }
+  if (!gil) return;
   const ErrorsSaved saved;
+  const Ref handler = Ref::borrow(unseen_handler);
   calling_python([&] {
     try {
-      py::reinterpret_borrow<py::object>(unseen_handler)(path, failure.task,
-                                                         to_python_delivered(failure.exception));
+      const py::object exception = to_python_delivered(failure.exception);
+      if (handler.get() != nullptr) py::handle(handler.get())(path, failure.task, exception);
     } catch (py::error_already_set& e) {
       e.restore();
-      PyErr_WriteUnraisable(unseen_handler);
+      report_unraisable(handler.get());
     }
   });
 }

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <new>
+#include <optional>
 
 #include <threadgroup/base/errors.hpp>
 
@@ -33,18 +34,25 @@ void warn_of_dropped(PyObject* self, std::size_t pending, std::size_t running) {
     said = PyErr_ResourceWarning(nullptr, 1, "group '%s' was dropped with %zu pending task%s: join it first",
                                  path.c_str(), pending, pending == 1 ? "" : "s");
   }
-  if (said != 0) PyErr_WriteUnraisable(self);
+  if (said != 0) report_unraisable(self);
 }
 
-// The destructor of a C++ group waits without end. Here Ctrl-C must get through: then the group is left to
-// the end of the process, which waits a bounded time. False in that case.
+// O3.
+void tell_failures(PyObject* self) {
+  GroupObject& object = raw_object(self);
+  if (!object.state->errors.has_undelivered()) return;
+  without_gil([&] { detail::report_unseen(object.group->path(), detail::take_failures(*object.group)); });
+}
+
+// The destructor of a C++ group waits without end. Here Ctrl-C must get through, as what `check_signals`
+// throws.
 //
 // The last reference may go together with the group's own last task, and the garbage collector may come by in
 // any task. That is no mistake of the program: what else runs then is stopped, and not awaited.
-bool stop_and_wait(PyObject* self) {
+void stop_and_wait(PyObject* self) {
   ThreadGroup& group = core_of_group(self);
   const GroupStatistics before = group.statistics();
-  if (before.idle()) return true;
+  if (before.idle()) return;
   without_gil([&] { group.set_event(ReasonKind::destroyed, "the group's object was destroyed", {}); });
   JoinResult result;
   std::size_t left_running = 0;
@@ -58,7 +66,6 @@ bool stop_and_wait(PyObject* self) {
   }
   warn_of_dropped(self, group.statistics().skipped - before.skipped, left_running);
   without_gil([&] { detail::report_unseen(group.path(), result.failures); });
-  return true;
 }
 
 }  // namespace
@@ -107,23 +114,26 @@ int group_init(PyObject* self, PyObject* args, PyObject* named) {
 
 void group_finalize(PyObject* self) {
   GroupObject& object = raw_object(self);
-  if (object.group == nullptr || !interpreter_is_open()) return;
+  if (object.group == nullptr || !interpreter_is_open() || !object.state->is_of_this_process()) return;
   const ErrorsSaved saved;
+  std::optional<py::error_already_set> raised;
   try {
-    object.is_left_to_exit = !stop_and_wait(self);
-  } catch (py::error_already_set& e) {
-    object.is_left_to_exit = true;
-    if (e.matches(PyExc_KeyboardInterrupt)) {
-      PyErr_SetInterrupt();  // it cannot be raised from here; the interpreter raises it as soon as it goes on
-    } else {
-      e.restore();
-      PyErr_WriteUnraisable(self);
+    try {
+      stop_and_wait(self);
+    } catch (py::error_already_set& e) {
+      raised.emplace(e);
     }
+    tell_failures(self);
   } catch (const ForkedError&) {
   } catch (const std::exception& e) {
     object.is_left_to_exit = true;
     PySys_FormatStderr("threadgroup_core: cannot end group '%s': %s\n", object.group->name().c_str(),
                        e.what());
+  }
+  if (raised) {  // the end of the process takes care of the group, and waits a bounded time
+    object.is_left_to_exit = true;
+    raised->restore();
+    report_unraisable(self);
   }
 }
 

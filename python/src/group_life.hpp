@@ -10,6 +10,8 @@
 //       lock away.
 //   O2. Tasks that are pending or running, and what they refer to, are not visited by the garbage collector:
 //       a thread is going to use them, so a group is not garbage for being referred to only by its own tasks.
+//   O3. `tp_finalize` also reports the failures that have not been delivered: what they refer to may be part
+//       of the garbage, and is taken apart next.
 #pragma once
 
 #include "group.hpp"

@@ -42,6 +42,8 @@ class GroupState {
   void leave_seat(std::size_t seat) noexcept {
     if (is_of_this_process()) seats_[seat] = {};
   }
+  // If not, the workers are in the parent.
+  bool is_of_this_process() const noexcept { return generation_ == runtime::fork_generation(); }
   /// The group's object goes: none of its idle workers is listed any more, and none keeps what tasks left in
   /// `threading.local` objects.
   void object_goes() noexcept;
@@ -58,8 +60,6 @@ class GroupState {
     bool busy = false;
   };
   ~GroupState() = default;
-  // If not, the workers are in the parent.
-  bool is_of_this_process() const noexcept { return generation_ == runtime::fork_generation(); }
 
   std::vector<Seat> seats_;
   const std::uint32_t generation_ = runtime::fork_generation();

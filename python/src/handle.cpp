@@ -9,6 +9,8 @@
 #include <new>
 
 #include <threadgroup/base/escaped.hpp>
+#include <threadgroup/event/caller.hpp>
+#include <threadgroup/result/errors.hpp>
 
 #include "arguments.hpp"
 #include "caller.hpp"
@@ -66,18 +68,20 @@ bool wait_or_raise(const TaskHandle<void>& task, Duration timeout, PyObject* tim
   return false;
 }
 
-// Throws what there is instead of a result: the task is done, or the caller's event is set.
-[[noreturn]] void throw_instead_of_result(const TaskHandle<void>& task) {
-  task.get();
-  throw std::logic_error("task '" + task.name() + "' has succeeded");
+// Throws what there is instead of an outcome: the task was skipped, or else the caller's event has ended the
+// wait. The status is what the caller has seen: the task may go on meanwhile.
+[[noreturn]] void throw_instead_of_outcome(const TaskHandle<void>& task, TaskStatus seen) {
+  if (seen == TaskStatus::skipped) throw TaskSkipped(task.name(), *task.reason());
+  throw WaitInterrupted(task.name(), detail::event_of_caller()->reason());
 }
 
 PyObject* deliver_failure(PyObject* self) {
   const TaskHandle<void>& task = task_of(self);
   // Before it is dropped elsewhere.
   const Ref exception = Ref::borrow(object_of(self).outcome);
-  detail::SlotOf::get(task)->claim_failure();  // this caller sees it; a join need not tell it again
-  const py::object translated = to_python_delivered(task.exception());
+  // If it is ours, a join need not tell it again. If it is not, a join may be about to tell it, and needs it.
+  const bool ours = detail::SlotOf::get(task)->claim_failure();
+  const py::object translated = ours ? to_python_delivered(task.exception()) : to_python(task.exception());
   PyObject* const raised = exception.get() != nullptr ? exception.get() : translated.ptr();
   if (raised == Py_None) throw std::runtime_error("the garbage collector broke a cycle through this handle");
   raise_again(raised);
@@ -93,8 +97,9 @@ PyObject* get_within(PyObject* self, PyObject* const* args, Py_ssize_t count, Py
       if (!parse_duration(args, count, names, method, timeout)) return nullptr;
       if (!wait_or_raise(task, timeout, timeout_error)) return nullptr;
     }
+    const TaskStatus status = task.status();
     PyObject* const outcome = object_of(self).outcome;
-    switch (task.status()) {
+    switch (status) {
       case TaskStatus::succeeded: {
         PyObject* const result = outcome != nullptr ? outcome : Py_None;
         Py_INCREF(result);
@@ -103,11 +108,11 @@ PyObject* get_within(PyObject* self, PyObject* const* args, Py_ssize_t count, Py
       case TaskStatus::failed:
         return deliver_failure(self);
       case TaskStatus::stopped:
-        if (outcome == nullptr) throw_instead_of_result(task);
+        if (outcome == nullptr) task.get();  // throws what C++ has of it
         raise_again(outcome);
         return nullptr;
       default:
-        throw_instead_of_result(task);
+        throw_instead_of_outcome(task, status);
     }
   });
 }
@@ -125,8 +130,9 @@ PyObject* handle_exception(PyObject* self, PyObject* const* args, Py_ssize_t cou
     if (!parse_duration(args, count, names, "exception", timeout)) return nullptr;
     const TaskHandle<void>& task = task_of(self);
     if (!wait_or_raise(task, timeout, future_timeout_error)) return nullptr;
+    const TaskStatus status = task.status();
     PyObject* const outcome = object_of(self).outcome;
-    switch (task.status()) {
+    switch (status) {
       case TaskStatus::succeeded:
         Py_RETURN_NONE;
       case TaskStatus::failed:
@@ -135,7 +141,7 @@ PyObject* handle_exception(PyObject* self, PyObject* const* args, Py_ssize_t cou
         Py_INCREF(outcome);
         return outcome;
       default:
-        throw_instead_of_result(task);
+        throw_instead_of_outcome(task, status);
     }
   });
 }
@@ -160,7 +166,8 @@ PyObject* handle_cancel(PyObject* self, PyObject*) {
   return guarded([&]() -> PyObject* {
     const TaskHandle<void>& task = task_of(self);
     if (task.status() == TaskStatus::pending) {
-      if (PyObject* const group = object_of(self).group->object) {
+      // An object that has no reference any more is on its way out, and must not be touched.
+      if (PyObject* const group = object_of(self).group->object; group != nullptr && Py_REFCNT(group) > 0) {
         const Ref kept = Ref::borrow(group);
         core_of_group(group).clear_pending(task, "the task was cancelled", python_caller());
       }
@@ -180,7 +187,7 @@ struct CallsPython final : detail::TaskWatcher {
         const ErrorsSaved saved;
         const Ref done =
             Ref::steal(calling_python([this] { return PyObject_CallOneArg(function.get(), handle.get()); }));
-        if (done.get() == nullptr) PyErr_WriteUnraisable(function.get());
+        if (done.get() == nullptr) report_unraisable(function.get());
       }
       delete this;
     }
@@ -189,25 +196,30 @@ struct CallsPython final : detail::TaskWatcher {
   Ref handle;
 };
 
-PyObject* handle_watch(PyObject* self, PyObject* function) {
-  return guarded([&]() -> PyObject* {
-    auto* const watcher = new CallsPython(Ref::borrow(function), Ref::borrow(self));
-    detail::SlotOf::get(task_of(self))->watch(*watcher);
-    Py_RETURN_NONE;
-  });
-}
-
 PyObject* handle_waiting(PyObject* self, void*) {
   PyObject* const waiting = object_of(self).waiting;
   PyObject* const shown = waiting != nullptr ? waiting : Py_None;
   Py_INCREF(shown);
   return shown;
 }
-int handle_set_waiting(PyObject* self, PyObject* waiting, void*) {
-  Py_XINCREF(waiting);
-  Py_XSETREF(object_of(self).waiting, waiting);
-  track(self);  // H1
-  return 0;
+
+// One step under the interpreter's lock, in place of a lock of ours around several.
+PyObject* handle_keep_waiting(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+  return guarded([&]() -> PyObject* {
+    if (count != 3) {
+      PyErr_SetString(PyExc_TypeError, "_keep_waiting() takes what is there, what is to be, and a function");
+      return nullptr;
+    }
+    PyObject* const seen = args[0] != Py_None ? args[0] : nullptr;
+    if (object_of(self).waiting != seen) return handle_waiting(self, nullptr);  // another thread was faster
+    auto* const watcher = new CallsPython(Ref::borrow(args[2]), Ref::borrow(self));
+    Py_INCREF(args[1]);
+    const Ref before = Ref::steal(std::exchange(object_of(self).waiting, args[1]));
+    track(self);  // H1
+    // Calls the function at once if the task has ended.
+    detail::SlotOf::get(task_of(self))->watch(*watcher);
+    return handle_waiting(self, nullptr);
+  });
 }
 
 // --- Looking ---
@@ -295,7 +307,10 @@ PyMethodDef methods[] = {
      "cancel($self, /)\n--\n\n"
      "Skip the task unless it has begun. True if it never runs. A task that runs is not told: set its "
      "group's event for that."},
-    {"_watch", &handle_watch, METH_O, nullptr},
+    {"_keep_waiting", as_method(&handle_keep_waiting), METH_FASTCALL,
+     "_keep_waiting($self, seen, waiting, ended, /)\n--\n\n"
+     "Keep `waiting` as `_waiting`, and have ended(self) called when the task has ended, unless another "
+     "thread has replaced what was `seen`. Returns what is kept."},
     {"__class_getitem__", &handle_class_getitem, METH_O | METH_CLASS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 
@@ -303,7 +318,7 @@ PyGetSetDef properties[] = {
     {"status", &handle_status, nullptr, "How far the task is: a TaskStatus.", nullptr},
     {"name", &handle_name, nullptr, "The name given to the task, or 'task 17'.", nullptr},
     {"reason", &handle_reason, nullptr, "Why it was skipped or stopped, if it was.", nullptr},
-    {"_waiting", &handle_waiting, &handle_set_waiting, nullptr, nullptr},
+    {"_waiting", &handle_waiting, nullptr, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 PyMemberDef members[] = {{"__weaklistoffset__", TG_PY_SIZE_MEMBER, offsetof(HandleObject, weak_references),
@@ -346,7 +361,8 @@ void bind_handle(PyObject* handle, TaskHandle<void> task) noexcept {
 }
 
 void set_outcome(PyObject* handle, Ref outcome) noexcept {
-  if (Py_REFCNT(handle) == 1) return;  // only the task has it: no caller will ask
+  // Only the task has it, and no weak reference leads to it: no caller will ask.
+  if (Py_REFCNT(handle) == 1 && object_of(handle).weak_references == nullptr) return;
   object_of(handle).outcome = outcome.release();
   if (PyObject_IS_GC(object_of(handle).outcome) != 0) track(handle);  // H1
 }

@@ -4,6 +4,7 @@
 
 #include <new>
 
+#include <threadgroup/runtime/flow.hpp>
 #include "group_state.hpp"
 
 namespace tg::python {
@@ -33,6 +34,19 @@ void raise_again(PyObject* exception) noexcept {
 #endif
 }
 
+bool rearm_interrupt() noexcept {
+  // Elsewhere it comes from no signal, and the main thread has no part in it.
+  if (!runtime::Flow::current().is_main() || PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) == 0)
+    return false;
+  PyErr_Clear();
+  PyErr_SetInterrupt();
+  return true;
+}
+
+void report_unraisable(PyObject* where) noexcept {
+  if (!rearm_interrupt()) PyErr_WriteUnraisable(where);
+}
+
 const char* PythonError::what() const noexcept {
   GilIfOpen gil;
   if (!gil) return "a Python exception";
@@ -49,7 +63,7 @@ const char* PythonError::what() const noexcept {
     } catch (const std::bad_alloc&) {
       shared.text.clear();
     }
-    PyErr_Clear();
+    if (PyErr_Occurred() != nullptr && !rearm_interrupt()) PyErr_Clear();
   }
   return shared.is_described ? shared.text.c_str() : "a Python exception";
 }
@@ -103,6 +117,12 @@ int KeptErrors::traverse(visitproc visit, void* arg) const noexcept {
     Py_VISIT(shared->exception);
   }
   return 0;
+}
+
+bool KeptErrors::has_undelivered() const noexcept {
+  const PythonError::Shared* shared = first_;
+  while (shared != nullptr && shared->is_delivered) shared = shared->next;
+  return shared != nullptr;
 }
 
 void KeptErrors::drop_delivered() noexcept {

@@ -17,6 +17,12 @@ class KeptErrors;
 Ref take_raised() noexcept;
 /// Raises the exception (again). Requires the interpreter's lock.
 void raise_again(PyObject* exception) noexcept;
+/// Drops the raised error if it is a `KeyboardInterrupt` on the main thread, and has the interpreter raise it
+/// again as soon as it goes on there. False if it is another one.
+bool rearm_interrupt() noexcept;
+/// For an error that cannot be raised where it is: what `rearm_interrupt` does, or else what Python does with
+/// the error of a `__del__`. `where` is what raised it.
+void report_unraisable(PyObject* where) noexcept;
 
 /// What Python code raised. The text is made when first asked for.
 ///
@@ -73,6 +79,7 @@ class KeptErrors {
 
   /// For the garbage collector.
   int traverse(visitproc visit, void* arg) const noexcept;
+  bool has_undelivered() const noexcept;
   /// Drops those that were delivered. The others will be.
   void drop_delivered() noexcept;
 

@@ -283,3 +283,145 @@ for _ in range(4):
 """)
     assert result.returncode == 0
     assert "ResourceWarning: the process ended with 4 pending tasks in group 'left'" in result.stderr
+
+
+GARBAGE_WITH_A_FAILURE = """
+import gc, threading
+import threadgroup_core as core
+from threadgroup_core import ThreadGroup
+gc.disable()
+def tell(path, task, error):
+    print(path, str(error), [error.__traceback__.tb_frame.f_code.co_name])
+core.set_unseen_failure_handler(tell)
+go = threading.Event()
+def fail(group):
+    raise ValueError("important")
+def make():
+    group = ThreadGroup("g", 1)
+    child = group.add_task(ThreadGroup, "child", 1).get()
+    group.post(fail, group)
+    group.wait_for_condition(lambda: False)
+    return [group], child
+holder, child = make()
+{drop}
+child.join()
+print("whole")
+"""
+
+
+@pytest.mark.parametrize("drop", ["holder.clear(); gc.collect()", "child.post(lambda: (holder.clear(), gc.collect()))"])
+def test_a_failure_is_told_before_an_idle_group_is_taken_apart(run_program, drop):
+    result = run_program(GARBAGE_WITH_A_FAILURE.format(drop=drop))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == "MainThread/g important ['fail']\nwhole\n"
+
+
+def test_a_task_is_cancelled_while_the_attributes_of_its_group_go(run_program):
+    # They go when the object has no reference any more. Its own finalizer, which would have stopped the task, is replaced.
+    result = run_program("""
+import threading
+from threadgroup_core import ThreadGroup
+go, begun = threading.Event(), threading.Event()
+class Cancels:
+    def __del__(self):
+        print(handle.cancel(), handle.status)
+        go.set()
+class Group(ThreadGroup):
+    __slots__ = ("attribute",)
+    def __del__(self):
+        pass
+group = Group("g", 1)
+group.attribute = Cancels()
+group.post(lambda: (begun.set(), go.wait()))
+begun.wait()
+handle = group.add_task(int)
+del group
+print("whole")
+""")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "False pending\nwhole\n", "")
+
+
+def test_a_result_is_kept_for_a_handle_that_is_only_referred_to_weakly():
+    got, box, go = [], [], threading.Event()
+
+    class Argument:
+        def __del__(self):
+            got.append(box[0]())
+
+    def task(_):
+        go.wait()
+        return 5
+
+    with ThreadGroup("g") as group:
+        handle = group.add_task(task, Argument())
+        box.append(weakref.ref(handle))
+        del handle
+        go.set()
+    assert got[0].result() == 5
+
+
+def test_a_cycle_through_as_completed_is_freed():
+    with ThreadGroup("g") as group:
+
+        def make():
+            thing = Thing()
+            handle = group.add_task(lambda: thing)
+            handle.wait()
+            thing.iterator = group.as_completed([handle])
+            return thing
+
+        assert count(make) <= 1
+
+
+def test_a_cycle_through_a_failure_that_only_stderr_was_told_of_is_freed(capfd):
+    before = core.set_unseen_failure_handler(None)
+    try:
+
+        def make():
+            thing = Thing()
+
+            def fail():
+                raise LookupError(thing)
+
+            group = ThreadGroup("g")
+            thing.handle = group.add_task(fail)
+            thing.handle.wait()
+            return thing
+
+        assert count(make, 20) == 0
+    finally:
+        core.set_unseen_failure_handler(before)
+    assert capfd.readouterr().err.count("unseen failure: task") == 20
+
+
+def test_a_failure_is_told_although_ctrl_c_ends_the_wait_for_its_group(run_program):
+    result = run_program("""
+import gc, os, signal, threading
+import threadgroup_core as core
+from threadgroup_core import ThreadGroup, thread_utils
+gc.disable()
+core.set_unseen_failure_handler(lambda path, task, error: print("told", str(error)))
+go, begun = threading.Event(), threading.Event()
+def fail(group):
+    raise ValueError("important")
+def stubborn():
+    begun.set()
+    while thread_utils.event_aware_sleep(1000):
+        pass
+    os.kill(os.getpid(), signal.SIGINT)  # the group is garbage, and its end waits for this task
+    go.wait()
+group = ThreadGroup("g", 2)
+group.post(fail, group)
+while not group.statistics.failed:
+    thread_utils.event_aware_sleep(0.001)
+group.post(stubborn)
+begun.wait()
+try:
+    del group
+    gc.collect()
+    for _ in range(1000): pass
+except KeyboardInterrupt:
+    print("interrupted")
+go.set()
+""")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "told important\ninterrupted\n", "")

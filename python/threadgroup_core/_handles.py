@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What handles and groups can do beyond what the extension has in C++: the ways of ``concurrent.futures`` and asyncio.
 
-A handle makes nothing of this until it is asked for, and has no lock of its own: all code that looks at handles through
-the private face of ``concurrent.futures.Future`` (``wait`` and ``as_completed`` do) shares one.
+A handle makes nothing of this until it is asked for. Then it has a condition of its own, as a future has: code that looks at
+several of them (``wait`` and ``as_completed`` of ``concurrent.futures`` do) takes their conditions in the order of their
+ids, so no two may share one.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
+import os
 import threading
 import time
 from datetime import timedelta
@@ -20,56 +22,105 @@ from ._types import TaskStatus
 _T = TypeVar("_T")
 _LOGGER = logging.getLogger("threadgroup_core")
 
-# The condition of all handles. `concurrent.futures` never waits on it: it takes it to look at several futures at once.
-_condition = threading.Condition()
+_process = object()  # another one in each process: after a fork, threads of the parent may seem to hold the locks
 
 
 class _Waiting:
-    """Those who are to be told of the end of one task. Guarded by the lock of `_condition`."""
+    """Those who are to be told of the end of one task. Guarded by its condition."""
 
-    __slots__ = ("callbacks", "ended", "waiters")
+    __slots__ = ("callbacks", "condition", "ended", "process", "waiters")
 
-    def __init__(self) -> None:
-        self.callbacks: "List[Callable[[Any], Any]]" = []
+    def __init__(self, inherited: "Optional[_Waiting]") -> None:
+        self.condition = threading.Condition()
+        self.callbacks: "List[Callable[[Any], Any]]" = list(inherited.callbacks) if inherited is not None else []
         self.waiters: "List[Any]" = []
-        # Changes under the lock only, unlike the status of the task: whoever holds the lock sees the state that the
-        # waiters, which are put here under the same lock, are told of.
+        # Changes under the condition only, unlike the status of the task: whoever holds the condition sees the state that
+        # the waiters, which are put here under the same condition, are told of.
         self.ended = False
+        self.process = _process
 
 
 def _waiting_of(handle: "_core.TaskHandle[Any]") -> _Waiting:
     waiting: Optional[_Waiting] = handle._waiting
-    if waiting is None:
-        with _condition:
-            waiting = handle._waiting
-            if waiting is None:
-                handle._waiting = waiting = _Waiting()
-                handle._watch(_tell)
+    if waiting is None or waiting.process is not _process:
+        # It is made with no lock held: the garbage collector may come by, and with it the end of a group, whose tasks may
+        # look at this handle.
+        made: _Waiting = handle._keep_waiting(waiting, _Waiting(waiting), _tell)
+        return made
     return waiting
 
 
 def _tell(handle: "_core.TaskHandle[Any]") -> None:
     """The task has ended."""
-    waiting = handle._waiting
-    with _condition:
+    waiting = _waiting_of(handle)
+    with waiting.condition:
+        if waiting.ended:
+            return  # a task that has forked is told of twice
+        # From here on no callback is added or removed. Without waiters nothing is made here, so that no garbage is
+        # collected under the lock.
         waiting.ended = True
-        for waiter in waiting.waiters:
-            if handle.cancelled():
-                waiter.add_cancelled(handle)
-            elif handle.status is TaskStatus.SUCCEEDED:
-                waiter.add_result(handle)
-            else:
-                waiter.add_exception(handle)
-        callbacks, waiting.callbacks = waiting.callbacks, []
-    for callback in callbacks:
-        _call(callback, handle)
+        if waiting.waiters:
+            _tell_waiters(waiting.waiters, handle)
+    callbacks, waiting.callbacks = waiting.callbacks, []
+    _call_all(callbacks, handle)
 
 
-def _call(callback: "Callable[[Any], Any]", handle: "_core.TaskHandle[Any]") -> None:
-    try:
-        callback(handle)
-    except Exception:
-        _LOGGER.exception("exception calling callback for %r", handle)
+def _tell_waiters(waiters: "List[Any]", handle: "_core.TaskHandle[Any]") -> None:
+    for waiter in waiters:
+        if handle.cancelled():
+            waiter.add_cancelled(handle)
+        elif handle.status is TaskStatus.SUCCEEDED:
+            waiter.add_result(handle)
+        else:
+            waiter.add_exception(handle)
+
+
+def _call_all(callbacks: "Iterable[Callable[[Any], Any]]", handle: "_core.TaskHandle[Any]") -> None:
+    """What ends the program (KeyboardInterrupt, SystemExit) is raised when all have been called."""
+    ends: "List[BaseException]" = []
+    left = iter(callbacks)
+    while True:
+        try:
+            for callback in left:
+                try:
+                    callback(handle)
+                except Exception:
+                    _LOGGER.exception("exception calling callback for %r", handle)
+            break
+        except BaseException as error:
+            if ends:
+                _LOGGER.exception("exception calling callback for %r", handle)
+            ends.append(error)
+    if ends:
+        try:
+            raise ends[0]
+        finally:
+            ends.clear()  # its traceback refers to this frame
+
+
+def _add_callback(handle: "_core.TaskHandle[Any]", callback: "Callable[[Any], Any]") -> None:
+    waiting = _waiting_of(handle)
+    with waiting.condition:
+        if not waiting.ended:
+            waiting.callbacks.append(callback)
+            return
+    _call_all((callback,), handle)
+
+
+def _remove_callback(handle: "_core.TaskHandle[Any]", callback: "Callable[[Any], Any]") -> None:
+    waiting = _waiting_of(handle)
+    with waiting.condition:
+        if not waiting.ended and callback in waiting.callbacks:
+            waiting.callbacks.remove(callback)
+
+
+def _after_fork_in_child() -> None:
+    global _process
+    _process = object()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 # --- Methods of a handle ---
@@ -78,14 +129,10 @@ def _call(callback: "Callable[[Any], Any]", handle: "_core.TaskHandle[Any]") -> 
 def add_done_callback(self: "_core.TaskHandle[Any]", fn: "Callable[[Any], Any]", /) -> None:
     """Call fn(handle) when the task has ended, on the thread that ended it; at once if it has.
 
-    Callbacks are called in the order in which they were added. What they raise is logged.
+    Callbacks are called in the order in which they were added. What they raise is logged; a KeyboardInterrupt in the main
+    thread is raised there when all have been called.
     """
-    waiting = _waiting_of(self)
-    with _condition:
-        if not waiting.ended:
-            waiting.callbacks.append(fn)
-            return
-    _call(fn, self)
+    _add_callback(self, fn)
 
 
 def __await__(self: "_core.TaskHandle[Any]") -> "Generator[Any, None, Any]":
@@ -98,12 +145,15 @@ def __await__(self: "_core.TaskHandle[Any]") -> "Generator[Any, None, Any]":
     if not self.done():
         loop = asyncio.get_running_loop()
         ended: "asyncio.Future[None]" = loop.create_future()
-        self._watch(functools.partial(_wake, loop, ended))
+        wake = functools.partial(_wake, loop, ended)
+        _add_callback(self, wake)
         try:
             yield from ended
         except asyncio.CancelledError:
             self.cancel()
             raise
+        finally:
+            _remove_callback(self, wake)
     return self.result()
 
 
@@ -123,8 +173,7 @@ def _settle(ended: Any) -> None:
 
 
 def _get_condition(self: "_core.TaskHandle[Any]") -> threading.Condition:
-    _waiting_of(self)
-    return _condition
+    return _waiting_of(self).condition
 
 
 def _get_waiters(self: "_core.TaskHandle[Any]") -> "List[Any]":
@@ -185,10 +234,20 @@ def map(
 def _results(handles: "List[_core.TaskHandle[Any]]", deadline: Optional[float]) -> "Iterator[Any]":
     try:
         while handles:
-            yield handles.pop().result(None if deadline is None else deadline - time.monotonic())
+            yield _result_or_cancel(handles.pop(), None if deadline is None else deadline - time.monotonic())
     finally:
         for handle in reversed(handles):
             handle.cancel()
+
+
+def _result_or_cancel(handle: "_core.TaskHandle[Any]", timeout: Optional[float]) -> Any:
+    try:
+        return handle.result(timeout)
+    except BaseException:
+        handle.cancel()
+        raise
+    finally:
+        del handle  # what it raised refers to this frame
 
 
 def _as_completed(

@@ -127,6 +127,11 @@ void destroy_where_it_falls(ThreadGroup* group) noexcept {
   group->core_->allow_own_task();
   delete group;
 }
+
+std::vector<Failure> take_failures(ThreadGroup& group) {
+  group.core_->check_process("take_failures");
+  return group.core_->pool().take_failures();
+}
 }  // namespace detail
 
 void ThreadGroup::throw_forked(const char* operation) const { core_->throw_forked(operation); }

@@ -47,6 +47,10 @@ class GroupCore;
 /// and not awaited.
 void destroy_where_it_falls(ThreadGroup* group) noexcept;
 
+/// The failures that have not been delivered so far, without a wait: for a caller that may be a task of the
+/// group.
+std::vector<Failure> take_failures(ThreadGroup& group);
+
 template <class F>
 concept NoTaskName = !std::same_as<std::remove_cvref_t<F>, TaskName>;
 }  // namespace detail
@@ -277,6 +281,7 @@ class ThreadGroup {
   const ResultList& run_registered(const char* operation, ResultList& results);
 
   friend void detail::destroy_where_it_falls(ThreadGroup*) noexcept;
+  friend std::vector<Failure> detail::take_failures(ThreadGroup&);
 
   detail::GroupCore* const core_;  // one reference
   detail::Node& node_;             // the same object, as the type that this header knows
