@@ -41,7 +41,7 @@ py::object to_python(WaitStatus status) { return type_named("WaitStatus")(to_str
 
 py::object to_python(const GroupStatistics& c) {
   return type_named("GroupStatistics")(c.pending, c.running, c.succeeded, c.failed, c.stopped, c.skipped,
-                                       c.threads, c.threads_wanted);
+                                       c.threads, c.threads_wanted, c.thread_error);
 }
 
 py::list to_python(const std::vector<Failure>& failures) {

@@ -114,6 +114,7 @@ class GroupStatistics(NamedTuple):
     skipped: int = 0
     threads: int = 0
     threads_wanted: int = 0
+    thread_error: int = 0
 
     @property
     def done(self) -> int:

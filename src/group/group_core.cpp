@@ -5,13 +5,14 @@
 #include <threadgroup/base/errors.hpp>
 #include <threadgroup/base/report.hpp>
 #include <threadgroup/group/unseen_failures.hpp>
+#include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/tree/forest.hpp>
 
 namespace tg::detail {
 
 GroupCore::GroupCore(std::string&& name, const GroupOptions& options)
     : Node(std::move(name), options.daemon ? NodeKind::daemon : NodeKind::group,
-           options.time_limit.has_value()),
+           options.time_limit && !runtime::after(*options.time_limit).is_never()),
       fork_generation_(runtime::fork_generation()),
       pool_(*this, options.max_concurrent_threads, options.on_failure) {}
 

@@ -56,7 +56,8 @@ TimeLimit::TimeLimit(Node& node, Duration limit)
   try {
     TimeLimits::instance().add(*this);
   } catch (...) {
-    reason_->release();
+    // Null if another one's flow has already passed this limit and used the reason.
+    if (reason_ != nullptr) reason_->release();
     throw;
   }
 }

@@ -53,6 +53,17 @@ class PendingList : private TaskList {
       set_previous(*task.next_, previous);
     }
   }
+  /// The same by its number, wherever it is: linear, for the rare case. False if it is not here.
+  bool remove(std::uint64_t number) noexcept {
+    Task* previous = nullptr;
+    for (Task* task = front(); task != nullptr; previous = task, task = after(task)) {
+      if (task->number() != number) continue;
+      remove_after(previous);
+      if (Task* const next = after(previous)) set_previous(*next, previous);
+      return true;
+    }
+    return false;
+  }
 
  private:
   static void set_previous(Task& task, Task* previous) noexcept {

@@ -57,7 +57,7 @@ void Pool::bring_worker(std::uint64_t number) {
 void Pool::refuse(Task& task) noexcept {
   TaskList one;
   one.push(task);
-  end_unrun(one, node_.event().reason(), nullptr);
+  end_unrun(one, node_.event().reason());
 }
 
 // --- Starting workers ---
@@ -75,8 +75,8 @@ void Pool::start_workers() noexcept {
 }
 
 // Starts the worker that was reserved. If there is no thread for it, the reservation stays and waits for one.
-// If there is no other worker either, the tasks in the queue fail, so that no join waits for them for ever;
-// but the task with the number `own` is taken back, and the result is `failed_for_own`.
+// If there is no other worker either, the task with the number `own` is taken back, and the result is
+// `failed_for_own`; tasks that others have added meanwhile were accepted, and wait.
 Pool::Started Pool::start_worker_for(std::uint64_t own, std::exception_ptr& error) noexcept {
   node_.add_reference();  // P4
   switch (supply_.bring(error)) {
@@ -93,36 +93,32 @@ Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own, const std::exc
   bool waits = false;
   bool taken_back = false;
   bool idle_now = false;
-  TaskList lost;
   {
     MutexLock lock(queue_.mutex());
-    const std::uint32_t others = places_.workers() - 1;  // also those that lent their places
-    waits = others > 0 && !supply_.waits_locked();
+    bool needed = true;
+    if (places_.workers() == 1) {  // no other worker, not even one that lent its place and comes back
+      // P5: the next adder tries again. Set before the lists are searched, so that every later adder sees it.
+      queue_.let_adder_call_locked();
+      taken_back = own != 0 && queue_.take_back_locked(own);
+      needed = queue_.has_shared_task_locked();  // others may have added tasks meanwhile
+      idle_now = taken_back && !needed && queue_.is_idle_locked();
+    }
+    // A lender that waits for its place goes first: a worker without a thread uses no place.
+    waits = needed && !supply_.waits_locked() && !places_.is_wanted_back();
     if (waits) {
-      supply_.request_locked();
+      supply_.request_locked(error);
     } else {
       places_.give_reservation_back();
     }
-    if (others == 0) {
-      // P5: the next adder tries again. Set before the lists are taken, so that every later adder sees it.
-      queue_.let_adder_call_locked();
-      lost = queue_.take_all_locked();
-      taken_back = own != 0 && lost.remove(own);
-      if (taken_back) {
-        queue_.count_returned_locked();
-        idle_now = lost.empty() && queue_.is_idle_locked();
-      }
-    }
   }
-  if (waits) {  // with the reference that was taken for it
+  if (taken_back) wake_waiters(idle_now);  // a join may have seen the task that was taken back
+  if (waits) {                             // with the reference that was taken for it
     supply_.ask_at_once();
     supply_.report(node_, statistics(), error);
-    return Started::waits;
+  } else {
+    place_waiters_.release_all();  // the reserved place is free again
+    node_.release();
   }
-  place_waiters_.release_all();            // the reserved place is free again
-  if (taken_back) wake_waiters(idle_now);  // a join may have seen the task that was taken back
-  if (!lost.empty()) end_unrun(lost, {}, error);
-  node_.release();
   return taken_back ? Started::failed_for_own : Started::waits;
 }
 
@@ -168,10 +164,8 @@ void Pool::end_local(LocalQueue& local, RunningHere& here, Task& task, TaskStatu
   if (status == TaskStatus::failed) failures_.push(task, delivered);
 }
 
-// Ends tasks (at least one) that are counted as pending and in no queue: they fail with the
-// error if there is one, else they are skipped for the reason. Says how many.
-std::size_t Pool::end_unrun(TaskList tasks, const ReasonPointer& reason,
-                            const std::exception_ptr& error) noexcept {
+// Skips tasks (at least one) that are counted as pending and in no queue. Says how many.
+std::size_t Pool::end_unrun(TaskList tasks, const ReasonPointer& reason) noexcept {
   bool idle_now = false;
   std::size_t count = 0;
   TaskList delivered;
@@ -183,7 +177,7 @@ std::size_t Pool::end_unrun(TaskList tasks, const ReasonPointer& reason,
   }
   while (Task* task = tasks.pop()) {
     ++count;
-    const TaskStatus status = error ? task->fail(error) : task->skip(reason);
+    const TaskStatus status = task->skip(reason);
     if (status == TaskStatus::failed) {
       stop_on_failure(*task);
     } else {
@@ -207,7 +201,7 @@ std::size_t Pool::skip_pending(const ReasonPointer& reason) noexcept {
     MutexLock lock(queue_.mutex());
     tasks = queue_.take_all_locked();
   }
-  return tasks.empty() ? 0 : end_unrun(tasks, reason, nullptr);
+  return tasks.empty() ? 0 : end_unrun(tasks, reason);
 }
 
 // Does what a flow does that runs the task, without the run.
@@ -318,6 +312,7 @@ GroupStatistics Pool::statistics() const {
   GroupStatistics counts = queue_.count_locked();
   const bool waits = supply_.waits_locked();  // then one of the workers has no thread yet
   counts.threads = places_.workers() - (waits ? 1 : 0);
+  counts.thread_error = supply_.error_locked();
   counts.threads_wanted = counts.threads + (waits ? std::min(counts.pending, places_.free() + 1) : 0);
   return counts;
 }

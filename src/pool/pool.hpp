@@ -101,8 +101,7 @@ class Pool {
   void end_local(LocalQueue& local, RunningHere& here, Task& task, TaskStatus status,
                  TaskList& delivered) noexcept;
   void refuse(Task& task) noexcept;
-  std::size_t end_unrun(TaskList tasks, const ReasonPointer& reason,
-                        const std::exception_ptr& error) noexcept;
+  std::size_t end_unrun(TaskList tasks, const ReasonPointer& reason) noexcept;
   void stop_on_failure(const Task& task) noexcept;
   void wake_waiters(bool idle) noexcept;
 

@@ -35,16 +35,5 @@ std::string Task::name() const {
   return given == nullptr ? "task " + std::to_string(number()) : *given;
 }
 
-bool TaskList::remove(std::uint64_t number) noexcept {
-  Task* previous = nullptr;
-  for (Task* here = first_; here != nullptr; previous = here, here = here->next_) {
-    if (here->number() != number) continue;
-    (previous != nullptr ? previous->next_ : first_) = here->next_;
-    if (last_ == here) last_ = previous;
-    return true;
-  }
-  return false;
-}
-
 }  // namespace detail
 }  // namespace tg

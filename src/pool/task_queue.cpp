@@ -81,10 +81,10 @@ void TaskQueue::close_locked(LocalQueue& local) noexcept {
   --local_queues_;
   local_indices_ = static_cast<std::uint16_t>(local_indices_ & ~(1U << (local.index - 1U)));
   take_out(first_local_, local);
-  if (!local.empty()) {  // the worker leaves because its place is wanted back
-    queue_.append(local.take_all());
-    runtime::Flow::current().shared_queues |= shared_bit();  // P6
-  }
+  // The worker may leave because its place is wanted back.
+  if (!local.empty()) queue_.append(local.take_all());
+  if (!queue_.empty())
+    runtime::Flow::current().shared_queues |= shared_bit();  // P6: also what a thief moved there
   const LocalQueue::Counts counts = local.counts();
   begun_ += counts.begun;
   succeeded_ += counts.succeeded;
@@ -126,6 +126,17 @@ bool TaskQueue::claim_locked(ClaimableTask& wanted, Runner& runner, TimePoint no
   }
   enter_locked(runner);
   begin_locked(runner, wanted, now);
+  return true;
+}
+
+bool TaskQueue::take_back_locked(std::uint64_t number) noexcept {
+  {
+    MutexLock lock(add_mutex_);
+    queue_.append(incoming_.take_all());
+  }
+  if (!queue_.remove(number)) return false;
+  ++begun_;
+  ++changes_;
   return true;
 }
 

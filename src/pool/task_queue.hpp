@@ -144,11 +144,9 @@ class TaskQueue {
     ++begun_;
     count_done_locked(status);
   }
-  /// A task that was taken out goes back to its adder, as if it had not been added.
-  void count_returned_locked() noexcept TG_REQUIRES(mutex_) {
-    ++begun_;
-    ++changes_;
-  }
+  /// Takes out a task that was added to what all workers share, as if it had not been added. False if it is
+  /// not there any more. Linear, for the rare case.
+  bool take_back_locked(std::uint64_t number) noexcept TG_REQUIRES(mutex_);
 
   bool queue_is_empty_locked() const noexcept TG_REQUIRES(mutex_) { return queue_.empty(); }
   /// Whether there is a task outside the local queues; if so, there is one in the queue.

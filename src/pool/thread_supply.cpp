@@ -3,8 +3,10 @@
 #include "pool/thread_supply.hpp"
 
 #include <atomic>
+#include <cerrno>
 #include <cstdint>
 #include <string>
+#include <system_error>
 
 #include <threadgroup/base/report.hpp>
 #include <threadgroup/event/reason.hpp>
@@ -14,6 +16,16 @@ namespace tg::detail {
 
 namespace {
 constexpr Duration kBetweenReports = Duration::from_nanos(60'000'000'000);
+
+int number_of(const std::exception_ptr& error) noexcept {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::system_error& refused) {
+    return refused.code().value();
+  } catch (...) {  // no memory
+    return ENOMEM;
+  }
+}
 }  // namespace
 
 ThreadSupply::Brought ThreadSupply::bring(std::exception_ptr& error) noexcept {
@@ -25,8 +37,11 @@ ThreadSupply::Brought ThreadSupply::bring(std::exception_ptr& error) noexcept {
   }
 }
 
-void ThreadSupply::request_locked() noexcept {
+int ThreadSupply::error_locked() const noexcept { return waits_ ? error_ : 0; }
+
+void ThreadSupply::request_locked(const std::exception_ptr& error) noexcept {
   waits_ = true;
+  error_ = number_of(error);
   runtime::ThreadCache::instance().start_when_possible(request_);
 }
 

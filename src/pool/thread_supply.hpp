@@ -30,9 +30,9 @@ class ThreadSupply {
   /// Brings a thread for a worker. On `refused`, `error` says why.
   Brought bring(std::exception_ptr& error) noexcept;
 
-  /// Waits for a thread. Requires that no request waits. Afterwards the caller calls `ask_at_once`, without
-  /// the lock.
-  void request_locked() noexcept;
+  /// Waits for a thread, which was refused with `error`. Requires that no request waits. Afterwards the
+  /// caller calls `ask_at_once`, without the lock.
+  void request_locked(const std::exception_ptr& error) noexcept;
   void ask_at_once() noexcept { runtime::ThreadCache::instance().ask_again(); }
   /// For a worker that runs anyway: asks the system again if any job of the process waits for a thread and
   /// enough time has passed.
@@ -40,6 +40,8 @@ class ThreadSupply {
     if (runtime::ThreadCache::is_short_of_threads()) runtime::ThreadCache::instance().ask_again();
   }
   bool waits_locked() const noexcept { return waits_; }
+  /// With which number the system refused the thread that is waited for; 0 if none is.
+  int error_locked() const noexcept;
   void arrived_locked() noexcept { waits_ = false; }
   /// Takes the request back. False if there is none, or its worker has a thread already.
   bool withdraw_locked() noexcept;
@@ -53,6 +55,7 @@ class ThreadSupply {
   const runtime::Job worker_;
   runtime::WaitingJob request_;  // the cache's while it waits there
   bool waits_ = false;           // until the worker arrives
+  int error_ = 0;                // of the last request
 };
 
 }  // namespace tg::detail

@@ -143,9 +143,18 @@ int Worker::run_from_local_queue() noexcept {
     }
     pool_.change_waiters_.release_all();
   }
-  release_delivered();
+  release_delivered_outside();
   if (served > 0) looks_ = -1;
   return served;
+}
+
+void Worker::release_delivered_outside() noexcept {
+  if (delivered_.empty()) return;
+  void* const task = std::exchange(flow_.task, nullptr);
+  void* const event = std::exchange(flow_.event, nullptr);
+  release_delivered();
+  flow_.task = task;
+  flow_.event = event;
 }
 
 // The pool may be idle from here on, and may be destroyed by the last line.
@@ -154,11 +163,9 @@ void Worker::end_thread_as_worker(bool idle_now, bool place_is_free) noexcept {
   if (flow_.before_idle != nullptr) std::exchange(flow_.before_idle, nullptr)(flow_);
   if (place_is_free) pool_.place_waiters_.release_all();
   if (idle_now) pool_.idle_waiters_.release_all();
-  // The group may have left the forest by now, and the following destructors are the user's: groups that they
-  // make must not be linked below it.
+  release_delivered_outside();
   flow_.task = nullptr;
   flow_.event = nullptr;
-  release_delivered();
   pool_.node_.release();  // P4: the last touch
 }
 

@@ -40,6 +40,9 @@ class Worker {
   void release_delivered() noexcept {
     while (Task* task = delivered_.pop()) task->release();
   }
+  /// The same where no task of this worker is counted as running, so that the group may be gone from the
+  /// forest: what the users' destructors make must not hang below it.
+  void release_delivered_outside() noexcept;
   void end_thread_as_worker(bool idle_now, bool place_is_free) noexcept;
 
   Pool& pool_;

@@ -128,6 +128,10 @@ void TaskSlot::watch(TaskWatcher& watcher) noexcept {
   release_handle();
 }
 
+namespace {
+bool is_set(const Event* event) noexcept { return event != nullptr && event->is_set(); }
+}  // namespace
+
 WaitOutcome TaskSlot::wait(TimePoint deadline) { return wait_watching(event_of_caller(), deadline); }
 
 WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline, Event* other) {
@@ -139,7 +143,8 @@ WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline, Event* oth
   }
   TaskContext* const caller = TaskContext::current();
   refuse_own_task(caller, awaited());
-  if (!deadline.is_never() && runtime::now() >= deadline) return WaitOutcome::timed_out;
+  if (!deadline.is_never() && runtime::now() >= deadline)
+    return is_set(event) || is_set(other) ? WaitOutcome::event_set : WaitOutcome::timed_out;
   const bool own_group = caller != nullptr && caller->node == group_;
   // Not with a deadline: the caller could not keep to it while it runs the task.
   if (own_group && deadline.is_never() && caller->node->run_now(*this)) return WaitOutcome::ready;

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <new>
 
 #include <threadgroup/base/mutex.hpp>
@@ -30,6 +31,7 @@ namespace {
 // About what it takes to be parked and woken, and how often a spinning flow looks. If it looked all the time,
 // a flow that collects results would keep pace with the one that makes them, and wait for each.
 constexpr Duration kShortWait = Duration::from_nanos(30'000);
+constexpr int kTriesToWake = 100;
 constexpr Duration kBetweenLooks = Duration::from_nanos(300);
 
 // How many this process may use.
@@ -81,8 +83,12 @@ class FlowPool {
         return flow;
       }
     }
-    Flow* const flow = new Flow;
+    Flow* flow = new (std::nothrow) Flow;
     tg::detail::MutexLock lock(mutex_);
+    if (flow == nullptr) {
+      if (spares_used_ == std::size(spares_)) throw std::bad_alloc();
+      flow = &spares_[spares_used_++];
+    }
     flow->next_ = all_;
     all_ = flow;
     return flow;
@@ -91,8 +97,18 @@ class FlowPool {
   void wake_some(int most) noexcept {
     tg::detail::MutexLock lock(mutex_);
     for (Flow* flow = all_; flow != nullptr && most > 0; flow = flow->next_) {
-      if (flow->state_.load(std::memory_order_relaxed) != Flow::kParked) continue;
-      flow->unpark();
+      std::atomic<std::uint32_t>* const word = flow->sleeps_on_.load(std::memory_order_seq_cst);
+      if (word == nullptr) continue;
+      if (word == &flow->state_) {
+        flow->unpark();
+      } else {
+        // The word of others: it cannot be changed, and the flow may not have fallen asleep yet.
+        for (int tries = 0; tries < kTriesToWake && flow->sleeps_on_.load(std::memory_order_relaxed) == word;
+             ++tries) {
+          if (futex_wake(*word, 1) != 0) break;
+          ::sched_yield();
+        }
+      }
       --most;
     }
   }
@@ -153,9 +169,14 @@ class FlowPool {
   }
 
   constexpr FlowPool() = default;
-  static void begin_child() noexcept {
+  static void begin_child() noexcept TG_NO_THREAD_SAFETY_ANALYSIS {  // the lock is held
     instance().spinners_ = 0;
     Flow* const flow = current_or_null();
+    for (Flow* other = instance().all_; other != nullptr; other = other->next_) {
+      if (other == flow) continue;
+      other->state_.store(Flow::kNoPermit, std::memory_order_relaxed);  // its thread is the parent's
+      other->sleeps_on_.store(nullptr, std::memory_order_relaxed);
+    }
     if (flow == nullptr) return;
     // The child has one thread, it is the main one, and it is in no task: whatever ran here belongs to the
     // parent's groups.
@@ -178,6 +199,9 @@ class FlowPool {
   tg::detail::Mutex mutex_;
   Flow* free_ TG_GUARDED_BY(mutex_) = nullptr;
   Flow* all_ TG_GUARDED_BY(mutex_) = nullptr;
+  // For threads that need a flow while there is no memory, such as one that destroys a busy group.
+  Flow spares_[4] TG_GUARDED_BY(mutex_);
+  std::size_t spares_used_ TG_GUARDED_BY(mutex_) = 0;
 };
 
 constinit FlowPool FlowPool::only_;

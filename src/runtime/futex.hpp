@@ -27,9 +27,10 @@ inline void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
             deadline.is_never() ? nullptr : &at, nullptr, FUTEX_BITSET_MATCH_ANY);
 }
 
-inline void futex_wake(std::atomic<std::uint32_t>& word, int most) noexcept {
-  ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAKE_PRIVATE, most, nullptr, nullptr,
-            0);
+/// Says how many it woke, or -1 if the memory of the word is gone.
+inline long futex_wake(std::atomic<std::uint32_t>& word, int most) noexcept {
+  return ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAKE_PRIVATE, most, nullptr,
+                   nullptr, 0);
 }
 
 }  // namespace tg::runtime

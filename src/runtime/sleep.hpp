@@ -6,11 +6,30 @@
 #include <cstdint>
 
 #include <threadgroup/base/duration.hpp>
+#include <threadgroup/runtime/flow.hpp>
 #include <threadgroup/runtime/threads.hpp>
 
 #include "runtime/futex.hpp"
 
 namespace tg::runtime {
+
+/// While it lives, `Flow::wake_some` finds the calling flow asleep on the word. Either that comes after the
+/// shortage of threads for which flows are woken, or the flow sees the shortage: both sides are sequentially
+/// consistent.
+class Asleep {
+ public:
+  explicit Asleep(std::atomic<std::uint32_t>& word) noexcept : flow_(Flow::current_if_any()) {
+    if (flow_ != nullptr) flow_->sleeps_on_.store(&word, std::memory_order_seq_cst);
+  }
+  ~Asleep() {
+    if (flow_ != nullptr) flow_->sleeps_on_.store(nullptr, std::memory_order_relaxed);
+  }
+  Asleep(const Asleep&) = delete;
+  Asleep& operator=(const Asleep&) = delete;
+
+ private:
+  Flow* const flow_;  // null on a thread that has not become a flow
+};
 
 /// Sleeps for a limited time, and meanwhile asks the system for threads for the jobs that wait for one.
 void sleep_and_ask_for_threads(std::atomic<std::uint32_t>& word, std::uint32_t expected,
@@ -18,6 +37,7 @@ void sleep_and_ask_for_threads(std::atomic<std::uint32_t>& word, std::uint32_t e
 
 /// Sleeps while `word` holds `expected`, until the deadline. May return early; the caller checks again.
 inline void sleep_on(std::atomic<std::uint32_t>& word, std::uint32_t expected, TimePoint deadline) noexcept {
+  const Asleep asleep(word);
   if (ThreadCache::is_short_of_threads()) [[unlikely]]
     return sleep_and_ask_for_threads(word, expected, deadline);
   futex_wait(word, expected, deadline);

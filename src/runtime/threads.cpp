@@ -136,7 +136,7 @@ void ThreadCache::start_when_possible(WaitingJob& job) noexcept {
   (first_waiting_ != nullptr ? last_waiting_->next_ : first_waiting_) = &job;
   last_waiting_ = &job;
   if (first_waiting_ != &job) return;
-  is_short_.store(true, std::memory_order_relaxed);
+  is_short_.store(true, std::memory_order_seq_cst);  // see `Asleep`
   ask_at_ = TimePoint();
   pause_ = kFirstPause;
 }
@@ -206,8 +206,8 @@ TimePoint ThreadCache::ask_if_it_is_time() noexcept {
 
 bool ThreadCache::begin_asking() noexcept {
   if (askers_.fetch_add(1, std::memory_order_relaxed) < kMostAskers) return true;
-  askers_.fetch_sub(1, std::memory_order_relaxed);
-  return false;
+  // The others may all have left meanwhile, and the last of them has seen this one: then it is the only one.
+  return askers_.fetch_sub(1, std::memory_order_relaxed) == 1 && begin_asking();
 }
 
 void ThreadCache::end_asking() noexcept {

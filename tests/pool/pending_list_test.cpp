@@ -21,7 +21,6 @@ class Wanted final : public ClaimableTask {
   ~Wanted() override = default;
   TaskStatus run(Node&) noexcept override { return TaskStatus::succeeded; }
   TaskStatus skip(const ReasonPointer&) noexcept override { return TaskStatus::skipped; }
-  TaskStatus fail(std::exception_ptr) noexcept override { return TaskStatus::failed; }
   const std::string* given_name() const noexcept override { return nullptr; }
   bool claim_failure() noexcept override { return false; }
   bool failure_is_claimed() const noexcept override { return false; }
@@ -40,12 +39,14 @@ TEST(PendingList, any_task_can_be_taken_out_and_the_others_keep_their_order) {
     PendingList incoming;
     std::deque<Task*> in_served;
     std::deque<Task*> in_incoming;
+    std::uint64_t numbers = 0;
     for (int step = 0; step < 40; ++step) {
-      switch (below(5)) {
+      switch (below(6)) {
         case 0:
         case 1: {
           Task* const task =
               below(2) == 0 ? static_cast<Task*>(&wanted.emplace_back()) : &plain.emplace_back();
+          task->set_number(++numbers);
           incoming.push(*task);
           in_incoming.push_back(task);
           break;
@@ -59,6 +60,14 @@ TEST(PendingList, any_task_can_be_taken_out_and_the_others_keep_their_order) {
           Task* const first = in_served.empty() ? nullptr : in_served.front();
           ASSERT_EQ(served.pop(), first);
           if (first != nullptr) in_served.pop_front();
+          break;
+        }
+        case 4: {
+          const std::uint64_t number = below(numbers + 1);
+          const auto at = std::find_if(in_served.begin(), in_served.end(),
+                                       [&](const Task* task) { return task->number() == number; });
+          ASSERT_EQ(served.remove(number), at != in_served.end());
+          if (at != in_served.end()) in_served.erase(at);
           break;
         }
         default: {

@@ -83,31 +83,5 @@ TEST(TaskList, append_keeps_both_orders) {
   EXPECT_EQ(drain(empty), (std::vector<Task*>{&c, &a}));
 }
 
-TEST(TaskList, gives_out_one_task_wherever_it_stands) {
-  for (std::uint64_t gone = 1; gone <= 3; ++gone) {
-    std::array<ProbeTask, 4> tasks;
-    TaskList list;
-    for (std::size_t i = 0; i < 3; ++i) {
-      tasks[i].set_number(i + 1);
-      list.push(tasks[i]);
-    }
-    EXPECT_FALSE(list.remove(9));
-    EXPECT_TRUE(list.remove(gone));
-    EXPECT_FALSE(list.remove(gone));
-    list.push(tasks[3]);  // the end is where it should be
-    std::vector<Task*> expected;
-    for (std::size_t i = 0; i < 4; ++i) {
-      if (i + 1 != gone) expected.push_back(&tasks[i]);
-    }
-    EXPECT_EQ(drain(list), expected);
-  }
-  TaskList single;
-  ProbeTask only;
-  only.set_number(1);
-  single.push(only);
-  EXPECT_TRUE(single.remove(1));
-  EXPECT_TRUE(single.empty());
-}
-
 }  // namespace
 }  // namespace tg::detail

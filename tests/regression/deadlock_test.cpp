@@ -368,3 +368,25 @@ TEST(Deadlock, a_refused_wait_can_be_followed_by_others) {
   EXPECT_TRUE(a.join());
   refusal([&] { static_cast<void>(of_b.get()); });
 }
+
+// A limit that never comes is none: the group counted as one whose waits end by themselves.
+TEST(Deadlock, is_found_in_a_group_whose_time_limit_never_comes) {
+  ThreadGroup a("A", {.max_concurrent_threads = 1, .time_limit = tg::Duration::max()});
+  ThreadGroup b("B");
+  std::latch second_added(1);
+  Refusals refusals;
+  TaskHandle<void> second;
+  a.post([&] {
+    second_added.wait();
+    refusals.try_it([&] { static_cast<void>(b.join()); });
+  });
+  second = a.add_task([] {});
+  b.post([&] {
+    second_added.wait();
+    refusals.try_it([&] { second.get(); });
+  });
+  second_added.count_down();
+  static_cast<void>(a.join());
+  static_cast<void>(b.join());
+  EXPECT_EQ(refusals.count(), 1);
+}

@@ -3,8 +3,10 @@
 #include <atomic>
 #include <latch>
 #include <memory>
+#include <mutex>
 #include <semaphore>
 #include <stdexcept>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -14,11 +16,13 @@
 #include <threadgroup/runtime/threads.hpp>
 #include <threadgroup/threadgroup.hpp>
 
+#include "support/eventually.hpp"
 #include "support/throwing.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
+using tg::TaskHandle;
 using tg::TaskStatus;
 using tg::ThreadGroup;
 using tg::runtime::ThreadCache;
@@ -112,6 +116,48 @@ TEST(Queue, worker_freed_by_the_event_does_not_start_the_next_task) {
   EXPECT_TRUE(ended_in_time);
   EXPECT_FALSE(ran.load());
   EXPECT_EQ(next.status(), TaskStatus::skipped);
+}
+
+// A thief had moved a worker's tasks to the shared queue; the worker left, came back, and its next task went
+// ahead of them.
+TEST(Order, of_one_adder_is_kept_when_its_worker_leaves_and_comes_back) {
+  ThreadGroup group("two places", {.max_concurrent_threads = 2});
+  std::latch added(1), first_began(1), all_began(2);
+  std::mutex mutex;
+  std::string order;
+  const auto note = [&](char what) {
+    const std::lock_guard lock(mutex);
+    order += what;
+  };
+  TaskHandle<void> adder, first;
+  group.post([&] {
+    added.wait();
+    static_cast<void>(adder.wait(50ms));  // lends its place to a thief, and wants it back
+    first_began.wait();
+    static_cast<void>(first.wait());  // lends it again, and the adder's thread comes back for it
+  });
+  adder = group.add_task([&] {
+    first = group.add_task([&] {
+      first_began.count_down();
+      all_began.wait();
+    });
+    group.post([&] {
+      group.post([&] {
+        note('c');
+        all_began.count_down();
+      });
+    });
+    group.post([&] {
+      note('b');
+      all_began.count_down();
+    });
+    first_began.wait();
+    tg::test::leave_time(
+        150ms);  // so that the lender waits for its place; without it, the test is only easier
+  });
+  added.count_down();
+  static_cast<void>(group.join());
+  EXPECT_EQ(order, "bc");
 }
 
 class ThreadsFail : public testing::Test {

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // A system that refuses to make a thread for a moment: the start is repeated, and nothing fails for it.
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <latch>
 #include <semaphore>
 #include <thread>
 
+#include <threadgroup/base/sanitizers.hpp>
 #include <threadgroup/runtime/threads.hpp>
 #include <threadgroup/threadgroup.hpp>
 
@@ -128,9 +133,56 @@ TEST_F(ThreadShortage, statistics_tell_how_many_threads_are_missing) {
   for (int i = 0; i < 99; ++i) group.post([] {});
   EXPECT_EQ(group.statistics().threads, 1u);
   EXPECT_EQ(group.statistics().threads_wanted, 100u);
+  EXPECT_EQ(group.statistics().thread_error, EAGAIN);
   end.release();
   EXPECT_TRUE(group.join());
   EXPECT_EQ(group.statistics().succeeded, 100u);
+  EXPECT_EQ(group.statistics().thread_error, 0);
+}
+
+TEST_F(ThreadShortage, start_is_repeated_by_a_task_that_slept_before) {
+  std::latch running(1);
+  ThreadGroup group("eight places", {.max_concurrent_threads = 8});
+  group.post([&] {
+    running.count_down();
+    static_cast<void>(thread_utils::event_aware_sleep(600s));
+  });
+  running.wait();
+  test::leave_time(50ms);  // so that it sleeps; without it, the test is only easier
+  cache.inject_creation_failures(2);
+  group.post([&] { next_ran.release(); });
+  // This thread is outside of the library.
+  EXPECT_TRUE(next_ran.try_acquire_for(20s)) << "a task is pending, and nothing will start it";
+  group.set_event("enough");
+  static_cast<void>(group.join());
+}
+
+TEST_F(ThreadShortage, start_is_repeated_in_a_forked_child) {
+  if (TG_ADDRESS_SANITIZER || TG_THREAD_SANITIZER) GTEST_SKIP() << "threads after a fork";
+  cache.set_limits(ThreadCache::kDefaultMaxIdle, ThreadCache::kDefaultIdleTime);
+  {  // leaves idle threads behind, whose flows are nobody's in the child
+    std::latch all(16);
+    ThreadGroup group("sixteen", {.max_concurrent_threads = 16});
+    for (int i = 0; i < 16; ++i) group.post([&] { all.arrive_and_wait(); });
+    static_cast<void>(group.join());
+  }
+  eventually([&] { return cache.statistics().idle >= 16; });
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ThreadGroup group("eight places", {.max_concurrent_threads = 8});
+    std::atomic<bool> ran{false};
+    group.post([&] {
+      test::leave_time(50ms);  // so that the join sleeps
+      cache.inject_creation_failures(2);
+      group.post([&] { next_ran.release(); });
+      ran = next_ran.try_acquire_for(20s);
+    });
+    static_cast<void>(group.join());
+    ::_exit(ran ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0) << "a task is pending, and nothing will start it";
 }
 
 }  // namespace

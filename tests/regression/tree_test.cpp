@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mistakes that other trees of groups made: links that break, nodes that stay, threads that cannot take part.
 #include <atomic>
+#include <functional>
 #include <latch>
 #include <memory>
 #include <optional>
@@ -189,6 +190,47 @@ TEST(Tree, exception_in_a_reason_may_use_the_library_as_it_goes_with_the_last_gr
   parent.reset();
   child.reset();  // the last to hold the reason, and with it the exception
   EXPECT_TRUE(forest().nodes.empty()) << to_text(forest());
+}
+
+// A worker dropped it after its last task was counted, while it still was in its group.
+TEST(Tree, group_made_by_the_end_of_a_delivered_failure_hangs_below_no_group_that_is_gone) {
+  std::unique_ptr<ThreadGroup> made;
+  std::latch ending(1), parent_gone(1), done(1);
+  struct AtTheEnd {
+    std::function<void()> call;
+    ~AtTheEnd() { call(); }
+  };
+  auto parent = std::make_unique<ThreadGroup>("parent", tg::GroupOptions{.max_concurrent_threads = 1});
+  auto at_the_end = std::make_shared<AtTheEnd>();
+  at_the_end->call = [&] {
+    ending.count_down();
+    parent_gone.wait();
+    made = std::make_unique<ThreadGroup>("made");
+    done.count_down();
+  };
+  std::latch added(1), dropped(1);
+  tg::TaskHandle<void> failing;
+  parent->post([&] {
+    failing = parent->add_task([kept = std::move(at_the_end)] { throw kept; });
+    parent->post([&] {
+      dropped.wait();
+      throw 1;
+    });
+    added.count_down();
+  });
+  added.wait();
+  try {
+    failing.get();
+  } catch (const std::shared_ptr<AtTheEnd>&) {
+  }
+  failing = {};
+  dropped.count_down();
+  ending.wait();
+  static_cast<void>(parent->wait_idle());
+  parent.reset();
+  parent_gone.count_down();
+  done.wait();
+  EXPECT_NE(made->path(), "parent/made");
 }
 
 }  // namespace

@@ -79,11 +79,6 @@ class ProbeTask final : public detail::Task {
     ++skips;
     return TaskStatus::skipped;
   }
-  TaskStatus fail(std::exception_ptr error) noexcept override {
-    ++fails;
-    error_ = std::move(error);
-    return TaskStatus::failed;
-  }
   const std::string* given_name() const noexcept override { return name_.empty() ? nullptr : &name_; }
   bool claim_failure() noexcept override { return !claimed.exchange(true); }
   bool failure_is_claimed() const noexcept override { return claimed; }
@@ -91,11 +86,10 @@ class ProbeTask final : public detail::Task {
   void release() noexcept override { ++releases; }
 
   /// How often it was ended, in whichever way: exactly once, in the end.
-  int ends() const { return runs + skips + fails; }
+  int ends() const { return runs + skips; }
 
   std::atomic<int> runs{0};
   std::atomic<int> skips{0};
-  std::atomic<int> fails{0};
   std::atomic<int> releases{0};
   std::atomic<bool> claimed{false};
 

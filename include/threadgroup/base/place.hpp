@@ -41,7 +41,7 @@ class Place {
 
   // Runs in each add of a task, so it is short: for a constant line the compiler and linker fold the sums.
   static std::uint16_t number_of(const SourceLocation& where) noexcept {
-    if (where.line == 0) return 0;
+    if (where.line == 0 || where.line >> kLineBits != 0) return 0;
     const auto file = reinterpret_cast<std::uintptr_t>(where.file);
     const Key key = Key{file} << kLineBits | where.line;
     const std::size_t slot = (file + where.line * std::size_t{97}) % kSlots;

@@ -52,8 +52,6 @@ class Task : public runtime::InBlock {
   virtual TaskStatus run(Node& group) noexcept = 0;
   /// Destroys the callable without calling it: `skipped`, or `failed` if the destructor threw.
   virtual TaskStatus skip(const ReasonPointer& reason) noexcept = 0;
-  /// Destroys the callable without calling it, for it cannot run: `failed`.
-  virtual TaskStatus fail(std::exception_ptr exception) noexcept = 0;
   /// The name given to the task, or null if it has none. It does not change after the task was added.
   virtual const std::string* given_name() const noexcept = 0;
   /// Of a failed task: true once, for the caller that will deliver its failure.
@@ -153,8 +151,6 @@ class TaskList {
     if (task != nullptr) first_ = task->next_;
     return task;
   }
-  /// Takes out the task of that number wherever it is: linear, for the rare case. False if it is not here.
-  bool remove(std::uint64_t number) noexcept;
   /// The one that follows this one, or the first one after null; null at the end.
   Task* after(const Task* task) const noexcept {
     if (task == nullptr) return first_;

@@ -319,11 +319,6 @@ class CallableTask : public ResultSlot<typename C::Result> {
     return error ? this->end_failed(std::move(error)) : this->end_skipped(reason);
   }
 
-  TaskStatus fail(std::exception_ptr error) noexcept final {
-    destroy_keeping_error(call_, error);
-    return this->end_failed(std::move(error));
-  }
-
   /// The pool did not take the task, and no other flow knows it.
   void discard() noexcept {
     std::exception_ptr error;
@@ -374,9 +369,6 @@ class PostedTask final : public Task {
     return end(TaskStatus::succeeded, std::move(error));
   }
   TaskStatus skip(const ReasonPointer&) noexcept override { return end(TaskStatus::skipped, nullptr); }
-  TaskStatus fail(std::exception_ptr error) noexcept override {
-    return end(TaskStatus::failed, std::move(error));
-  }
 
   const std::string* given_name() const noexcept override { return nullptr; }
   bool claim_failure() noexcept override { return true; }

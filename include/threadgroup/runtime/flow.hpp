@@ -53,7 +53,8 @@ class Flow {
   /// Whether `park_until` would return at once.
   bool has_permit() const noexcept { return state_.load(std::memory_order_acquire) == kPermit; }
 
-  /// Makes the parks of up to `most` flows return early. Walks through all flows of the process.
+  /// Wakes up to `most` flows that sleep; they check what they wait for, and go to sleep again. Walks through
+  /// all flows of the process.
   static void wake_some(int most) noexcept;
 
   /// Whether at least half of the stack on which the flow runs is free, so that what is called from here on
@@ -82,6 +83,7 @@ class Flow {
  private:
   friend class BlockCache;
   friend class FlowPool;
+  friend class Asleep;
   Flow() = default;
   static Flow& adopt();
   bool park(TimePoint deadline) noexcept;
@@ -93,9 +95,11 @@ class Flow {
   static constinit thread_local Flow* current_;
 
   std::atomic<std::uint32_t> state_{kNoPermit};  // atomic: written by any flow that unparks it
-  BlockCache* blocks_ = nullptr;                 // stays with the flow when another thread takes it over
-  std::uintptr_t roomy_low_ = 0;                 // where half of the stack is free
-  std::uintptr_t roomy_high_ = 0;                // zero: not looked up yet
+  // The word on which it sleeps. Atomic: read by those who wake some.
+  std::atomic<std::atomic<std::uint32_t>*> sleeps_on_{nullptr};
+  BlockCache* blocks_ = nullptr;   // stays with the flow when another thread takes it over
+  std::uintptr_t roomy_low_ = 0;   // where half of the stack is free
+  std::uintptr_t roomy_high_ = 0;  // zero: not looked up yet
   bool is_main_ = false;
   bool last_wait_was_short_ = false;
   char os_name_[16] = {};

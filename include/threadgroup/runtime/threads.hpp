@@ -79,7 +79,7 @@ class ThreadCache {
   /// again.
   TimePoint ask_again() noexcept;
   /// Whether a job waits for a thread. One load.
-  static bool is_short_of_threads() noexcept { return is_short_.load(std::memory_order_relaxed); }
+  static bool is_short_of_threads() noexcept { return is_short_.load(std::memory_order_seq_cst); }
   /// Registers the caller as a flow that wakes to call `ask_again`. False if enough flows do so already. A
   /// registered flow calls `end_asking` later; when the last one does, some sleeping flows are woken to take
   /// over.

@@ -24,6 +24,7 @@ struct GroupStatistics {
   /// More than `threads` while the system refuses to make them: as many as the group would have for its
   /// tasks.
   std::size_t threads_wanted = 0;
+  int thread_error = 0;  ///< while it refuses, the number of its last error, such as `EAGAIN`; else 0
 
   std::uint64_t done() const noexcept { return succeeded + failed + stopped + skipped; }
   std::uint64_t total() const noexcept { return pending + running + done(); }
