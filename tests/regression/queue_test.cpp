@@ -122,7 +122,7 @@ TEST(Queue, worker_freed_by_the_event_does_not_start_the_next_task) {
 // ahead of them.
 TEST(Order, of_one_adder_is_kept_when_its_worker_leaves_and_comes_back) {
   ThreadGroup group("two places", {.max_concurrent_threads = 2});
-  std::latch added(1), first_began(1), all_began(2);
+  std::latch lender_began(1), added(1), first_began(1), all_began(2);
   std::mutex mutex;
   std::string order;
   const auto note = [&](char what) {
@@ -131,11 +131,13 @@ TEST(Order, of_one_adder_is_kept_when_its_worker_leaves_and_comes_back) {
   };
   TaskHandle<void> adder, first;
   group.post([&] {
+    lender_began.count_down();
     added.wait();
     static_cast<void>(adder.wait(50ms));  // lends its place to a thief, and wants it back
     first_began.wait();
     static_cast<void>(first.wait());  // lends it again, and the adder's thread comes back for it
   });
+  lender_began.wait();
   adder = group.add_task([&] {
     first = group.add_task([&] {
       first_began.count_down();

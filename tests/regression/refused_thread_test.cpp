@@ -25,16 +25,16 @@
 #if !TG_THREAD_SANITIZER && !TG_ADDRESS_SANITIZER
 
 namespace {
-std::atomic<bool> refuse_next{false};
-std::function<void()> meanwhile;  // set before `refuse_next`, called by the thread that is refused
+std::atomic<bool> refuse{false};
+std::function<void()> meanwhile;  // set before `refuse`; called by the first thread that is refused
 }  // namespace
 
 extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*),
                               void* argument) noexcept {
   using Create = int(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
   static Create* const create = reinterpret_cast<Create*>(::dlsym(RTLD_NEXT, "pthread_create"));
-  if (!refuse_next.exchange(false)) return create(thread, attributes, run, argument);
-  std::exchange(meanwhile, nullptr)();
+  if (!refuse) return create(thread, attributes, run, argument);
+  if (meanwhile) std::exchange(meanwhile, nullptr)();
   return EAGAIN;
 }
 
@@ -51,12 +51,12 @@ class RefusedThread : public testing::Test {
     test::eventually([&] { return cache.statistics().threads == 0; });
   }
   void TearDown() override {
-    refuse_next = false;
+    refuse = false;
     cache.set_limits(ThreadCache::kDefaultMaxIdle, ThreadCache::kDefaultIdleTime);
   }
   static void refuse_after(std::function<void()> call) {
     meanwhile = std::move(call);
-    refuse_next = true;
+    refuse = true;
   }
   ThreadCache& cache = ThreadCache::instance();
 };
@@ -64,7 +64,10 @@ class RefusedThread : public testing::Test {
 TEST_F(RefusedThread, task_that_another_thread_added_meanwhile_runs) {
   ThreadGroup group("group");
   TaskHandle<int> accepted;
-  refuse_after([&] { accepted = group.add_task([] { return 7; }); });
+  refuse_after([&] {
+    refuse = false;
+    accepted = group.add_task([] { return 7; });
+  });
   EXPECT_THROW(group.post([] {}), std::system_error);
   ASSERT_TRUE(accepted.valid());
   EXPECT_EQ(accepted.get(), 7);
@@ -86,7 +89,9 @@ TEST_F(RefusedThread, lender_that_came_back_meanwhile_has_its_slot) {
     // Long enough for the lender to be back, and to wait for its slot.
     refuse_after([] { test::leave_time(200ms); });
     group.post([] {});
-    return lender_is_back.try_acquire_for(10s);
+    const bool is_back = lender_is_back.try_acquire_for(10s);
+    refuse = false;
+    return is_back;
   });
   both_added.count_down();
   EXPECT_TRUE(other.get()) << "a worker without a thread keeps the slot";
@@ -95,6 +100,7 @@ TEST_F(RefusedThread, lender_that_came_back_meanwhile_has_its_slot) {
 
 TEST_F(RefusedThread, time_limit_that_has_passed_meanwhile_is_given_up_once) {
   refuse_after([] {
+    refuse = false;
     // Its flow passes the limit of the group that is being made, too.
     ThreadGroup other("other", {.time_limit = 1ms});
     test::eventually([&] { return other.event_is_set(); });
