@@ -26,6 +26,14 @@ def test_ids_of_tasks_are_text():
     assert set(group.join()) == {"1", "3", "4"}
 
 
+def test_ids_of_tasks_added_by_many_threads_are_different():
+    group = threadmanager.ThreadGroup("g", max_concurrent_threads=8)
+    seen = []
+    for _ in range(8):
+        group.add_task(lambda: seen.extend(group.add_task(int) for _ in range(200)))
+    assert len(group.join(600)) == 8 + 8 * 200 and len(set(seen)) == 8 * 200
+
+
 def test_a_join_returns_results_by_task_id():
     group = threadmanager.ThreadGroup("g", max_concurrent_threads=2)
     assert group.add_task(lambda: 1, task_id="one") == "one"

@@ -470,6 +470,28 @@ def test_a_reload_does_not_bring_back_what_an_insert_replaces(tmp_path):
     assert vault.writable_args == {"n": 3, "a": "x"} == json.loads(path.read_text())
 
 
+def test_a_reload_that_fails_fails_again_and_may_use_the_vault(tmp_path):
+    looked = []
+
+    @varvault.validator(skip_source_assertions=True)
+    def look(value):
+        looked.append(vault.get(Looking.a, Flags.input_key_can_be_missing) if value > 1 else None)
+
+    class Looking(varvault.Keyring):
+        a = varvault.Key("a", valid_type=str)
+        n = varvault.Key("n", valid_type=int, validators=look)
+
+    path = tmp_path / "vault.json"
+    vault = varvault.create(keyring=Looking, resource=varvault.JsonResource(path, "a+"))
+    vault.insert(Looking.a, "x")
+    path.write_text('{"a": "x", "n": 22}')
+    assert vault.get(Looking.n) == 22 and looked == ["x"]
+    path.write_text('{"a": "x", "n": "text"}')
+    for _ in range(2):
+        with pytest.raises(ValueError, match="Key 'n'"):
+            vault.get(Looking.a)
+
+
 def test_a_json_file_keeps_its_mode_and_its_link(tmp_path):
     real, link = tmp_path / "real.json", tmp_path / "link.json"
     real.write_text("{}")

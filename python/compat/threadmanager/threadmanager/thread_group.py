@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, Callable, Dict, Hashable, List, Optional
 
 import threadgroup_core
@@ -49,6 +50,8 @@ class ThreadGroup:
         self._group = threadgroup_core.ThreadGroup(group_name, max_concurrent_threads, daemon=daemon)
         self._handles: Dict[Hashable, TaskHandle[Any]] = {}
         self._told: set[Hashable] = set()
+        self._lock = threading.Lock()  # guards the ids: tasks may add tasks
+        self._ids: set[Hashable] = set()
 
     @property
     def core(self) -> threadgroup_core.ThreadGroup:
@@ -70,13 +73,15 @@ class ThreadGroup:
             args = ()
         elif not isinstance(args, (list, tuple)):
             args = (args,)
-        if task_id is None:
-            number = len(self._handles) + 1
-            while str(number) in self._handles:
-                number += 1
-            task_id = str(number)
-        elif task_id in self._handles:
-            raise ValueError(f"group '{self.group_name}' has a task with the id {task_id!r} already")
+        with self._lock:
+            if task_id is None:
+                number = len(self._ids) + 1
+                while str(number) in self._ids:
+                    number += 1
+                task_id = str(number)
+            elif task_id in self._ids:
+                raise ValueError(f"group '{self.group_name}' has a task with the id {task_id!r} already")
+            self._ids.add(task_id)
         name = f"{getattr(target, '__name__', 'task')} ({task_id})"
         self._handles[task_id] = self._group.add_named_task(name, target, *args, **(kwargs or {}))
         return task_id
@@ -89,7 +94,7 @@ class ThreadGroup:
         is changed: a later join works.
         """
         joined = self._group.wait_idle(timeout)
-        pending = [i for i, h in self._handles.items() if h.status is TaskStatus.PENDING]
+        pending = [i for i, h in list(self._handles.items()) if h.status is TaskStatus.PENDING]
         exceptions = self.exceptions
         result = JoinResult(self.return_values, joined, pending, exceptions)
         if not result.done:
@@ -120,12 +125,12 @@ class ThreadGroup:
     @property
     def return_values(self) -> Dict[Hashable, Any]:
         """What the tasks returned that have succeeded so far, by task id."""
-        return {i: h.get() for i, h in self._handles.items() if h.status is TaskStatus.SUCCEEDED}
+        return {i: h.get() for i, h in list(self._handles.items()) if h.status is TaskStatus.SUCCEEDED}
 
     @property
     def exceptions(self) -> Dict[Hashable, BaseException]:
         """What the tasks raised that have failed so far, by task id."""
-        return {i: e for i, h in self._handles.items()
+        return {i: e for i, h in list(self._handles.items())
                 if h.status is TaskStatus.FAILED and (e := h.exception()) is not None}
 
     def event_is_set(self) -> bool:

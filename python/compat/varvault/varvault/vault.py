@@ -22,7 +22,8 @@ class VarVault:
     """Values under the keys of a keyring.
 
     A key is written once, unless modifications are permitted. All methods may be called from any thread; functions, conditions,
-    validators and modifiers run with no lock held. Only the methods of a resource run under a lock, which orders what is written.
+    validators and modifiers run with no lock held. Only the methods of a resource, and what checks the values of one that is read again,
+    run under a lock, which orders reads and writes; the same thread may use the vault meanwhile.
     """
 
     def __init__(self, *flags: Flags, keyring: Optional[Type[Keyring]] = None, name: Optional[str] = None,
@@ -50,7 +51,7 @@ class VarVault:
         self._automatic: List[Bound] = []
         self._group: Optional[threadgroup_core.ThreadGroup] = None
         # What is in memory changes together with what is in the resource: neither a write nor a reload brings back an older state.
-        self._io_lock = threading.Lock()
+        self._io_lock = threading.RLock()
         self._set(dict(initial_vars or {}))
 
     # --- looking ---
@@ -271,7 +272,7 @@ class VarVault:
             return
         if resource.mode_properties.read_only:
             if not resource.mode_properties.live_update:
-                warnings.warn(f"the resource of vault '{self.name}' is read-only: what was inserted stays in memory", stacklevel=4)
+                warnings.warn(f"the resource of vault '{self.name}' is read-only: what was inserted stays in memory", stacklevel=5)
             return
         resource.write({str(key): value for key, value in values.items()})
 
@@ -280,8 +281,13 @@ class VarVault:
         if resource is None or not (resource.mode_properties.live_update or Flags.live_update in self.flags):
             return
         with self._io_lock:
-            if resource.resource_has_changed():
+            if not resource.resource_has_changed():
+                return
+            try:
                 self._set(resource.create_mv(**self.keys))
+            except BaseException:
+                resource.cached_state = None  # the next look fails, too: what is in memory is not what is in the resource
+                raise
 
     def _log(self, level: int, message: str, *args: Any, error: bool = False, flags: Tuple[Flags, ...] = ()) -> None:
         if self.logger is None or (level < logging.ERROR and Flags.silent in (*self.flags, *flags)):
