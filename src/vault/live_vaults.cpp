@@ -39,16 +39,16 @@ void LiveVaults::hold_across_forks() {
   runtime::at_fork(
       []() TG_NO_THREAD_SAFETY_ANALYSIS {
         list_mutex.lock();
-        visit_all([](VaultCore& vault) TG_NO_THREAD_SAFETY_ANALYSIS { vault.mutex_.lock(); });
+        visit_all([](VaultCore& vault) TG_NO_THREAD_SAFETY_ANALYSIS { vault.store_.mutex().lock(); });
       },
       []() TG_NO_THREAD_SAFETY_ANALYSIS {
-        visit_all([](VaultCore& vault) TG_NO_THREAD_SAFETY_ANALYSIS { vault.mutex_.unlock(); });
+        visit_all([](VaultCore& vault) TG_NO_THREAD_SAFETY_ANALYSIS { vault.store_.mutex().unlock(); });
         list_mutex.unlock();
       },
       []() TG_NO_THREAD_SAFETY_ANALYSIS {
         visit_all([](VaultCore& vault) TG_NO_THREAD_SAFETY_ANALYSIS {
           vault.forget_parent_locked();
-          vault.mutex_.unlock();
+          vault.store_.mutex().unlock();
         });
         list_mutex.unlock();
       });

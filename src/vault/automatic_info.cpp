@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the stop of an automatic's group tells the vault.
+#include <threadgroup/vault/automatic_info.hpp>
+#include <threadgroup/vault/core.hpp>
+
+namespace tg::detail {
+
+void TellWaiters::operator()() const noexcept { core->tell_waiters(); }
+
+}  // namespace tg::detail

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a call tells the vault.
+#include <string>
+
+#include <threadgroup/event/reason.hpp>
+#include <threadgroup/vault/core.hpp>
+#include <threadgroup/vault/production.hpp>
+
+namespace tg::detail {
+
+Production::~Production() {
+  if (announced()) core_.end(*this, CallEnd::failed, "it was skipped");  // short: needs no memory
+}
+
+void Production::announce() noexcept {
+  if (function_ != kNobody) core_.announce(*this);
+}
+
+void Production::end() noexcept {
+  if (announced()) core_.end(*this, CallEnd::returned, {});
+}
+
+void Production::fail(const std::exception_ptr& error) noexcept {
+  if (announced()) core_.end(*this, CallEnd::failed, describe_if_possible(error));
+}
+
+void Production::withdraw() noexcept {
+  if (announced()) core_.end(*this, CallEnd::withdrawn, {});
+}
+
+}  // namespace tg::detail

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pieces of texts that several parts of a vault write.
+#pragma once
+
+#include <string>
+
+namespace tg::detail {
+
+inline std::string quoted(const std::string& text) { return "'" + text + "'"; }
+
+}  // namespace tg::detail
