@@ -4,6 +4,8 @@
 #include <threadgroup/tree/forest.hpp>
 #include <threadgroup/tree/node.hpp>
 
+#include "event/callers_slot.hpp"
+
 namespace tg {
 
 const char* to_string(NodeKind kind) noexcept {
@@ -27,7 +29,14 @@ std::stop_token token_of_calling_task() {
   const TaskContext* const task = TaskContext::current();
   return task != nullptr ? task->node->stop_token() : std::stop_token();
 }
-[[gnu::constructor]] void at_load() noexcept { token_of_caller_in_tree = &token_of_calling_task; }
+void lend_slot_of_calling_task(FunctionRef<void()> wait) {
+  const PlaceLent lent(TaskContext::current());
+  wait();
+}
+[[gnu::constructor]] void at_load() noexcept {
+  token_of_caller_in_tree = &token_of_calling_task;
+  slot_lender_in_tree = &lend_slot_of_calling_task;
+}
 }  // namespace
 
 Node::Node(std::string&& name, NodeKind kind, bool time_limited)

@@ -8,6 +8,7 @@
 #include <threadgroup/vault/core.hpp>
 #include <threadgroup/vault/errors.hpp>
 
+#include "event/callers_slot.hpp"
 #include "vault/explanation.hpp"
 #include "vault/live_vaults.hpp"
 #include "vault/parts.hpp"
@@ -216,7 +217,10 @@ KeyWait VaultCore::wait_for(std::span<const std::size_t> slots, TimePoint deadli
       hopeless = parts_->producers.is_hopeless(store_, parts_->flow, slots);
       return hopeless;
     };
-    switch (wait(store_.waiters(missing), ready, {event, nullptr}, deadline)) {
+    WaitOutcome outcome = WaitOutcome::ready;
+    // It may be a task of the same group that has no slot yet that stores the key.
+    while_slot_is_lent([&] { outcome = wait(store_.waiters(missing), ready, {event, nullptr}, deadline); });
+    switch (outcome) {
       case WaitOutcome::ready:
         break;
       case WaitOutcome::event_set:

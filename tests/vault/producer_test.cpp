@@ -397,4 +397,53 @@ TEST(Producer, a_long_chain_and_a_wide_net_of_automatics_are_looked_through) {
   EXPECT_EQ(group.wait_idle().failures.size(), 1U);
 }
 
+// --- The slot of the task that waits
+
+TEST(WaitForKey, a_task_waits_for_a_key_that_a_later_task_of_its_group_inserts_where_one_can_run_at_a_time) {
+  tg::Vault vault("v", kKeys);
+  tg::ThreadGroup group("one at a time", {.max_concurrent_threads = 1});
+  const auto waits = group.add_task([&] { return vault.wait_for(a); });
+  group.post([&] { vault.insert(a, 1); });
+  // With the slot kept it would wait for ever.
+  const bool done = waits.wait(30s) == tg::WaitOutcome::ready;
+  EXPECT_TRUE(done);
+  if (!done) group.set_event("the test failed");
+  EXPECT_EQ(waits.get(), KeyWait::present);
+  EXPECT_TRUE(group.join());
+}
+
+TEST(WaitForKey, no_more_tasks_run_than_the_bound_says_when_the_wait_is_over) {
+  tg::Vault vault("v", kKeys);
+  tg::ThreadGroup group("one at a time", {.max_concurrent_threads = 1});
+  std::atomic<int> running{0};
+  std::atomic<int> most{0};
+  const auto run = [&] {
+    const int now = ++running;
+    if (now > most) most = now;
+    std::this_thread::yield();
+    --running;
+  };
+  group.post([&] {
+    EXPECT_EQ(vault.wait_for(a), KeyWait::present);
+    run();
+  });
+  for (int i = 0; i < 50; ++i) {
+    group.post([&, i] {
+      if (i == 10) vault.insert(a, 1);
+      run();
+    });
+  }
+  EXPECT_TRUE(group.join());
+  EXPECT_EQ(most, 1);
+}
+
+TEST(WaitForKey, a_wait_with_a_time_limit_lends_as_well) {
+  tg::Vault vault("v", kKeys);
+  tg::ThreadGroup group("one at a time", {.max_concurrent_threads = 1});
+  const auto waits = group.add_task([&] { return vault.wait_for(a, 30s); });
+  group.post([&] { vault.insert(a, 1); });
+  EXPECT_EQ(waits.get(), KeyWait::present);
+  EXPECT_TRUE(group.join());
+}
+
 }  // namespace

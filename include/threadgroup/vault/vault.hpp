@@ -178,7 +178,7 @@ class Vault {
   /// Until the key holds a value, or the caller's group is stopped, or the time is up; or until no function
   /// that is known to store the key will do so any more and one of them failed, was stopped or was skipped.
   /// Known are automatics, and bound functions that were added to a group, executed or called. An automatic
-  /// whose input cannot come for such a reason cannot run, either.
+  /// whose input cannot come for such a reason cannot run, either. A task lends its slot while it waits.
   template <class T>
   KeyWait wait_for(const Key<T>& key, Duration timeout = Duration::max()) const {
     const std::size_t slot = core_->find(key.info());
