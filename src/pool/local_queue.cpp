@@ -47,14 +47,6 @@ Task* LocalQueue::begin_next_locked(RunningHere& here, TimePoint now) noexcept {
   return task;
 }
 
-void LocalQueue::begin_locked(Task& task, RunningHere& here, TimePoint now) noexcept {
-  ++counts_.begun;
-  ++counts_.running;
-  here.begin(task, now);
-  here.outer = innermost_;
-  innermost_ = &here;
-}
-
 void LocalQueue::end_locked(RunningHere& here, TaskStatus status) noexcept {
   innermost_ = here.outer;
   here.end();

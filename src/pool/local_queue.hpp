@@ -125,7 +125,13 @@ class alignas(kCacheLine) LocalQueue {
 
  private:
   Task* begin_next_locked(RunningHere& here, TimePoint now) noexcept TG_REQUIRES(mutex_);
-  void begin_locked(Task& task, RunningHere& here, TimePoint now) noexcept TG_REQUIRES(mutex_);
+  void begin_locked(Task& task, RunningHere& here, TimePoint now) noexcept TG_REQUIRES(mutex_) {
+    ++counts_.begun;
+    ++counts_.running;
+    here.begin(task, now);
+    here.outer = innermost_;
+    innermost_ = &here;
+  }
   void end_locked(RunningHere& here, TaskStatus status) noexcept TG_REQUIRES(mutex_);
   bool is_here_locked(const ClaimableTask& task) const noexcept TG_REQUIRES(mutex_);
 

@@ -25,19 +25,6 @@ void take_out(Entry*& first, Entry& entry) noexcept {
 }
 }  // namespace
 
-// --- Adding ---
-
-TaskQueue::Added TaskQueue::add_local(LocalQueue& local, Task& task) noexcept {
-  if (!local.has_number()) {
-    MutexLock lock(add_mutex_);
-    local.take_numbers(numbers_);
-  }
-  const std::uint64_t number = local.next_number();
-  task.set_number(number);
-  const LocalQueue::Added added = local.add(task, node_.event(), call_worker_);
-  return {number, added == LocalQueue::Added::refused, added == LocalQueue::Added::call_worker};
-}
-
 // --- Local queues ---
 
 LocalQueue* TaskQueue::local_queue_of_caller() noexcept {

@@ -85,7 +85,16 @@ class TaskQueue {
     return {number, false, call};
   }
   /// The same by a task of the group: to the queue of its worker.
-  Added add_local(LocalQueue& local, Task& task) noexcept;
+  Added add_local(LocalQueue& local, Task& task) noexcept {
+    if (!local.has_number()) {
+      MutexLock lock(add_mutex_);
+      local.take_numbers(numbers_);
+    }
+    const std::uint64_t number = local.next_number();
+    task.set_number(number);
+    const LocalQueue::Added added = local.add(task, node_.event(), call_worker_);
+    return {number, added == LocalQueue::Added::refused, added == LocalQueue::Added::call_worker};
+  }
   /// The local queue of the worker that calls, if it runs a task of the group. It is opened when first asked
   /// for, because most tasks add none.
   LocalQueue* local_queue_of_caller() noexcept;
@@ -175,7 +184,12 @@ class TaskQueue {
 
   // --- Looking ---
 
-  bool is_idle_locked() const noexcept TG_REQUIRES(mutex_) { return running_ == 0 && count_locked().idle(); }
+  bool is_idle_locked() const noexcept TG_REQUIRES(mutex_) {
+    if (running_ != 0) return false;
+    if (first_local_ != nullptr) return count_locked().idle();
+    MutexLock lock(add_mutex_);
+    return added_ == begun_;
+  }
   /// All counts of one moment, but for those of threads.
   GroupStatistics count_locked() const noexcept TG_REQUIRES(mutex_);
   std::uint64_t changes_locked() const noexcept TG_REQUIRES(mutex_);

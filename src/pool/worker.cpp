@@ -2,7 +2,8 @@
 // The rounds of a worker, and a task that runs on the stack of the one that waits for it.
 #include "pool/worker.hpp"
 
-#include <exception>
+#include <cxxabi.h>
+
 #include <string>
 #include <utility>
 
@@ -20,6 +21,18 @@ constexpr int kLocalTurn = 64;
 // How often a worker that finds nothing looks again for what other workers leave in their local queues, with
 // about 2 us between. Leaving at once would cost the next adder a wake-up each time.
 constexpr int kLooks = 8;
+
+// Whether the calling thread handles an exception or unwinds for one. In the terms of the Itanium C++ ABI,
+// which has both in one place; `std::current_exception` would make a pointer of it first, in each nested
+// wait.
+bool handles_exception() noexcept {
+  struct Globals {
+    void* caught;
+    unsigned int uncaught;
+  };
+  const auto* const globals = reinterpret_cast<const Globals*>(abi::__cxa_get_globals());
+  return globals->caught != nullptr || globals->uncaught != 0;
+}
 
 std::string name_of_task(const Task& task) { return task.name(); }
 
@@ -178,7 +191,7 @@ bool Worker::run_now(Pool& pool, Task& task_waited_for) noexcept {
   // A task that waits inside a predicate has lent its place already; a task run here would have no place.
   if (outer->place_is_lent || pool.node_.event().is_set() || !flow.half_of_stack_is_free()) return false;
   // Called in a handler or a destructor: the wanted task would see an exception that is not its own.
-  if (std::uncaught_exceptions() > 0 || std::current_exception() != nullptr) return false;
+  if (handles_exception()) return false;
   LocalQueue& local = *outer->local;
   TaskQueue::Runner self;
   const TimePoint now = runtime::coarse_now();

@@ -142,7 +142,7 @@ WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline, Event* oth
                       "for it here would never end");
   }
   TaskContext* const caller = TaskContext::current();
-  refuse_own_task(caller, awaited());
+  if (caller != nullptr && caller->holds(*this)) throw_own_task(*caller, awaited());
   if (!deadline.is_never() && runtime::now() >= deadline)
     return is_set(event) || is_set(other) ? WaitOutcome::event_set : WaitOutcome::timed_out;
   const bool own_group = caller != nullptr && caller->node == group_;

@@ -103,9 +103,6 @@ class WaitTarget {
 /// stack, and for a group that its task is part of. It applies to waits with a time limit, too. Throws
 /// `std::system_error` (`resource_deadlock_would_occur`).
 [[noreturn]] void throw_own_task(const TaskContext& caller, const AwaitedTask& task);
-inline void refuse_own_task(const TaskContext* caller, const AwaitedTask& task) {
-  if (caller != nullptr && caller->holds(*task.task)) throw_own_task(*caller, task);
-}
 void refuse_own_group(const TaskContext* caller, const Node& group);
 /// Whether the caller's task is one of the group or of a group below it.
 bool is_part_of(const TaskContext* caller, const Node& group);
