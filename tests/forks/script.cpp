@@ -241,7 +241,8 @@ void script() {
 
 void run_script() {
   const Figures figures = fork_everywhere(&script, &touch_everything);
-  const bool fine = figures.wrong[0] == '\0' && check_and_remove_files();
+  // A matrix without places has shown nothing; at its last count it had 807.
+  const bool fine = figures.wrong[0] == '\0' && figures.points >= 500 && check_and_remove_files();
   std::fprintf(stderr, "%d places, a fork at each; at %d of them it waited for a lock that was held\n%s\n",
                figures.points, figures.waited_for, figures.wrong.data());
   ::_exit(fine ? 0 : 1);
