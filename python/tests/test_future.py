@@ -182,6 +182,18 @@ def test_wait_as_completed_and_asyncio_take_it(busy):
     assert concurrent.futures.wait(futures).not_done == set()
 
 
+def test_wait_is_told_of_calls_that_end_meanwhile(busy):
+    executor, go = busy
+    futures, answers = [executor.submit(int) for _ in range(3)], []
+    thread = threading.Thread(target=lambda: answers.append(concurrent.futures.wait(futures, 30)))
+    thread.start()
+    while not all(f._waiters for f in futures):
+        threading.Event().wait(0.001)
+    go.set()
+    thread.join()
+    assert answers[0].not_done == set()
+
+
 def test_one_made_by_hand_behaves_as_the_standard_one():
     future = Future()
     with pytest.raises(concurrent.futures.TimeoutError):

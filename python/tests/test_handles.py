@@ -144,6 +144,18 @@ def test_callbacks_of_a_cancelled_task_are_called_by_the_one_who_cancels():
         assert seen == [(True, threading.current_thread())]
 
 
+def go_when_awaited(blocked, *handles, first=lambda: None):
+    """Lets the tasks run when a thread waits for all of these handles by the means of concurrent.futures."""
+
+    def go():
+        while not all(handle._waiters for handle in handles):
+            threading.Event().wait(0.001)
+        first()
+        blocked.go.set()
+
+    threading.Thread(target=go).start()
+
+
 def test_concurrent_futures_wait_takes_handles():
     with Blocked() as b:
         done = b.group.add_task(int)
@@ -153,10 +165,19 @@ def test_concurrent_futures_wait_takes_handles():
         cancelled.cancel()
         some = concurrent.futures.wait(handles, return_when=concurrent.futures.FIRST_COMPLETED)
         assert some.done == {cancelled}
-        threading.Timer(0, b.go.set).start()
-        first = concurrent.futures.wait(handles, return_when=concurrent.futures.FIRST_EXCEPTION)
+        go_when_awaited(b, done, failing)
+        first = concurrent.futures.wait(handles, timeout=30, return_when=concurrent.futures.FIRST_EXCEPTION)
         assert failing in first.done
         assert concurrent.futures.wait(handles) == (set(handles), set())
+
+
+def test_concurrent_futures_wait_is_told_of_every_end():
+    with Blocked() as b:
+        done, cancelled = b.group.add_task(int), b.group.add_task(int)
+        failing, after = b.group.add_task(lambda: 1 / 0), b.group.add_task(int)
+        handles = [done, cancelled, failing, after]
+        go_when_awaited(b, *handles, first=cancelled.cancel)
+        assert concurrent.futures.wait(handles, timeout=30).not_done == set()
 
 
 def test_concurrent_futures_as_completed_takes_handles_and_futures_together():
@@ -178,6 +199,17 @@ def test_concurrent_futures_see_every_end_while_tasks_end_on_all_threads():
             assert concurrent.futures.wait(handles).not_done == set()
             handles = [group.add_task(int) for _ in range(8)]
             assert set(concurrent.futures.as_completed(handles)) == set(handles)
+
+
+def test_the_state_that_concurrent_futures_sees_changes_under_its_condition():
+    with Blocked() as b:
+        with b.running._condition:
+            b.go.set()
+            while not b.running.done():
+                threading.Event().wait(0.001)
+            assert b.running._state != "FINISHED"
+        assert concurrent.futures.wait([b.running], 30).not_done == set()
+        assert b.running._state == "FINISHED"
 
 
 def test_a_handle_can_be_awaited():
@@ -215,15 +247,19 @@ def test_cancelling_the_asyncio_task_skips_a_pending_task_and_leaves_a_running_o
         assert b.running.result() is True
 
 
-def test_a_loop_that_is_closed_before_the_task_ends_does_no_harm(recwarn):
-    async def main(b):
-        with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(b.running, 0.001)
+def test_a_loop_that_is_closed_before_the_task_ends_does_no_harm(caplog):
+    async def wait_for(handle):
+        await handle
 
     with Blocked() as b:
-        asyncio.run(main(b))
+        loop = asyncio.new_event_loop()
+        left = loop.create_task(wait_for(b.running))
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
         b.go.set()
         assert b.group.join()
+    left._log_destroy_pending = False
+    assert not caplog.records
 
 
 def test_map_gives_results_in_order_and_cancels_what_is_left():
