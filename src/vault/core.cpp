@@ -109,13 +109,14 @@ void VaultCore::commit(std::span<Change> changes, const CommitOptions& options) 
     }
     store_.check_locked(changes, {options.permit_modification || options_.permit_modification, options.by,
                                   options.from_resource});
+    // A key that goes away may leave no hope for those that are made of it.
+    bool looks_again = std::any_of(changes.begin(), changes.end(), [](const Change& c) { return !c.value; });
     apply_locked(changes, options, after);
     if (options.stored != nullptr) *options.stored = true;
     after.revision = store_.revision_locked();
-    if (options.production != nullptr) {
-      const bool last = parts_->producers.end(*options.production, CallEnd::returned, after.revision);
-      after.wakes_all_waits = last && parts_->waits > 0;
-    }
+    if (options.production != nullptr)
+      looks_again |= parts_->producers.end(*options.production, CallEnd::returned, after.revision);
+    after.wakes_all_waits = looks_again && parts_->waits > 0;
   }
   for (const Change& change : changes) store_.waiters(change.slot).release_all();
   if (after.wakes_all_waits) store_.release_all_waiters();

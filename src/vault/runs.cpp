@@ -114,7 +114,7 @@ void Runs::run(std::size_t automatic) {
     error = end(automatic, outcome == RunOutcome::stored ? State::done : State::declined, {});
   } catch (...) {
     forget_outputs(automatic);
-    end(automatic, State::failed, describe_exception(std::current_exception()));
+    end(automatic, State::failed, describe_if_possible(std::current_exception()));
     throw;
   }
   if (error) std::rethrow_exception(error);

@@ -19,9 +19,9 @@
 #include <threadgroup/tree/controller.hpp>
 #include <threadgroup/tree/thread_utils.hpp>
 
-#include "group/scarce_memory.hpp"
 #include "support/eventually.hpp"
 #include "support/in_child.hpp"
+#include "support/scarce_memory.hpp"
 
 namespace tg {
 namespace {

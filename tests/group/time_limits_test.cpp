@@ -18,8 +18,8 @@
 #include <threadgroup/runtime/threads.hpp>
 #include <threadgroup/tree/thread_utils.hpp>
 
-#include "group/scarce_memory.hpp"
 #include "support/eventually.hpp"
+#include "support/scarce_memory.hpp"
 
 namespace tg {
 namespace {

@@ -286,6 +286,22 @@ TEST(Producer, an_automatic_whose_input_comes_from_a_failed_task_cannot_run) {
   EXPECT_EQ(group.wait_idle().failures.size(), 1U);
 }
 
+TEST(Producer, taking_out_an_input_that_cannot_come_again_ends_the_wait_for_the_output) {
+  for (int round = 0; round < 50; ++round) {
+    tg::Vault vault("v", kKeys);
+    tg::ThreadGroup group("g", {.max_concurrent_threads = 1});
+    vault.automatic(group, tg::inputs(a), tg::outputs(b), [](int) { return nothing(); });
+    vault.insert(a, 1);
+    EXPECT_TRUE(group.wait_idle().failures.empty());
+    EXPECT_THROW(vault.bind(tg::outputs(a), fails)(), std::runtime_error);
+    // The second task gets the only slot when the first one waits.
+    const auto waits = group.add_task([&] { return vault.wait_for(b, 30s); });
+    const auto takes_out = group.add_task([&] { return vault.erase(a); });
+    EXPECT_TRUE(takes_out.get());
+    ASSERT_EQ(waits.get(), KeyWait::producer_failed);
+  }
+}
+
 TEST(Producer, an_automatic_that_runs_again_gives_new_hope) {
   tg::Vault vault("v", kKeys, {.permit_modification = true});
   std::binary_semaphore go(0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which allocations of which threads fail.
-#include "group/scarce_memory.hpp"
+#include "support/scarce_memory.hpp"
 
 #include <atomic>
 #include <utility>
