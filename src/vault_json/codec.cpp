@@ -27,4 +27,11 @@ std::string json_text(const nlohmann::json& json) {
   return json.dump();
 }
 
+void EmptiedJson::empty(nlohmann::json& json, int depth) noexcept {
+  // Values of users may be nested deeper than the stack is. They are refused, but they have to be destroyed.
+  if (!json.is_structured() || depth > kDeepestValue) return;
+  for (nlohmann::json& part : json) empty(part, depth + 1);
+  json.clear();
+}
+
 }  // namespace tg::detail

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading and writing the text of a vault's file.
 #include <algorithm>
+#include <new>
 #include <set>
+#include <stdexcept>
 
 #include <threadgroup/event/reason.hpp>
 #include <threadgroup/vault_json/document.hpp>
+
+#include "parse.hpp"
+#include "rounding.hpp"
 
 namespace tg::detail {
 
@@ -195,8 +200,9 @@ Document read_document(std::string_view text, const std::string& file, const Vau
   if (const std::size_t deep = find_too_deep(text); deep != std::string_view::npos)
     throw ResourceError("", place(file, text, deep) + "the JSON is nested too deeply");
   nlohmann::json whole;
+  const EmptiedJson emptied(whole);
   try {
-    whole = nlohmann::json::parse(text);
+    parse_json(text, whole);
   } catch (const nlohmann::json::parse_error& e) {
     throw ResourceError("", place(file, text, e.byte > 0 ? e.byte - 1 : 0) + "broken JSON: " + e.what());
   } catch (const nlohmann::json::out_of_range&) {
@@ -224,7 +230,19 @@ Document read_document(std::string_view text, const std::string& file, const Vau
     ValueRef value;
     std::string problem;
     try {
-      value = schema.codecs[slot].decode(core.info(slot), whole.at(member.name));
+      const RoundedNumbers rounded = rounded_numbers(raw);
+      if (!rounded.too_small.empty())
+        throw std::invalid_argument("the number " + rounded.too_small + " is too small");
+      ValueRef decoded = schema.codecs[slot].decode(core.info(slot), whole.at(member.name));
+      if (!rounded.whole.empty()) {
+        nlohmann::json written;
+        const EmptiedJson emptied_too(written);
+        parse_json(schema.codecs[slot].encode(decoded), written);
+        require_kept_fractions(rounded, written);
+      }
+      value = std::move(decoded);
+    } catch (const std::bad_alloc&) {
+      throw;
     } catch (...) {
       problem = describe_exception(std::current_exception());
     }

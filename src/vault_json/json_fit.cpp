@@ -26,6 +26,11 @@ std::string short_text(const json& value) {
 
 bool is_exact_integer(double real) { return std::abs(real) < kExactBelow && real == std::trunc(real); }
 
+// What is nearer to 0 than to the smallest number of a `float` is rounded to 0.
+bool is_zero_to_a_float(double real) {
+  return real != 0 && std::abs(real) <= std::numeric_limits<float>::denorm_min() / 2.0;
+}
+
 // Whether `cut` is what a conversion of `whole` to an integer type of this many bits gives.
 bool is_cut_to(unsigned bits, std::uint64_t whole, const json& cut) {
   const std::uint64_t mask = bits == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << bits) - 1;
@@ -42,12 +47,26 @@ bool same_integer(const json& a, const json& b) {
   return is_negative(a) == is_negative(b) && a.get<std::uint64_t>() == b.get<std::uint64_t>();
 }
 
+// Whether `written` is what processors make of a real number beyond a 32-bit type: its lowest or highest
+// number, or 0 if the lowest one of `int` is then cut to 8 or 16 bits.
+bool is_limit_below(std::int64_t whole, const json& written) {
+  using Int = std::numeric_limits<std::int32_t>;
+  constexpr std::int64_t highest_unsigned = std::numeric_limits<std::uint32_t>::max();
+  const auto value = written.get<std::int64_t>();
+  if (whole > highest_unsigned && value == highest_unsigned) return true;
+  return (whole < Int::min() || whole > Int::max()) &&
+         (value == Int::min() || value == Int::max() || value == 0);
+}
+
 bool is_cut(const json& read, const json& written) {
+  if (read.is_number_float() && written == 0 && is_zero_to_a_float(read.get<double>())) return true;
   if (!written.is_number_integer()) return false;
   if (read.is_number_float()) {
     const auto real = read.get<double>();
-    if (is_exact_integer(real)) return false;
-    return std::abs(real) >= kExactBelow || std::trunc(real) == written.get<double>();
+    if (std::abs(real) >= kExactBelow) return true;
+    const auto whole = static_cast<std::int64_t>(real);
+    if (same_integer(whole, written)) return real != std::trunc(real);
+    return is_cut(whole, written) || is_limit_below(whole, written);
   }
   if (same_integer(read, written)) return false;
   // A type may well reset a number on purpose; only for the wider types is a 0 surely a cut number.

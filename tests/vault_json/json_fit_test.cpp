@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <forward_list>
+#include <limits>
+#include <map>
 #include <unordered_map>
 #include <vector>
 
@@ -82,6 +84,29 @@ TEST(JsonFit, a_number_that_a_type_of_the_user_cuts_is_refused_with_its_place) {
              "/0/number");
 }
 
+TEST(JsonFit, a_real_number_that_a_type_of_the_user_keeps_as_an_integer_is_refused_unless_it_fits) {
+  const auto port = [](const std::string& number, const std::string& attempts, const std::string& level) {
+    return "{\"number\": " + number + ", \"attempts\": " + attempts + ", \"level\": " + level + "}";
+  };
+  EXPECT_EQ(loaded<users::Port>(port("65535.0", "-7.0", "2.55e2")).level, 255);
+  EXPECT_HAS(refusal<users::Port>(port("0", "3e9", "0")), "3000000000.0 at /attempts does not fit");
+  EXPECT_HAS(refusal<users::Port>(port("0", "-3e9", "0")), "/attempts");
+  EXPECT_HAS(refusal<users::Port>(port("0", "1e300", "0")), "/attempts");
+  EXPECT_HAS(refusal<users::Port>(port("0", "0", "300.0")), "300.0 at /level");
+  EXPECT_HAS(refusal<users::Port>(port("0", "0", "300.5")), "/level");
+  EXPECT_HAS(refusal<users::Port>(port("0", "0", "3e9")), "/level");
+  EXPECT_HAS(refusal<users::Port>(port("-1.0", "0", "0")), "-1.0 at /number");
+  EXPECT_HAS(refusal<users::Port>(port("0", "1e-46", "0")), "/attempts");
+}
+
+TEST(JsonFit, a_number_just_above_the_largest_float_is_that_float_if_it_is_the_nearest_one) {
+  constexpr float largest = std::numeric_limits<float>::max();
+  EXPECT_EQ(loaded<float>("3.4028235e38"), largest);  // as other languages print it
+  EXPECT_EQ(loaded<float>("-3.4028235e38"), -largest);
+  EXPECT_EQ(loaded<float>("3.4028235677973363e38"), largest);
+  EXPECT_HAS(refusal<float>("3.4028235677973366e38"), "does not fit the type float");  // a tie, rounded up
+}
+
 TEST(JsonFit, a_type_of_the_user_may_change_numbers_on_purpose) {
   EXPECT_EQ(loaded<users::Migrated>(R"({"version": 1, "pid": 4096, "rounded": 2.57})").rounded, 2.5);
 }
@@ -102,6 +127,38 @@ TEST(JsonFit, a_value_that_does_not_fit_leaves_the_vault_as_it_was_and_the_error
   EXPECT_HAS(error("{\"real\": 1e300}"), "v.json:1:10: key 'real': 1e+300 does not fit");
   EXPECT_HAS(error("{\n  \"whole\": 1,\n  \"real\": 1e400\n}"),
              "v.json:3:11: key 'real': the number 1e400 is too");
+}
+
+TEST(JsonFit, a_number_that_no_double_tells_from_another_one_is_refused_where_that_matters) {
+  const tg::Key<int> whole("whole");
+  const tg::Key<double> real("real");
+  const tg::Key<std::map<std::string, std::vector<int>>> lists("lists");
+  const tg::Key<users::Port> port("port");
+  const Folder folder;
+  const auto error = [&](const std::string& text) {
+    tg::test::put(folder.file("v.json"), text);
+    tg::Vault vault("v", {whole, real, lists, port});
+    tg::JsonResource file{folder.file("v.json"), tg::JsonMode::append};
+    return error_of<tg::ResourceError>([&] { file.attach(vault, {whole, real, lists, port}); });
+  };
+  EXPECT_HAS(error("{\"real\": 1e-400}"), "v.json:1:10: key 'real': the number 1e-400 is too small");
+  EXPECT_HAS(error("{\"whole\": -0.001e-400}"), "'whole': the number -0.001e-400 is too small");
+  EXPECT_HAS(error("{\"lists\": {\"a\": [1, 1e-400]}}"), "the number 1e-400 is too small");
+  EXPECT_HAS(error("{\"whole\": 0.99999999999999999999}"),
+             "'whole': 0.99999999999999999999 is not a whole number, and became 1");
+  EXPECT_HAS(error("{\"whole\": 12.3000000000000000000001e1}"),
+             "'whole': 12.3000000000000000000001e1 is not");
+  EXPECT_HAS(error("{\"lists\": {\"a\": [1, 2.00000000000000000001]}}"),
+             "2.00000000000000000001 at /a/1 is not");
+  EXPECT_HAS(error(R"({"port": {"number": 1, "attempts": 6.99999999999999999999, "level": 0}})"),
+             "6.99999999999999999999 at /attempts");
+  for (const char* text : {"{\"real\": 0.99999999999999999999, \"whole\": 0e-400}",
+                           "{\"real\": 0.0, \"whole\": 1.20e1, \"lists\": {\"a\": [1e2, 300e-2, 4.0]}}"}) {
+    tg::test::put(folder.file("v.json"), text);
+    tg::Vault vault("v", {whole, real, lists, port});
+    tg::JsonResource file{folder.file("v.json"), tg::JsonMode::append};
+    EXPECT_NO_THROW(file.attach(vault, {whole, real, lists, port})) << text;
+  }
 }
 
 }  // namespace

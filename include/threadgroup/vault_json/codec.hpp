@@ -36,9 +36,24 @@ void require_writable(const nlohmann::json& json);
 /// The text of a value. Throws as well if there is text in it that is not UTF-8.
 std::string json_text(const nlohmann::json& json);
 
+/// Empties a JSON value at the end of the scope. The destructor of a list or an object allocates memory
+/// unless it is empty, and where there is none that ends the process.
+class EmptiedJson {
+ public:
+  explicit EmptiedJson(nlohmann::json& json) noexcept : json_(json) {}
+  EmptiedJson(const EmptiedJson&) = delete;
+  EmptiedJson& operator=(const EmptiedJson&) = delete;
+  ~EmptiedJson() { empty(json_, 0); }
+
+ private:
+  static void empty(nlohmann::json& json, int depth) noexcept;
+  nlohmann::json& json_;
+};
+
 template <class T>
 std::string encode_json(const T& value) {
-  const nlohmann::json json(value);
+  nlohmann::json json(value);
+  const EmptiedJson emptied(json);
   if constexpr (!all_parts<IsNoLongDouble, T>()) {
     if (!(json.get<T>() == value)) throw std::invalid_argument("JSON keeps the precision of a double only");
   }
@@ -50,7 +65,8 @@ T decode_json(const nlohmann::json& json) {
   require_fit<T>(json);
   T value = json.get<T>();
   if constexpr (!all_parts<IsUnderstood, T>()) {
-    const nlohmann::json written(value);
+    nlohmann::json written(value);
+    const EmptiedJson emptied(written);
     require_writable(written);
     require_uncut(json, written);
   }

@@ -109,7 +109,8 @@ using IsNoView = std::bool_constant<!std::is_same_v<T, std::string_view> && !std
 /// Throws unless it is a whole number between the bounds. Leaves what is no number to nlohmann-json.
 void require_integer(const nlohmann::json& json, std::int64_t lowest, std::uint64_t highest,
                      const std::type_info& type);
-/// Throws unless it is a number that, rounded, is between the bounds, and not 0 in place of a small one.
+/// Throws unless it is a number up to `highest`, the largest one that is rounded to a number of the type, and
+/// is not rounded to 0 although it is not 0.
 void require_real(const nlohmann::json& json, double smallest, double highest, const std::type_info& type);
 void require_length(const nlohmann::json& json, std::size_t length);
 
@@ -123,9 +124,10 @@ void require_fit(const nlohmann::json& json) {
                     static_cast<std::uint64_t>(std::numeric_limits<T>::max()), typeid(T));
   } else if constexpr (std::is_floating_point_v<T>) {
     constexpr bool is_float = std::is_same_v<T, float>;
+    // The largest double below FLT_MAX and half a unit in its last place, which is rounded to infinity.
+    constexpr double highest_for_float = 0x1.fffffefffffffp+127;
     require_real(json, is_float ? std::numeric_limits<float>::denorm_min() : 0.0,
-                 is_float ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max(),
-                 typeid(T));
+                 is_float ? highest_for_float : std::numeric_limits<double>::max(), typeid(T));
   } else if constexpr (std::is_enum_v<T>) {
     // Written as a number, unless the user gave it names.
     if (nlohmann::json(T()).is_number()) require_fit<std::underlying_type_t<T>>(json);
@@ -152,7 +154,8 @@ void require_fit(const nlohmann::json& json) {
 }
 
 /// For types of users, whose `from_json` converts by itself: `written` is what they make of `read`. Throws
-/// `std::invalid_argument` if a number in it was cut to fewer bits, or a fraction was cut off.
+/// `std::invalid_argument` if a number in it was cut to fewer bits, or a fraction was cut off. A 0 in place
+/// of a number of which 8 or 16 bits are 0 passes, for a type may reset a number on purpose.
 void require_uncut(const nlohmann::json& read, const nlohmann::json& written);
 
 }  // namespace tg::detail

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading JSON where memory may run out.
+#pragma once
+
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+namespace tg::detail {
+
+/// As `nlohmann::json::parse`, with its exceptions, into a value of the caller's. If it throws, `root` has
+/// the parts that were read: an `EmptiedJson` of the caller destroys them without needing memory, and `parse`
+/// would not.
+void parse_json(std::string_view text, nlohmann::json& root);
+
+}  // namespace tg::detail
