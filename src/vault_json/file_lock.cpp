@@ -28,6 +28,9 @@ struct OpenLocks {
 };
 constinit OpenLocks open_locks;
 
+// Who may write gets access, but may not read: see `share_with_writers`.
+constexpr mode_t kFirstMode = 0622;
+
 [[gnu::constructor(runtime::at_load::kOtherLibraries)]] void at_load() {
   FileLock::close_in_forked_children();
 }
@@ -62,6 +65,7 @@ FileLock::FileLock(const std::string& path) : path_(path), lock_path_(path + ".l
     close();
     throw;
   }
+  share_with_writers();
   try {
     write_pid();
   } catch (...) {
@@ -101,10 +105,14 @@ void FileLock::open() {
       MutexLock lock(open_locks.mutex);
       forks = open_locks.forks;
     }
-    const int fd = uninterrupted([this] {
-      return file_calls.open(lock_path_.c_str(),
-                             O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
-    });
+    constexpr int kFlags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    const auto open = [this](int flags) {
+      return uninterrupted([&] { return file_calls.open(lock_path_.c_str(), flags, kFirstMode); });
+    };
+    int fd = open(kFlags | O_CREAT);
+    // In folders for all users, Linux may refuse to open another user's file with O_CREAT.
+    if (fd < 0 && errno == EACCES) fd = open(kFlags);
+    if (fd < 0 && errno == EACCES) fail_for_access();
     if (fd < 0) fail("cannot open the lock file", lock_path_);
     {
       MutexLock lock(open_locks.mutex);
@@ -117,6 +125,33 @@ void FileLock::open() {
     }
     file_calls.close(fd);  // a child forked meanwhile may have inherited it unnoticed: open another one
   }
+}
+
+// Gives access to the users who may write the file that we lock. A user who may only read that file gets
+// none, because an open lock file can be locked. Without success they get an error that names us.
+void FileLock::share_with_writers() const noexcept {
+  struct stat mine {};
+  struct stat written {};
+  if (uninterrupted([&] { return file_calls.fstat(fd_, &mine); }) != 0) return;
+  if (uninterrupted([&] { return file_calls.lstat(path_.c_str(), &written); }) != 0) {
+    if (errno != ENOENT) return;
+    written.st_mode = mine.st_mode;  // a new one gets what the umask leaves, as ours did
+  }
+  const mode_t writers = written.st_mode & 0222;
+  const mode_t wanted = 0600 | writers | (writers << 1);
+  if ((mine.st_mode & 0777) != wanted)
+    uninterrupted([&] { return file_calls.fchmod(fd_, wanted); });  // fails if it is another user's
+}
+
+void FileLock::fail_for_access() const {
+  std::string text =
+      "cannot open the lock file " + lock_path_ + ": " + std::generic_category().message(EACCES);
+  struct stat found {};
+  if (uninterrupted([&] { return file_calls.lstat(lock_path_.c_str(), &found); }) == 0) {
+    text += "; it belongs to the user with the id " + std::to_string(found.st_uid) +
+            ": remove it if none of that user's processes writes " + path_;
+  }
+  throw ResourceError("", text);
 }
 
 void FileLock::write_pid() const {
@@ -151,7 +186,7 @@ void FileLock::release() noexcept {
 
 void FileLock::close() noexcept {
   // First: a child that is forked between the next steps has the descriptor and does not know it.
-  if (fd_ >= 0) file_calls.flock(fd_, LOCK_UN);
+  if (fd_ >= 0) uninterrupted([this] { return file_calls.flock(fd_, LOCK_UN); });
   int fd = -1;
   {
     MutexLock lock(open_locks.mutex);

@@ -17,7 +17,8 @@ namespace tg::detail {
 /// lock and leaves the file).
 ///
 /// Guarantees: only one exists at a time for each path, in all processes. A process that the owner forks or
-/// starts does not keep the lock: the descriptor is closed in it.
+/// starts does not keep the lock: the descriptor is closed in it. Users who may write the file may open the
+/// lock file, and users who may only read it may not.
 /// Thread safety: distinct objects from any thread. In a forked child, an inherited one does nothing any
 /// more.
 class FileLock {
@@ -35,7 +36,9 @@ class FileLock {
  private:
   bool try_to_take();
   void open();
+  void share_with_writers() const noexcept;
   void write_pid() const;
+  [[noreturn]] void fail_for_access() const;
   [[noreturn]] void throw_taken() const;
   void release() noexcept;
   void close() noexcept;

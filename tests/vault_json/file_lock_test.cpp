@@ -5,8 +5,14 @@
 #include <spawn.h>
 #include <sys/stat.h>
 
+#include <cerrno>
+#include <memory>
+#include <utility>
+
 #include <threadgroup/base/sanitizers.hpp>
 #include <threadgroup/vault_json/resource.hpp>
+
+#include "hooks.hpp"
 
 extern char** environ;
 
@@ -164,6 +170,96 @@ TEST(FileLock, a_trap_under_the_name_of_the_lock_file_is_refused_and_not_written
   EXPECT_FALSE(fs::exists(path));
   put(path + ".lock", "left over");
   EXPECT_NO_THROW(Writer writer(path));
+}
+
+// The child is forked while the descriptor is not on the list of open locks any more, and not closed yet.
+TEST(FileLock, a_child_that_is_forked_while_a_lock_is_released_does_not_keep_it) {
+  static const tg::detail::FileCalls real = tg::detail::file_calls;
+  static pid_t child = 0;
+  static const Signal* release = nullptr;
+  static bool armed = false;
+  const Folder folder;
+  const std::string path = folder.file("v.json");
+  const Signal end;
+  child = 0;
+  release = &end;
+  {
+    const tg::test::FileHooks hooks;
+    auto writer = std::make_unique<Writer>(path);
+    tg::detail::file_calls.unlink = [](const char*) { return errno = EIO, -1; };  // so that the file stays
+    tg::detail::file_calls.close = [](int fd) {
+      struct stat state {};
+      // Only the lock file is closed without a name for reading: it is the one that holds a number.
+      if (armed && child == 0 && ::fstat(fd, &state) == 0 && S_ISREG(state.st_mode) && state.st_size < 20)
+        child = tg::test::start_child([] { release->hear(); });
+      return real.close(fd);
+    };
+    writer->file.flush();
+    armed = true;
+    writer.reset();
+    armed = false;
+  }
+  ASSERT_NE(child, 0);
+  EXPECT_TRUE(fs::exists(path + ".lock"));
+  EXPECT_NO_THROW(Writer again(path));
+  end.tell();
+  EXPECT_EQ(tg::test::status_of(child), 0);
+}
+
+unsigned mode_of(const std::string& path) {
+  struct stat state {};
+  return ::stat(path.c_str(), &state) == 0 ? state.st_mode & 0777 : 0;
+}
+
+TEST(FileLock, users_who_may_write_the_file_may_open_the_lock_file_and_those_who_may_only_read_it_may_not) {
+  const Folder folder;
+  const std::string path = folder.file("v.json");
+  for (const auto& [file, lock] :
+       {std::pair{0644, 0600}, {0664, 0660}, {0666, 0666}, {0600, 0600}, {0444, 0600}}) {
+    put(path, "{}");
+    ASSERT_EQ(::chmod(path.c_str(), static_cast<mode_t>(file)), 0);
+    const Writer writer(path);
+    EXPECT_EQ(mode_of(path + ".lock"), static_cast<unsigned>(lock));
+  }
+  fs::remove(path);
+  for (const auto& [mask, lock] : {std::pair{022, 0600}, {002, 0660}, {077, 0600}, {0, 0666}}) {
+    const mode_t before = ::umask(static_cast<mode_t>(mask));
+    const std::string fresh = path + std::to_string(mask);
+    const Writer writer(fresh);
+    ::umask(before);
+    EXPECT_EQ(mode_of(fresh + ".lock"), static_cast<unsigned>(lock));
+  }
+}
+
+TEST(FileLock, another_user_gets_the_number_of_the_process_or_the_user_that_the_lock_file_belongs_to) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can become another user";
+  constexpr uid_t kOther = 54321;
+  const Folder folder;
+  const std::string path = folder.file("v.json");
+  ASSERT_EQ(::chmod(folder.file("").c_str(), 0777), 0);
+  const auto as_other = [&](const std::string& says) {
+    return tg::test::in_child([&] {
+      REQUIRE_IN_CHILD(::setuid(kOther) == 0);
+      std::string said = "no error";
+      try {
+        Writer other(path);
+      } catch (const tg::ResourceError& e) {
+        said = e.what();
+      }
+      if (!tg::test::has(said, says)) throw std::runtime_error(said);
+    });
+  };
+  put(path, "{}");
+  ASSERT_EQ(::chmod(path.c_str(), 0666), 0);
+  {
+    const Writer writer(path);
+    EXPECT_EQ(as_other("process " + std::to_string(::getpid()) + ","), 0);
+  }
+  EXPECT_EQ(as_other("no error"), 0);
+  // The file is now the other user's. A lock file that its owner left behind, and that no one else may open:
+  put(path + ".lock", "123\n");
+  ASSERT_EQ(::chmod((path + ".lock").c_str(), 0600), 0);
+  EXPECT_EQ(as_other("Permission denied; it belongs to the user with the id 0: remove it"), 0);
 }
 
 }  // namespace
