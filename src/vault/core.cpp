@@ -59,6 +59,11 @@ VaultCore::~VaultCore() TG_NO_THREAD_SAFETY_ANALYSIS {  // the last owner
 
 // --- Reading
 
+ValueRef VaultCore::value(std::size_t slot) const noexcept {
+  MutexLock lock(store_.mutex());
+  return store_.current_locked(slot);
+}
+
 std::vector<ValueRef> VaultCore::values(std::span<const std::size_t> slots) const {
   std::vector<ValueRef> found;
   found.reserve(slots.size());

@@ -146,12 +146,15 @@ class Temporary {
   bool renamed_ = false;
 };
 
-std::string sync_folder(const std::string& folder) {
+// Why it failed, or nothing. Does not throw: what is in the folder is there.
+std::string sync_folder(const std::string& folder) noexcept try {
   const File file(folder, O_RDONLY | O_DIRECTORY);
   // EINVAL: this file system has nothing to be synced there.
   if (file.ok() && (uninterrupted([&] { return file_calls.fsync(file.fd()); }) == 0 || errno == EINVAL))
     return {};
   return error_text("cannot sync the folder", folder, errno);
+} catch (...) {
+  return "out of memory";  // for the text
 }
 
 }  // namespace
@@ -229,6 +232,7 @@ void DurableFile::require_plain() const {
 
 std::string DurableFile::replace(const std::string& contents) {
   if (left_over_) remove_leftovers();
+  const std::string folder = folder_of(path_);  // before the renaming, after which nothing may fail
   struct stat old {};
   const bool exists = uninterrupted([&] { return file_calls.lstat(path_.c_str(), &old); }) == 0;
   if (!exists && errno != ENOENT) fail("cannot look at", path_);
@@ -241,20 +245,19 @@ std::string DurableFile::replace(const std::string& contents) {
         contents);  // also to the disk, or the new name could lead to contents that were never written
     temporary.rename_to(path_);
   }
-  return sync_folder(folder_of(path_));
+  return sync_folder(folder);
 }
 
 void DurableFile::remove_leftovers() {
   const std::string folder = folder_of(path_);
   const std::string file = name_of(path_);
-  DIR* const listing = file_calls.opendir(folder.c_str());
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(file_calls.opendir(folder.c_str()), file_calls.closedir);
   left_over_ = listing == nullptr;
   if (listing == nullptr) return;  // they only take some room
   std::vector<std::string> found;
-  while (const dirent* entry = file_calls.readdir(listing)) {
+  while (const dirent* entry = file_calls.readdir(listing.get())) {
     if (is_temporary_name(entry->d_name, file)) found.emplace_back(folder + "/" + entry->d_name);
   }
-  file_calls.closedir(listing);
   for (const std::string& path : found) left_over_ = !remove(path) || left_over_;
 }
 

@@ -3,6 +3,7 @@
 #include "json_file.hpp"
 
 #include <algorithm>
+#include <new>
 #include <optional>
 
 #include <threadgroup/base/errors.hpp>
@@ -36,7 +37,7 @@ void JsonFile::require_own_process() const {
 
 // --- Beginning and end
 
-void JsonFile::start_writing(bool load) {
+std::exception_ptr JsonFile::start_writing(bool load) {
   struct Opened {
     std::unique_ptr<FileLock> lock;
     std::optional<FileContents> contents;
@@ -52,7 +53,8 @@ void JsonFile::start_writing(bool load) {
   std::optional<Opened> opened = run_aside(open, options_.stop_grace);
   if (!opened) throw_interrupted("opening", path_);
   lock_ = std::move(opened->lock);
-  if (opened->contents) take_over(opened->contents->text, true);
+  TakenOver taken;
+  if (opened->contents) taken = take_over(opened->contents->text, true);
   owner_->attach(shared_from_this());
   try {
     write(core_->revision(), Reached::written);
@@ -62,21 +64,25 @@ void JsonFile::start_writing(bool load) {
     throw;
   }
   writing_ = true;
+  loaded_.clear();
+  return taken.late;
 }
 
-void JsonFile::start_reading(bool live) {
+std::exception_ptr JsonFile::start_reading(bool live) {
   const auto read = [path = path_] { return read_file(path); };
   const auto contents = run_aside(read, options_.stop_grace);
   if (!contents) throw_interrupted("reading", path_);
   if (!*contents) throw ResourceError("", "there is no file " + path_);
-  take_over((*contents)->text, true);
+  TakenOver taken = take_over((*contents)->text, true);
   {
     MutexLock lock(mutex_);
     stamp_ = (*contents)->stamp;
   }
+  following_ = true;  // from here on `stop` lifts what `set_source` did, also a part of it
   core_->set_source(schema_.slots, path_);
-  following_ = true;
   if (live) run_in_background(&JsonFile::refresh);
+  loaded_.clear();
+  return taken.late;
 }
 
 void JsonFile::stop() noexcept {
@@ -101,6 +107,7 @@ void JsonFile::stop() noexcept {
     const Turn turn(turns_);  // what is read from now on is not taken over any more (J3)
     core->set_source(schema_.slots, {});
   }
+  if (!loaded_.empty()) take_back();
 }
 
 // A lock under an attempt that did not end stays until it has ended: it may yet replace the file.
@@ -121,8 +128,9 @@ void JsonFile::release_lock() noexcept {
 
 // --- Loading and following
 
-// Puts into the vault what differs from what the file gave last time, in one step.
-bool JsonFile::take_over(const std::string& text, bool first) {
+// Puts into the vault what differs from what the file gave last time, in one step. Once the step is made the
+// file counts as taken over, whatever goes wrong then: else each look would make the same step again.
+JsonFile::TakenOver JsonFile::take_over(const std::string& text, bool first) {
   Document document = read_document(text, path_, *core_, schema_, options_.unknown_keys);
   std::map<std::size_t, std::string> now;
   std::vector<Change> changes;
@@ -134,10 +142,35 @@ bool JsonFile::take_over(const std::string& text, bool first) {
   for (const auto& [slot, raw] : read_) {
     if (now.find(slot) == now.end()) changes.push_back({slot, {}, {}});
   }
-  if (!changes.empty()) core_->commit(changes, {!first, kNobody, true});
+  TakenOver taken{!changes.empty(), {}};
+  std::vector<Change> loaded;
+  if (first) loaded = changes;
+  bool stored = false;
+  try {
+    if (taken.changed)
+      core_->commit(changes, {.permit_modification = !first, .from_resource = true, .stored = &stored});
+  } catch (...) {
+    if (!stored) throw;
+    taken.late = std::current_exception();
+  }
+  if (first) loaded_ = std::move(loaded);
   read_ = std::move(now);
   ignored_ = std::move(document.ignored);
-  return !changes.empty();
+  return taken;
+}
+
+// What an attach has loaded that failed later, so that the next one does not find it in its way. What has
+// been replaced meanwhile stays. Needs no memory, which may be what the attach failed for.
+void JsonFile::take_back() noexcept try {
+  std::erase_if(loaded_, [this](const Change& change) {
+    return core_->value(change.slot).get() != change.value.get();
+  });
+  for (Change& change : loaded_) change = {change.slot, {}, {}};
+  core_->commit(loaded_, {.from_resource = true});
+  loaded_.clear();
+} catch (...) {
+  report_line({path_, " was not attached, but what was loaded from it stays in the vault: ",
+               describe_if_possible(std::current_exception())});
 }
 
 bool JsonFile::refresh() {
@@ -160,11 +193,17 @@ bool JsonFile::refresh() {
     MutexLock lock(mutex_);
     if (closed_ || number < taken_over_) return false;  // a later reading was quicker
   }
-  const bool changed = take_over((*contents)->text, false);
-  MutexLock lock(mutex_);
-  stamp_ = (*contents)->stamp;
-  taken_over_ = number;
-  return changed;
+  const TakenOver taken = take_over((*contents)->text, false);
+  std::string late;
+  if (taken.late) late = describe_if_possible(taken.late);
+  {
+    MutexLock lock(mutex_);
+    stamp_ = (*contents)->stamp;
+    taken_over_ = number;
+    late_error_.swap(late);
+  }
+  if (taken.late) std::rethrow_exception(taken.late);
+  return taken.changed;
 }
 
 // --- Writing
@@ -175,6 +214,8 @@ EncodedValue JsonFile::encode(std::size_t slot, const ValueRef& value) {
   std::string problem;
   try {
     return std::make_shared<const std::string>(schema_.codecs[slot].encode(value));
+  } catch (const std::bad_alloc&) {
+    throw;
   } catch (...) {
     problem = describe_exception(std::current_exception());
   }
@@ -287,14 +328,18 @@ void JsonFile::run_in_background(bool (JsonFile::*what)()) {
       [self = shared_from_this(), core = owner_, what] { self->in_background(what); });
 }
 
-void JsonFile::in_background(bool (JsonFile::*what)()) noexcept try {
-  (this->*what)();
-  if (following_) set_error({});
-} catch (...) {
-  set_error(describe_if_possible(std::current_exception()));
-}
-
-void JsonFile::set_error(std::string error) {
+// What goes wrong with a write is set by the attempt that ends, and may be repaired by the time we are here.
+void JsonFile::in_background(bool (JsonFile::*what)()) noexcept {
+  std::string error;
+  try {
+    (this->*what)();
+    if (!following_) return;
+    MutexLock lock(mutex_);
+    error = late_error_;
+  } catch (...) {
+    if (!following_) return;
+    error = describe_if_possible(std::current_exception());
+  }
   MutexLock lock(mutex_);
   error_.swap(error);
 }

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <map>
 #include <memory>
 #include <string>
@@ -43,9 +44,11 @@ class JsonFile final : public VaultSink, public std::enable_shared_from_this<Jso
  public:
   JsonFile(std::string path, JsonOptions options, std::shared_ptr<VaultCore> core, const JsonKeys& keys);
 
-  /// Takes the file for this process, loads what is there if that is wanted, and keeps the vault in it.
-  void start_writing(bool load);
-  void start_reading(bool live);
+  /// Takes the file for this process, loads what is there if that is wanted, and keeps the vault in it. If
+  /// it throws, `stop` takes out of the vault again what was loaded. The result is what went wrong after the
+  /// values were in the vault, and leaves the file attached: a run that could not be started.
+  [[nodiscard]] std::exception_ptr start_writing(bool load);
+  [[nodiscard]] std::exception_ptr start_reading(bool live);
   void stop() noexcept;
 
   /// Throws `ForkedError` in a forked child.
@@ -59,8 +62,13 @@ class JsonFile final : public VaultSink, public std::enable_shared_from_this<Jso
 
  private:
   enum class Reached { nothing, written, synced };
+  struct TakenOver {
+    bool changed = false;
+    std::exception_ptr late;  // thrown after the step was made
+  };
 
-  bool take_over(const std::string& text, bool first);
+  TakenOver take_over(const std::string& text, bool first);
+  void take_back() noexcept;
 
   void write(std::uint64_t revision, Reached wanted);
   void attempt();
@@ -71,7 +79,6 @@ class JsonFile final : public VaultSink, public std::enable_shared_from_this<Jso
 
   void run_in_background(bool (JsonFile::*what)());
   void in_background(bool (JsonFile::*what)()) noexcept;
-  void set_error(std::string error);
 
   // Constant after construction.
   const std::string path_;
@@ -85,6 +92,7 @@ class JsonFile final : public VaultSink, public std::enable_shared_from_this<Jso
   std::vector<std::pair<std::string, std::string>> ignored_;
   bool writing_ = false;
   bool following_ = false;
+  std::vector<Change> loaded_;  // until `start_...` has come to its end
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<Background> background_;
 
@@ -100,6 +108,7 @@ class JsonFile final : public VaultSink, public std::enable_shared_from_this<Jso
   std::uint64_t written_ TG_GUARDED_BY(mutex_) = 0;  // revisions below this one are in the file
   std::uint64_t synced_ TG_GUARDED_BY(mutex_) = 0;   // and survive a loss of power
   std::string error_ TG_GUARDED_BY(mutex_);  // of the last attempt, or of the last look at a followed file
+  std::string late_error_ TG_GUARDED_BY(mutex_);  // of the step that was taken over last, after it was made
   bool closed_ TG_GUARDED_BY(mutex_) = false;
   FileStamp stamp_ TG_GUARDED_BY(mutex_);               // of what was taken over last
   std::uint64_t readings_ TG_GUARDED_BY(mutex_) = 0;    // begun

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The face of a vault's file.
+#include <exception>
 #include <stdexcept>
 #include <utility>
 
@@ -45,17 +46,16 @@ void JsonResource::attach(Vault& vault, const JsonKeys& keys) {
     throw std::logic_error("tg::JsonResource: " + path_ + " is attached already");
   }
   auto file = std::make_shared<detail::JsonFile>(path_, options_, vault.core(), keys);
+  std::exception_ptr late;
   try {
-    if (reads(mode_)) {
-      file->start_reading(mode_ == JsonMode::read_live);
-    } else {
-      file->start_writing(mode_ == JsonMode::append);
-    }
+    late = reads(mode_) ? file->start_reading(mode_ == JsonMode::read_live)
+                        : file->start_writing(mode_ == JsonMode::append);
   } catch (...) {
     file->stop();
     throw;
   }
   file_ = std::move(file);
+  if (late) std::rethrow_exception(late);
 }
 
 void JsonResource::flush() {

@@ -42,6 +42,7 @@ class Faults {
     plan_ = plan;
     calls_ = 0;
     happened_ = false;
+    repaired_ = false;
     detail::FileCalls& c = detail::file_calls;
     c.open = hook<&detail::FileCalls::open>(c.open, "open");
     c.close = hook<&detail::FileCalls::close>(c.close, "close");
@@ -71,7 +72,7 @@ class Faults {
   /// Whether the call with the fault was reached.
   static bool happened() { return happened_; }
   /// From now on all goes well.
-  static void repair() { plan_.what = FaultPlan::What::nothing; }
+  static void repair() { repaired_ = true; }
 
  private:
   template <auto Member, class R, class... Args>
@@ -85,7 +86,8 @@ class Faults {
     using What = FaultPlan::What;
     const int number = plan_.only.empty() || plan_.only == name ? ++calls_ : 0;
     const bool here = number == plan_.at || (plan_.what == What::all_fail && number >= plan_.at);
-    if (plan_.what == What::nothing || number == 0 || !here) return shortened(name, real, args...);
+    if (plan_.what == What::nothing || repaired_ || number == 0 || !here)
+      return shortened(name, real, args...);
     happened_ = true;
     switch (plan_.what) {
       case What::ends_within:
@@ -136,6 +138,7 @@ class Faults {
   static inline FaultPlan plan_;
   static inline std::atomic<int> calls_{0};
   static inline std::atomic<bool> happened_{false};
+  static inline std::atomic<bool> repaired_{false};  // atomic: set while files are in use
 };
 
 }  // namespace tg::test

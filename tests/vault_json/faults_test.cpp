@@ -3,8 +3,11 @@
 #include "faults.hpp"
 
 #include "support.hpp"
+#include "support/eventually.hpp"
 
+#include <chrono>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <vector>
 
@@ -13,9 +16,11 @@
 
 namespace {
 
+using namespace std::chrono_literals;
 using nlohmann::json;
 using tg::JsonMode;
 using tg::JsonResource;
+using tg::test::eventually;
 using tg::test::FaultPlan;
 using tg::test::Faults;
 using tg::test::Folder;
@@ -164,8 +169,144 @@ TEST(JsonFaults, short_reads_and_writes_change_nothing) {
 
 TEST(JsonFaults, a_renaming_that_happened_and_says_that_it_failed_counts_as_done) {
   for (const int error : {EIO, EINTR, ENOENT})
-    sweep({.what = What::lies, .error = error, .only = "rename"}, false);
+    EXPECT_GT(sweep({.what = What::lies, .error = error, .only = "rename"}, false), 5);
 }
+
+// --- Files that a flow in the background works on. How many calls there are depends on time.
+
+// Whether it throws what a fault of the file makes it throw.
+template <class F>
+bool fails(F&& f) {
+  try {
+    f();
+    return false;
+  } catch (const tg::ResourceError&) {
+    return true;
+  }
+}
+
+// Changes are written in the background. Whatever failed, the next ones come to the file, once nothing fails.
+void batched(const std::string& path) {
+  tg::Vault vault("v", ring, {.permit_modification = true});
+  std::optional<JsonResource> file;
+  const auto open = [&] {
+    file.reset();
+    file.emplace(path, JsonMode::append, tg::JsonOptions{.sync = tg::JsonSync::batched, .interval = 100us});
+    file->attach(vault, ring);
+  };
+  const auto is_kept = [&] { return state_of(path) == state_of(vault); };
+  if (fails(open)) {
+    EXPECT_TRUE(Faults::happened());
+    EXPECT_TRUE(vault.empty());
+    Faults::repair();
+    open();
+  }
+  EXPECT_TRUE(is_kept());
+  vault.insert(ring.a, 1);
+  eventually([&] { return is_kept() || !file->last_error().empty(); });
+  vault.insert_all(tg::entry(ring.b, std::string(300, 'x')), tg::entry(ring.c, std::int64_t{1}));
+  if (fails([&] { file->flush(); })) {
+    EXPECT_TRUE(Faults::happened());
+  } else {
+    EXPECT_TRUE(is_kept());
+  }
+  vault.erase(ring.b);
+  eventually([&] { return is_kept() || !file->last_error().empty(); });
+  Faults::repair();
+  vault.insert(ring.a, 2);
+  eventually(is_kept);
+  eventually([&] { return file->last_error().empty(); });
+}
+
+// The file is followed in the background. Whatever failed, what it holds comes to the vault, once nothing
+// fails.
+void followed(const std::string& path) {
+  tg::test::put(path, "{\"a\": 1}");
+  tg::Vault vault("v", ring);
+  std::optional<JsonResource> file;
+  const auto open = [&] {
+    file.reset();
+    file.emplace(path, JsonMode::read_live, tg::JsonOptions{.interval = 100us});
+    file->attach(vault, ring);
+  };
+  const auto is_known = [&] { return state_of(path) == state_of(vault); };
+  if (fails(open)) {
+    EXPECT_TRUE(Faults::happened());
+    EXPECT_TRUE(vault.empty());
+    Faults::repair();
+    open();
+  }
+  EXPECT_TRUE(is_known());
+  for (const char* text : {"{\"a\": 2}", "{\"a\": 3, \"c\": 1}", "{\"b\": \"text\"}"}) {
+    tg::test::put(path, text);
+    eventually([&] { return is_known() || !file->last_error().empty(); });
+    if (fails([&] { file->refresh(); })) {
+      EXPECT_TRUE(Faults::happened());
+    } else {
+      EXPECT_TRUE(is_known());
+    }
+  }
+  Faults::repair();
+  tg::test::put(path, "{\"a\": 4}");
+  eventually(is_known);
+  eventually([&] { return file->last_error().empty(); });
+  EXPECT_EQ(vault.get(ring.a), 4);
+}
+
+// Runs the program with the plan's fault at one call after the other, until three runs in a row did not reach
+// it; says in how many runs it was reached.
+int sweep_with_background(void (*program)(const std::string& path), FaultPlan plan) {
+  constexpr int kRuns = 3;
+  int points = 0;
+  int quiet = 0;
+  for (plan.at = 1; quiet < kRuns; ++plan.at) {
+    SCOPED_TRACE("call " + std::to_string(plan.at));
+    const Folder folder;
+    const std::string path = folder.file("v.json");
+    {
+      const Faults faults(plan);
+      program(path);
+      if (Faults::happened()) {
+        ++points;
+        quiet = 0;
+      } else {
+        ++quiet;
+      }
+      Faults::repair();
+    }
+    expect_all_is_well(folder, path);
+    if (::testing::Test::HasFailure()) return points;
+  }
+  return points;
+}
+
+struct InBackground {
+  const char* name;
+  void (*program)(const std::string& path);
+  int least;  // points
+};
+
+class JsonBackgroundFaults : public ::testing::TestWithParam<InBackground> {};
+
+TEST_P(JsonBackgroundFaults, each_call_fails_once_and_then_all_is_well) {
+  for (const int error : {ENOSPC, EIO, EINTR}) {
+    SCOPED_TRACE(std::strerror(error));
+    const int points = sweep_with_background(GetParam().program, {.what = What::fails, .error = error});
+    EXPECT_GT(points, GetParam().least);
+    RecordProperty(std::strerror(error), points);
+  }
+}
+
+TEST_P(JsonBackgroundFaults, all_calls_fail_from_one_on_and_after_the_repair_all_is_well) {
+  const int points = sweep_with_background(GetParam().program, {.what = What::all_fail, .error = EIO});
+  EXPECT_GT(points, GetParam().least);
+  RecordProperty("points", points);
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, JsonBackgroundFaults,
+                         ::testing::Values(InBackground{"batched", batched, 40},
+                                           InBackground{"read_live", followed, 15}),
+                         [](const auto& mode) { return std::string(mode.param.name); });
 
 TEST(JsonFaults, a_folder_that_cannot_be_synced_leaves_the_value_written_and_is_told_by_flush) {
   const Folder folder;

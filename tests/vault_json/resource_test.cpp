@@ -2,6 +2,8 @@
 // Modes, durability, loading errors, the journal.
 #include "support.hpp"
 
+#include <atomic>
+#include <cerrno>
 #include <limits>
 #include <map>
 #include <thread>
@@ -11,6 +13,9 @@
 
 #include <threadgroup/group/thread_group.hpp>
 #include <threadgroup/vault_json/resource.hpp>
+
+#include "faults.hpp"
+#include "support/eventually.hpp"
 
 namespace users {
 struct Point {
@@ -32,6 +37,7 @@ using tg::JsonMode;
 using tg::JsonResource;
 using tg::test::contents;
 using tg::test::error_of;
+using tg::test::eventually;
 using tg::test::Folder;
 using tg::test::put;
 
@@ -347,6 +353,81 @@ TEST(JsonLive, a_file_that_breaks_later_changes_nothing_and_is_told) {
   put(path, "{\"number\": 2, \"flag\": 3}");
   EXPECT_HAS(error_of<tg::ResourceError>([&] { file.refresh(); }), "'flag'");
   EXPECT_EQ(vault.get(ring.number), 1);
+}
+
+// Two automatics of one key, of which the first can never run: its group has gone.
+struct HalfGone {
+  HalfGone() {
+    {
+      tg::ThreadGroup gone("gone");
+      vault.automatic(gone, tg::inputs(ring.number), tg::outputs(ring.real), [](int i) { return 0.5 * i; });
+    }
+    vault.automatic(group, tg::inputs(ring.number), [this](int) { ++runs; });
+  }
+  tg::Vault vault{"v", ring};
+  std::atomic<int> runs = 0;
+  tg::ThreadGroup group{"g"};
+};
+
+TEST(JsonLive,
+     a_change_that_cannot_start_a_run_is_taken_over_once_and_the_error_stays_until_the_next_change) {
+  const Folder folder;
+  const std::string path = folder.file("v.json");
+  HalfGone half;
+  put(path, "{}");
+  JsonResource file{path, JsonMode::read_live, {.interval = 1ms}};
+  file.attach(half.vault, ring);
+  put(path, "{\"number\": 1}");
+  eventually([&] { return tg::test::has(file.last_error(), "group 'gone'"); });
+  for (int looks = 0; looks < 20; ++looks) {
+    EXPECT_FALSE(file.refresh());
+    tg::test::leave_time(1ms);
+  }
+  EXPECT_HAS(file.last_error(), "group 'gone'");
+  EXPECT_TRUE(half.group.join());
+  EXPECT_EQ(half.runs, 1);
+  EXPECT_EQ(half.vault.get(ring.number), 1);
+  put(path, "{\"number\": 1, \"flag\": true}");
+  eventually([&] { return file.last_error().empty(); });
+  EXPECT_EQ(half.runs, 1);
+}
+
+TEST(JsonAppend, an_attach_that_cannot_start_a_run_says_so_and_has_attached_the_file) {
+  const Folder folder;
+  const std::string path = folder.file("v.json");
+  for (const JsonMode mode : {JsonMode::append, JsonMode::read, JsonMode::read_live}) {
+    HalfGone half;
+    put(path, "{\"number\": 1}");
+    JsonResource file{path, mode, {.interval = 1h}};
+    EXPECT_HAS(error_of<tg::GroupGoneError>([&] { file.attach(half.vault, {ring.number}); }), "'gone'");
+    EXPECT_EQ(half.vault.get(ring.number), 1);
+    if (mode == JsonMode::append) {
+      half.vault.erase(ring.number);
+      EXPECT_EQ(contents(path), "{}\n");
+    } else {
+      EXPECT_THROW(half.vault.erase(ring.number), tg::ReadOnlyKeyError);
+    }
+    EXPECT_TRUE(half.group.join());
+    EXPECT_EQ(half.runs, 1);
+  }
+}
+
+TEST(JsonAppend, an_attach_that_cannot_write_the_file_takes_out_of_the_vault_again_what_it_loaded) {
+  const Folder folder;
+  const std::string path = folder.file("v.json");
+  put(path, "{\"number\": 1}");
+  tg::Vault vault("v", ring);
+  vault.insert(ring.flag, true);
+  JsonResource file{path, JsonMode::append};
+  {
+    const tg::test::Faults faults(
+        {.what = tg::test::FaultPlan::What::all_fail, .at = 1, .error = EIO, .only = "rename"});
+    EXPECT_THROW(file.attach(vault, ring), tg::ResourceError);
+  }
+  EXPECT_EQ(vault.size(), 1U);
+  EXPECT_NO_THROW(file.attach(vault, ring));
+  EXPECT_EQ(vault.get(ring.number), 1);
+  EXPECT_EQ(nlohmann::json::parse(contents(path)), (nlohmann::json{{"number", 1}, {"flag", true}}));
 }
 
 TEST(JsonJournal, the_next_run_of_the_program_runs_only_what_has_no_outputs) {

@@ -87,6 +87,8 @@ class VaultCore : public std::enable_shared_from_this<VaultCore> {
   bool contains(std::size_t slot) const noexcept { return store_.contains(slot); }
   std::vector<ValueRef> all_values() const { return store_.all_values(); }
   std::size_t size() const { return store_.size(); }
+  /// The value of one key of any type; empty if there is none.
+  ValueRef value(std::size_t slot) const noexcept;
   /// The values of several keys at one moment.
   std::vector<ValueRef> values(std::span<const std::size_t> slots) const;
   /// The same for a call that begins.

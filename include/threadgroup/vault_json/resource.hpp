@@ -70,16 +70,19 @@ class JsonResource {
   ~JsonResource();
 
   /// Loads the file (but for `write`) and connects it to the vault. Throws `ResourceError`, which names the
-  /// file, and the place in it and the key, or the process that is writing it. Can be called once.
+  /// file, and the place in it and the key, or the process that is writing it; then the vault is as it was.
+  /// Throws as `insert` does if a run that the loaded values complete cannot be started; then the file is
+  /// attached all the same. Can succeed once.
   void attach(Vault& vault, const JsonKeys& keys);
 
   /// Returns once everything is on the disk. Throws `ResourceError`.
   void flush();
   /// For a file that is read: loads what has changed in it. True if something had. A file that cannot be
-  /// loaded throws `ResourceError` and changes nothing.
+  /// loaded throws `ResourceError` and changes nothing. If it throws because a run cannot be started, the
+  /// values are in the vault, and the next call does not load them again.
   bool refresh();
   /// What went wrong in the last attempt to write the file, or in the last look at a followed one; empty if
-  /// nothing did.
+  /// nothing did. A run that could not be started is reported until the file changes again.
   std::string last_error() const;
   const std::string& path() const noexcept { return path_; }
 
