@@ -9,6 +9,10 @@
 #include <string>
 #include <vector>
 
+#if TG_SWEEP_WITH_FILES
+#include "sweep/json_programs.hpp"
+#endif
+
 namespace tg::test {
 namespace {
 
@@ -227,22 +231,16 @@ void progress(Ledger& ledger) {
 }  // namespace
 
 const std::vector<Program>& programs() {
-  static const std::vector<Program> all{
-      {"handles", handles},
-      {"posts", posts},
-      {"failures", failures},
-      {"tree", tree},
-      {"tasks_that_wait", tasks_that_wait},
-      {"stop", stop},
-      {"stop_at_first_failure", stop_at_first_failure},
-      {"time_limit", time_limit},
-      {"condition", condition},
-      {"registered_functions", registered_functions},
-      {"together", together},
-      {"completion_order", completion_order},
-      {"vault", vault},
-      {"looking", looking},
-      {"progress", progress},
+  static const std::vector<Program> all {
+    {"handles", handles}, {"posts", posts}, {"failures", failures}, {"tree", tree},
+        {"tasks_that_wait", tasks_that_wait}, {"stop", stop},
+        {"stop_at_first_failure", stop_at_first_failure}, {"time_limit", time_limit},
+        {"condition", condition}, {"registered_functions", registered_functions}, {"together", together},
+        {"completion_order", completion_order}, {"vault", vault}, {"looking", looking},
+        {"progress", progress},
+#if TG_SWEEP_WITH_FILES
+        {"file_written", file_written}, {"file_batched", file_batched}, {"file_followed", file_followed},
+#endif
   };
   return all;
 }
