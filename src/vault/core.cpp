@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The way of a step, of a wait and of a declaration. K4 is in the header.
 #include <algorithm>
+#include <list>
 #include <utility>
 
 #include <threadgroup/event/caller.hpp>
@@ -128,7 +129,7 @@ void VaultCore::commit(std::span<Change> changes, const CommitOptions& options) 
   finish(after);
 }
 
-// Nothing here may fail half-way but for want of memory, which is asked for before the first change.
+// What needs memory comes before the first change: after it nothing fails.
 void VaultCore::apply_locked(std::span<Change> changes, const CommitOptions& options, Aftermath& after) {
   std::vector<std::size_t> touched;
   parts_->flow.find_touched(changes, touched);
@@ -136,6 +137,7 @@ void VaultCore::apply_locked(std::span<Change> changes, const CommitOptions& opt
   for (const std::size_t automatic : touched) {
     const AutomaticInfo& info = parts_->flow.info(automatic);
     if (info.clean_outputs) cleaned += info.outputs.size();
+    parts_->flow.make_room(automatic);
   }
   after.garbage.reserve(cleaned);
   after.launches.reserve(touched.size());
@@ -145,16 +147,13 @@ void VaultCore::apply_locked(std::span<Change> changes, const CommitOptions& opt
     store_.exchange_locked(change, options.by);
     parts_->persistence.keep(change);
   }
-  try {
-    for (const std::size_t automatic : touched) {
-      if (parts_->flow.is_complete(store_, automatic)) take_set_locked(automatic, after);
-    }
-  } catch (...) {
-    after.error = std::current_exception();
+  for (const std::size_t automatic : touched) {
+    if (parts_->flow.is_complete(store_, automatic)) take_set_locked(automatic, after);
   }
 }
 
-void VaultCore::take_set_locked(std::size_t automatic, Aftermath& after) {
+// Requires: there is room in `after`, and for the set.
+void VaultCore::take_set_locked(std::size_t automatic, Aftermath& after) noexcept {
   if (!parts_->flow.take_set(store_, automatic)) return;
   const AutomaticInfo& info = parts_->flow.info(automatic);
   if (info.clean_outputs) {
@@ -291,9 +290,27 @@ std::size_t VaultCore::add_automatic(std::unique_ptr<AutomaticInfo> info) {
     }
     after.sink = parts_->persistence.sink();
     after.revision = store_.revision_locked();
+    after.wakes_all_waits =
+        parts_->waits > 0;  // it may be all that would store a key, and not be able to run
   }
+  if (after.wakes_all_waits) store_.release_all_waiters();
+  // What the call could not start is not declared, so that it can be called again. If another step has
+  // started it meanwhile, nothing went wrong.
+  std::exception_ptr error = Runs(*this).launch_all(after.launches);
+  if (error && undo_automatic(automatic)) after.error = std::move(error);
+  after.launches.clear();
   finish(after);
   return automatic;
+}
+
+bool VaultCore::undo_automatic(std::size_t automatic) noexcept {
+  std::list<std::vector<ValueRef>> waiting;  // goes away after the lock
+  {
+    MutexLock lock(store_.mutex());
+    if (!parts_->flow.undo_add(automatic, waiting)) return false;
+  }
+  tell_waiters();
+  return true;
 }
 
 const AutomaticInfo& VaultCore::automatic(std::size_t index) const {

@@ -73,34 +73,37 @@ void Dataflow::check(const ValueStore& store, const AutomaticInfo& added) {
 void Dataflow::retire(std::size_t index) noexcept {
   automatics_[index]->retired = true;
   graph_.remove(index);
+  for (auto at = without_outputs_.begin(); at != without_outputs_.end(); ++at) {
+    if (at->second != index) continue;
+    without_outputs_.erase(at);
+    return;
+  }
 }
 
 // An automatic that lost its group can never run again: one that is declared like it takes its place.
-void Dataflow::retire_lost(const AutomaticInfo& added) {
+std::vector<std::size_t> Dataflow::find_lost(const AutomaticInfo& added) const {
+  std::vector<std::size_t> lost;
   for (const std::size_t output : added.outputs) {
     const std::size_t producer = graph_.producer_of(output);
-    if (producer != kNobody && automatics_[producer]->runner->lost()) retire(producer);
+    if (producer != kNobody && automatics_[producer]->runner->lost()) lost.push_back(producer);
   }
   const auto [first, last] = without_outputs_.equal_range(added.name);
-  for (auto at = first; at != last;) {
+  for (auto at = first; at != last; ++at) {
     const AutomaticInfo& old = *automatics_[at->second];
     const bool same_inputs =
         std::equal(old.inputs.begin(), old.inputs.end(), added.inputs.begin(), added.inputs.end(),
                    [](const auto& a, const auto& b) { return a.slot == b.slot; });
-    if (same_inputs && old.runner->lost()) {
-      retire(at->second);
-      at = without_outputs_.erase(at);
-    } else {
-      ++at;
-    }
+    if (same_inputs && old.runner->lost()) lost.push_back(at->second);
   }
+  return lost;
 }
 
-std::size_t Dataflow::add(std::unique_ptr<AutomaticInfo> info) {
-  retire_lost(*info);
+std::size_t Dataflow::add(std::unique_ptr<AutomaticInfo>&& info) {
   const std::size_t index = automatics_.size();
   // What needs memory comes first, and leaves no trace if there is none.
+  const std::vector<std::size_t> lost = find_lost(*info);
   if (progress_.size() == index) progress_.emplace_back();
+  make_room(progress_[index], *info);
   if (automatics_.capacity() == index) automatics_.reserve(2 * index + 1);
   auto by_name = without_outputs_.end();
   if (info->outputs.empty()) by_name = without_outputs_.emplace(info->name, index);
@@ -111,7 +114,17 @@ std::size_t Dataflow::add(std::unique_ptr<AutomaticInfo> info) {
     throw;
   }
   automatics_.push_back(std::move(info));
+  for (const std::size_t old : lost) retire(old);
   return index;
+}
+
+bool Dataflow::undo_add(std::size_t index, std::list<std::vector<ValueRef>>& waiting) noexcept {
+  AutomaticProgress& progress = progress_[index];
+  if (progress.busy) return false;
+  waiting.swap(progress.waiting);
+  progress.state = AutomaticProgress::State::not_started;
+  retire(index);
+  return true;
 }
 
 // --- Sets of inputs
@@ -134,7 +147,12 @@ bool Dataflow::is_complete(const ValueStore& store, std::size_t index) const noe
   return true;
 }
 
-bool Dataflow::take_set(const ValueStore& store, std::size_t index) {
+void Dataflow::make_room(AutomaticProgress& progress, const AutomaticInfo& info) {
+  if (progress.room.empty()) progress.room.emplace_back();
+  progress.room.front().reserve(info.inputs.size());
+}
+
+bool Dataflow::take_set(const ValueStore& store, std::size_t index) noexcept {
   const AutomaticInfo& info = *automatics_[index];
   AutomaticProgress& progress = progress_[index];
   if (!std::exchange(progress.had_a_set, true) && !info.outputs.empty() &&
@@ -142,10 +160,9 @@ bool Dataflow::take_set(const ValueStore& store, std::size_t index) {
     progress.state = AutomaticProgress::State::kept;
     return false;
   }
-  std::vector<ValueRef> set;
-  set.reserve(info.inputs.size());
+  std::vector<ValueRef>& set = progress.room.front();
   for (const auto& input : info.inputs) set.push_back(store.current_locked(input.slot));
-  progress.waiting.push_back(std::move(set));
+  progress.waiting.splice(progress.waiting.end(), progress.room);
   return true;
 }
 

@@ -40,6 +40,7 @@ struct AutomaticProgress {
   std::optional<std::uint64_t> failed_at;  // the vault's revision when its last set was not run to its end
   std::string problem;
   std::list<std::vector<ValueRef>> waiting;  // not a deque, which takes memory also when it is empty
+  std::list<std::vector<ValueRef>> room;     // at most one: for the next set
   // The call of `Runs::launch` that hands over a run which has not begun, for as long as it may still fail.
   const void* launching = nullptr;
   bool dropped_at_launch = false;
@@ -60,8 +61,12 @@ class Dataflow {
   /// Throws `DeclarationError` for a cycle, an output named twice, and a key with a producer that can run.
   void check(const ValueStore& store, const AutomaticInfo& added);
   /// Requires: it has been checked. One that lost its group and is declared like it is retired. Returns its
-  /// number.
-  std::size_t add(std::unique_ptr<AutomaticInfo> info);
+  /// number; there is room for its first set. Without memory it throws, changes nothing and leaves `info` as
+  /// it is.
+  std::size_t add(std::unique_ptr<AutomaticInfo>&& info);
+  /// Takes back the declaration of one that is not busy. False if it is busy. What waited is given back, to
+  /// be destroyed without the lock.
+  bool undo_add(std::size_t index, std::list<std::vector<ValueRef>>& waiting) noexcept;
 
   std::size_t size() const noexcept { return automatics_.size(); }
   AutomaticInfo& info(std::size_t index) noexcept { return *automatics_[index]; }
@@ -74,9 +79,11 @@ class Dataflow {
   /// Adds the automatics that need one of the values that the changes put in, each once.
   void find_touched(std::span<const Change> changes, std::vector<std::size_t>& touched);
   bool is_complete(const ValueStore& store, std::size_t index) const noexcept TG_REQUIRES(store.mutex());
+  /// Makes room for the next set, before the step that completes it: once that is made, it must be taken.
+  void make_room(std::size_t index) { make_room(progress_[index], *automatics_[index]); }
   /// Takes the set that is complete (K2). False if it counts as done: what was there before the first set
-  /// came, from an earlier life of the program for instance, is kept.
-  bool take_set(const ValueStore& store, std::size_t index) TG_REQUIRES(store.mutex());
+  /// came, from an earlier life of the program for instance, is kept. Requires: there is room.
+  bool take_set(const ValueStore& store, std::size_t index) noexcept TG_REQUIRES(store.mutex());
   /// True if the caller is to hand over the next run (K3).
   bool claim_launch(std::size_t index) noexcept;
 
@@ -84,7 +91,8 @@ class Dataflow {
   void forget_parent(std::uint64_t revision) noexcept;
 
  private:
-  void retire_lost(const AutomaticInfo& added);
+  static void make_room(AutomaticProgress& progress, const AutomaticInfo& info);
+  std::vector<std::size_t> find_lost(const AutomaticInfo& added) const;
   void retire(std::size_t index) noexcept;
 
   std::vector<std::unique_ptr<AutomaticInfo>> automatics_;  // grows only

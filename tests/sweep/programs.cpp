@@ -171,6 +171,9 @@ void completion_order(Ledger& ledger) {
   if (sum != 6) ledger.violation("a wrong sum");
 }
 
+// More than fail in one run of a program.
+constexpr int kMostFailures = 12;
+
 struct Keys {
   Key<std::string> text{"text"};
   Key<std::size_t> length{"length"};
@@ -179,13 +182,18 @@ struct Keys {
 
 void vault(Ledger& ledger) {
   const Keys keys;
-  Vault vault("vault", keys);
+  Vault vault("vault", keys, {.permit_modification = true});
   ThreadGroup group("work", {.max_concurrent_threads = 2});
-  vault.automatic(group, "measure", inputs(keys.text), outputs(keys.length),
-                  [](const std::string& text) { return text.size(); });
+  const auto declare = [&] {
+    vault.automatic(group, "measure", inputs(keys.text), outputs(keys.length),
+                    [](const std::string& text) { return text.size(); });
+  };
+  bool declared = false;
   const std::string long_text(100, 'x');
   bool inserted = false;
   try {
+    declare();
+    declared = true;
     vault.insert(keys.text, long_text);
     inserted = true;
   } catch (...) {
@@ -202,6 +210,50 @@ void vault(Ledger& ledger) {
     ledger.violation("the automatic did not run");
   }
   static_cast<void>(vault.explain());
+  // What failed can be done again. Each try that goes wrong has used up one of the failures to come.
+  const Spared spared;
+  if (!declared) declare();
+  for (int tries = 0; tries < kMostFailures; ++tries) {
+    try {
+      vault.insert(keys.text, "again");
+    } catch (...) {
+      ledger.judge(std::current_exception());
+    }
+    // Whatever became of the run, the wait ends.
+    static_cast<void>(vault.wait_for(keys.length));
+    for (const Failure& failure : group.wait_idle().failures) ledger.judge(failure.exception);
+    if (vault.contains(keys.length) && vault.get(keys.length) == 5) return;
+  }
+  ledger.violation("the automatic does not run any more");
+}
+
+// The waits end, whatever else fails.
+void failing_automatic(Ledger& ledger) {
+  const Keys keys;
+  Vault vault("vault", keys, {.permit_modification = true});
+  ThreadGroup group("work", {.max_concurrent_threads = 2});
+  vault.automatic(group, "measure", inputs(keys.text), outputs(keys.length),
+                  [](const std::string&) -> std::size_t { throw Expected(); });
+  const auto bound = vault.bind(inputs(keys.length), outputs(keys.report),
+                                [](std::size_t) -> std::string { throw Expected(); });
+  try {
+    vault.insert(keys.text, std::string(100, 'x'));
+  } catch (...) {
+    ledger.judge(std::current_exception());
+  }
+  for (const Failure& failure : group.wait_idle().failures) ledger.judge(failure.exception);
+  const Spared spared;
+  if (vault.contains(keys.text) && vault.wait_for(keys.length) != KeyWait::producer_failed)
+    ledger.violation("the automatic has not failed");
+  vault.insert(keys.length, std::size_t{1});
+  try {
+    bound();
+    ledger.violation("no exception");
+  } catch (...) {
+    ledger.judge(std::current_exception());
+  }
+  if (vault.wait_for(keys.report) != KeyWait::producer_failed)
+    ledger.violation("the bound function has not failed");
 }
 
 void looking(Ledger& ledger) {
@@ -236,8 +288,8 @@ const std::vector<Program>& programs() {
         {"tasks_that_wait", tasks_that_wait}, {"stop", stop},
         {"stop_at_first_failure", stop_at_first_failure}, {"time_limit", time_limit},
         {"condition", condition}, {"registered_functions", registered_functions}, {"together", together},
-        {"completion_order", completion_order}, {"vault", vault}, {"looking", looking},
-        {"progress", progress},
+        {"completion_order", completion_order}, {"vault", vault}, {"failing_automatic", failing_automatic},
+        {"looking", looking}, {"progress", progress},
 #if TG_SWEEP_WITH_FILES
         {"file_written", file_written}, {"file_batched", file_batched}, {"file_followed", file_followed},
 #endif

@@ -53,5 +53,80 @@ TEST(NoMemory, an_automatic_whose_failure_cannot_be_described_has_failed_all_the
   EXPECT_EQ(vault.wait_for(b, 30s), KeyWait::present);
 }
 
+// Calls `f` with no memory, with one allocation, with two, until it had all that it wanted.
+template <class F>
+void try_with_ever_more(F f) {
+  for (int allocations = 0; f(allocations); ++allocations) {
+  }
+}
+
+std::string same(const std::string& value) { return value; }
+
+class NoMemoryFor : public testing::TestWithParam<Shortage> {};
+
+TEST_P(NoMemoryFor, a_declaration_that_throws_has_declared_nothing) {
+  try_with_ever_more([](int allocations) {
+    SCOPED_TRACE(allocations);
+    Vault vault("v", kKeys, {.permit_modification = true});
+    ThreadGroup group("g");
+    vault.insert(a, text);
+    const auto declare = [&] { vault.automatic(group, "copies", inputs(a), outputs(b), same); };
+    const test::Try outcome = try_with(allocations, GetParam(), declare);
+    if (outcome.threw) {
+      EXPECT_FALSE(test::has(vault.explain(), "copies"));
+      EXPECT_NO_THROW(declare());
+    }
+    EXPECT_EQ(vault.wait_for(b, 30s), KeyWait::present);
+    vault.insert(a, "new");
+    EXPECT_TRUE(group.wait_idle().failures.empty());
+    EXPECT_EQ(vault.get(b), "new");
+    return outcome.refused;
+  });
+}
+
+TEST_P(NoMemoryFor, a_declaration_without_outputs_that_throws_has_declared_nothing) {
+  try_with_ever_more([](int allocations) {
+    SCOPED_TRACE(allocations);
+    std::atomic<int> calls{0};
+    Vault vault("v", kKeys, {.permit_modification = true});
+    ThreadGroup group("g");
+    vault.insert(a, text);
+    const auto declare = [&] { vault.automatic(group, inputs(a), [&](const std::string&) { ++calls; }); };
+    const test::Try outcome = try_with(allocations, GetParam(), declare);
+    if (outcome.threw) {
+      EXPECT_NO_THROW(declare());
+    }
+    EXPECT_TRUE(group.wait_idle().failures.empty());
+    EXPECT_EQ(calls, 1);
+    return outcome.refused;
+  });
+}
+
+TEST_P(NoMemoryFor, an_insert_that_throws_leaves_no_wait_behind) {
+  try_with_ever_more([](int allocations) {
+    SCOPED_TRACE(allocations);
+    Vault vault("v", kKeys, {.permit_modification = true});
+    ThreadGroup group("g");
+    vault.automatic(group, inputs(a), outputs(b), same);
+    const test::Try outcome = try_with(allocations, GetParam(), [&] { vault.insert(a, text); });
+    if (vault.contains(a)) {
+      const KeyWait wait = vault.wait_for(b, 30s);
+      EXPECT_EQ(wait, outcome.threw ? KeyWait::producer_failed : KeyWait::present);
+    } else {
+      EXPECT_TRUE(outcome.threw);
+    }
+    // All sets are run, also one that could not be started.
+    vault.insert(a, "new");
+    EXPECT_TRUE(group.wait_idle().failures.empty());
+    EXPECT_EQ(vault.get(b), "new");
+    return outcome.refused;
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Vault, NoMemoryFor, testing::Values(Shortage::passing, Shortage::lasting),
+                         [](const auto& test) {
+                           return test.param == Shortage::passing ? "passing" : "lasting";
+                         });
+
 }  // namespace
 }  // namespace tg

@@ -295,7 +295,7 @@ TEST(Producer, taking_out_an_input_that_cannot_come_again_ends_the_wait_for_the_
     EXPECT_TRUE(group.wait_idle().failures.empty());
     EXPECT_THROW(vault.bind(tg::outputs(a), fails)(), std::runtime_error);
     // The second task gets the only slot when the first one waits.
-    const auto waits = group.add_task([&] { return vault.wait_for(b, 30s); });
+    const auto waits = group.add_task([&] { return vault.wait_for(b); });
     const auto takes_out = group.add_task([&] { return vault.erase(a); });
     EXPECT_TRUE(takes_out.get());
     ASSERT_EQ(waits.get(), KeyWait::producer_failed);

@@ -109,6 +109,7 @@ class VaultCore : public std::enable_shared_from_this<VaultCore> {
   /// Its number, for `Production`; or `kNobody` if it has no outputs.
   std::size_t add_bound_function(const std::string& name, std::span<const std::size_t> inputs,
                                  std::span<const std::size_t> outputs);
+  /// Its number. Declares nothing if it throws, unless the outputs that it cleans cannot be kept elsewhere.
   std::size_t add_automatic(std::unique_ptr<AutomaticInfo> info);
   const AutomaticInfo& automatic(std::size_t index) const;
   std::uint64_t runs(std::size_t index) const;
@@ -137,7 +138,8 @@ class VaultCore : public std::enable_shared_from_this<VaultCore> {
 
   void apply_locked(std::span<Change> changes, const CommitOptions& options, Aftermath& after)
       TG_REQUIRES(store_.mutex());
-  void take_set_locked(std::size_t automatic, Aftermath& after) TG_REQUIRES(store_.mutex());
+  void take_set_locked(std::size_t automatic, Aftermath& after) noexcept TG_REQUIRES(store_.mutex());
+  bool undo_automatic(std::size_t automatic) noexcept;
   void finish(Aftermath& after);
 
   void announce(Production& production) noexcept;
