@@ -74,7 +74,7 @@ class FlowPool {
     hold_across_forks([]() -> tg::detail::Mutex& { return only_.mutex_; }, [] { begin_child(); });
   }
 
-  Flow* take() {
+  Flow* take(bool or_spare) {
     {
       tg::detail::MutexLock lock(mutex_);
       if (free_ != nullptr) {
@@ -86,7 +86,7 @@ class FlowPool {
     Flow* flow = new (std::nothrow) Flow;
     tg::detail::MutexLock lock(mutex_);
     if (flow == nullptr) {
-      if (spares_used_ == std::size(spares_)) throw std::bad_alloc();
+      if (!or_spare || spares_used_ == std::size(spares_)) throw std::bad_alloc();
       flow = &spares_[spares_used_++];
     }
     flow->next_ = all_;
@@ -199,7 +199,7 @@ class FlowPool {
   tg::detail::Mutex mutex_;
   Flow* free_ TG_GUARDED_BY(mutex_) = nullptr;
   Flow* all_ TG_GUARDED_BY(mutex_) = nullptr;
-  // For threads that need a flow while there is no memory, such as one that destroys a busy group.
+  // For foreign threads that need a flow while there is no memory, such as one that destroys a busy group.
   Flow spares_[4] TG_GUARDED_BY(mutex_);
   std::size_t spares_used_ TG_GUARDED_BY(mutex_) = 0;
 };
@@ -211,7 +211,7 @@ namespace {
 [[gnu::constructor(at_load::kFlows)]] void at_load() { FlowPool::begin(); }
 }  // namespace
 
-Flow& Flow::reserve() { return *FlowPool::instance().take(); }
+Flow& Flow::reserve() { return *FlowPool::instance().take(false); }
 
 void Flow::give_back(Flow& reserved) noexcept { FlowPool::instance().give_back(&reserved); }
 
@@ -222,7 +222,7 @@ void Flow::become(Flow& reserved) noexcept {
 }
 
 Flow& Flow::adopt() {
-  Flow& flow = reserve();
+  Flow& flow = *FlowPool::instance().take(true);
   become(flow);
   return flow;
 }
