@@ -200,6 +200,7 @@ std::size_t Pool::skip_pending(const ReasonPointer& reason) noexcept {
   {
     MutexLock lock(queue_.mutex());
     tasks = queue_.take_all_locked();
+    withdraw_request_if_done_locked();  // there may be no worker that would do it as it leaves
   }
   return tasks.empty() ? 0 : end_unrun(tasks, reason);
 }

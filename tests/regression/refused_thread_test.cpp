@@ -74,6 +74,19 @@ TEST_F(RefusedThread, task_that_another_thread_added_meanwhile_runs) {
   EXPECT_EQ(group.statistics().total(), 1u);
 }
 
+TEST_F(RefusedThread, thread_is_asked_for_no_more_once_the_tasks_that_want_it_are_skipped) {
+  ThreadGroup group("group");
+  TaskHandle<void> accepted;
+  refuse_after([&] { accepted = group.add_task([] {}); });
+  EXPECT_THROW(group.post([] {}), std::system_error);
+  EXPECT_TRUE(ThreadCache::is_short_of_threads());
+  EXPECT_EQ(group.statistics().thread_error, EAGAIN);
+  group.set_event("enough");
+  EXPECT_EQ(accepted.status(), TaskStatus::skipped);
+  EXPECT_FALSE(ThreadCache::is_short_of_threads());
+  EXPECT_EQ(group.statistics().thread_error, 0);
+}
+
 TEST_F(RefusedThread, lender_that_came_back_meanwhile_has_its_slot) {
   ThreadGroup group("group", {.max_concurrent_threads = 2});
   std::latch both_added(1);
