@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string>
 
-#include <threadgroup/base/errors.hpp>
+#include "support/in_child.hpp"
 
 namespace tg::forks {
 
@@ -18,14 +18,6 @@ struct Wrong : std::runtime_error {
   throw ::tg::forks::Wrong(std::string(std::strrchr(__FILE__, '/') + 1) + ":" + std::to_string(__LINE__) + \
                            ": " #condition)
 
-template <class F>
-bool throws_forked(F&& f) {
-  try {
-    f();
-  } catch (const ForkedError&) {
-    return true;
-  }
-  return false;
-}
+using test::throws_forked;
 
 }  // namespace tg::forks

@@ -32,16 +32,7 @@ using tg::TaskHandle;
 using tg::ThreadEventsController;
 using tg::ThreadGroup;
 using tg::test::in_child;
-
-template <class F>
-bool throws_forked(F&& f) {
-  try {
-    f();
-  } catch (const ForkedError&) {
-    return true;
-  }
-  return false;
-}
+using tg::test::throws_forked;
 
 void use_new_groups() {
   ThreadGroup group("of the child", {.max_concurrent_threads = 4});

@@ -11,11 +11,24 @@
 #include <string>
 #include <type_traits>
 
+#include <threadgroup/base/errors.hpp>
+
 namespace tg::test {
 
 /// For a child, in which gtest's expectations would be lost.
 #define REQUIRE_IN_CHILD(condition) \
   if (!(condition)) throw std::runtime_error(std::to_string(__LINE__) + ": " #condition)
+
+/// Whether `f` throws `ForkedError`.
+template <class F>
+bool throws_forked(F&& f) {
+  try {
+    f();
+  } catch (const ForkedError&) {
+    return true;
+  }
+  return false;
+}
 
 /// Runs `f` in a forked child, which an alarm ends if it hangs. The child's exit status is the number that
 /// `f` returns, 0 if it returns nothing, and 1 if it throws. What is registered for the exit does not run.
