@@ -72,7 +72,7 @@ class ReasonKind(str, enum.Enum):
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a group was told to stop, and where that started."""
+    """Why a group was stopped, and where that began."""
 
     kind: ReasonKind
     message: str

@@ -59,7 +59,7 @@ std::string JoinResult::str() const {
   std::string text;
   const char* before = ": ";
   if (!*this) {
-    text = timed_out ? "timed out: " : "told to stop: ";
+    text = timed_out ? "timed out: " : "stopped while waiting: ";
     text += std::to_string(pending) + " pending, " + describe_running(running.size(), running);
     before = ", ";
   } else if (reason) {
@@ -70,15 +70,8 @@ std::string JoinResult::str() const {
   } else {
     text = "done";
   }
-  const auto add = [&](std::uint64_t count, const char* what) {
-    if (count == 0) return;
-    text += before + std::to_string(count) + what;
-    before = ", ";
-  };
-  add(counts.succeeded, " succeeded");
-  add(counts.failed, " failed");
-  add(counts.stopped, " stopped");
-  add(counts.skipped, " skipped");
+  const std::string ends = describe_ends(counts);
+  if (!ends.empty()) text += before + ends;
   return detail::escaped(text);
 }
 

@@ -64,15 +64,10 @@ std::string to_text(const ForestSnapshot& snapshot) {
       text += "  [" + std::to_string(counts.pending) + " pending, " +
               detail::escaped(describe_running(counts.running, node.running)) + ", " +
               std::to_string(counts.done()) + " done";
-      const char* before = ": ";
-      const auto add = [&](std::uint64_t tasks, const char* what) {
-        if (tasks == 0) return;
-        text += before + std::to_string(tasks) + what;
-        before = ", ";
-      };
-      add(counts.failed, " failed");
-      add(counts.stopped, " stopped");
-      add(counts.skipped, " skipped");
+      GroupStatistics without_success = counts;
+      without_success.succeeded = 0;
+      const std::string ends = describe_ends(without_success);
+      if (!ends.empty()) text += ": " + ends;
       text += ']';
     }
     if (node.reason) text += "  event: " + node.reason->str();

@@ -22,4 +22,18 @@ std::string describe_running(std::size_t count, std::vector<RunningTask> tasks) 
   return text;
 }
 
+std::string describe_ends(const GroupStatistics& counts) {
+  std::string text;
+  const auto add = [&](std::uint64_t tasks, const char* how) {
+    if (tasks == 0) return;
+    if (!text.empty()) text += ", ";
+    text += std::to_string(tasks) + how;
+  };
+  add(counts.succeeded, " succeeded");
+  add(counts.failed, " failed");
+  add(counts.stopped, " stopped");
+  add(counts.skipped, " skipped");
+  return text;
+}
+
 }  // namespace tg

@@ -51,7 +51,7 @@ std::string missing_input(const ValueStore& store, const VaultParts& parts, std:
     case Progress::declined:
       return text + ", whose condition was false)";
     case Progress::skipped:
-      return text + ", which was skipped because its group was told to stop)";
+      return text + ", which was skipped because its group was stopped)";
     case Progress::not_started:
       return text + ", which could not be started: " + why_not_started(info, progress) + ")";
     case Progress::kept:
@@ -85,7 +85,7 @@ std::string explain_automatic(const ValueStore& store, const VaultParts& parts, 
       text += "has not run for the latest inputs, because its condition was false";
       break;
     case Progress::skipped:
-      text += "was skipped, because its group was told to stop";
+      text += "was skipped, because its group was stopped";
       break;
     case Progress::not_started:
       text += "could not be started: " + why_not_started(info, progress);

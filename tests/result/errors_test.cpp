@@ -97,7 +97,7 @@ TEST(JoinResult, str_says_when_the_caller_was_told_to_stop) {
   JoinResult result;
   result.event_set = true;
   EXPECT_FALSE(result);
-  EXPECT_EQ(result.str(), "told to stop: 0 pending, 0 running");
+  EXPECT_EQ(result.str(), "stopped while waiting: 0 pending, 0 running");
 }
 
 TEST(TaskSkipped, says_which_task_and_why) {

@@ -40,4 +40,7 @@ struct RunningTask {
 /// "2 running (fetch 17 for 9.8 s, fetch 18 for 9.7 s)": the oldest first, the first ten of them.
 std::string describe_running(std::size_t count, std::vector<RunningTask> tasks);
 
+/// "3 succeeded, 1 failed, 2 skipped": how the ended tasks ended, without what is zero.
+std::string describe_ends(const GroupStatistics& counts);
+
 }  // namespace tg
