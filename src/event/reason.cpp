@@ -3,10 +3,10 @@
 #include <cxxabi.h>
 
 #include <cstdlib>
-#include <memory>
 
 #include <threadgroup/base/escaped.hpp>
 #include <threadgroup/base/report.hpp>
+#include <threadgroup/base/type_name.hpp>
 #include <threadgroup/event/reason.hpp>
 #include <threadgroup/runtime/flow.hpp>
 
@@ -55,10 +55,7 @@ namespace {
 std::string type_of_current() {
   const std::type_info* type = abi::__cxa_current_exception_type();
   if (type == nullptr) return "that is unknown";
-  int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> name(
-      abi::__cxa_demangle(type->name(), nullptr, nullptr, &status), std::free);
-  return status == 0 ? name.get() : type->name();
+  return detail::type_name(*type);
 }
 }  // namespace
 

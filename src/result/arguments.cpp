@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The errors for arguments that do not fit.
+#include <threadgroup/base/type_name.hpp>
 #include <threadgroup/result/arguments.hpp>
-#include <threadgroup/result/print.hpp>
 
 namespace tg::detail {
 

@@ -5,6 +5,7 @@
 
 #include <threadgroup/base/escaped.hpp>
 #include <threadgroup/base/immortal.hpp>
+#include <threadgroup/base/type_name.hpp>
 #include <threadgroup/result/result_list.hpp>
 
 namespace tg {

@@ -2,6 +2,7 @@
 // Finding keys, and what of reading and writing is done under the lock.
 #include <functional>
 
+#include <threadgroup/base/type_name.hpp>
 #include <threadgroup/vault/errors.hpp>
 #include <threadgroup/vault/store.hpp>
 
@@ -14,7 +15,7 @@ bool have_same_type(const KeyInfo& a, const KeyInfo& b) noexcept {
 }
 
 std::string type_unlike(const KeyInfo& key, const KeyInfo& other) {
-  std::string text = readable_type_name(*key.type);
+  std::string text = type_name(*key.type);
   if (*key.type == *other.type) text += key.is_short ? " (trivially copyable)" : " (not trivially copyable)";
   return text;
 }

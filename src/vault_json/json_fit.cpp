@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <string>
 
-#include <threadgroup/vault/printable.hpp>
+#include <threadgroup/base/type_name.hpp>
 #include <threadgroup/vault_json/json_fit.hpp>
 
 namespace tg::detail {
@@ -99,7 +99,7 @@ void require_uncut_at(const std::string& place, const json& read, const json& wr
 }  // namespace
 
 void throw_misfit(const json& value, const std::type_info& type) {
-  throw std::invalid_argument(short_text(value) + " does not fit the type " + readable_type_name(type));
+  throw std::invalid_argument(short_text(value) + " does not fit the type " + type_name(type));
 }
 
 void require_integer(const json& value, std::int64_t lowest, std::uint64_t highest,

@@ -58,6 +58,8 @@ struct NotStandard {};
 
 TEST(DescribeException, names_the_type_of_any_other) {
   EXPECT_EQ(describe_exception(std::make_exception_ptr(7)), "an exception of type int");
+  EXPECT_EQ(describe_exception(std::make_exception_ptr(std::string("x"))),
+            "an exception of type std::string");
   EXPECT_NE(describe_exception(std::make_exception_ptr(NotStandard{})).find("NotStandard"),
             std::string::npos);
 }

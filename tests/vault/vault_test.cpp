@@ -6,7 +6,9 @@
 #include <chrono>
 #include <latch>
 #include <memory>
+#include <optional>
 #include <semaphore>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -80,6 +82,25 @@ TEST(Vault, iteration_shows_what_is_there_as_name_and_printable_value) {
   for (const auto& [name, value] : vault.entries()) text += name + "=" + value + ";";
   EXPECT_HAS(text, "b=x;odd=");
   EXPECT_HAS(text, "Unprintable;flag=true;");
+}
+
+TEST(Vault, values_look_in_texts_as_they_do_in_results) {
+  const tg::Key<double> real{"real"};
+  const tg::Key<std::vector<std::string>> list{"list", [](const auto& all) { return all.size() < 3; }};
+  const tg::Key<std::optional<int>> maybe{"maybe"};
+  tg::Vault vault("v", {real, list, maybe});
+  vault.insert(real, 0.1 + 0.2);
+  vault.insert(list, std::vector<std::string>{"x", "y"});
+  vault.insert(maybe, std::nullopt);
+  std::string text;
+  for (const auto& [name, value] : vault.entries()) text += name + "=" + value + ";";
+  EXPECT_EQ(text, "real=0.30000000000000004;list=[x, y];maybe=nullopt;");
+  try {
+    vault.insert(list, std::vector<std::string>{"x", "y", "z"}, tg::permit_modification);
+    FAIL() << "the list is too long";
+  } catch (const tg::ValueRejectedError& e) {
+    EXPECT_HAS(std::string(e.what()), "(value: [x, y, z])");
+  }
 }
 
 TEST(Vault, values_that_can_only_be_moved_are_shared) {

@@ -7,7 +7,7 @@
 #include <iterator>
 #include <string>
 
-#include <threadgroup/result/print.hpp>
+#include <threadgroup/base/print.hpp>
 
 namespace tg {
 
@@ -16,7 +16,7 @@ namespace tg {
 /// linker picks one.
 template <class T>
 requires(fmt::is_formattable<T>::value && !std::is_arithmetic_v<T> && !std::is_pointer_v<T> &&
-         !std::is_null_pointer_v<T> && !detail::StringLike<T> && !detail::kIsOptionalValue<T> &&
+         !std::is_null_pointer_v<T> && !detail::StringLike<T> && !detail::kIsOptional<T> &&
          !detail::kIsTupleValue<T> && !detail::Streamable<T> && !detail::Range<T>) struct Printer<T> {
   static void print(std::string& out, const T& value) {
     fmt::format_to(std::back_inserter(out), "{}", value);

@@ -8,7 +8,7 @@
 #include <typeinfo>
 #include <utility>
 
-#include <threadgroup/result/print.hpp>
+#include <threadgroup/base/print.hpp>
 
 namespace tg {
 
@@ -38,12 +38,7 @@ class Value {
   const std::type_info& type() const noexcept { return held_ != nullptr ? held_->type() : typeid(void); }
   /// As in the source: "int", "std::vector<std::string>".
   std::string type_name() const { return detail::type_name(type()); }
-  std::string str() const {
-    if (held_ == nullptr) return "void";
-    std::string text;
-    held_->print(text);
-    return text;
-  }
+  std::string str() const { return held_ != nullptr ? held_->str() : "void"; }
 
   /// The value if it is a `T` (exactly: there are no conversions), else null.
   template <class T>
@@ -56,14 +51,14 @@ class Value {
   struct HeldBase {
     virtual ~HeldBase() = default;
     virtual const std::type_info& type() const noexcept = 0;
-    virtual void print(std::string& out) const = 0;
+    virtual std::string str() const = 0;
   };
   template <class T>
   struct Held final : HeldBase {
     template <class U>
     explicit Held(U&& given) : value(std::forward<U>(given)) {}
     const std::type_info& type() const noexcept override { return typeid(T); }
-    void print(std::string& out) const override { detail::print(out, value); }
+    std::string str() const override { return detail::printed(value); }
     T value;
   };
 

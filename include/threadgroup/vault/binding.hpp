@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include <threadgroup/base/print.hpp>
 #include <threadgroup/base/signature.hpp>
 #include <threadgroup/event/caller.hpp>
 #include <threadgroup/vault/core.hpp>
@@ -59,11 +60,6 @@ inline constexpr bool kLosesMeaning = std::is_arithmetic_v<V>&& std::is_arithmet
 /// Convertible, and not from a floating-point number to a whole one, or between numbers and bool.
 template <class V, class T>
 inline constexpr bool kFits = std::is_convertible_v<V, T> && !kLosesMeaning<std::remove_cvref_t<V>, T>;
-
-template <class T>
-inline constexpr bool kIsOptional = false;
-template <class T>
-inline constexpr bool kIsOptional<std::optional<T>> = true;
 
 // --- One input and its parameter.
 

@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include <threadgroup/base/print.hpp>
 #include <threadgroup/event/reason.hpp>
 #include <threadgroup/vault/errors.hpp>
-#include <threadgroup/vault/printable.hpp>
 #include <threadgroup/vault/value.hpp>
 
 namespace tg {
@@ -50,7 +50,7 @@ struct TypedKeyInfo final : KeyInfo {
   using Check = std::function<std::optional<std::string>(const T&)>;  // says what is wrong
 
   explicit TypedKeyInfo(std::string given) : KeyInfo(std::move(given), typeid(T), ShortCopy::kFits<T>) {}
-  std::string print(const ValueRef& value) const override { return printable_value(value.as<T>()); }
+  std::string print(const ValueRef& value) const override { return printed(value.as<T>()); }
 
   template <class F>
   void add(ModifierOf<F> m) {
@@ -98,7 +98,7 @@ struct TypedKeyInfo final : KeyInfo {
       } catch (...) {
         problem = describe_exception(std::current_exception());
       }
-      if (problem) throw_rejected(name, *problem + " (value: " + printable_value(value) + ")");
+      if (problem) throw_rejected(name, *problem + " (value: " + printed(value) + ")");
     }
   }
 

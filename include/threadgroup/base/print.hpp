@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How values look inside printed results: `1`, `text`, `true`, `(1, true)`, `[1, 2]`, `{a: 1}`.
+// How values are printed, in results and in the texts of a vault: `1`, `text`, `true`, `(1, true)`, `[1, 2]`,
+// `{a: 1}`.
 #pragma once
 
 #include <concepts>
@@ -11,9 +12,9 @@
 #include <string_view>
 #include <tuple>
 #include <type_traits>
-#include <typeinfo>
 #include <utility>
 
+#include <threadgroup/base/type_name.hpp>
 #include <threadgroup/base/unique_function.hpp>
 
 namespace tg {
@@ -34,8 +35,6 @@ void print_floating(std::string& out, float value);  // the shortest text that r
 void print_floating(std::string& out, double value);
 void print_floating(std::string& out, long double value);
 void print_streamed(std::string& out, FunctionRef<void(std::ostream&)> write);
-/// The name of a type as in the source: "std::vector<int>" and not "St6vectorIiSaIiEE".
-std::string type_name(const std::type_info& type);
 
 template <class T>
 concept HasPrinter = requires(std::string& out, const T& value) {
@@ -62,9 +61,9 @@ concept MapLike = SetLike<T> && requires {
 };
 
 template <class T>
-inline constexpr bool kIsOptionalValue = false;
+inline constexpr bool kIsOptional = false;
 template <class T>
-inline constexpr bool kIsOptionalValue<std::optional<T>> = true;
+inline constexpr bool kIsOptional<std::optional<T>> = true;
 template <class T>
 inline constexpr bool kIsTupleValue = false;
 template <class... Ts>
@@ -117,7 +116,7 @@ void print(std::string& out, const T& value) {
     out += "nullptr";
   } else if constexpr (std::same_as<T, std::nullopt_t>) {
     out += "nullopt";
-  } else if constexpr (kIsOptionalValue<T>) {
+  } else if constexpr (kIsOptional<T>) {
     if (value) {
       print(out, *value);
     } else {
@@ -139,6 +138,13 @@ void print(std::string& out, const T& value) {
   } else {
     out += type_name(typeid(T));
   }
+}
+
+template <class T>
+std::string printed(const T& value) {
+  std::string text;
+  print(text, value);
+  return text;
 }
 
 }  // namespace detail

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How values of all kinds are printed inside results.
+// How values of all kinds are printed, in results and in the texts of a vault.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -14,8 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include <threadgroup/result/print_fmt.hpp>
-#include <threadgroup/result/value.hpp>
+#include <threadgroup/base/print.hpp>
 
 namespace {
 
@@ -24,26 +23,13 @@ struct Streamed {
 };
 std::ostream& operator<<(std::ostream& out, const Streamed& s) { return out << "S" << s.x; }
 struct Unprintable {};
-struct OnlyFmt {
-  int x = 0;
-};
 struct Custom {};
 enum class Colour { red };
 
-template <class T>
-std::string printed(T&& value) {
-  return tg::Value::of(std::forward<T>(value)).str();
-}
+using tg::detail::printed;
 
 }  // namespace
 
-template <>
-struct fmt::formatter<OnlyFmt> : fmt::formatter<int> {
-  template <class Context>
-  auto format(const OnlyFmt& value, Context& context) const {
-    return fmt::format_to(context.out(), "fmt:{}", value.x);
-  }
-};
 template <>
 struct tg::Printer<Custom> {
   static void print(std::string& out, const Custom&) { out += "custom"; }
@@ -97,34 +83,12 @@ TEST(print, what_a_stream_can_print_is_streamed) {
   EXPECT_EQ(printed(std::filesystem::path("/tmp")), "\"/tmp\"");  // and is not taken for an endless range
 }
 
-TEST(print, what_only_fmt_can_print_needs_the_opt_in_header) { EXPECT_EQ(printed(OnlyFmt{3}), "fmt:3"); }
 TEST(print, a_printer_of_the_users_goes_first) { EXPECT_EQ(printed(Custom{}), "custom"); }
 
 TEST(print, what_cannot_be_printed_shows_its_type) {
   EXPECT_EQ(printed(Unprintable{}), "(anonymous namespace)::Unprintable");
   EXPECT_EQ(printed(Colour::red), "(anonymous namespace)::Colour");
   EXPECT_EQ(printed(&printed<int>).find("0x"), std::string::npos);
-}
-
-TEST(value, of_nothing_prints_as_void) {
-  EXPECT_EQ(tg::Value().str(), "void");
-  EXPECT_FALSE(tg::Value().has_value());
-  EXPECT_EQ(tg::Value().try_as<int>(), nullptr);
-  EXPECT_EQ(tg::Value().type_name(), "void");
-}
-
-TEST(value, is_seen_only_as_the_type_that_it_has) {
-  const tg::Value value = tg::Value::of(std::string("x"));
-  ASSERT_NE(value.try_as<std::string>(), nullptr);
-  EXPECT_EQ(*value.try_as<std::string>(), "x");
-  EXPECT_EQ(value.try_as<int>(), nullptr);
-  EXPECT_EQ(value.type_name(), "std::string");
-}
-
-TEST(value, holds_what_can_only_be_moved) {
-  const tg::Value value = tg::Value::of(std::make_unique<int>(7));
-  ASSERT_NE(value.try_as<std::unique_ptr<int>>(), nullptr);
-  EXPECT_EQ(**value.try_as<std::unique_ptr<int>>(), 7);
 }
 
 }  // namespace

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// Types by name, for people.
+#pragma once
+
+#include <string>
+#include <typeinfo>
+
+namespace tg::detail {
+
+/// The name of a type as in the source: "std::vector<int>" and not "St6vectorIiSaIiEE".
+std::string type_name(const std::type_info& type);
+
+}  // namespace tg::detail
