@@ -38,14 +38,14 @@ std::optional<Account> find_account(const std::string& user) {
 Answer home_of(const Account& account) {
   std::error_code error;
   const bool there = std::filesystem::is_directory(account.home, error);
-  return {there, there ? account.home : fmt::format("home {} does not exist", account.home)};
+  return {there, there ? account.home : fmt::format("no home {}", account.home)};
 }
 
 Answer login_of(const Account& account) {
   const std::string shell = account.shell.empty() ? "/bin/sh" : account.shell;
   const std::string program = std::filesystem::path(shell).filename();
   const bool may = program != "nologin" && program != "false";
-  return {may, may ? shell : fmt::format("may not log in ({})", shell)};
+  return {may, may ? shell : fmt::format("no login ({})", shell)};
 }
 
 }  // namespace

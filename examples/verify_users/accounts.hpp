@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What this machine knows about an account: the three questions that a verification asks.
+// What is known about an account: the three questions that a verification asks, and who answers them.
 #pragma once
 
 #include <array>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,8 +22,10 @@ struct Answer {
   std::string detail;  // why, in words for a person
 };
 
-// Looks the account up in the system's user database (so /etc/passwd, but also LDAP and whatever else NSS
-// knows) and asks the file system for its home. Throws std::system_error when the database cannot be asked.
+// Looks the account up in the system's user database (/etc/passwd, LDAP and all else that NSS knows) and asks
+// the file system for its home. Throws std::system_error when the database cannot be asked.
 Answer look_up(const std::string& user, Check check);
+
+using LookUp = std::function<Answer(const std::string& user, Check check)>;
 
 }  // namespace verify_users

@@ -53,8 +53,7 @@ InterruptWatch::~InterruptWatch() {
   pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
-void InterruptWatch::watch() const {
-  bool interrupted = false;
+void InterruptWatch::watch() {
   std::array<pollfd, 2> sources{pollfd{signals_, POLLIN, 0}, pollfd{end_, POLLIN, 0}};
   for (;;) {
     if (::poll(sources.data(), sources.size(), -1) < 0) continue;  // EINTR
@@ -62,8 +61,7 @@ void InterruptWatch::watch() const {
     signalfd_siginfo info{};
     if (::read(signals_, &info, sizeof info) != sizeof info) continue;
     const int signal = static_cast<int>(info.ssi_signo);
-    if (interrupted) std::_Exit(128 + signal);
-    interrupted = true;
+    if (signal_.exchange(signal) != 0) std::_Exit(128 + signal);
     tg::ThreadEventsController::instance().set_all_events(tg::ReasonKind::signal,
                                                           signal == SIGINT ? "SIGINT (Ctrl-C)" : "SIGTERM");
   }

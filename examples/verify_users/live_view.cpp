@@ -40,7 +40,7 @@ LiveView::LiveView(const tg::ThreadGroup& group, const Verification& verificatio
 void LiveView::finish() {
   painter_.set_event("there is nothing left to see");
   (void)painter_.wait_idle();
-  terminal_ ? draw() : print_progress();
+  terminal_ ? terminal_->draw({}) : print_progress();
 }
 
 StyledLine LiveView::progress_line(const tg::GroupStatistics& counts) const {
@@ -55,13 +55,13 @@ StyledLine LiveView::progress_line(const tg::GroupStatistics& counts) const {
 }
 
 void LiveView::draw() {
-  constexpr std::size_t kMostHappenings = 6;
+  constexpr std::size_t kMostHappenings = 5;
   terminal_->measure();
   const std::size_t room =
       std::max<std::size_t>(terminal_->rows(), 3) - 2;  // the progress line, and the cursor's own
 
   tg::ForestSnapshot forest = tg::ThreadEventsController::instance().snapshot();
-  // The painter stays out of the picture.
+  // The painter is not part of the picture.
   std::erase_if(forest.nodes, [&](const tg::NodeSnapshot& node) { return node.id == painter_.id(); });
   std::vector<StyledLine> block{progress_line(group_.statistics())};
   for (StyledLine& line : draw_tree(forest, {room, terminal_->columns()}, terminal_->unicode()))

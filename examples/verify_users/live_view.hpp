@@ -18,14 +18,14 @@ namespace verify_users {
 // On a terminal: a progress line, the live tree of all groups and what happened last, redrawn in place ten
 // times a second. Elsewhere: a progress line now and then, between the lines of the journal.
 //
-// It runs on a daemon group, so it is no part of what it shows stopping.
+// It runs on a daemon group, so that a stop of what it shows does not reach it.
 class LiveView {
  public:
   // `terminal` none: plain lines. The others outlive the view.
   LiveView(const tg::ThreadGroup& group, const Verification& verification, std::size_t need, Journal& journal,
            std::optional<Terminal> terminal);
 
-  // Stops, and shows the end state once more. Without it the view just stops.
+  // Stops. On a terminal the picture is erased, elsewhere the last progress is printed.
   void finish();
 
  private:

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <threadgroup/threadgroup.hpp>
 
+#include "account_file.hpp"
 #include "bad_input.hpp"
 #include "client.hpp"
 #include "duration.hpp"
@@ -20,6 +21,7 @@
 #include "live_view.hpp"
 #include "options.hpp"
 #include "service.hpp"
+#include "styled_line.hpp"
 #include "summary.hpp"
 #include "terminal.hpp"
 #include "users.hpp"
@@ -28,9 +30,9 @@
 namespace verify_users {
 namespace {
 
-enum ExitStatus { kMet = 0, kNotMet = 1, kBadInput = 2 };
+enum ExitStatus { kMet = 0, kNotMet = 1, kBadInput = 2, kSignal = 128 };  // kSignal + the signal's number
 
-// Unlike fmt::print it does not throw when nobody reads any more, as in `verify_users | head`.
+// Unlike fmt::print it does not throw when the reader of a pipe is gone, as in `verify_users | head`.
 void say(const std::string& text) {
   std::fputs(text.c_str(), stdout);
   std::fflush(stdout);
@@ -41,13 +43,16 @@ int run(const Options& options) {
   const InterruptWatch ctrl_c;  // first, before there are other threads
 
   std::optional<Service> own_service;
-  if (!options.service_url) own_service.emplace(options.service);
+  if (!options.service_url)
+    own_service.emplace(options.service,
+                        options.accounts_file ? accounts_of(*options.accounts_file) : look_up);
   const Client client(own_service ? own_service->url() : *options.service_url, options.request_timeout);
 
   const std::optional<Terminal> terminal = options.plain ? std::nullopt : Terminal::find();
   Journal journal(terminal ? Journal::Lines::kept : Journal::Lines::printed);
-  say(fmt::format("Verifying {} users of {} at {}: {} at a time, {} needed\n", users.size(),
-                  options.users_file, client.url(), options.max, options.need));
+  const std::string plan = fmt::format("{} users of {} at {}, {} at a time, {} needed", users.size(),
+                                       options.users_file, client.url(), options.max, options.need);
+  say((terminal ? fitting(plan, terminal->columns() - 1) : plan) + '\n');
 
   // Each user is a task. Each task makes a group of its own for its checks, which becomes a child of this
   // one.
@@ -73,14 +78,14 @@ int run(const Options& options) {
   ending.ended = tg::runtime::now();
   ending.counts = group.statistics();
   ending.reason = group.reason();
-  if (terminal) {
-    ending.unicode = terminal->unicode();
-    ending.columns = terminal->columns();
-  }
+  ending.own_accounts_only = own_service && !options.accounts_file;
+  if (terminal) ending.terminal = *terminal;
   view.finish();
 
   say(summarize(ending));
-  return enough() ? kMet : kNotMet;
+  if (enough()) return kMet;
+  const bool by_signal = ending.reason && ending.reason->kind == tg::ReasonKind::signal;
+  return by_signal ? kSignal + ctrl_c.signal() : kNotMet;
 }
 
 }  // namespace

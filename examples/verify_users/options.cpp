@@ -51,13 +51,26 @@ void read_latency(const std::string& text, ServiceOptions& service) {
 
 Options parse_options(int argc, const char* const* argv) {
   Options options;
-  CLI::App app{"Verifies users over HTTP, many at a time, until as many as are needed are verified."};
+  CLI::App app{"Verifies users over HTTP, many at a time, until as many as are needed are verified.",
+               "verify_users"};
+  app.footer(
+      "Exit status: 0 enough are verified, 1 not enough, 2 bad input, 130 stopped by Ctrl-C.\n"
+      "\n"
+      "A list of your own, verified against accounts of your own:\n"
+      "  verify_users --users team.csv --accounts team.csv --need 3\n"
+      "where team.csv is, for instance:\n"
+      "  user,home,login\n"
+      "  ada,yes,yes\n"
+      "  bot,yes,no");
 
   app.add_option("--users", options.users_file, "passwd file, or CSV file with a `user` column")
       ->type_name("FILE")
       ->capture_default_str();
   app.add_option("--service", options.service_url, "account service; without it one runs in this process")
       ->type_name("URL");
+  app.add_option("--accounts", options.accounts_file,
+                 "CSV file of that service's accounts; without it those of this machine")
+      ->type_name("FILE");
   app.add_option("--max", options.max, "users verified at the same time")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
@@ -69,7 +82,7 @@ Options parse_options(int argc, const char* const* argv) {
   app.add_option("--retries", options.retries, "further tries for a user when the service is unavailable")
       ->check(CLI::Range(0, 1'000'000'000))
       ->capture_default_str();
-  add_duration(app, "--retry-pause", "wait so long before each", options.retry_pause)->default_str("500ms");
+  add_duration(app, "--retry-pause", "wait so long before each", options.retry_pause)->default_str("1s");
   add_duration(app, "--request-timeout", "wait so long for an answer", options.request_timeout)
       ->default_str("5s");
   app.add_flag("--plain", options.plain, "plain lines, even on a terminal");
@@ -86,7 +99,7 @@ Options parse_options(int argc, const char* const* argv) {
   add_read_option(app, "--latency", "how long it takes to answer",
                   [&](const std::string& text) { read_latency(text, options.service); })
       ->type_name("TIME-TIME")
-      ->default_str("50ms-300ms")
+      ->default_str("300ms-1200ms")
       ->group(own);
 
   try {
@@ -95,6 +108,9 @@ Options parse_options(int argc, const char* const* argv) {
     std::exit(app.exit(help));  // no thread exists yet
   } catch (const CLI::ParseError& error) {
     throw BadInput(error.what());
+  }
+  if (options.service_url && options.accounts_file) {
+    throw BadInput("--accounts: a service elsewhere (--service) has accounts of its own");
   }
   if (options.request_timeout < Milliseconds{1} || options.request_timeout > std::chrono::hours{1}) {
     throw BadInput("--request-timeout: it can be from 1ms to 1h");

@@ -13,12 +13,13 @@ namespace verify_users {
 
 struct Options {
   std::string users_file = "/etc/passwd";
-  std::optional<std::string> service_url;  // none: a service of our own, in this process
+  std::optional<std::string> service_url;    // none: a service of our own, in this process
+  std::optional<std::string> accounts_file;  // none: that service knows the accounts of this machine
   std::size_t max = 10;
   std::size_t need = 1;
   std::chrono::milliseconds timeout{600'000};
   std::size_t retries = 3;
-  std::chrono::milliseconds retry_pause{500};
+  std::chrono::milliseconds retry_pause{1'000};
   std::chrono::milliseconds request_timeout{5'000};
   ServiceOptions service;
   bool plain = false;

@@ -19,7 +19,7 @@ namespace verify_users {
 namespace {
 
 // Runs the server's connections as tasks of a group. Made on the server's listening task, so this group is a
-// child of that task's group without anybody having said so.
+// child of that task's group, without an argument that says so.
 class ConnectionGroup : public httplib::TaskQueue {
  public:
   explicit ConnectionGroup(std::size_t max) : group_("Connections", {.max_concurrent_threads = max}) {}
@@ -46,8 +46,10 @@ struct Server : httplib::Server {
 
 class Service::Impl {
  public:
-  explicit Impl(const ServiceOptions& options)
-      : options_(options), group_("Account service", {.max_concurrent_threads = 1, .daemon = true}) {
+  Impl(const ServiceOptions& options, LookUp accounts)
+      : options_(options),
+        accounts_(std::move(accounts)),
+        group_("Account service", {.max_concurrent_threads = 1, .daemon = true}) {
     server_.Get(R"(/accounts/(.+)/(\w+))",
                 [this](const auto& request, auto& response) { answer(request, response); });
     server_.set_keep_alive_max_count(1);  // a kept connection would keep a thread, too
@@ -87,7 +89,7 @@ class Service::Impl {
     if (!in_full || mood.unavailable) return say(response, 503, {{"detail", "overloaded"}});
 
     try {
-      const Answer found = look_up(user, *check);
+      const Answer found = accounts_(user, *check);
       say(response, 200,
           {{"user", user}, {"check", name_of(*check)}, {"ok", found.ok}, {"detail", found.detail}});
     } catch (const std::system_error& error) {
@@ -108,6 +110,7 @@ class Service::Impl {
   }
 
   const ServiceOptions options_;
+  const LookUp accounts_;
   Server server_;
   std::latch listening_{1};
   int port_ = 0;
@@ -116,7 +119,8 @@ class Service::Impl {
   tg::ThreadGroup group_;                          // last: its task uses all of the above
 };
 
-Service::Service(const ServiceOptions& options) : impl_(std::make_unique<Impl>(options)) {}
+Service::Service(const ServiceOptions& options, LookUp accounts)
+    : impl_(std::make_unique<Impl>(options, std::move(accounts))) {}
 Service::~Service() = default;
 std::string Service::url() const { return "http://127.0.0.1:" + std::to_string(impl_->port()); }
 

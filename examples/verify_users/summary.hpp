@@ -9,6 +9,7 @@
 
 #include <threadgroup/threadgroup.hpp>
 
+#include "terminal.hpp"
 #include "verification.hpp"
 
 namespace verify_users {
@@ -19,12 +20,13 @@ struct Ending {
   tg::GroupStatistics counts{};
   std::optional<tg::Reason> reason{};  // why the group was stopped; none: it ended by itself
   tg::ForestSnapshot stopped{};        // the forest right after that
-  bool unicode = false;                // draw it with box characters
-  std::size_t columns = 120;           // and not wider than this
   tg::TimePoint ended{};               // when the last task was over
+  bool own_accounts_only = false;      // the service knew the accounts of this machine and no others
+  std::optional<Terminal> terminal{};  // none: the summary may have any size
 };
 
-// Who was verified, what became of the others, the chain of reasons, and how long stopping took.
+// Who was verified, what became of the others, the chain of reasons, and how long stopping took. On a
+// terminal it leaves one line of the screen free above it and one below, and no line wraps.
 std::string summarize(const Ending& ending);
 
 }  // namespace verify_users

@@ -101,13 +101,18 @@ void add_counts(StyledLine& line, const tg::GroupStatistics& counts, const Words
   add(counts.done(), words.done, Style::plain);
 }
 
-void add_event(StyledLine& line, const tg::NodeSnapshot& node) {
+// The reason in full, or its kind alone where columns are few.
+void add_event(StyledLine& line, const tg::NodeSnapshot& node, std::size_t columns) {
   if (!node.event_is_set) return;
   line.add("   stop: ", Style::bold);
   if (!node.reason) return;
   line.add(to_string(node.reason->kind), Style::yellow);
-  if (node.reason->origin != node.id) line.add(" from " + node.reason->origin_path, Style::dim);
-  else if (!node.reason->message.empty()) line.add(", " + node.reason->message);
+  const bool from_above = node.reason->origin != node.id;
+  const std::string& message = node.reason->message;
+  const std::string rest = from_above        ? " from " + node.reason->origin_path
+                           : message.empty() ? ""
+                                             : ", " + message;
+  if (line.columns() + columns_of(rest) <= columns) line.add(rest, from_above ? Style::dim : Style::plain);
 }
 
 class Picture {
@@ -150,7 +155,7 @@ class Picture {
       const bool has_tasks = node.kind == tg::NodeKind::group || node.kind == tg::NodeKind::daemon;
       if (has_tasks || node.event_is_set) lines_[i].pad_to(widest);
       if (has_tasks) add_counts(lines_[i], node.counts, words);
-      add_event(lines_[i], node);
+      add_event(lines_[i], node, columns_);
     }
   }
 

@@ -45,7 +45,7 @@ bool is_number(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-// The users met so far; each must be somebody, and somebody new.
+// The users met so far; each has a name, and no name comes twice.
 class Users {
  public:
   explicit Users(std::string file) : file_(std::move(file)) {}
@@ -94,9 +94,14 @@ std::vector<std::string> parse_passwd(std::string_view text, const std::string& 
   return users.take();
 }
 
+std::vector<std::string> trimmed_fields(const CsvRecord& record) {
+  std::vector<std::string> fields;
+  for (const std::string& field : record.fields) fields.emplace_back(trimmed(field));
+  return fields;
+}
+
 std::size_t user_column(const CsvRecord& header, const std::string& file) {
-  std::vector<std::string_view> names;
-  for (const std::string& field : header.fields) names.push_back(trimmed(field));
+  const std::vector<std::string> names = trimmed_fields(header);
   const auto found = std::ranges::find(names, "user");
   if (found == names.end()) {
     fail_at(file, header.line,
@@ -107,22 +112,26 @@ std::size_t user_column(const CsvRecord& header, const std::string& file) {
   return static_cast<std::size_t>(found - names.begin());
 }
 
-std::vector<std::string> parse_csv(std::string_view text, const std::string& file) {
+UserTable parse_csv(std::string_view text, const std::string& file) {
   CsvReader reader(text, file);
   const std::optional<CsvRecord> header = reader.next();
   if (!header) throw BadInput(fmt::format("{}: the file is empty", file));
   const std::size_t column = user_column(*header, file);
 
   Users users(file);
+  UserTable table{trimmed_fields(*header), {}};
   while (const std::optional<CsvRecord> record = reader.next()) {
     if (record->fields.size() != header->fields.size()) {
       fail_at(
           file, record->line,
           fmt::format("{} fields, but the header names {}", record->fields.size(), header->fields.size()));
     }
-    users.add(trimmed(record->fields[column]), record->line);
+    std::vector<std::string> cells = trimmed_fields(*record);
+    users.add(cells[column], record->line);
+    table.rows.push_back({cells[column], record->line, std::move(cells)});
   }
-  return users.take();
+  (void)users.take();  // refuses a file without users
+  return table;
 }
 
 // Only a passwd line has colons where a CSV header would have commas.
@@ -136,23 +145,38 @@ bool looks_like_passwd(std::string_view text, const std::string& file) {
   return false;
 }
 
-}  // namespace
-
-std::vector<std::string> parse_users(std::string_view text, const std::string& file) {
+std::string_view content_of(std::string_view text, const std::string& file) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // spreadsheets write a byte order mark
   if (trimmed(text).empty()) throw BadInput(fmt::format("{}: the file is empty", file));
-  return looks_like_passwd(text, file) ? parse_passwd(text, file) : parse_csv(text, file);
+  return text;
 }
 
-std::vector<std::string> read_users(const std::string& file) {
+std::string read_file(const std::string& file) {
   std::error_code ignored;
   if (std::filesystem::is_directory(file, ignored)) throw BadInput(fmt::format("{}: is a directory", file));
   errno = 0;
   std::ifstream in(file, std::ios::binary);
   if (!in) throw BadInput(fmt::format("{}: cannot be opened: {}", file, std::strerror(errno)));
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  std::string text{std::istreambuf_iterator<char>(in), {}};
   if (in.bad()) throw BadInput(fmt::format("{}: cannot be read: {}", file, std::strerror(errno)));
-  return parse_users(text, file);
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> parse_users(std::string_view text, const std::string& file) {
+  text = content_of(text, file);
+  if (looks_like_passwd(text, file)) return parse_passwd(text, file);
+  std::vector<std::string> users;
+  for (UserTable::Row& row : parse_csv(text, file).rows) users.push_back(std::move(row.user));
+  return users;
+}
+
+std::vector<std::string> read_users(const std::string& file) { return parse_users(read_file(file), file); }
+
+UserTable read_user_table(const std::string& file) {
+  const std::string text = read_file(file);
+  return parse_csv(content_of(text, file), file);
 }
 
 }  // namespace verify_users

@@ -2,6 +2,7 @@
 // Which users to verify: read from a passwd file, or from a CSV file whose header names a `user` column.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,5 +15,19 @@ std::vector<std::string> read_users(const std::string& file);
 
 // The same from memory; `file` is only the name in messages and a hint (.csv) for the format.
 std::vector<std::string> parse_users(std::string_view text, const std::string& file);
+
+// A CSV file of users with all its columns. Cells and names of columns are trimmed.
+struct UserTable {
+  struct Row {
+    std::string user;
+    std::size_t line;
+    std::vector<std::string> cells;  // as many as there are columns
+  };
+  std::vector<std::string> columns;
+  std::vector<Row> rows;
+};
+
+// Throws BadInput as read_users does.
+UserTable read_user_table(const std::string& file);
 
 }  // namespace verify_users

@@ -31,7 +31,7 @@ class Verification {
  public:
   struct Patience {
     std::size_t retries = 3;
-    std::chrono::milliseconds pause{500};
+    std::chrono::milliseconds pause{1'000};
   };
 
   Verification(const Client& client, Patience patience, Journal& journal)

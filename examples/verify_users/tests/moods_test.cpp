@@ -4,6 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "accounts.hpp"
+#include "options.hpp"
 #include "service.hpp"
 
 namespace verify_users {
@@ -54,6 +58,26 @@ TEST(Moods, share_of_nothing_and_of_everything_are_exact) {
     EXPECT_FALSE(mood_for({.failure_share = 0.0}, "k", attempt).unavailable);
     EXPECT_TRUE(mood_for({.failure_share = 1.0}, "k", attempt).unavailable);
   }
+}
+
+TEST(Moods, first_user_of_most_machines_takes_some_five_seconds_by_default) {
+  const Options options;
+  std::chrono::milliseconds took{0};
+  for (std::uint64_t attempt = 1;; ++attempt) {
+    std::chrono::milliseconds slowest{0};
+    bool unavailable = false;
+    for (const Check check : kChecks) {
+      const Mood mood = mood_for(options.service, "root/" + std::string(name_of(check)), attempt);
+      slowest = std::max(slowest, mood.latency);
+      unavailable |= mood.unavailable;
+    }
+    took += slowest;
+    if (!unavailable) break;
+    ASSERT_LE(attempt, options.retries);
+    took += options.retry_pause;
+  }
+  EXPECT_GT(took, std::chrono::seconds{4});
+  EXPECT_LT(took, std::chrono::seconds{6});
 }
 
 }  // namespace

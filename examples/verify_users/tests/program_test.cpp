@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// verify_users from the outside: exit status, what it prints, and that it stops when told to.
+// verify_users from the outside: exit status, what it prints, and that it stops when it is asked to.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <fstream>
+#include <iterator>
 
 #include "accounts.hpp"
 #include "fake_service.hpp"
@@ -48,8 +50,29 @@ TEST(OwnService, unknown_accounts_are_refused_and_the_exit_status_is_1) {
   EXPECT_EQ(exit.status, 1) << exit.out << exit.err;
   EXPECT_TRUE(has(exit.out, "Tasks: 0 succeeded, 2 failed, 0 skipped")) << exit.out;
   EXPECT_TRUE(has(exit.out, "no-such-user-2       no such account")) << exit.out;
-  EXPECT_TRUE(has(exit.out, "Nobody stopped it")) << exit.out;
+  EXPECT_TRUE(has(exit.out, "Nothing stopped it")) << exit.out;
   EXPECT_EQ(exit.err, "");
+}
+
+TEST(OwnService, unknown_accounts_bring_a_hint_how_to_name_others) {
+  const std::string users = users_file("hint", {"no-such-user"});
+  const std::vector<std::string> quick{"--latency", "0", "--failure-share", "0", "--users", users};
+  const Exit exit = run_program(quick);
+  EXPECT_TRUE(has(exit.out, "--accounts FILE names others")) << exit.out;
+}
+
+TEST(OwnService, accounts_of_a_file_are_verified_by_its_columns) {
+  const std::string team =
+      file_with("team.csv", "user,home,login\nada,yes,yes\nbot,yes,no\nguest,no,yes\nalan,,\n");
+  const std::string users = users_file("all", {"ada", "bot", "guest", "alan", "stranger"});
+  const Exit exit = run_program(
+      {"--users", users, "--accounts", team, "--need", "5", "--latency", "0", "--failure-share", "0"});
+  EXPECT_EQ(exit.status, 1) << exit.out << exit.err;
+  EXPECT_TRUE(has(exit.out, "Tasks: 2 succeeded, 3 failed, 0 skipped")) << exit.out;
+  EXPECT_TRUE(has(exit.out, "bot                  no login\n")) << exit.out;
+  EXPECT_TRUE(has(exit.out, "guest                no home\n")) << exit.out;
+  EXPECT_TRUE(has(exit.out, "stranger             no such account\n")) << exit.out;
+  EXPECT_FALSE(has(exit.out, "--accounts FILE")) << exit.out;
 }
 
 TEST(OwnService, service_that_always_fails_is_tried_as_often_as_allowed) {
@@ -130,7 +153,7 @@ TEST(Verification, never_more_users_at_once_than_max) {
   EXPECT_GE(service.most_at_once(), 1U);
 }
 
-TEST(Verification, nobody_listening_is_a_failure_of_each_user) {
+TEST(Verification, service_that_does_not_listen_is_a_failure_of_each_user) {
   const Exit exit = run_program({"--service", "http://127.0.0.1:1", "--retries", "1", "--retry-pause", "1ms",
                                  "--users", users_file("refused", {"root"})});
   EXPECT_EQ(exit.status, 1) << exit.out << exit.err;
@@ -152,7 +175,7 @@ void expect_summary_after(int signal, Program& program, const std::string& line,
   ASSERT_TRUE(program.prints(line));
   program.send(signal);
   const Exit exit = program.wait();
-  EXPECT_EQ(exit.status, 1) << exit.out << exit.err;
+  EXPECT_EQ(exit.status, 128 + signal) << exit.out << exit.err;
   EXPECT_TRUE(has(exit.out, "Stopped: signal")) << exit.out;
   EXPECT_TRUE(has(exit.out, name)) << exit.out;
   EXPECT_TRUE(has(exit.out, "Tasks: 0 succeeded, 0 failed, ")) << exit.out;
@@ -229,6 +252,14 @@ INSTANTIATE_TEST_SUITE_P(
                 "FILE:4: user 'root' again, first on line 2",
                 "user\nroot\nbin\nroot\n"},
         BadCase{"open_quote", {"--users", "FILE"}, "FILE:2: a quote is opened here", "user\n\"root\n"},
+        BadCase{"accounts_cell",
+                {"--users", "/etc/passwd", "--accounts", "FILE"},
+                "FILE:3: 'maybe' is neither yes nor no",
+                "user,login\nada,yes\nbot,maybe\n"},
+        BadCase{"accounts_elsewhere",
+                {"--service", "http://127.0.0.1:1", "--accounts", "FILE"},
+                "--accounts: a service elsewhere",
+                "user\nada\n"},
         BadCase{"url_without_scheme", {"--service", "localhost:80"}, "'localhost:80' is not a service URL"},
         BadCase{"timeout", {"--timeout", "soon"}, "--timeout: 'soon' is not a duration"},
         BadCase{"latency", {"--latency", "3s-2s"}, "--latency: '3s-2s' goes from the longer to the shorter"},
@@ -251,6 +282,13 @@ TEST(CommandLine, help_is_no_error) {
   const Exit exit = run_program({"--help"});
   EXPECT_EQ(exit.status, 0);
   EXPECT_TRUE(has(exit.out, "--failure-share")) << exit.out;
+}
+
+// `./dev demo --help` prints this file, because the program may not be built yet.
+TEST(CommandLine, help_is_also_in_a_file) {
+  std::ifstream file(VERIFY_USERS_HELP);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_EQ(text, run_program({"--help"}).out) << "write it again: verify_users --help > help.txt";
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ Exit run_on_terminal(const std::vector<std::string>& environment, const std::str
 TEST(OnATerminal, live_tree_is_redrawn_in_place_and_never_scrolls) {
   // Not before the second frame has been begun over the first one.
   const Exit exit = run_on_terminal({"TERM=xterm", "LC_ALL=C.UTF-8"}, "\x1b[11A");
-  EXPECT_EQ(exit.status, 1) << exit.out << exit.err;
+  EXPECT_EQ(exit.status, 130) << exit.out << exit.err;
   EXPECT_TRUE(has(exit.out, "MainThread")) << exit.out;
   EXPECT_TRUE(has(exit.out, "└─ ")) << exit.out;
   EXPECT_TRUE(has(exit.out, "Verifying Users")) << exit.out;

@@ -58,6 +58,19 @@ TEST(TreePicture, event_shows_its_reason_and_where_it_came_from) {
   EXPECT_TRUE(lines[2].ends_with("stop: condition_met from MainThread/A")) << lines[2];
 }
 
+TEST(TreePicture, reason_that_does_not_fit_is_its_kind_alone) {
+  tg::ForestSnapshot forest;
+  forest.nodes = {node(1, 0, 0, "MainThread"), node(2, 1, 1, "A")};
+  tg::Reason reason;
+  reason.kind = tg::ReasonKind::condition_met;
+  reason.message = "a message that is longer than what is left of the line";
+  reason.origin = tg::GroupId{2};
+  forest.nodes[1].event_is_set = true;
+  forest.nodes[1].reason = reason;
+  const std::vector<std::string> lines = picture_of(forest, 10, 80);
+  EXPECT_TRUE(lines[1].ends_with("stop: condition_met")) << lines[1];
+}
+
 TEST(TreePicture, main_threads_tree_comes_first) {
   tg::ForestSnapshot forest;
   forest.nodes = {node(1, 0, 0, "Service"), node(2, 1, 1, "Connections"), node(3, 0, 0, "MainThread"),
