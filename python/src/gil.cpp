@@ -2,10 +2,10 @@
 // Who may touch the interpreter, and how its end is awaited.
 //
 // Invariants
-//   G1. Whoever takes the lock from outside Python is counted in `users` first and looks at `open`
+//   I1. Whoever takes the lock from outside Python is counted in `users` first and looks at `open`
 //       afterwards; the end clears `open` first and waits for `users` afterwards. So nobody takes the lock
 //       unseen while Python goes away.
-//   G2. A worker that holds the lock between two tasks takes only the library's own locks, and nobody who
+//   I2. A worker that holds the lock between two tasks takes only the library's own locks, and nobody who
 //       holds one of those asks for the interpreter's.
 #include <unistd.h>
 
@@ -124,7 +124,7 @@ bool interpreter_is_open() noexcept { return open.load(std::memory_order_relaxed
 void close_interpreter() noexcept {
   PyThreadState* const state = PyEval_SaveThread();
   detail::Forest::instance().finish_process();
-  open.store(false, std::memory_order_seq_cst);  // G1
+  open.store(false, std::memory_order_seq_cst);  // I1
   // Those on their way out need a moment; those that did not stop were named, and park when they come back.
   runtime::Flow& me = runtime::Flow::current();
   const TimePoint deadline = runtime::after(Duration::from_nanos(200'000'000));

@@ -13,7 +13,7 @@ void Turnstile::line_up(Place& place) noexcept {
       return;
     }
     taken_ = true;
-    place.has_turn_.store(true, std::memory_order_release);  // T2: from here on the place may be gone
+    place.has_turn_.store(true, std::memory_order_release);  // N2: from here on the place may be gone
   }
   if (&flow != runtime::Flow::current_if_any()) flow.unpark();
 }
@@ -33,7 +33,7 @@ void Turnstile::pass_on() noexcept {
     Place& next = *first_;
     first_ = next.next_;
     flow = &next.flow_;
-    next.has_turn_.store(true, std::memory_order_release);  // T2
+    next.has_turn_.store(true, std::memory_order_release);  // N2
   }
   flow->unpark();
 }

@@ -2,9 +2,9 @@
 // The line before the interpreter's lock.
 //
 // Invariants
-//   T1. At most one thread has the turn: it asks for the interpreter's lock, and passes the turn on when it
+//   N1. At most one thread has the turn: it asks for the interpreter's lock, and passes the turn on when it
 //       has it.
-//   T2. The last touch of a place by others is to give it the turn.
+//   N2. The last touch of a place by others is to give it the turn.
 #pragma once
 
 #include <atomic>

@@ -131,7 +131,7 @@ void Worker::stop_serving() noexcept {
 void Worker::lose_seat() noexcept {
   const ErrorsSaved saved;
   GroupState* const group = std::exchange(group_, nullptr);
-  // W2. The interpreter keeps there what `threading.local` objects hold for this thread, and makes it anew.
+  // X2: the interpreter keeps there what `threading.local` objects hold for this thread, and makes it anew.
   const Ref locals = Ref::steal(std::exchange(state_->dict, nullptr));
   if (PyObject* const listed = ident_ != nullptr ? listed_threads() : nullptr) {
     if (PyDict_DelItem(listed, ident_) != 0) PyErr_Clear();  // after a fork the list is new

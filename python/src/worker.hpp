@@ -2,9 +2,9 @@
 // A thread of the library while it runs Python tasks.
 //
 // Invariants
-//   W1. A worker that holds the interpreter's lock between two tasks takes only the library's own locks, and
+//   X1. A worker that holds the interpreter's lock between two tasks takes only the library's own locks, and
 //       no thread that holds one of those asks for the interpreter's.
-//   W2. What tasks of one group leave in `threading.local` objects is gone before the worker runs a task of
+//   X2. What tasks of one group leave in `threading.local` objects is gone before the worker runs a task of
 //       another group.
 #pragma once
 

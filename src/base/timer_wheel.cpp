@@ -34,7 +34,7 @@ void TimerWheel::unlink(TimerEntry& entry) noexcept {
   *entry.link_ = entry.next_;
   if (entry.next_ != nullptr) entry.next_->link_ = entry.link_;
   entry.link_ = nullptr;
-  // W3. Also true of a slot where it was before.
+  // W3: also true of a slot where it was before.
   if (slots_[entry.slot_] == nullptr)
     used_[entry.slot_ / kSlots] &= ~(std::uint64_t{1} << (entry.slot_ % kSlots));
 }

@@ -44,7 +44,7 @@ void Forest::mark_subtree_locked(Node& top, const SharedReason* reason, Marked& 
   }
 }
 
-// T3. Sleepers first, for all nodes: what the nodes do in `on_event_set` may take long.
+// T3: sleepers first, for all nodes: what the nodes do in `on_event_set` may take long.
 void Forest::notify(NodeCore* first) noexcept {
   for (NodeCore* core = first; core != nullptr; core = core->walk_next) core->event.release_waiters();
   while (first != nullptr) {

@@ -37,6 +37,40 @@ class Documents(unittest.TestCase):
         self.assertIn("README.md:2: docs/none.md does not exist", done.stdout)
         self.assertIn("README.md:3: #none: no such heading", done.stdout)
 
+    def faults_of_invariants(self, sources, table):
+        for name, text in sources.items():
+            self.write(name, text)
+        self.write("docs/design.md", table)
+        return self.run_tool("check_docs", self.root).stdout.splitlines()
+
+    FOREST = "//   T1. A set parent has set children.\n//   T2. The first reason wins.\nint x;  // T2\n"
+    TABLE = "| T1, T2 | the tree | `forest.hpp` |\n"
+
+    def test_invariants_that_are_listed_pass(self):
+        sources = {"src/tree/forest.hpp": self.FOREST, "src/pool/README.md": "As T1 says.\nP3. *Each task* runs.\n"}
+        table = self.TABLE + "| P3 | the pool | `README.md` |\n"
+        self.assertEqual(self.faults_of_invariants(sources, table),
+                         ["check_docs: all links of 2 documents lead somewhere, and all invariants are listed"])
+
+    def test_second_definition_is_found(self):
+        sources = {"src/tree/forest.hpp": self.FOREST, "src/tree/turns.hpp": "// T1. At most one has the turn.\n"}
+        self.assertEqual(self.faults_of_invariants(sources, self.TABLE),
+                         ["src/tree/turns.hpp:1: T1 is also defined in src/tree/forest.hpp:1"])
+
+    def test_letter_with_a_second_meaning_is_found(self):
+        sources = {"src/tree/forest.hpp": self.FOREST, "src/tree/turns.hpp": "// T3. At most one has the turn.\n"}
+        self.assertEqual(self.faults_of_invariants(sources, self.TABLE), ["src/tree/turns.hpp:1: T3 is not listed in docs/design.md"])
+        self.assertEqual(self.faults_of_invariants(sources, "| T1, T2, T3 | the tree | `forest.hpp` |\n"),
+                         ["src/tree/turns.hpp:1: docs/design.md:1 does not name turns.hpp for T3"])
+        self.assertEqual(self.faults_of_invariants(sources, self.TABLE + "| T3 | turns | `turns.hpp` |\n"),
+                         ["docs/design.md:2: the letter T is also in line 1"])
+
+    def test_mention_of_an_invariant_that_is_gone_is_found(self):
+        sources = {"src/tree/forest.hpp": self.FOREST, "src/tree/forest.cpp": "int y;  // T4\n// U8 is no letter of ours\n"}
+        self.assertEqual(self.faults_of_invariants(sources, self.TABLE), ["src/tree/forest.cpp:1: T4 is not defined"])
+        self.assertEqual(self.faults_of_invariants({"src/tree/forest.cpp": ""}, "| T1, T2, T5 | the tree | `forest.hpp` |\n"),
+                         ["docs/design.md:1: T5 is not defined"])
+
     def test_programs_are_extracted_and_fragments_left(self):
         page = self.write("Page.md", "x\n```cpp\nint main() {}\n```\n```c++\nf();\n```\n```cpp\nint main() { }\n```\n")
         done = self.run_tool("extract_programs", self.root / "out", page)
