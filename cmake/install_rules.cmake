@@ -14,6 +14,10 @@ else()
   install(DIRECTORY include/ TYPE INCLUDE FILES_MATCHING PATTERN "*.hpp" PATTERN vault_json EXCLUDE)
 endif()
 
+# For gdb. Not in gdb's own folder for automatic loading: that is for shared libraries at a fixed path.
+file(GLOB tg_gdb_scripts CONFIGURE_DEPENDS tools/gdb/*.py)
+install(FILES ${tg_gdb_scripts} DESTINATION "${CMAKE_INSTALL_DATADIR}/threadgroup/gdb")
+
 get_target_property(tg_type threadgroup TYPE)
 configure_package_config_file(cmake/threadgroup-config.cmake.in
   "${PROJECT_BINARY_DIR}/threadgroup-config.cmake" INSTALL_DESTINATION ${tg_cmake_dir})

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// A program in a known state, for gdb to look at: tasks that wait, tasks that ended in each way, and a vault.
+#include <threadgroup/threadgroup.hpp>
+
+#include <latch>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+std::latch began(3);
+
+// Where gdb stops.
+[[gnu::noinline]] void look() { asm volatile(""); }
+
+void hold() {
+  began.count_down();
+  (void)tg::thread_utils::event_aware_sleep(1h);
+}
+void ann() { hold(); }
+void child() { hold(); }
+
+void import_users() {
+  tg::ThreadGroup users("users", {.max_concurrent_threads = 1});
+  users.add_task(tg::TaskName{"ann"}, ann);
+  users.add_task(tg::TaskName{"bob"}, [] {});
+  users.join();
+}
+
+struct Point {
+  int x;
+  int y;
+};
+
+}  // namespace
+
+int main() {
+  tg::ThreadGroup nightly("nightly", {.max_concurrent_threads = 4});
+  const int offset = 2;
+  [[maybe_unused]] auto answer = nightly.add_task(tg::TaskName{"answer"}, [=] { return 40 + offset; });
+  [[maybe_unused]] auto point = nightly.add_task([] { return Point{1, 2}; });
+  [[maybe_unused]] auto nothing = nightly.add_task([] {});
+  [[maybe_unused]] auto taken = nightly.add_task([] { return std::vector<int>(3); });
+  [[maybe_unused]] auto broken =
+      nightly.add_task(tg::TaskName{"broken"}, []() -> int { throw std::runtime_error("no disk"); });
+  [[maybe_unused]] const tg::JoinResult joined = nightly.wait_idle();
+  (void)taken.take();
+  [[maybe_unused]] const tg::TaskHandle<int> none;
+
+  tg::ThreadGroup checks("checks");
+  checks.register_function(
+      "twice", [](int x) { return 2 * x; }, 21);
+  checks.register_function(
+      "root", [](int) -> int { throw std::domain_error("below zero"); }, -1);
+  checks.register_function("say", [] {});
+  [[maybe_unused]] const tg::ResultList results = checks.execute_results();
+
+  tg::ThreadGroup search("search", {.daemon = true});
+  std::latch searching(1);
+  [[maybe_unused]] auto stopped = search.add_task([&searching] {
+    searching.count_down();
+    (void)tg::thread_utils::event_aware_sleep(1h);
+    tg::thread_utils::throw_if_event_set();
+    return 1;
+  });
+  searching.wait();
+  search.set_event("found\nit");
+  search.join();
+  [[maybe_unused]] auto skipped = search.add_task(tg::TaskName{"late"}, [] { return 1; });
+  [[maybe_unused]] const tg::Reason why = *search.reason();
+  [[maybe_unused]] const auto snapshot = tg::ThreadEventsController::instance().snapshot();
+
+  const tg::Key<int> port{"port"};
+  const tg::Key<Point> place{"place"};
+  const tg::Key<int> unset{"unset"};
+  tg::Vault vault("state", tg::KeyList{port, place, unset});
+  vault.insert(port, 80);
+  vault.insert(place, Point{3, 4});
+
+  auto import = nightly.add_task(tg::TaskName{"import"}, import_users);
+  nightly.post([import] { import.get(); });
+  tg::ThreadGroup nested("nested", {.max_concurrent_threads = 1});
+  // The task runs the other one itself: both are on one stack.
+  nested.post([&nested] { nested.add_task(tg::TaskName{"child"}, child).get(); });
+  [[maybe_unused]] auto pending = nested.add_task([] { return 1; });
+  began.count_down();
+  began.wait();
+  // When the tasks above wait for one another, gdb can only find out by looking several times.
+  for (int i = 0; i < 10'000; ++i) {
+    look();
+    std::this_thread::yield();
+  }
+  nightly.set_event();
+  nested.set_event();
+}
