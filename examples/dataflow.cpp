@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A flow that finds its own order: files are fetched and parsed at the same time, and merged once all are
-// there.
+// A dataflow that orders itself: files are fetched and parsed at the same time, and merged at the end.
 #include <threadgroup/threadgroup.hpp>
 
 #include <filesystem>

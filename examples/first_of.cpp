@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The first answer wins, and the others are stopped. And two out of three.
+// The first answer wins, and the others are stopped; then the first two of three.
 #include <functional>
 #include <iostream>
 #include <stdexcept>

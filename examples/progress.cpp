@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far a group has come: a line on the terminal while it works, and a look of one's own.
+// The progress of a group: a line on the terminal while it works, and an observer of your own.
 #include <cstdio>
 #include <stdexcept>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Functions registered with a group, run together, and what they came back with.
+// Functions that are registered with a group, run together, and their results.
 #include <iostream>
 #include <tuple>
 

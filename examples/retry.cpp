@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trying again what failed: only what may get better, and not for ever.
+// Trying again after a failure: only after one that may pass, and not for ever.
 #include <iostream>
 #include <stdexcept>
 #include <string>

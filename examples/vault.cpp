@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Three functions set values, three others use them, and nobody passes an argument: the vault does.
+// Three functions set values and three others use them. The vault passes them on; no call has an argument.
 #include <threadgroup/threadgroup.hpp>
 
 #include <chrono>

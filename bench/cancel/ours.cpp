@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A tree of groups is told to stop at its root. The nodes are linked as if each had been made in a task of
+// A tree of groups is stopped at its root. The nodes are linked as if each had been made in a task of
 // its parent.
 #include <threadgroup/threadgroup.hpp>
 #include <threadgroup/tree/forest.hpp>

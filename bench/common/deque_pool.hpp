@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pool that everybody has written once: a mutex, a condition variable, and a deque of std::function.
+// The usual hand-written pool: a mutex, a condition variable, and a deque of std::function.
 #pragma once
 
 #include <condition_variable>

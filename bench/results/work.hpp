@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Functions known beforehand, all of them run at once, their results in order: what one such round costs.
+// Functions that are registered once and executed together, with results in order: the cost of one round.
 #pragma once
 
 #include <algorithm>

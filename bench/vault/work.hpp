@@ -31,7 +31,7 @@ double ns_per_call(std::size_t threads, std::int64_t calls, Once once) {
       for (std::int64_t i = 0; i < calls; ++i) once(t, static_cast<std::size_t>(i));
     });
   }
-  const Stopwatch watch;  // before anybody may start: short runs would be over before this thread runs again
+  const Stopwatch watch;  // before any thread may start: short runs are over before this thread runs again
   start.arrive_and_wait();
   all.clear();
   return watch.nanoseconds() / static_cast<double>(calls * static_cast<std::int64_t>(threads));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sleeping threads are told to stop: how long until the last one is awake.
+// Sleeping threads are stopped: the time until the last one is awake.
 #pragma once
 
 #include <atomic>
@@ -9,7 +9,7 @@
 
 namespace bench {
 
-/// Where the woken threads sign; the last one's time is the figure.
+/// Counts the threads that are awake; the time of the last one is the figure.
 class Awake {
  public:
   explicit Awake(std::int64_t threads) : left_(threads) {}

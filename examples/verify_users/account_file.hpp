@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Accounts that a CSV file makes up: a list of names of one's own can be verified without a service of one's
-// own.
+// Accounts from a CSV file, so that any list of names can be verified without a real service.
 #pragma once
 
 #include <string>

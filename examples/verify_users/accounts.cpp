@@ -21,7 +21,7 @@ struct Account {
 };
 
 std::optional<Account> find_account(const std::string& user) {
-  // The entry's strings live in the buffer, and only trying tells how much they need.
+  // The entry's strings are in the buffer, and only a try shows how large it has to be.
   for (std::vector<char> buffer(1024);; buffer.resize(buffer.size() * 2)) {
     passwd entry{};
     passwd* found = nullptr;

@@ -22,8 +22,8 @@ struct Answer {
   std::string detail;  // why, in words for a person
 };
 
-// Looks the account up in the system's user database (/etc/passwd, LDAP and all else that NSS knows) and asks
-// the file system for its home. Throws std::system_error when the database cannot be asked.
+// Looks the account up in the system's user database (/etc/passwd, LDAP and whatever else NSS knows), and its
+// home in the file system. Throws std::system_error when the database cannot be read.
 Answer look_up(const std::string& user, Check check);
 
 using LookUp = std::function<Answer(const std::string& user, Check check)>;

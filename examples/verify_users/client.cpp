@@ -17,8 +17,8 @@
 namespace verify_users {
 namespace {
 
-// Shuts a socket down from another thread, so that whoever reads from it wakes. It keeps a duplicate of the
-// descriptor: the number itself may by then be closed, and mean somebody else's file.
+// Shuts a socket down from another thread, so that a thread that reads from it wakes. It keeps a duplicate of
+// the descriptor: by then the original may be closed, and its number may be that of another file.
 class SocketShutter {
  public:
   SocketShutter() = default;

@@ -18,12 +18,12 @@ struct Unavailable : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// The service answered something that asking again would not mend.
+// The service gave an answer that will not change if it is asked again.
 struct BadAnswer : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// The answer was no longer wanted. A task that leaves by it was stopped, and has not failed.
+// The answer was no longer wanted. A task that throws it was stopped, and has not failed.
 struct Interrupted : tg::Stopped {
   explicit Interrupted(const std::string& what)
       : tg::Stopped(what, tg::thread_utils::reason().value_or(tg::Reason{})) {}

@@ -16,7 +16,7 @@ struct CsvRecord {
 };
 
 // Fields may be quoted, then they may hold commas, doubled quotes and line breaks; lines end in LF or CRLF.
-// Blank lines are passed over. Throws BadInput, naming file and line, where quotes do not match.
+// Blank lines are skipped. Throws BadInput, naming file and line, where quotes do not match.
 class CsvReader {
  public:
   CsvReader(std::string_view text, std::string file) : rest_(text), file_(std::move(file)) {}

@@ -8,11 +8,11 @@
 
 namespace verify_users {
 
-// A number, with a fraction if need be, and one of the units ms, s, m, h; without a unit it counts seconds.
+// A number, perhaps with a fraction, and one of the units ms, s, m, h; without a unit it counts seconds.
 // Throws BadInput for anything else, also for what does not fit.
 std::chrono::milliseconds parse_duration(std::string_view text);
 
-// Three digits in the unit that suits: "840 us", "12.3 ms", "4.56 s", "10 min".
+// Three digits in a fitting unit: "840 us", "12.3 ms", "4.56 s", "10 min".
 std::string format_duration(std::chrono::nanoseconds duration);
 
 }  // namespace verify_users

@@ -10,7 +10,7 @@
 namespace verify_users {
 
 // While one lives, the first SIGINT or SIGTERM sets the event of the whole forest, with the signal as its
-// reason, and the second one ends the process on the spot.
+// reason, and the second one ends the process at once.
 //
 // Requires: made before the process has any other thread, because threads inherit the blocked signals.
 class InterruptWatch {

@@ -14,7 +14,7 @@ void Journal::say(const std::string& line) {
   const std::string stamped =
       fmt::format("[{:7.3f}s] {}", std::chrono::duration<double>(elapsed()).count(), line);
   if (lines_ == Lines::printed) {
-    std::fputs((stamped + '\n').c_str(), stdout);  // one call: lines of other threads do not come between
+    std::fputs((stamped + '\n').c_str(), stdout);  // one call, so that lines of threads do not mix
     std::fflush(stdout);
     return;
   }

@@ -11,8 +11,7 @@
 
 namespace verify_users {
 
-// Prints each line at once, or keeps the last few for somebody who draws them. Thread safety: for many
-// threads.
+// Prints each line at once, or keeps the last few for a live view. Thread safety: everything from any thread.
 class Journal {
  public:
   enum class Lines { printed, kept };

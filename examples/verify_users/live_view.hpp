@@ -15,13 +15,13 @@
 
 namespace verify_users {
 
-// On a terminal: a progress line, the live tree of all groups and what happened last, redrawn in place ten
-// times a second. Elsewhere: a progress line now and then, between the lines of the journal.
+// On a terminal: a progress line, the live tree of all groups and the last lines of the journal, redrawn in
+// place ten times a second. Elsewhere: a progress line from time to time, between the lines of the journal.
 //
 // It runs on a daemon group, so that a stop of what it shows does not reach it.
 class LiveView {
  public:
-  // `terminal` none: plain lines. The others outlive the view.
+  // Without a terminal: plain lines. The other arguments outlive the view.
   LiveView(const tg::ThreadGroup& group, const Verification& verification, std::size_t need, Journal& journal,
            std::optional<Terminal> terminal);
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Verifies users over HTTP, several at a time, until as many as are needed are verified. This file is the
-// story; the library's part of it is the group, the wait for a condition, and the stop that reaches
-// everything below.
+// Verifies users over HTTP, several at a time, until enough are verified. This file is the whole story; the
+// library's part is the group, the wait for a condition, and the stop that reaches everything below.
 #include <chrono>
 #include <clocale>
 #include <cstdio>
@@ -74,7 +73,7 @@ int run(const Options& options) {
 
   Ending ending{
       .needed = options.need, .tasks = tasks, .stopped = tg::ThreadEventsController::instance().snapshot()};
-  (void)group.wait_idle();  // what failed is in the tasks, and told by the summary
+  (void)group.wait_idle();  // the failures are in the handles, and the summary shows them
   ending.ended = tg::runtime::now();
   ending.counts = group.statistics();
   ending.reason = group.reason();

@@ -15,7 +15,7 @@ struct Mood {
 
 struct ServiceOptions;
 
-// The mood in which the question `key` is met when it is asked for the `attempt`-th time: a pure function.
+// How the service answers the question `key` when it is asked for the `attempt`-th time: a pure function.
 Mood mood_for(const ServiceOptions& options, const std::string& key, std::uint64_t attempt);
 
 }  // namespace verify_users

@@ -37,7 +37,7 @@ CLI::Option* add_duration(CLI::App& app, const std::string& name, const std::str
       ->type_name("TIME");
 }
 
-// "50ms-300ms", or one duration for always the same.
+// "50ms-300ms", or a single duration.
 void read_latency(const std::string& text, ServiceOptions& service) {
   const std::size_t dash = text.find('-');
   service.min_latency = parse_duration(text.substr(0, dash));
@@ -115,7 +115,7 @@ Options parse_options(int argc, const char* const* argv) {
   if (options.request_timeout < Milliseconds{1} || options.request_timeout > std::chrono::hours{1}) {
     throw BadInput("--request-timeout: it can be from 1ms to 1h");
   }
-  options.service.max_connections = 3 * options.max;  // each user asks its three questions at once
+  options.service.max_connections = 3 * options.max;  // three questions for each user at once
   return options;
 }
 

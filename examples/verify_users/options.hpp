@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What can be said on the command line.
+// The options of the command line.
 #pragma once
 
 #include <chrono>
@@ -25,7 +25,7 @@ struct Options {
   bool plain = false;
 };
 
-// Throws BadInput for a command line that makes no sense; prints and exits for --help.
+// Throws BadInput for an invalid command line; prints and exits for --help.
 Options parse_options(int argc, const char* const* argv);
 
 }  // namespace verify_users

@@ -19,7 +19,7 @@ namespace verify_users {
 namespace {
 
 // Runs the server's connections as tasks of a group. Made on the server's listening task, so this group is a
-// child of that task's group, without an argument that says so.
+// child of that task's group without being told so.
 class ConnectionGroup : public httplib::TaskQueue {
  public:
   explicit ConnectionGroup(std::size_t max) : group_("Connections", {.max_concurrent_threads = max}) {}
@@ -36,8 +36,8 @@ class ConnectionGroup : public httplib::TaskQueue {
   tg::ThreadGroup group_;
 };
 
-// httplib listens with a backlog of 5: the sixth of a burst of connections would be tried again after a
-// second.
+// httplib listens with a backlog of 5: from the sixth on, the connections of a burst would be repeated after
+// a second.
 struct Server : httplib::Server {
   void lengthen_backlog() { ::listen(svr_sock_, SOMAXCONN); }
 };
@@ -52,7 +52,7 @@ class Service::Impl {
         group_("Account service", {.max_concurrent_threads = 1, .daemon = true}) {
     server_.Get(R"(/accounts/(.+)/(\w+))",
                 [this](const auto& request, auto& response) { answer(request, response); });
-    server_.set_keep_alive_max_count(1);  // a kept connection would keep a thread, too
+    server_.set_keep_alive_max_count(1);  // an open connection would keep a thread
     server_.set_read_timeout(std::chrono::seconds{2});
     server_.set_tcp_nodelay(true);
 
@@ -70,7 +70,7 @@ class Service::Impl {
   }
 
   ~Impl() {
-    group_.set_event("the account service is closing");  // wakes the answers that are being slow
+    group_.set_event("the account service is closing");  // wakes the answers that still wait
     server_.stop();
     (void)group_.wait_idle();
   }
@@ -99,7 +99,7 @@ class Service::Impl {
 
   static void say(httplib::Response& response, int status, const nlohmann::json& body) {
     response.status = status;
-    // A user's name may be any bytes; what is not UTF-8 must not make the answer throw.
+    // A user's name may be any bytes; those that are not UTF-8 must not make the answer throw.
     response.set_content(body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
                          "application/json");
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A service in this process that answers questions about accounts over HTTP, and is as slow and moody as a
+// A service in this process that answers questions about accounts over HTTP, as slow and unreliable as a
 // remote one.
 #pragma once
 
@@ -23,10 +23,10 @@ struct ServiceOptions {
 
 // GET /accounts/<user>/exists|home|login answers 200 {"user":…,"check":…,"ok":true|false,"detail":…}, or 503.
 //
-// Latencies and failures depend on the seed, the user, the check and how often that was asked before, not on
-// the schedule: a run can be repeated. The service runs on a daemon group, a tree of its own: what happens to
-// its clients' groups does not reach it, but the event of the whole forest does, and wakes every answer that
-// is being slow.
+// Latencies and failures depend on the seed, the user, the check and the number of earlier questions, not on
+// the schedule, so a run can be repeated. The service runs on a daemon group, the root of a tree of its own:
+// the events of its clients' groups do not reach it. An event of the whole forest does, and wakes each answer
+// that is still waiting.
 //
 // Listens on a free port of 127.0.0.1 from construction to destruction.
 class Service {

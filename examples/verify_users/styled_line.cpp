@@ -24,7 +24,7 @@ Character first_character(std::string_view text) {
   return {text.substr(0, length), static_cast<std::size_t>(columns)};
 }
 
-// Calls `use` for each character until it says false.
+// Calls `use` for each character until it returns false.
 template <class Use>
 void for_each_character(std::string_view text, Use use) {
   while (!text.empty()) {

@@ -15,8 +15,8 @@ enum class Style { plain, bold, dim, green, yellow, red, cyan };
 // as one.
 std::size_t columns_of(std::string_view text);
 
-// What of the text fits into so many columns. Control characters and broken sequences become '?': a user's
-// name must not move the cursor.
+// As much of the text as fits into so many columns. Control characters and broken sequences become '?', so
+// that a user's name cannot move the cursor.
 std::string fitting(std::string_view text, std::size_t columns);
 
 class StyledLine {

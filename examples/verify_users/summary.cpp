@@ -86,7 +86,7 @@ tg::ForestSnapshot tree_of_main_thread(const tg::ForestSnapshot& forest) {
   return tree;
 }
 
-// How far the event had come when it was just set: a moment that is over before a live view can show it.
+// The tree right after the event was set: a moment that is over before a live view can show it.
 void add_picture_of_stop(const Ending& ending, std::size_t most, Lines& text) {
   constexpr std::size_t kHeading = 2;
   if (!ending.reason || most < kHeading + 3) return;
@@ -99,8 +99,8 @@ void add_picture_of_stop(const Ending& ending, std::size_t most, Lines& text) {
   text.emplace_back();
 }
 
-// From where the event was set, over the groups that it reached, to the tasks that it interrupted and those
-// that it kept from running.
+// Where the event was set, the groups that it reached, the tasks that it interrupted, and those that it kept
+// from running.
 Lines reason_chain(const Ending& ending, const Outcomes& outcomes) {
   if (!ending.reason) return {"Nothing stopped it: each task ended by itself."};
   Lines reached;
@@ -142,7 +142,7 @@ class Room {
   std::size_t left_;
 };
 
-// A line that is too long for the terminal goes on below, where a word ends.
+// A line that is too long for the terminal is continued below, broken at the end of a word.
 Lines wrapped(const Lines& lines, const std::optional<Terminal>& terminal) {
   if (!terminal) return lines;
   Lines text;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the program says at its end.
+// What the program prints at its end.
 #pragma once
 
 #include <cstddef>
@@ -25,8 +25,8 @@ struct Ending {
   std::optional<Terminal> terminal{};  // none: the summary may have any size
 };
 
-// Who was verified, what became of the others, the chain of reasons, and how long stopping took. On a
-// terminal it leaves one line of the screen free above it and one below, and no line wraps.
+// Which users were verified, what became of the others, the chain of reasons, and how long the stop took. On
+// a terminal it leaves one line of the screen free above it and one below, and no line wraps.
 std::string summarize(const Ending& ending);
 
 }  // namespace verify_users

@@ -37,7 +37,7 @@ void Terminal::measure() {
 }
 
 std::size_t Terminal::rows_that_last_block_takes() const {
-  // In a window made narrower the old lines are wrapped by now.
+  // If the window was made narrower, the old lines are wrapped by now.
   std::size_t rows = 0;
   for (const std::size_t columns : last_block_)
     rows += std::max<std::size_t>(1, (columns + width_ - 1) / width_);

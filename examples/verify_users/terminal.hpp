@@ -12,7 +12,7 @@ namespace verify_users {
 
 class Terminal {
  public:
-  // None where stdout is no terminal, or one on which nothing can be redrawn (TERM=dumb).
+  // None if stdout is no terminal, or one on which nothing can be redrawn (TERM=dumb).
   static std::optional<Terminal> find();
 
   bool unicode() const { return unicode_; }

@@ -26,11 +26,11 @@ constexpr Glyphs kAscii{"|- ", "`- ", "|  "};
 struct Row {
   const tg::NodeSnapshot* node = nullptr;
   bool shown = false;
-  std::size_t hidden = 0;                   // descendants that got no line
+  std::size_t hidden = 0;                   // descendants without a line
   std::vector<std::size_t> shown_children;  // indices of rows
 };
 
-// The main thread's tree first: it is what people are here for, though others may have been made before.
+// The main thread's tree first, because it is the one that matters, even if others were made earlier.
 tg::ForestSnapshot main_thread_first(tg::ForestSnapshot forest) {
   bool in_main = false;
   const auto is_in_main = [&](const tg::NodeSnapshot& node) {
@@ -101,7 +101,7 @@ void add_counts(StyledLine& line, const tg::GroupStatistics& counts, const Words
   add(counts.done(), words.done, Style::plain);
 }
 
-// The reason in full, or its kind alone where columns are few.
+// The reason in full, or its kind alone in a narrow window.
 void add_event(StyledLine& line, const tg::NodeSnapshot& node, std::size_t columns) {
   if (!node.event_is_set) return;
   line.add("   stop: ", Style::bold);

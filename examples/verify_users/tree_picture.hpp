@@ -16,9 +16,9 @@ struct PictureSize {
   std::size_t columns;
 };
 
-// One line per group: its place in the tree, its tasks, and its event with the reason. Where there are more
-// groups than lines, those far from the roots give way, and their parent says how many it hides. Where
-// columns are few, the words get shorter. `unicode` allows box drawing.
+// One line per group: its place in the tree, its tasks, and its event with the reason. If there are more
+// groups than lines, those far from the roots are hidden, and their parent says how many it hides. In narrow
+// windows the words are shorter. `unicode` allows box drawing.
 std::vector<StyledLine> draw_tree(const tg::ForestSnapshot& forest, PictureSize size, bool unicode);
 
 }  // namespace verify_users

@@ -45,7 +45,7 @@ bool is_number(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-// The users met so far; each has a name, and no name comes twice.
+// The users read so far; each has a name, and no name is there twice.
 class Users {
  public:
   explicit Users(std::string file) : file_(std::move(file)) {}
@@ -78,7 +78,7 @@ std::vector<std::string> parse_passwd(std::string_view text, const std::string& 
   for (std::string_view line : split(text, '\n')) {
     ++number;
     line = trimmed(line);
-    // '+' and '-' are NIS entries: they stand for users that are kept elsewhere.
+    // '+' and '-' are NIS entries: they refer to users that are kept elsewhere.
     if (line.empty() || line.starts_with('#') || line.starts_with('+') || line.starts_with('-')) continue;
     const std::vector<std::string_view> fields = split(line, ':');
     if (fields.size() != 7) {

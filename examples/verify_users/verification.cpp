@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The verification of one user: its checks side by side in a group of their own, and patience with the
-// service.
+// The verification of one user: its checks at the same time in a group of their own, and retries when the
+// service is unavailable.
 #include "verification.hpp"
 
 #include <algorithm>
@@ -16,8 +16,7 @@ namespace verify_users {
 
 Verified Verification::verify(const std::string& user) {
   const auto start = std::chrono::steady_clock::now();
-  // Made inside a task, so it is a child of the task's group: an event set up there stops the checks down
-  // here.
+  // Made inside a task, so it is a child of the task's group: an event of that group stops these checks.
   tg::ThreadGroup checks("checks of " + user, {.max_concurrent_threads = kChecks.size()});
   for (std::size_t tries = 1;; ++tries) {
     std::string problem;
@@ -29,7 +28,7 @@ Verified Verification::verify(const std::string& user) {
     } catch (const Unavailable& error) {
       problem = error.what();
     } catch (const Interrupted&) {
-      throw;  // nothing new: whoever stopped us knows why
+      throw;  // a stop, which needs no report
     } catch (const std::runtime_error& error) {
       journal_.say(fmt::format("{} failed: {}", user, error.what()));
       throw;

@@ -25,8 +25,7 @@ struct Refused : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Asks the client's service about users, and counts those it found good. Thread safety: verify() is for many
-// threads.
+// Asks the service about users, and counts those that were verified. Thread safety: verify() from any thread.
 class Verification {
  public:
   struct Patience {
@@ -44,7 +43,7 @@ class Verification {
   std::size_t verified() const { return verified_.load(); }
 
  private:
-  // One try: all checks side by side, in that group.
+  // One try: all checks at the same time, in that group.
   void ask_everything(const std::string& user, tg::ThreadGroup& checks) const;
 
   const Client& client_;
