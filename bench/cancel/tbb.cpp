@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The same of oneTBB contexts, each bound below its parent by the one empty task that binding takes.
+// The same of oneTBB contexts, each bound below its parent by the one empty task that binding needs.
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/task_group.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fibonacci numbers in the worst way: each task adds two tasks to its own group and waits for both, with a
-// bound of two. Nothing but the cost of tasks that wait for tasks.
+// bound of two. It measures only the cost of tasks that wait for tasks.
 #include <threadgroup/threadgroup.hpp>
 
 #include "../common/main.hpp"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A stop source, and a callback that hangs it below another: the tree that the standard library has parts
-// for.
+// A stop source, and a callback that links it below another: a tree built from the standard library.
 #include <stop_token>
 
 #include "../common/main.hpp"

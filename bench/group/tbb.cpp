@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A oneTBB context is made and bound below another, with the one task that binding takes.
+// A oneTBB context is made and bound below another, with the one task that binding needs.
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/task_group.h>
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes that a queued task takes beyond its callable, and that a sleeping thread takes beyond what the kernel
-// gives it.
+// Bytes of a queued task beyond its callable, and of a sleeping thread beyond its kernel memory.
 #include <latch>
 #include <threadgroup/threadgroup.hpp>
 

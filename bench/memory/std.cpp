@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The same of std::thread: what a thread takes that sleeps in nothing but the kernel.
+// The same of std::thread: a thread that only sleeps in the kernel.
 #include <latch>
 #include <semaphore>
 #include <thread>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Many tasks that sleep 1 ms each, a hundred at a time. With nothing lost it takes tasks / bound ms. The
-// threads are there when the time begins, as those of the pools are.
+// Many tasks that sleep 1 ms each, a hundred at a time. The ideal is tasks / bound ms. The threads exist
+// when the clock starts, as those of the pools do.
 #include <latch>
 #include <threadgroup/threadgroup.hpp>
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The least that the kernel asks for: threads that sleep and do nothing else, with the finest timers. No
-// queue, no event: each makes its share of the sleeps.
+// The lower bound: threads that only sleep, with the finest timers, and without a queue or an event.
 #include <sys/prctl.h>
 
 #include <ctime>

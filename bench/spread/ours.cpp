@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A task adds ten tasks, many times: what work made by work costs.
+// A task adds ten tasks, many times: the cost of tasks that tasks add.
 #include <threadgroup/threadgroup.hpp>
 
 #include "../common/main.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The least that the kernel asks for: threads on one futex, woken by one call.
+// The lower bound: threads on one futex, woken by one system call.
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
