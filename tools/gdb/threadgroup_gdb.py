@@ -12,7 +12,7 @@ import gdb.printing
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import threadgroup_gdb_structures as tg  # noqa: E402
 from threadgroup_gdb_values import (Threads, enum_name, field, final, first_word, optional, shown, string,  # noqa: E402
-                                    vector, why)
+                                    target, vector, why)
 
 MOST_NAMED = 10  # a line with a thousand names helps less
 NO_BOUND = (1 << 64) - 1
@@ -236,6 +236,8 @@ class Printer:
 
     def __init__(self, describe, value):
         try:
+            if value.type.strip_typedefs().code in (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF):
+                value = target(value)
             self.text, self.parts = describe(value)
         except Exception as error:  # pylint: disable=broad-except
             self.text, self.parts = f"<{why(error)}>", []

@@ -8,8 +8,6 @@ import re
 
 import gdb
 
-MOST_IN_A_LIST = 1_000_000  # a damaged list may be a circle
-
 
 class Unreadable(Exception):
     """Says why something cannot be read."""
@@ -103,10 +101,11 @@ def target(value):
 
 def linked(first, name):
     """The objects of a list, from a pointer to the first on."""
-    entry = target(first)
-    for _ in range(MOST_IN_A_LIST):
-        if entry is None:
-            return
+    entry, seen = target(first), set()
+    while entry is not None:
+        if int(entry.address) in seen:
+            raise Unreadable(f"damaged memory: a list of {entry.type} leads back to itself")
+        seen.add(int(entry.address))
         yield entry
         entry = target(field(entry, name))
 

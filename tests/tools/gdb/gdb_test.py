@@ -27,7 +27,7 @@ for _ in range(1000):
     gdb.execute("continue", to_string=True)
 end
 """
-PRINTED = ["nightly", "search", "answer", "point", "nothing", "taken", "broken", "none", "stopped", "skipped", "pending",
+PRINTED = ["nightly", "search", "answer", "same", "point", "nothing", "taken", "broken", "none", "stopped", "skipped", "pending",
            "import", "joined", "results", "why", "snapshot", "port", "vault"]
 
 
@@ -102,6 +102,7 @@ event: requested at search: found\\nit (hang.cpp:N)""")
 
     def test_handle_shows_name_status_and_result(self):
         self.shows("answer", r"tg::TaskHandle<int> 'answer', succeeded = \{result = 42\}")
+        self.shows("same", r"tg::TaskHandle<int> 'answer', succeeded = \{result = 42\}")
         self.shows("point", r"tg::TaskHandle<.*Point> 'task 2', succeeded = \{result = \{x = 1, y = 2\}\}")
         self.shows("nothing", r"tg::TaskHandle<void> 'task 3', succeeded")
         self.shows("taken", r"tg::TaskHandle<std::vector<int.*> 'task 4', succeeded \(result taken\)")
@@ -143,6 +144,11 @@ print point
         self.assertRegex(shown["print answer"], r"\A\$1 = <damaged or missing memory: Cannot access memory at address 0x\w+>\Z")
         self.assertRegex(shown["a missing field"],
                          r"\A\$2 = <the printers do not fit this version: tg::TaskHandle<.*Point> has no field gone>\Z")
+
+    def test_damaged_list_ends_the_tree(self):
+        first = "tg::detail::Forest::only_.first_root_"
+        shown = run_gdb(f"break look\nrun\nset var {first}->next_sibling = {first}\n" + asked("tg-tree"), PROGRAM)
+        self.assertIn("tg-tree: damaged memory: a list of tg::detail::NodeCore leads back to itself", shown["tg-tree"])
 
     def test_program_without_the_library_is_named(self):
         shown = run_gdb("tg-tree\n", "/bin/true")

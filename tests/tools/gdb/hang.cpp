@@ -41,6 +41,7 @@ int main() {
   tg::ThreadGroup nightly("nightly", {.max_concurrent_threads = 4});
   const int offset = 2;
   [[maybe_unused]] auto answer = nightly.add_task(tg::TaskName{"answer"}, [=] { return 40 + offset; });
+  [[maybe_unused]] const tg::TaskHandle<int>& same = answer;
   [[maybe_unused]] auto point = nightly.add_task([] { return Point{1, 2}; });
   [[maybe_unused]] auto nothing = nightly.add_task([] {});
   [[maybe_unused]] auto taken = nightly.add_task([] { return std::vector<int>(3); });
