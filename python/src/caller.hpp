@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where in the Python source a call stands.
+// The line of the Python source from which a call comes.
 #pragma once
 
 #include <threadgroup/base/source_location.hpp>

@@ -51,8 +51,8 @@ void set_error_from_current() noexcept;
 /// What a Ctrl-C does: stops every group, with the reason `signal`.
 void stop_all_groups();
 
-/// Runs Python's signal handlers, on the main thread. If one raises KeyboardInterrupt, every group is told to
-/// stop. Throws what a handler raises.
+/// Runs Python's signal handlers, on the main thread. If one raises KeyboardInterrupt, every group is
+/// stopped. Throws what a handler raises.
 void check_signals();
 
 /// Calls `wait(duration)` without the interpreter's lock, until it says true or the time is up. On the main

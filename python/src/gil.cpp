@@ -2,10 +2,10 @@
 // Who may touch the interpreter, and how its end is awaited.
 //
 // Invariants
-//   I1. Whoever takes the lock from outside Python is counted in `users` first and looks at `open`
-//       afterwards; the end clears `open` first and waits for `users` afterwards. So nobody takes the lock
-//       unseen while Python goes away.
-//   I2. A worker that holds the lock between two tasks takes only the library's own locks, and nobody who
+//   I1. A thread that takes the lock from outside Python is counted in `users` first and reads `open`
+//       afterwards; the end clears `open` first and waits for `users` afterwards. So no thread takes the lock
+//       unseen while Python ends.
+//   I2. A worker that holds the lock between two tasks takes only the library's own locks, and no thread that
 //       holds one of those asks for the interpreter's.
 #include <unistd.h>
 
@@ -74,7 +74,7 @@ namespace {
 
 void after_fork_in_child() {
   users.store(0, std::memory_order_relaxed);
-  ::new (static_cast<void*>(&turnstile)) Turnstile;  // whoever stands in line is in the parent
+  ::new (static_cast<void*>(&turnstile)) Turnstile;  // the threads in line are in the parent
 }
 
 }  // namespace

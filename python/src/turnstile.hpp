@@ -23,7 +23,7 @@ namespace tg::python {
 ///     turnstile.pass_on();
 ///
 /// Those in line sleep until it is their turn. Python would wake each of its waiters every 5 ms, so a
-/// thousand of them, all told to stop by one event, would keep the machine busy waking.
+/// thousand of them, all stopped by one event, would keep the machine busy with wake-ups.
 ///
 /// Thread safety: everything from any thread; `wait` by the place's own. Lifetime: a place that lined up
 /// stays until `wait` has returned.
@@ -37,11 +37,11 @@ class Turnstile {
    private:
     friend class Turnstile;
     runtime::Flow& flow_;
-    std::atomic<bool> has_turn_{false};  // atomic: written by whoever passes the turn on
+    std::atomic<bool> has_turn_{false};  // atomic: written by the flow that passes the turn on
     Place* next_ = nullptr;              // guarded by the turnstile's lock
   };
 
-  /// Puts the place at the end of the line; whoever does it may be another thread than the place's.
+  /// Puts the place at the end of the line; the caller may be another thread than the place's.
   void line_up(Place& place) noexcept;
   /// Sleeps until it is the place's turn.
   static void wait(const Place& place) noexcept;

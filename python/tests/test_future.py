@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The futures of an executor: those of the standard library, without a condition until somebody asks for one."""
+"""The futures of an executor: those of the standard library, without a condition until one is needed."""
 
 import asyncio
 import concurrent.futures

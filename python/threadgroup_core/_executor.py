@@ -60,7 +60,7 @@ def _at_exit() -> None:
     for executor in executors:
         with executor._renewing:
             executor._submit = _refuse_at_exit
-    # Ctrl-C has ended the program, and not only what somebody typed at a prompt.
+    # Ctrl-C has ended the program, and not only a command at a prompt.
     last = getattr(sys, "last_type", None)
     if isinstance(last, type) and issubclass(last, KeyboardInterrupt) and not hasattr(sys, "ps1"):
         _core._interrupted()

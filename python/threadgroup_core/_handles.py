@@ -34,8 +34,8 @@ class _Waiting:
         self.condition = threading.Condition()
         self.callbacks: "List[Callable[[Any], Any]]" = list(inherited.callbacks) if inherited is not None else []
         self.waiters: "List[Any]" = []
-        # Changes under the condition only, unlike the status of the task: whoever holds the condition sees the state that
-        # the waiters, which are put here under the same condition, are told of.
+        # Changes under the condition only, unlike the status of the task: a thread that holds the condition sees the state
+        # that the waiters get, which are added here under the same condition.
         self.ended = False
         self.process = _process
 

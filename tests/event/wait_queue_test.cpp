@@ -161,7 +161,7 @@ TEST(WaitQueue, sleepers_do_not_wait_for_what_the_called_ones_do) {
   });
   standing.wait();
   WaitNode called([](WaitNode&) noexcept { awake->wait(); });
-  queue.link(called);  // it stands before the sleeper
+  queue.link(called);  // it is before the sleeper
   ready = true;
   queue.release_all();
   sleeper.join();

@@ -103,7 +103,7 @@ TEST(Wait, goes_on_after_a_release_that_did_not_make_it_ready) {
     eventually([&] { return !source.empty(); });
     const int before = looks;
     source.release_all();
-    eventually([&] { return looks > before; });  // it stood in line again and looked
+    eventually([&] { return looks > before; });  // it was in line again and looked
   }
   ready = true;
   source.release_all();

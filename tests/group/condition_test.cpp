@@ -107,7 +107,7 @@ TEST(WaitForCondition, looks_every_interval) {
 }
 
 TEST(WaitForCondition, looks_once_more_at_the_deadline) {
-  // True only from the deadline on, and nobody says so: the last look finds it.
+  // True only from the deadline on, and no call says so: the last look finds it.
   ThreadGroup group;
   const TimePoint deadline = runtime::after(5ms);
   EXPECT_EQ(group.wait_for_condition([&] { return runtime::now() >= deadline; }, 6ms, kNoClock),

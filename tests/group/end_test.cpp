@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The end of groups: the destructor, failures that nobody has seen, and forked children.
+// The end of groups: the destructor, failures that no caller has seen, and forked children.
 #include <gtest/gtest.h>
 
 #include <atomic>

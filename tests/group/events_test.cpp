@@ -27,7 +27,7 @@ using namespace std::chrono_literals;
 
 const Key<int> kNeverThere{"never there"};
 
-// Waits in a task until it is told to stop.
+// Waits in a task until it is stopped.
 void until_told() { EXPECT_FALSE(thread_utils::event_aware_sleep(std::chrono::hours::max())); }
 
 TEST(Events, set_event_returns_whether_this_call_set_it_and_the_first_reason_stays) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// When memory runs out: whoever asked is told, no task and no failure is lost, and the counts add up.
+// When memory runs out: the caller gets the error, no task and no failure is lost, and the counts add up.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -171,7 +171,7 @@ TEST_P(NoMemory, join_that_saw_a_task_which_could_not_be_added_returns) {
   ThreadGroup group("g");
   std::atomic<bool> stop{false};
   std::thread joiner([&] {
-    while (!stop) EXPECT_TRUE(group.join());  // hangs if nobody says that the task is gone
+    while (!stop) EXPECT_TRUE(group.join());  // hangs if no wake-up says that the task is gone
   });
   std::size_t added = 0;
   for (int round = 0; round < 2'000; ++round) {
@@ -226,7 +226,7 @@ TEST_P(NoMemory, thread_that_finds_none_at_its_start_runs_its_task) {
 
 TEST_P(NoMemory, block_given_back_without_memory_to_note_it_is_used_again) {
   if (!runtime::blocks_are_kept()) GTEST_SKIP() << "each block comes from the heap, which needs no note";
-  // In a child, for there nobody has had blocks of that size, however often the test is repeated.
+  // In a child, where no thread has had blocks of that size, however often the test is repeated.
   EXPECT_EQ(test::in_child([] {
               constexpr std::size_t kSize = 456;
               void* const block = runtime::take_block(kSize);
@@ -328,7 +328,7 @@ TEST_P(NoMemory, destructor_without_it_still_tells_the_tasks_to_stop) {
     const auto pending = group->add_task([] {});
     started.wait();
     const Try outcome =
-        try_with(allocations, GetParam(), [&] { group.reset(); });  // hangs if it tells nobody
+        try_with(allocations, GetParam(), [&] { group.reset(); });  // hangs if it wakes no waiter
     EXPECT_FALSE(outcome.threw);
     EXPECT_EQ(told.get(), ReasonKind::destroyed);
     EXPECT_EQ(pending.status(), TaskStatus::skipped);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What tasks add to their own group: its order, its counts, and that nobody waits for it in vain.
+// What tasks add to their own group: its order, its counts, and that no wait for it hangs.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -143,7 +143,7 @@ TEST_F(NoThreads, a_waiter_is_woken_when_the_task_it_saw_is_taken_back) {
   LinkedPool pool(1);
   std::atomic<bool> stop{false};
   std::thread joiner([&] {
-    while (!stop) pool.wait();  // hangs if it sees the task and nobody says that it is gone
+    while (!stop) pool.wait();  // hangs if it sees the task and no wake-up says that it is gone
   });
   for (int round = 0; round < 3'000; ++round) {
     ProbeTask task;

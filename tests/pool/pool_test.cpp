@@ -221,7 +221,7 @@ TEST(Pool, failures_come_in_their_order_and_once) {
   pool->add(a);
   pool->add(b);
   pool.wait();
-  EXPECT_EQ(a.releases, 0);  // kept for whoever takes it
+  EXPECT_EQ(a.releases, 0);  // kept for the call that takes it
   const auto failures = pool->take_failures();
   ASSERT_EQ(failures.size(), 2u);
   EXPECT_EQ(failures[0].task, "first");

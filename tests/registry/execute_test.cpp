@@ -392,7 +392,7 @@ TEST(execute, does_not_return_before_its_tasks_are_counted) {
   group.register_function("f", [] { throw std::runtime_error("f"); });
   std::atomic<bool> returned = false;
   bool too_early = false;
-  // The failure is in the handle, and not yet in the counts, while the group is told to stop because of it.
+  // The failure is in the handle, and not yet in the counts, while the group is stopped because of it.
   const std::stop_callback on_stop(group.get_stop_token(), [&] {
     for (int i = 0; i < 2000; ++i) std::this_thread::yield();
     too_early = returned;

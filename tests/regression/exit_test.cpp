@@ -150,7 +150,7 @@ TEST_F(Exit, task_may_call_exit) {
       ExitedWithCode(6), "^$");
 }
 
-// The tasks above it wait for the one that exits; nobody should wait for them in turn.
+// The tasks above it wait for the one that exits; the exit must not wait for them in turn.
 TEST_F(Exit, task_of_a_nested_group_may_call_exit) {
   EXPECT_EXIT(
       {

@@ -47,7 +47,7 @@ TEST(Handles, take_leaves_a_result_that_another_thread_is_copying) {
   Slow::go.release();
   copies.join();
   EXPECT_EQ(copied, "a text too long for the inside of a string");
-  EXPECT_EQ(handle.take().text, "a text too long for the inside of a string");  // nobody copies any more
+  EXPECT_EQ(handle.take().text, "a text too long for the inside of a string");  // no handle copies any more
   EXPECT_THROW(handle.get(), std::logic_error);
 }
 

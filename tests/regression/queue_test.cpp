@@ -71,8 +71,8 @@ TEST(Queue, exception_of_a_destructor_does_not_take_the_tasks_behind_it_along) {
   EXPECT_EQ(ran.load(), 20);
 }
 
-// A wake-up that is saved because another one is on its way must not be saved for good: here nobody gets on
-// before all are there, so the last task would wait for ever (or until somebody's time-out).
+// A wake-up that is saved because another one is on its way must not be saved permanently: here no task
+// continues before all are there, so the last one would wait for ever (or until a time-out).
 TEST(Queue, every_place_is_filled_while_tasks_wait_for_each_other) {
   constexpr int kBound = 16;
   ThreadGroup group("rendezvous", {.max_concurrent_threads = kBound});
@@ -96,8 +96,8 @@ TEST(Queue, places_are_filled_when_one_task_adds_all_the_others) {
   }
 }
 
-// The setter first wakes everybody and only then skips what is queued. A worker that is woken in between must
-// not start the next task. The stop callback holds the setter in just that gap.
+// The setter first wakes all waiters and only then skips what is queued. A worker that is woken in between
+// must not start the next task. The stop callback holds the setter in just that gap.
 TEST(Queue, worker_freed_by_the_event_does_not_start_the_next_task) {
   std::latch running(1);
   ThreadGroup group("gap", {.max_concurrent_threads = 1});

@@ -160,7 +160,7 @@ TEST_F(ThreadShortage, start_is_repeated_by_a_task_that_slept_before) {
 TEST_F(ThreadShortage, start_is_repeated_in_a_forked_child) {
   if (TG_ADDRESS_SANITIZER || TG_THREAD_SANITIZER) GTEST_SKIP() << "threads after a fork";
   cache.set_limits(ThreadCache::kDefaultMaxIdle, ThreadCache::kDefaultIdleTime);
-  {  // leaves idle threads behind, whose flows are nobody's in the child
+  {  // leaves idle threads behind, whose flows have no thread in the child
     std::latch all(16);
     ThreadGroup group("sixteen", {.max_concurrent_threads = 16});
     for (int i = 0; i < 16; ++i) group.post([&] { all.arrive_and_wait(); });

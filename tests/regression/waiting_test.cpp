@@ -141,8 +141,8 @@ TEST(Waiting, predicate_may_wait_for_a_condition_of_the_same_group) {
   let_go.release();
 }
 
-// The task has lent its place for the outer wait already; lending it once more would count one worker too
-// few, and then nobody would ever get a place.
+// The task has already lent its slot for the outer wait; lending it again would count one worker too few, and
+// then no task would ever get a slot.
 TEST(Waiting, predicate_in_a_task_may_wait_for_a_task_of_the_same_group) {
   for (int round = 0; round < 200; ++round) {
     ThreadGroup group("nested waits", {.max_concurrent_threads = 1});

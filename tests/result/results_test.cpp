@@ -98,7 +98,7 @@ TEST(Results, live_as_long_as_a_handle_does) {
     ThreadGroup group;
     handle = group.add_task([] { return Counted(); });
     EXPECT_EQ(handle.wait(), WaitOutcome::ready);
-    group.add_task([] { return Counted(); });  // nobody wants this one
+    group.add_task([] { return Counted(); });  // no handle is kept of this one
     EXPECT_TRUE(group.join());
     EXPECT_EQ(Counted::alive, 1);
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Blocks: what is handed out is whole, aligned and nobody else's, whichever flows take and give back.
+// Blocks: each is whole, aligned and has one owner, whichever flows take it and give it back.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 

@@ -162,14 +162,14 @@ TEST(Flow, spins_after_a_short_wait_only) {
       me.unpark();
       const TimePoint begin = now();
       me.spin_or_park_until(TimePoint::never());
-      return now() - begin < Duration::from_nanos(30'000);  // unless somebody takes the processor away
+      return now() - begin < Duration::from_nanos(30'000);  // unless another thread takes the processor
     };
     cpu_set_t usable;
     ASSERT_EQ(sched_getaffinity(0, sizeof usable, &usable), 0);
     const bool several = CPU_COUNT(&usable) > 1;
     test::eventually([&] { return wait_shortly() && me.would_spin() == several; });
 
-    me.spin_or_park_until(after(1ms));  // spins in vain, and its time is up
+    me.spin_or_park_until(after(1ms));  // spins needlessly, and its time is up
     EXPECT_FALSE(me.would_spin());
     me.spin_or_park_until(after(1us));  // however short: nothing came
     EXPECT_FALSE(me.would_spin());

@@ -98,7 +98,7 @@ class Program {
     }
   }
 
-  // What anybody may do, in a task (`own` is its group) or outside.
+  // What any thread may do, in a task (`own` is its group) or outside.
   void step(Random& random, Group* own, int depth) {
     const std::shared_ptr<Group> kept = world_.any_group(random);
     switch (random.below(14)) {
@@ -217,7 +217,7 @@ class Program {
   }
 
   // Whether everything was done. With no time-out it is, unless the caller's own event ends the wait for a
-  // group that does not stand below its own.
+  // group that is not below its own.
   bool join(Group& group, Random& random, std::optional<Duration> timeout) {
     try {
       const bool throws = random.one_in(2);
@@ -258,14 +258,14 @@ class Program {
     }
   }
 
-  // Whoever has picked the group still may use it, but nobody picks it any more.
+  // A thread that has picked the group may still use it, but no thread picks it any more.
   void destroy(std::shared_ptr<Group> group, Random& random) {
     while (group.use_count() > 1) std::this_thread::yield();
     if (random.one_in(2) && join(*group, random, std::nullopt)) check_statistics(*group);
     group.reset();
   }
 
-  // Only when nobody else adds.
+  // Only when no other thread adds.
   void check_statistics(Group& group) {
     const GroupStatistics statistics = group.group.statistics();
     const Counts& counts = *group.counts;
@@ -329,7 +329,7 @@ int Job::operator()(std::stop_token token) {
   if (counts_->at_work > counts_->bound && !group_.group.event_is_set())
     program_.world().complain("more tasks at work after waiting than the bound allows");
   if (token.stop_requested() && !group_.group.event_is_set())
-    program_.world().complain("the token was told to stop before the event was set");
+    program_.world().complain("the token was stopped before the event was set");
   --counts_->at_work;
   if (random.one_in(10)) {
     record_->throws = true;

@@ -14,8 +14,8 @@ namespace tg::stress {
 
 inline constexpr bool kSanitized = TG_THREAD_SANITIZER || TG_ADDRESS_SANITIZER;
 
-/// So many rounds in a normal build, a fifth of them where each one costs ten times as much. A test is
-/// repeated as a whole by whoever wants more of it.
+/// So many rounds in a normal build, a fifth of them where each one costs ten times as much. For more,
+/// repeat the whole test.
 inline constexpr int rounds(int normal) { return kSanitized ? (normal + 4) / 5 : normal; }
 
 /// A new seed for each run, or the one in TG_STRESS_SEED. It is written out before the work starts, so that a

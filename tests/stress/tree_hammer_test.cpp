@@ -90,7 +90,7 @@ TEST(TreeHammer, threads_with_trees_of_their_own_end_while_others_set_and_look) 
   EXPECT_TRUE(forest_is_empty());
 }
 
-// Groups nest where tasks make them; a task that only stands there for the length of the making will do.
+// Groups nest where tasks make them; a task that is there only while the group is made is enough.
 void make_below(ThreadGroup* parent, std::optional<ThreadGroup>& child) {
   if (parent == nullptr) {
     child.emplace("link");
@@ -113,11 +113,11 @@ TEST(TreeHammer, long_chain_is_set_and_destroyed_from_the_top) {
   const ForestSnapshot picture = ThreadEventsController::instance().snapshot();
   EXPECT_EQ(picture.nodes.size(), length + 1);
   EXPECT_EQ(picture.nodes.back().depth, length);
-  for (auto& link : chain) link.reset();  // each hands its child to nobody: the next one becomes the top
+  for (auto& link : chain) link.reset();  // each leaves its child without a parent: that becomes the top
   EXPECT_TRUE(forest_is_empty());
 }
 
-// The making alone, without a task for each link: the tree's own node under a flow that says where it stands.
+// The making alone, without a task for each link: the tree's own node under a flow that says where it is.
 class BareNode final : public detail::Node {
  public:
   BareNode() : Node("bare", NodeKind::group) {}

@@ -12,8 +12,7 @@
 
 namespace tg::test {
 
-/// Somebody outside of every task asked for it on that line, of this group below the main thread, after
-/// `since`.
+/// It was requested outside of any task, on that line, of this group below the main thread, after `since`.
 inline void expect_requested(const Reason& reason, const ThreadGroup& group, const std::string& message,
                              std::uint32_t line, TimePoint since) {
   EXPECT_EQ(reason.kind, ReasonKind::requested);

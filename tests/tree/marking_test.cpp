@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Walks that mark: each watched node is told once, whatever the shape, and whoever was set before keeps its
-// reason.
+// Walks that mark: each watched node is told once, whatever the shape, and a node that was set before keeps
+// its reason.
 #include <gtest/gtest.h>
 
 #include <set>

@@ -177,7 +177,7 @@ void nobody_sees_half_a_step() {
     start.arrive_and_wait();
     for (int seen = 0; seen < kRounds;) {
       const int vx = vault.get(x);
-      if (vault.get(y) < vx) ++old;  // whoever has seen a part of a step sees all of it
+      if (vault.get(y) < vx) ++old;  // a reader that has seen a part of a step sees all of it
       seen = vx;
     }
   });
