@@ -43,6 +43,16 @@ class Documents(unittest.TestCase):
         self.write("docs/design.md", table)
         return self.run_tool("check_docs", self.root).stdout.splitlines()
 
+    def test_decision_without_status_alternatives_or_successor_is_found(self):
+        self.write("docs/decisions.md", "# Decisions\n\n## Good\n\nStatus: in force; changed since. Alternatives:\nnone.\n\nWhy.\n"
+                   "\n## Old\n\nStatus: superseded by \"Good\". Alternatives: many.\n")
+        self.assertEqual(self.run_tool("check_docs", self.root).returncode, 0)
+        self.write("docs/decisions.md", "# Decisions\n\n## A\n\nBecause.\n\n## B\n\nStatus: in force.\n\nAlternatives: late.\n"
+                   "\n## C\n\nStatus: superseded by \"D\". Alternatives: many.\n")
+        self.assertEqual(self.run_tool("check_docs", self.root).stdout.splitlines(),
+                         ["docs/decisions.md:3: 'A' has no status", "docs/decisions.md:7: 'B' names no alternatives",
+                          "docs/decisions.md:13: 'C' is superseded by an entry that is not there"])
+
     FOREST = "//   T1. A set parent has set children.\n//   T2. The first reason wins.\nint x;  // T2\n"
     TABLE = "| T1, T2 | the tree | `forest.hpp` |\n"
 
@@ -50,7 +60,7 @@ class Documents(unittest.TestCase):
         sources = {"src/tree/forest.hpp": self.FOREST, "src/pool/README.md": "As T1 says.\nP3. *Each task* runs.\n"}
         table = self.TABLE + "| P3 | the pool | `README.md` |\n"
         self.assertEqual(self.faults_of_invariants(sources, table),
-                         ["check_docs: all links of 2 documents lead somewhere, and all invariants are listed"])
+                         ["check_docs: all links of 2 documents lead somewhere, decisions have a status, and all invariants are listed"])
 
     def test_second_definition_is_found(self):
         sources = {"src/tree/forest.hpp": self.FOREST, "src/tree/turns.hpp": "// T1. At most one has the turn.\n"}
