@@ -25,7 +25,7 @@ struct Work {
 
 void bench::run(const Options& options) {
   const SubmitSize size(options);
-  // One more than the workers, for the thread that waits takes a place.
+  // One more than the workers, because the thread that waits takes a slot.
   oneapi::tbb::global_control limit(oneapi::tbb::global_control::max_allowed_parallelism,
                                     static_cast<std::size_t>(size.workers + 1));
   time_submit(size, [&] { return Work(size); });

@@ -94,7 +94,7 @@ if hasattr(os, "register_at_fork"):
 
 # asyncio takes nothing but a ThreadPoolExecutor as its default. None of that class's own methods is left.
 class Executor(ThreadPoolExecutor):
-    """Runs callables on the threads of a group, for all that takes an executor.
+    """Runs callables on the threads of a group, for code that takes an executor.
 
         with Executor(max_workers=8) as executor:
             lengths = list(executor.map(fetch, urls))

@@ -139,7 +139,7 @@ void use_files() {
   for (const auto& [mode, sync] :
        {Kind{JsonMode::write, JsonSync::every_change}, Kind{JsonMode::append, JsonSync::batched},
         Kind{JsonMode::read_live, JsonSync::every_change}}) {
-    // One by one, for the stepping ends where a thread is made.
+    // One by one, because the stepping ends where a thread is made.
     std::unique_ptr<Kept> own;
     {
       const Stepped stepped("a file is attached");

@@ -18,7 +18,7 @@ TEST(ForkMatrix, child_of_a_fork_at_any_lock_or_guard_uses_every_class_of_the_li
     GTEST_SKIP() << "the sanitizers' allocators do not survive a fork while another thread allocates";
   }
   if (!can_step()) GTEST_SKIP() << "the stepper knows x86-64 only";
-  // A process of its own, for the first use of the library comes once.
+  // A process of its own, because the first use of the library comes once.
   const pid_t made = ::fork();
   if (made == 0) {
     ::execl("/proc/self/exe", "forks_test", "--script", nullptr);

@@ -228,8 +228,8 @@ void handle_traps() noexcept {}
 
 #endif
 
-// Its own handlers around a fork: the last before it and the first after it, for it is registered before
-// those of the library; and the first before it.
+// Its own handlers around a fork: one that runs last before it and first after it, because it is registered
+// before those of the library; and one that runs first before it.
 constinit std::atomic<bool> is_forking{false};
 [[gnu::constructor(101)]] void at_load() {
   ::pthread_atfork(

@@ -102,7 +102,7 @@ TEST(TimeLimit, of_one_group_among_many_costs_little_to_end) {
   constexpr std::size_t kFew = 1'000;
   constexpr std::size_t kMany = 32'000;
   static_cast<void>(seconds_to_destroy(kFew));  // whatever the first use costs
-  // 32 times as many take 32 times as long and some more, for they are not in the caches. If each looked
+  // 32 times as many take 32 times as long and more, because they are not in the caches. If each looked
   // through all others, they would take 1000 times as long, each time. A busy machine may spoil one try.
   double ratio = 1000;
   for (int tries = 0; tries < 10 && ratio >= 200; ++tries) {

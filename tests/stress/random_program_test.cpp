@@ -71,7 +71,7 @@ class Program {
 
   World& world() { return world_; }
 
-  // What one of the program's own threads does: it may wait without end, for no group waits for it.
+  // What one of the program's own threads does: it may wait without end, because no group waits for it.
   void drive(std::uint64_t seed) {
     Random random(seed);
     while (world_.take_step()) {

@@ -167,7 +167,7 @@ TEST(TreeHammer, last_worker_goes_while_its_group_is_handed_to_another_parent) {
       destroyed.wait();
     });
     static_cast<void>(parent->join());
-    parent.reset();  // the child may still be there, for its worker is on the way out
+    parent.reset();  // the child may still be there, because its worker is leaving
   }
   while (!forest_is_empty()) std::this_thread::yield();
   set_unseen_failure_handler({});

@@ -18,8 +18,7 @@
 
 namespace tg::test {
 
-/// A folder that is gone afterwards; in memory where there is such a file system, for a disk only costs time
-/// here.
+/// A folder that is gone afterwards; in memory where there is such a file system, which saves time.
 class Folder {
  public:
   Folder() {

@@ -166,7 +166,7 @@ class Bound:
                 raise KeyError(f"{self.name}() returned values for {', '.join(surplus)}, which are not its output keys")
             return values
         if self.has(Flags.split_output_keys) or self.has(Flags.output_key_can_be_missing):
-            raise ValueError(f"{self.name}() must return a MiniVault, for its flags leave open which values it returns")
+            raise ValueError(f"{self.name}() must return a MiniVault, because its flags leave open which values it returns")
         if len(self.outputs) == 1:
             key = self.outputs[0]
             if isinstance(result, tuple) and key.valid_type is not tuple and not self.has(Flags.return_tuple_is_single_item):
