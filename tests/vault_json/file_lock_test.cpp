@@ -103,11 +103,15 @@ TEST(FileLock, a_lock_whose_owner_was_killed_is_free) {
 TEST(FileLock, processes_that_the_owner_forked_or_started_do_not_keep_the_lock_when_it_ends) {
   const Folder folder;
   const std::string path = folder.file("v.json");
+  const Signal forked_runs;
   const Signal ready;
   const Signal end;
   const pid_t owner = tg::test::start_child([&] {
     auto* const writer = new Writer(path);  // not destroyed: the owner crashes, so to say
-    const pid_t forked = tg::test::start_child([&] { end.hear(); });
+    const pid_t forked = tg::test::start_child([&] {
+      forked_runs.tell();
+      end.hear();
+    });
     std::string cat = "cat";
     char* arguments[] = {cat.data(), nullptr};
     pid_t started = 0;
@@ -120,6 +124,7 @@ TEST(FileLock, processes_that_the_owner_forked_or_started_do_not_keep_the_lock_w
     posix_spawn_file_actions_destroy(&actions);
     put(path + ".children", std::to_string(forked) + " " + std::to_string(started));
     writer->vault.insert(number, 1);
+    forked_runs.hear();  // it gives its copy of the lock back at the end of `fork`, before it runs
     ready.tell();
   });
   ready.hear();
