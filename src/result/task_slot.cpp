@@ -46,7 +46,7 @@ constinit ShownNames shown_names;
 void ShownNames::hold_across_forks() {
   runtime::hold_across_forks([]() -> Mutex& { return shown_names.mutex_; });
 }
-[[gnu::constructor(runtime::at_load::kLeaves)]] void at_load() { ShownNames::hold_across_forks(); }
+[[gnu::constructor(runtime::at_load::kLeaves)]] void hold_shown_names() { ShownNames::hold_across_forks(); }
 
 // The `Stopped` that the exception is, or null. It lives as long as the exception.
 const Stopped* stop_in(const std::exception_ptr& exception) noexcept {

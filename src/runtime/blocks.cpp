@@ -235,7 +235,7 @@ class BlockDepot {
 constinit BlockDepot BlockDepot::only_;
 
 namespace {
-[[gnu::constructor(at_load::kBlocks)]] void at_load() { BlockDepot::hold_across_forks(); }
+[[gnu::constructor(at_load::kBlocks)]] void hold_blocks() { BlockDepot::hold_across_forks(); }
 }  // namespace
 
 /// The blocks that one flow keeps. Only that flow touches it.

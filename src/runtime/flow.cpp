@@ -208,7 +208,7 @@ constinit FlowPool FlowPool::only_;
 constinit thread_local Flow* Flow::current_ = nullptr;
 
 namespace {
-[[gnu::constructor(at_load::kFlows)]] void at_load() { FlowPool::begin(); }
+[[gnu::constructor(at_load::kFlows)]] void begin_flows() { FlowPool::begin(); }
 }  // namespace
 
 Flow& Flow::reserve() { return *FlowPool::instance().take(false); }

@@ -75,7 +75,7 @@ constinit std::atomic<bool> ThreadCache::is_short_{false};
 constinit ThreadCache ThreadCache::only_;
 
 namespace {
-[[gnu::constructor(at_load::kThreads)]] void at_load() { ThreadCache::hold_across_forks(); }
+[[gnu::constructor(at_load::kThreads)]] void hold_threads() { ThreadCache::hold_across_forks(); }
 }  // namespace
 
 void ThreadCache::hold_across_forks() {

@@ -27,7 +27,7 @@ struct Forest::ThreadRoot final : Node {
 constinit Forest Forest::only_;
 
 namespace {
-[[gnu::constructor(runtime::at_load::kForest)]] void at_load() { Forest::hold_across_forks(); }
+[[gnu::constructor(runtime::at_load::kForest)]] void hold_forest() { Forest::hold_across_forks(); }
 
 Reason destroyed_without_memory() {
   Reason reason;

@@ -342,7 +342,7 @@ class WaitGraph {
 constinit WaitGraph WaitGraph::graph_;
 
 namespace {
-[[gnu::constructor(runtime::at_load::kLeaves)]] void at_load() { WaitGraph::hold_across_forks(); }
+[[gnu::constructor(runtime::at_load::kLeaves)]] void hold_waits() { WaitGraph::hold_across_forks(); }
 }  // namespace
 
 void RecordedWait::record(TaskContext& caller, OnCircle on_circle) {

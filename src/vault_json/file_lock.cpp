@@ -35,7 +35,7 @@ constexpr mode_t kFirstMode = 0622;
   FileLock::close_in_forked_children();
 }
 
-[[noreturn]] void fail(const std::string& what, const std::string& path) {
+[[noreturn]] void fail_lock(const std::string& what, const std::string& path) {
   throw ResourceError("", what + " " + path + ": " + std::generic_category().message(errno));
 }
 
@@ -82,18 +82,19 @@ FileLock::~FileLock() {
 bool FileLock::try_to_take() {
   open();
   struct stat opened {};
-  if (uninterrupted([&] { return file_calls.fstat(fd_, &opened); }) != 0) fail("cannot look at", lock_path_);
+  if (uninterrupted([&] { return file_calls.fstat(fd_, &opened); }) != 0)
+    fail_lock("cannot look at", lock_path_);
   // A second hard link could be an attack: we are about to write to the file.
   if (!S_ISREG(opened.st_mode) || opened.st_nlink > 1)
     throw ResourceError("", lock_path_ + " is not a lock file of this library; remove it");
   if (uninterrupted([&] { return file_calls.flock(fd_, LOCK_EX | LOCK_NB); }) != 0) {
     if (errno == EWOULDBLOCK) throw_taken();
-    fail("cannot lock", lock_path_);
+    fail_lock("cannot lock", lock_path_);
   }
   struct stat now {};
   if (uninterrupted([&] { return file_calls.lstat(lock_path_.c_str(), &now); }) != 0) {
     if (errno == ENOENT) return false;
-    fail("cannot look at", lock_path_);
+    fail_lock("cannot look at", lock_path_);
   }
   return now.st_dev == opened.st_dev && now.st_ino == opened.st_ino;
 }
@@ -113,7 +114,7 @@ void FileLock::open() {
     // In folders for all users, Linux may refuse to open another user's file with O_CREAT.
     if (fd < 0 && errno == EACCES) fd = open(kFlags);
     if (fd < 0 && errno == EACCES) fail_for_access();
-    if (fd < 0) fail("cannot open the lock file", lock_path_);
+    if (fd < 0) fail_lock("cannot open the lock file", lock_path_);
     {
       MutexLock lock(open_locks.mutex);
       if (open_locks.forks == forks) {
@@ -157,7 +158,7 @@ void FileLock::fail_for_access() const {
 void FileLock::write_pid() const {
   const std::string pid = std::to_string(::getpid()) + "\n";
   if (uninterrupted([&] { return file_calls.ftruncate(fd_, 0); }) != 0 || !write_all(fd_, pid))
-    fail("cannot write", lock_path_);
+    fail_lock("cannot write", lock_path_);
 }
 
 void FileLock::throw_taken() const {

@@ -12,9 +12,10 @@
 #include <threadgroup/base/sanitizers.hpp>
 #include <threadgroup/vault_json/resource.hpp>
 
-// By default ThreadSanitizer ends a child that starts threads when its parent had several.
+// By default ThreadSanitizer ends a child that starts threads when its parent had several. The other option
+// is that of support/no_pause_at_exit.cpp.
 extern "C" const char* __tsan_default_options();
-extern "C" const char* __tsan_default_options() { return "die_after_fork=0"; }
+extern "C" const char* __tsan_default_options() { return "die_after_fork=0:atexit_sleep_ms=0"; }
 
 namespace {
 
