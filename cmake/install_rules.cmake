@@ -11,7 +11,7 @@ if(TARGET threadgroup_vault_json)
   install(EXPORT threadgroup-vault_json-targets NAMESPACE threadgroup:: DESTINATION ${tg_cmake_dir})
   install(DIRECTORY include/ TYPE INCLUDE FILES_MATCHING PATTERN "*.hpp")
 else()
-  install(DIRECTORY include/ TYPE INCLUDE FILES_MATCHING PATTERN "*.hpp" PATTERN vault_json EXCLUDE)
+  install(DIRECTORY include/ TYPE INCLUDE FILES_MATCHING PATTERN "*.hpp" PATTERN "vault_json*" EXCLUDE)
 endif()
 
 # For gdb. Not in gdb's own folder for automatic loading: that is for shared libraries at a fixed path.

@@ -2,12 +2,13 @@
 // A tree of groups is stopped at its root. The nodes are linked as if each had been made in a task of
 // its parent.
 #include <threadgroup/threadgroup.hpp>
-#include <threadgroup/tree/forest.hpp>
 
 #include <memory>
 
 #include "group/group_core.hpp"
 #include "shape.hpp"
+#include "tree/forest.hpp"
+#include "tree/task_context.hpp"
 
 void bench::run(const Options& options) {
   using tg::detail::GroupCore;

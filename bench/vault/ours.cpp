@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The vault.
-#include <threadgroup/vault/vault.hpp>
+#include <threadgroup/vault.hpp>
 
 #include "work.hpp"
 

@@ -7,7 +7,7 @@
 #include <stop_token>
 #include <string>
 
-#include <threadgroup/tree/thread_utils.hpp>
+#include <threadgroup/thread_utils.hpp>
 
 #include "accounts.hpp"
 

@@ -74,7 +74,7 @@ int run(const Options& options) {
   Ending ending{
       .needed = options.need, .tasks = tasks, .stopped = tg::ThreadEventsController::instance().snapshot()};
   (void)group.wait_idle();  // the failures are in the handles, and the summary shows them
-  ending.ended = tg::runtime::now();
+  ending.ended = tg::now();
   ending.counts = group.statistics();
   ending.reason = group.reason();
   ending.own_accounts_only = own_service && !options.accounts_file;

@@ -2,6 +2,8 @@
 // Adding tasks: called once per task, so by hand.
 #include "adding.hpp"
 
+#include <threadgroup/source_location.hpp>
+
 #include "arguments.hpp"
 #include "call.hpp"
 #include "future.hpp"

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Making, running and dropping Python calls.
+#include "call.hpp"
+
 #include <cstring>
 #include <new>
 
-#include <threadgroup/event/caller.hpp>
-#include <threadgroup/event/stopped.hpp>
+#include <threadgroup/detail/caller.hpp>
+#include <threadgroup/errors.hpp>
 
-#include "call.hpp"
 #include "convert.hpp"
 #include "future.hpp"
 #include "handle.hpp"

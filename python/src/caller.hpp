@@ -2,7 +2,7 @@
 // The line of the Python source from which a call comes.
 #pragma once
 
-#include <threadgroup/base/source_location.hpp>
+#include <threadgroup/source_location.hpp>
 
 namespace tg::python {
 

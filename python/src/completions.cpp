@@ -5,12 +5,18 @@
 #include <memory>
 #include <new>
 
-#include <threadgroup/base/mutex.hpp>
-#include <threadgroup/event/caller.hpp>
-#include <threadgroup/event/wait.hpp>
+#include <threadgroup/detail/caller.hpp>
+#include <threadgroup/detail/mutex.hpp>
+#include <threadgroup/duration.hpp>
+#include <threadgroup/outcomes.hpp>
+#include <threadgroup/task_handle.hpp>
 
 #include "arguments.hpp"
+#include "event/wait.hpp"
 #include "handle.hpp"
+#include "result/task_watcher.hpp"
+#include "tree/node.hpp"
+#include "tree/task_context.hpp"
 
 namespace tg::python {
 

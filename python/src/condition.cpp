@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looking at a condition from a wait of the C++ side.
+#include "condition.hpp"
+
 #include <algorithm>
 
 #include "arguments.hpp"
 #include "caller.hpp"
-#include "condition.hpp"
+#include "runtime/flow.hpp"
 
 namespace tg::python {
 

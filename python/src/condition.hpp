@@ -2,6 +2,10 @@
 // Waiting for a condition that Python code looks at.
 #pragma once
 
+#include <threadgroup/detail/unique_function.hpp>
+#include <threadgroup/duration.hpp>
+#include <threadgroup/source_location.hpp>
+
 #include "convert.hpp"
 
 namespace tg::python {

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Values, errors and signals.
+#include "convert.hpp"
+
 #include <cmath>
 #include <system_error>
 
-#include <threadgroup/base/errors.hpp>
-#include "convert.hpp"
+#include <threadgroup/duration.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/outcomes.hpp>
+#include <threadgroup/reason.hpp>
+#include <threadgroup/statistics.hpp>
 
 namespace tg::python {
 

@@ -2,21 +2,27 @@
 // Values and errors between C++ and Python, and waits that Ctrl-C can end.
 #pragma once
 
-#include <pybind11/pybind11.h>
-
 #include <exception>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include <threadgroup/group/condition.hpp>
-#include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/runtime/flow.hpp>
-#include <threadgroup/tree/controller.hpp>
-#include <threadgroup/tree/thread_utils.hpp>
+#include <pybind11/pybind11.h>
+
+#include <threadgroup/condition.hpp>
+#include <threadgroup/duration.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/outcomes.hpp>
+#include <threadgroup/reason.hpp>
+#include <threadgroup/snapshot.hpp>
+#include <threadgroup/statistics.hpp>
+#include <threadgroup/thread_group.hpp>
+#include <threadgroup/thread_utils.hpp>
+
 #include "gil.hpp"
 #include "python_error.hpp"
+#include "runtime/flow.hpp"
+#include "runtime/steady_clock.hpp"
 
 namespace tg::python {
 

@@ -4,11 +4,16 @@
 
 #include <algorithm>
 
-#include <threadgroup/base/escaped.hpp>
-#include <threadgroup/base/report.hpp>
-#include <threadgroup/event/caller.hpp>
+#include <threadgroup/detail/caller.hpp>
+#include <threadgroup/duration.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/snapshot.hpp>
+#include <threadgroup/source_location.hpp>
+#include <threadgroup/thread_utils.hpp>
 
 #include "arguments.hpp"
+#include "base/escaped.hpp"
+#include "base/report.hpp"
 #include "caller.hpp"
 #include "condition.hpp"
 

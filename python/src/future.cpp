@@ -4,11 +4,16 @@
 
 #include <optional>
 
-#include <threadgroup/event/caller.hpp>
-#include <threadgroup/event/wait.hpp>
-#include <threadgroup/result/errors.hpp>
+#include <threadgroup/detail/caller.hpp>
+#include <threadgroup/detail/task_slot.hpp>
+#include <threadgroup/duration.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/outcomes.hpp>
+#include <threadgroup/reason.hpp>
+#include <threadgroup/task_handle.hpp>
 
 #include "arguments.hpp"
+#include "event/wait.hpp"
 #include "future_object.hpp"
 
 namespace tg::python {
@@ -53,20 +58,20 @@ bool wait_for_task(PyObject* self, Duration timeout) {
   if (future.woken == nullptr) future.woken = new detail::Event;  // U3
   bool task_has_ended = false;
   while (!future.is_final()) {
-    detail::WaitOutcome outcome = detail::WaitOutcome::timed_out;
+    WaitOutcome outcome = WaitOutcome::timed_out;
     wait_interruptibly(timeout, [&](Duration slice) {
       const TimePoint until = runtime::after(slice);
       outcome = task_has_ended ? detail::wait({event, future.woken}, until)
                                : task.wait_watching(event, until, future.woken);
-      return outcome != detail::WaitOutcome::timed_out;
+      return outcome != WaitOutcome::timed_out;
     });
     if (future.is_final()) break;
-    if (outcome == detail::WaitOutcome::ready) {
+    if (outcome == WaitOutcome::ready) {
       if (!drop_future(self)) return false;  // ended without its call
       // A future that other code has begun is made final by that code.
       task_has_ended = true;
       if (!deadline.is_never()) timeout = deadline - runtime::now();
-    } else if (outcome == detail::WaitOutcome::event_set && event != nullptr && event->is_set()) {
+    } else if (outcome == WaitOutcome::event_set && event != nullptr && event->is_set()) {
       throw WaitInterrupted(task.shown_name(), event->reason());
     } else {
       PyErr_SetNone(timeout_error);

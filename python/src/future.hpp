@@ -2,6 +2,8 @@
 // The Python type of an executor's futures.
 #pragma once
 
+#include <threadgroup/task_handle.hpp>
+
 #include "convert.hpp"
 
 namespace tg::python {

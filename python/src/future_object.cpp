@@ -4,6 +4,10 @@
 
 #include <new>
 
+#include <threadgroup/detail/shared_reason.hpp>
+#include <threadgroup/reason.hpp>
+#include <threadgroup/task_handle.hpp>
+
 namespace tg::python {
 
 namespace {

@@ -19,6 +19,8 @@
 
 #include <cstdint>
 
+#include <threadgroup/task_handle.hpp>
+
 #include "convert.hpp"
 
 namespace tg::python {

@@ -7,16 +7,19 @@
 //       unseen while Python ends.
 //   I2. A worker that holds the lock between two tasks takes only the library's own locks, and no thread that
 //       holds one of those asks for the interpreter's.
+#include "gil.hpp"
+
 #include <unistd.h>
 
 #include <atomic>
 #include <new>
 
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/runtime/flow.hpp>
-#include <threadgroup/runtime/fork.hpp>
-#include <threadgroup/tree/forest.hpp>
-#include "gil.hpp"
+#include <threadgroup/duration.hpp>
+
+#include "runtime/flow.hpp"
+#include "runtime/fork.hpp"
+#include "runtime/steady_clock.hpp"
+#include "tree/forest.hpp"
 #include "turnstile.hpp"
 
 namespace tg::python {

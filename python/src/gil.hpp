@@ -9,7 +9,9 @@
 #include <type_traits>
 #include <utility>
 
-#include <threadgroup/event/event.hpp>
+#include <threadgroup/duration.hpp>
+
+#include "event/event.hpp"
 
 namespace tg::python {
 

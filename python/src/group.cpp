@@ -4,10 +4,15 @@
 
 #include <algorithm>
 
-#include <threadgroup/base/escaped.hpp>
+#include <threadgroup/duration.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/source_location.hpp>
+#include <threadgroup/statistics.hpp>
+#include <threadgroup/thread_group.hpp>
 
 #include "adding.hpp"
 #include "arguments.hpp"
+#include "base/escaped.hpp"
 #include "caller.hpp"
 #include "condition.hpp"
 #include "group_life.hpp"

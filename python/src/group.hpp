@@ -2,6 +2,8 @@
 // The Python type of a group.
 #pragma once
 
+#include <threadgroup/thread_group.hpp>
+
 #include "convert.hpp"
 #include "group_state.hpp"
 

@@ -6,9 +6,15 @@
 #include <new>
 #include <optional>
 
-#include <threadgroup/base/errors.hpp>
+#include <threadgroup/duration.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/options.hpp>
+#include <threadgroup/reason.hpp>
+#include <threadgroup/statistics.hpp>
+#include <threadgroup/thread_group.hpp>
 
 #include "arguments.hpp"
+#include "tree/task_context.hpp"
 
 namespace tg::python {
 

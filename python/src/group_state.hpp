@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include <threadgroup/runtime/fork.hpp>
 #include "gil.hpp"
 #include "python_error.hpp"
+#include "runtime/fork.hpp"
 
 namespace tg::python {
 

@@ -8,13 +8,18 @@
 
 #include <new>
 
-#include <threadgroup/base/escaped.hpp>
-#include <threadgroup/event/caller.hpp>
-#include <threadgroup/result/errors.hpp>
+#include <threadgroup/detail/caller.hpp>
+#include <threadgroup/duration.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/outcomes.hpp>
+#include <threadgroup/task_handle.hpp>
+#include <threadgroup/thread_utils.hpp>
 
 #include "arguments.hpp"
+#include "base/escaped.hpp"
 #include "caller.hpp"
 #include "group.hpp"
+#include "result/task_watcher.hpp"
 
 #if PY_VERSION_HEX >= 0x030C0000
 #define TG_PY_SIZE_MEMBER Py_T_PYSSIZET

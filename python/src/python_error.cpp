@@ -4,8 +4,8 @@
 
 #include <new>
 
-#include <threadgroup/runtime/flow.hpp>
 #include "group_state.hpp"
+#include "runtime/flow.hpp"
 
 namespace tg::python {
 

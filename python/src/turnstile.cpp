@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "turnstile.hpp"
 
+#include <threadgroup/duration.hpp>
+
 namespace tg::python {
 
 void Turnstile::line_up(Place& place) noexcept {

@@ -9,8 +9,9 @@
 
 #include <atomic>
 
-#include <threadgroup/base/mutex.hpp>
-#include <threadgroup/runtime/flow.hpp>
+#include <threadgroup/detail/mutex.hpp>
+
+#include "runtime/flow.hpp"
 
 namespace tg::python {
 

@@ -2,6 +2,8 @@
 // Entering and leaving Python, and what `threading` and its hooks see of it.
 #include "worker.hpp"
 
+#include <threadgroup/duration.hpp>
+
 namespace tg::python {
 
 namespace {

@@ -11,10 +11,12 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/runtime/flow.hpp>
+#include <threadgroup/duration.hpp>
+
 #include "gil.hpp"
 #include "group_state.hpp"
+#include "runtime/flow.hpp"
+#include "runtime/steady_clock.hpp"
 
 namespace tg::python {
 

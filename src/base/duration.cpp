@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lengths of time as text.
-#include <fmt/format.h>
+#include <threadgroup/duration.hpp>
 
-#include <threadgroup/base/duration.hpp>
+#include <fmt/format.h>
 
 namespace tg {
 

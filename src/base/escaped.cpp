@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shows control characters and what is not UTF-8.
+#include "base/escaped.hpp"
+
 #include <cstddef>
 #include <cstdint>
-
-#include <threadgroup/base/escaped.hpp>
 
 namespace tg::detail {
 

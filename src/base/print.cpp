@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The leaves of printing: numbers, and what goes through a stream.
-#include <fmt/format.h>
+#include <threadgroup/print.hpp>
 
 #include <iterator>
 #include <sstream>
 
-#include <threadgroup/base/print.hpp>
+#include <fmt/format.h>
 
 namespace tg::detail {
 

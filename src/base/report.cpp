@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lines on stderr.
+#include "base/report.hpp"
+
 #include <cstdio>
 #include <new>
 #include <string>
 
-#include <threadgroup/base/escaped.hpp>
-#include <threadgroup/base/report.hpp>
+#include "base/escaped.hpp"
 
 namespace tg::detail {
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds out whether the program is built with a sanitizer that the library is built without.
-#include <cstdio>
+#include "base/sanitizers.hpp"
 
-#include <threadgroup/base/sanitizers.hpp>
+#include <cstdio>
 
 // There in a program that is built with ThreadSanitizer.
 // NOLINTNEXTLINE(bugprone-reserved-identifier): it is the sanitizer's own name

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Places in the source as text.
-#include <string_view>
+#include <threadgroup/source_location.hpp>
 
-#include <threadgroup/base/source_location.hpp>
+#include <string_view>
 
 namespace tg {
 

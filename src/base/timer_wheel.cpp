@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The wheel. The invariants W1 to W3 are in the header.
+#include "base/timer_wheel.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <limits>
 #include <utility>
-
-#include <threadgroup/base/timer_wheel.hpp>
 
 namespace tg::detail {
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The demangler.
+#include <threadgroup/detail/type_name.hpp>
+
 #include <cxxabi.h>
 
 #include <cstdlib>
 #include <memory>
 #include <string_view>
-
-#include <threadgroup/base/type_name.hpp>
 
 namespace tg::detail {
 

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// The token of the calling flow.
-#include <threadgroup/event/caller.hpp>
+// The event and the token of the calling flow.
+#include <threadgroup/detail/caller.hpp>
+
+#include "event/callers_task.hpp"
+#include "runtime/flow.hpp"
 
 namespace tg::detail {
 
-constinit TokenFinder token_of_caller_in_tree = nullptr;
+Event* event_of_caller() noexcept {
+  const runtime::Flow* const flow = runtime::Flow::current_if_any();
+  return flow != nullptr ? flow->event : nullptr;
+}
 
 std::stop_token token_of_caller() {
-  if (event_of_caller() == nullptr || token_of_caller_in_tree == nullptr) return {};
-  return token_of_caller_in_tree();
+  if (event_of_caller() == nullptr || callers_task_in_tree.token == nullptr) return {};
+  return callers_task_in_tree.token();
 }
 
 }  // namespace tg::detail

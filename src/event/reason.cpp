@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Puts reasons and exceptions into words.
+#include <threadgroup/reason.hpp>
+
 #include <cxxabi.h>
 
-#include <cstdlib>
+#include <threadgroup/detail/type_name.hpp>
 
-#include <threadgroup/base/escaped.hpp>
-#include <threadgroup/base/report.hpp>
-#include <threadgroup/base/type_name.hpp>
-#include <threadgroup/event/reason.hpp>
-#include <threadgroup/runtime/flow.hpp>
+#include "base/escaped.hpp"
 
 namespace tg {
 
@@ -30,26 +28,6 @@ const char* to_string(ReasonKind kind) noexcept {
   return "unknown";
 }
 
-namespace detail {
-
-std::exception_ptr current_failure() noexcept {
-  std::exception_ptr failure = std::current_exception();
-  if (failure != nullptr) return failure;  // also where memory ran out: then it is a `bad_alloc`
-  const runtime::Flow& flow = runtime::Flow::current();
-  std::string task = "code";
-  try {
-    if (flow.task != nullptr && flow.task_label != nullptr) task = flow.task_label(flow);
-  } catch (const std::exception&) {  // without its name
-  }
-  report_line(
-      {task, " on ", flow.os_label(),
-       " called pthread_exit, or its thread was cancelled by pthread_cancel. A task must return or throw; "
-       "to stop it, set its group's event. The process is aborted."});
-  std::abort();
-}
-
-}  // namespace detail
-
 namespace {
 // The type of the exception that is being handled.
 std::string type_of_current() {
@@ -69,12 +47,6 @@ std::string describe_exception(const std::exception_ptr& exception) {
   } catch (...) {
     return "an exception of type " + type_of_current();
   }
-}
-
-std::string detail::describe_if_possible(const std::exception_ptr& exception) noexcept try {
-  return describe_exception(exception);
-} catch (...) {
-  return "out of memory";  // short enough for a string to need none
 }
 
 std::string Reason::str() const {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // THE wait.
+#include "event/wait.hpp"
+
 #include <optional>
 
-#include <threadgroup/event/wait.hpp>
-#include <threadgroup/runtime/clock.hpp>
+#include "runtime/flow.hpp"
+#include "runtime/steady_clock.hpp"
 
 namespace tg::detail {
 

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Linking, unlinking and releasing waiters.
-#include <threadgroup/event/wait_queue.hpp>
+#include <threadgroup/detail/wait_queue.hpp>
+
+#include <threadgroup/duration.hpp>
+
+#include "runtime/flow.hpp"
 
 namespace tg::detail {
 

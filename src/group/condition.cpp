@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Waiting for a condition.
+#include <threadgroup/condition.hpp>
+
 #include <stdexcept>
 
-#include <threadgroup/base/errors.hpp>
-#include <threadgroup/event/wait.hpp>
-#include <threadgroup/group/condition.hpp>
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/tree/forest.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/statistics.hpp>
 
+#include "event/wait.hpp"
 #include "group/group_core.hpp"
+#include "runtime/steady_clock.hpp"
+#include "tree/forest.hpp"
+#include "tree/task_context.hpp"
 
 namespace tg {
 

@@ -2,11 +2,12 @@
 // What happens to a group when its event is set, and when its last reference goes.
 #include "group/group_core.hpp"
 
-#include <threadgroup/base/errors.hpp>
-#include <threadgroup/base/report.hpp>
-#include <threadgroup/group/unseen_failures.hpp>
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/tree/forest.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/snapshot.hpp>
+
+#include "base/report.hpp"
+#include "runtime/steady_clock.hpp"
+#include "tree/forest.hpp"
 
 namespace tg::detail {
 

@@ -8,14 +8,18 @@
 #include <stop_token>
 #include <string>
 
-#include <threadgroup/base/mutex.hpp>
-#include <threadgroup/group/options.hpp>
-#include <threadgroup/group/time_limits.hpp>
-#include <threadgroup/runtime/blocks.hpp>
-#include <threadgroup/runtime/fork.hpp>
-#include <threadgroup/tree/node.hpp>
+#include <threadgroup/detail/blocks.hpp>
+#include <threadgroup/detail/mutex.hpp>
+#include <threadgroup/detail/task.hpp>
+#include <threadgroup/duration.hpp>
+#include <threadgroup/options.hpp>
+#include <threadgroup/statistics.hpp>
 
+#include "group/registry.hpp"
+#include "group/time_limits.hpp"
 #include "pool/pool.hpp"
+#include "runtime/fork.hpp"
+#include "tree/node.hpp"
 
 namespace tg::detail {
 
@@ -34,6 +38,9 @@ class GroupCore final : public Node, public runtime::InBlock {
   }
   [[noreturn]] void throw_forked(const char* operation) const;
   bool runtime_generation_changed() const noexcept { return fork_generation_ != runtime::fork_generation(); }
+
+  /// The registered functions, if there are any.
+  RegistryHook& registry() noexcept { return registry_; }
 
   /// Whether anything but the tasks could notice that the event is set.
   bool has_stop_token() const;
@@ -69,6 +76,8 @@ class GroupCore final : public Node, public runtime::InBlock {
 
   // Constant after construction.
   const std::uint32_t fork_generation_;
+
+  RegistryHook registry_;
 
   // Used only by the thread that makes the group and by the one that destroys it.
   std::unique_ptr<TimeLimit> time_limit_;

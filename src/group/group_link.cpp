@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A link's reference, and the tasks that it adds.
+#include <threadgroup/detail/group_link.hpp>
+
 #include <utility>
 
-#include <threadgroup/group/group_link.hpp>
-#include <threadgroup/result/task_handle.hpp>
+#include <threadgroup/detail/call_site.hpp>
+#include <threadgroup/detail/task_slot.hpp>
+#include <threadgroup/task_handle.hpp>
 
 #include "group/group_core.hpp"
 
@@ -22,7 +25,7 @@ bool GroupLink::forked() const noexcept { return core_.runtime_generation_change
 void GroupLink::add_task(std::string task_name, UniqueFunction<void()> run) {
   core_.check_process("add_task");
   auto* const task =
-      new NamedTask<CallFor<UniqueFunction<void()>>>(std::move(task_name), Place(), core_, std::move(run));
+      new NamedTask<CallFor<UniqueFunction<void()>>>(std::move(task_name), CallSite(), core_, std::move(run));
   const TaskHandle<void> handle(task);
   try {
     core_.pool().add(*task);

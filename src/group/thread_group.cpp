@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // Making, joining and destroying groups.
+#include <threadgroup/thread_group.hpp>
+
 #include <new>
 #include <stdexcept>
 #include <system_error>
 
 #include <fmt/format.h>
 
-#include <threadgroup/base/report.hpp>
-#include <threadgroup/event/wait.hpp>
-#include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/tree/forest.hpp>
-#include <threadgroup/tree/thread_utils.hpp>
-#include <threadgroup/tree/wait_graph.hpp>
+#include <threadgroup/detail/task.hpp>
+#include <threadgroup/outcomes.hpp>
+#include <threadgroup/thread_utils.hpp>
 
-#include "tree/still_running.hpp"
-
+#include "base/report.hpp"
+#include "event/wait.hpp"
 #include "group/group_core.hpp"
+#include "group/registered_run.hpp"
+#include "runtime/steady_clock.hpp"
+#include "tree/forest.hpp"
+#include "tree/still_running.hpp"
+#include "tree/task_context.hpp"
+#include "tree/wait_graph.hpp"
 
 namespace tg {
 
@@ -50,7 +54,7 @@ void wait_and_report(GroupCore& core) noexcept {
   for (Duration patience = Forest::instance().destructor_warning();;) {
     if (detail::wait(
             pool.idle_waiters(), [&pool] { return pool.idle(); }, {}, runtime::after(patience)) ==
-        detail::WaitOutcome::ready) {
+        WaitOutcome::ready) {
       return;
     }
     try {
@@ -70,13 +74,11 @@ ThreadGroup::ThreadGroup(std::string name, const GroupOptions& options)
     : core_(make_core(std::move(name), options)), node_(*core_) {}
 
 ThreadGroup::~ThreadGroup() {
-  if (core_->runtime_generation_changed()) {  // a forked child: nothing here is ours to end
-    registry_.leave_to_the_parent();
-    return;
-  }
+  if (core_->runtime_generation_changed()) return;  // a forked child: nothing here is ours to end
   // The event was never watched, so there was no task and no token. Without children no other group has to be
   // stopped, either.
   if (!core_->event().is_watched() && !core_->has_time_limit() && Forest::instance().unlink_leaf(*core_)) {
+    core_->registry().destroy();
     core_->release();
     return;
   }
@@ -119,6 +121,7 @@ ThreadGroup::~ThreadGroup() {
     detail::report_line({"cannot say how group '", name(), "' ended: ", e.what()});
   }
   if (!own_task) Forest::instance().unlink(*core_);
+  core_->registry().destroy();  // now, also if tasks keep the core
   core_->release();
 }
 
@@ -134,8 +137,19 @@ std::vector<Failure> take_failures(ThreadGroup& group) {
 }
 }  // namespace detail
 
-void ThreadGroup::throw_forked(const char* operation) const { core_->throw_forked(operation); }
-void ThreadGroup::add_to_pool(detail::Task& task) { core_->pool().add(task); }
+void ThreadGroup::add_to_pool(detail::Task& task, const char* operation) {
+  core_->check_process(operation);
+  core_->pool().add(task);
+}
+
+detail::GroupLink ThreadGroup::link() {
+  core_->check_process("link");
+  return detail::GroupLink(*core_);
+}
+
+const std::string& ThreadGroup::name() const noexcept { return core_->name(); }
+GroupId ThreadGroup::id() const noexcept { return core_->id(); }
+bool ThreadGroup::event_is_set() const noexcept { return core_->event().is_set(); }
 
 // The failures are out of the pool, so this is the last chance to report them.
 void ThreadGroup::report_all(const std::vector<Failure>& failures) const {
@@ -274,5 +288,76 @@ GroupStatistics ThreadGroup::statistics() const {
 }
 
 std::string ThreadGroup::path() const { return Forest::instance().path(*core_); }
+
+// --- Registered functions ---
+
+void ThreadGroup::register_function(Function function) {
+  core_->check_process("register_function");
+  core_->registry().get_or_make().add(std::move(function));
+}
+
+void ThreadGroup::update_args_of(const std::string& function, const detail::OfferedArguments& offered) {
+  core_->check_process("update_fn_args");
+  const std::vector<Function> found = core_->registry().get_or_make().find(function, name());
+  if (found.size() > 1) {
+    throw std::invalid_argument(
+        "group '" + name() + "' has " + std::to_string(found.size()) + " functions '" + function +
+        "'; use `update_args` of what register_function returned to say which is meant");
+  }
+  const std::shared_ptr<detail::FunctionCell>& cell = found.front().cell();
+  cell->replace(cell->call()->with(function, offered));
+}
+
+const ResultList& ThreadGroup::run_registered(const char* operation, ResultList& results) {
+  detail::Event* const event = event_for_wait(operation);
+  detail::Registry& registry = core_->registry().get_or_make();
+  std::vector<detail::RegisteredCall> calls = registry.calls();
+  registry.begin_run();
+  try {
+    results = detail::run_registered(*this, core_->pool(), std::move(calls), event);
+    return registry.end_run(results, results.complete());
+  } catch (...) {
+    registry.abandon_run();
+    throw;
+  }
+}
+
+const ResultList& ThreadGroup::execute() {
+  ResultList results;
+  const ResultList& kept = run_registered("execute", results);
+  throw_function_failures(path(), results.failures(), results);
+  return kept;
+}
+
+ResultList ThreadGroup::execute_results() {
+  ResultList results;
+  run_registered("execute_results", results);
+  return results;
+}
+
+ResultStream ThreadGroup::as_completed() {
+  event_for_wait("as_completed");
+  detail::Registry& registry = core_->registry().get_or_make();
+  // Twice the bound: while the reader looks at one result, the workers have the next tasks before them.
+  const std::size_t window = 2 * core_->pool().bound();
+  return ResultStream(
+      [this, calls = registry.calls(), at = std::size_t{0}]() mutable {
+        if (at == calls.size()) return TaskHandle<Value>();
+        return detail::start_registered(*this, calls[at++]);
+      },
+      window, [&registry] { registry.mark_executed(); });
+}
+
+bool ThreadGroup::executed() const {
+  core_->check_process("executed");  // another thread of the parent may have held the lock across the fork
+  const detail::Registry* const registry = core_->registry().get();
+  return registry != nullptr && registry->executed();
+}
+
+const ResultList& ThreadGroup::get_results() const {
+  core_->check_process("get_results");
+  const detail::Registry* const registry = core_->registry().get();
+  return registry != nullptr ? registry->latest() : detail::Registry::none();
+}
 
 }  // namespace tg

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The flow that waits for the earliest time limit.
+#include "group/time_limits.hpp"
+
 #include <new>
 #include <string>
 #include <utility>
 
-#include <threadgroup/event/wait.hpp>
-#include <threadgroup/group/time_limits.hpp>
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/runtime/fork.hpp>
-#include <threadgroup/runtime/threads.hpp>
-#include <threadgroup/tree/forest.hpp>
+#include <threadgroup/detail/shared_reason.hpp>
+
+#include "event/wait.hpp"
+#include "runtime/flow.hpp"
+#include "runtime/fork.hpp"
+#include "runtime/steady_clock.hpp"
+#include "runtime/threads.hpp"
+#include "tree/forest.hpp"
 
 namespace tg::detail {
 

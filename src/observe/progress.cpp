@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Counting, estimating, and the line on the terminal.
-#include <fmt/format.h>
+#include <threadgroup/progress.hpp>
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,11 +10,14 @@
 #include <stdexcept>
 #include <utility>
 
-#include <threadgroup/base/errors.hpp>
-#include <threadgroup/base/report.hpp>
-#include <threadgroup/observe/progress.hpp>
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/tree/thread_utils.hpp>
+#include <fmt/format.h>
+
+#include <threadgroup/errors.hpp>
+#include <threadgroup/source_location.hpp>
+#include <threadgroup/thread_utils.hpp>
+
+#include "base/report.hpp"
+#include "runtime/steady_clock.hpp"
 
 namespace tg {
 

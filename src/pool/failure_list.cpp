@@ -2,6 +2,8 @@
 // Adding a failure, and looking for delivered ones.
 #include "pool/failure_list.hpp"
 
+#include "pool/task_list.hpp"
+
 namespace tg::detail {
 
 void FailureList::push(Task& task, TaskList& delivered) noexcept {

@@ -2,7 +2,9 @@
 // The failures of a group that wait to be delivered.
 #pragma once
 
-#include <threadgroup/pool/task.hpp>
+#include <threadgroup/detail/task.hpp>
+
+#include "pool/task_list.hpp"
 
 namespace tg::detail {
 

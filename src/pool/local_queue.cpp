@@ -4,6 +4,11 @@
 
 #include <algorithm>
 
+#include <threadgroup/duration.hpp>
+#include <threadgroup/outcomes.hpp>
+
+#include "pool/task_list.hpp"
+
 namespace tg::detail {
 
 namespace {

@@ -2,7 +2,9 @@
 // A list of tasks from the middle of which one can be taken.
 #pragma once
 
-#include <threadgroup/pool/task.hpp>
+#include <threadgroup/detail/task.hpp>
+
+#include "pool/task_list.hpp"
 
 namespace tg::detail {
 

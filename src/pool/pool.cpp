@@ -5,12 +5,18 @@
 #include <algorithm>
 #include <utility>
 
-#include <threadgroup/event/wait.hpp>
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/tree/forest.hpp>
-#include <threadgroup/tree/wait_graph.hpp>
+#include <threadgroup/detail/shared_reason.hpp>
+#include <threadgroup/duration.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/outcomes.hpp>
 
+#include "event/wait.hpp"
+#include "pool/task_list.hpp"
 #include "pool/worker.hpp"
+#include "runtime/steady_clock.hpp"
+#include "tree/forest.hpp"
+#include "tree/task_context.hpp"
+#include "tree/wait_graph.hpp"
 
 namespace tg::detail {
 

@@ -8,17 +8,22 @@
 #include <exception>
 #include <vector>
 
-#include <threadgroup/base/mutex.hpp>
-#include <threadgroup/event/wait_queue.hpp>
-#include <threadgroup/pool/on_failure.hpp>
-#include <threadgroup/pool/task.hpp>
-#include <threadgroup/tree/node.hpp>
-#include <threadgroup/tree/statistics.hpp>
+#include <threadgroup/detail/mutex.hpp>
+#include <threadgroup/detail/shared_reason.hpp>
+#include <threadgroup/detail/task.hpp>
+#include <threadgroup/detail/wait_queue.hpp>
+#include <threadgroup/duration.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/options.hpp>
+#include <threadgroup/outcomes.hpp>
+#include <threadgroup/statistics.hpp>
 
 #include "pool/failure_list.hpp"
 #include "pool/places.hpp"
+#include "pool/task_list.hpp"
 #include "pool/task_queue.hpp"
 #include "pool/thread_supply.hpp"
+#include "tree/node.hpp"
 
 namespace tg::detail {
 

@@ -5,6 +5,12 @@
 #include <algorithm>
 #include <bit>
 
+#include <threadgroup/duration.hpp>
+#include <threadgroup/outcomes.hpp>
+
+#include "pool/task_list.hpp"
+#include "tree/task_context.hpp"
+
 namespace tg::detail {
 
 namespace {

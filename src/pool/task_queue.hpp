@@ -30,16 +30,19 @@
 #include <cstdint>
 #include <vector>
 
-#include <threadgroup/base/cache_line.hpp>
-#include <threadgroup/base/mutex.hpp>
-#include <threadgroup/event/event.hpp>
-#include <threadgroup/pool/task.hpp>
-#include <threadgroup/runtime/flow.hpp>
-#include <threadgroup/tree/node.hpp>
-#include <threadgroup/tree/statistics.hpp>
+#include <threadgroup/detail/mutex.hpp>
+#include <threadgroup/detail/task.hpp>
+#include <threadgroup/duration.hpp>
+#include <threadgroup/outcomes.hpp>
+#include <threadgroup/statistics.hpp>
 
+#include "base/cache_line.hpp"
+#include "event/event.hpp"
 #include "pool/local_queue.hpp"
 #include "pool/pending_list.hpp"
+#include "pool/task_list.hpp"
+#include "runtime/flow.hpp"
+#include "tree/node.hpp"
 
 namespace tg::detail {
 

@@ -8,9 +8,11 @@
 #include <string>
 #include <system_error>
 
-#include <threadgroup/base/report.hpp>
-#include <threadgroup/event/reason.hpp>
-#include <threadgroup/runtime/clock.hpp>
+#include <threadgroup/duration.hpp>
+#include <threadgroup/reason.hpp>
+
+#include "base/report.hpp"
+#include "runtime/steady_clock.hpp"
 
 namespace tg::detail {
 

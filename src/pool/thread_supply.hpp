@@ -4,9 +4,10 @@
 
 #include <exception>
 
-#include <threadgroup/runtime/threads.hpp>
-#include <threadgroup/tree/node.hpp>
-#include <threadgroup/tree/statistics.hpp>
+#include <threadgroup/statistics.hpp>
+
+#include "runtime/threads.hpp"
+#include "tree/node.hpp"
 
 namespace tg::detail {
 

@@ -7,9 +7,14 @@
 #include <string>
 #include <utility>
 
-#include <threadgroup/base/spin.hpp>
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/tree/forest.hpp>
+#include <threadgroup/duration.hpp>
+#include <threadgroup/outcomes.hpp>
+
+#include "base/spin.hpp"
+#include "pool/task_list.hpp"
+#include "runtime/steady_clock.hpp"
+#include "tree/forest.hpp"
+#include "tree/task_context.hpp"
 
 namespace tg::detail {
 
@@ -35,11 +40,6 @@ bool handles_exception() noexcept {
 }
 
 std::string name_of_task(const Task& task) { return task.name(); }
-
-std::string label_of_task(const runtime::Flow& flow) {
-  const TaskContext& context = *static_cast<const TaskContext*>(flow.task);
-  return "task '" + context.task_name() + "' of group '" + Forest::instance().path(*context.node) + "'";
-}
 }  // namespace
 
 void Worker::main(void* pool) noexcept { Worker(*static_cast<Pool*>(pool)).serve(); }
@@ -59,7 +59,6 @@ Worker::Worker(Pool& pool) noexcept
 void Worker::serve() noexcept {
   flow_.set_os_name(pool_.node_.name());
   flow_.task = &context_;
-  flow_.task_label = &label_of_task;
   flow_.event = &pool_.node_.event();
 
   MutexLock lock(pool_.queue_.mutex());
@@ -163,8 +162,8 @@ int Worker::run_from_local_queue() noexcept {
 
 void Worker::release_delivered_outside() noexcept {
   if (delivered_.empty()) return;
-  void* const task = std::exchange(flow_.task, nullptr);
-  void* const event = std::exchange(flow_.event, nullptr);
+  TaskContext* const task = std::exchange(flow_.task, nullptr);
+  Event* const event = std::exchange(flow_.event, nullptr);
   release_delivered();
   flow_.task = task;
   flow_.event = event;

@@ -2,14 +2,16 @@
 // One worker: a flow that serves the queue of a group for as long as there is work and a place.
 #pragma once
 
-#include <threadgroup/base/mutex.hpp>
-#include <threadgroup/pool/task.hpp>
-#include <threadgroup/runtime/flow.hpp>
-#include <threadgroup/tree/node.hpp>
+#include <threadgroup/detail/mutex.hpp>
+#include <threadgroup/detail/task.hpp>
 
 #include "pool/local_queue.hpp"
 #include "pool/pool.hpp"
+#include "pool/task_list.hpp"
 #include "pool/task_queue.hpp"
+#include "runtime/flow.hpp"
+#include "tree/node.hpp"
+#include "tree/task_context.hpp"
 
 namespace tg::detail {
 

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether to try again, and when.
+#include <threadgroup/retry.hpp>
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <stdexcept>
 
-#include <threadgroup/registry/retry.hpp>
+#include <threadgroup/thread_utils.hpp>
+
+#include "runtime/steady_clock.hpp"
 
 namespace tg::detail {
 
@@ -37,6 +41,8 @@ double random_chance() noexcept {
   z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
   return static_cast<double>((z ^ (z >> 31)) >> 11) / 9007199254740992.0;  // 2^53
 }
+
+TimePoint retry_deadline(const RetryOptions& options) { return runtime::after(options.time_limit); }
 
 bool wait_for_next_try(const RetryOptions& options, std::size_t failed_tries, TimePoint limit,
                        const std::exception_ptr& failure) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The errors for arguments that do not fit.
-#include <threadgroup/base/type_name.hpp>
-#include <threadgroup/result/arguments.hpp>
+#include <threadgroup/detail/arguments.hpp>
+
+#include <threadgroup/detail/type_name.hpp>
+#include <threadgroup/errors.hpp>
 
 namespace tg::detail {
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The part of named functions that needs no types.
+#include <threadgroup/function.hpp>
+
 #include <array>
 #include <cstdint>
 #include <stdexcept>
 
-#include <threadgroup/base/cache_line.hpp>
-#include <threadgroup/result/function.hpp>
-#include <threadgroup/runtime/fork.hpp>
+#include "base/cache_line.hpp"
+#include "runtime/fork.hpp"
 
 namespace tg::detail {
 

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // Waiting for a task, and what is thrown instead of a result.
+#include <threadgroup/detail/task_slot.hpp>
+
 #include <stdexcept>
 #include <system_error>
 #include <unordered_map>
 
-#include <threadgroup/base/errors.hpp>
-#include <threadgroup/base/spin.hpp>
-#include <threadgroup/event/caller.hpp>
-#include <threadgroup/result/errors.hpp>
-#include <threadgroup/result/task_slot.hpp>
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/runtime/fork.hpp>
-#include <threadgroup/tree/wait_graph.hpp>
+#include <threadgroup/detail/caller.hpp>
+#include <threadgroup/detail/mutex.hpp>
+#include <threadgroup/errors.hpp>
+
+#include "base/spin.hpp"
+#include "event/wait.hpp"
+#include "result/task_watcher.hpp"
+#include "runtime/fork.hpp"
+#include "runtime/steady_clock.hpp"
+#include "tree/node.hpp"
+#include "tree/task_context.hpp"
+#include "tree/wait_graph.hpp"
 
 namespace tg::detail {
 
@@ -61,9 +67,9 @@ const Stopped* stop_in(const std::exception_ptr& exception) noexcept {
 
 }  // namespace
 
-TaskSlot::TaskSlot(Node& group, Place added_at) noexcept
+TaskSlot::TaskSlot(Node& group, CallSite added_at) noexcept
     : fork_generation_(static_cast<std::uint8_t>(runtime::fork_generation())),
-      place_(added_at.number()),
+      call_site_(added_at.number()),
       group_(&group) {}
 
 TaskSlot::~TaskSlot() {
@@ -132,6 +138,11 @@ namespace {
 bool is_set(const Event* event) noexcept { return event != nullptr && event->is_set(); }
 }  // namespace
 
+bool TaskSlot::is_of_this_process() const noexcept {
+  return static_cast<std::uint8_t>(runtime::fork_generation()) == fork_generation_;
+}
+
+WaitOutcome TaskSlot::wait_for(Duration timeout) { return wait(runtime::after(timeout)); }
 WaitOutcome TaskSlot::wait(TimePoint deadline) { return wait_watching(event_of_caller(), deadline); }
 
 WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline, Event* other) {

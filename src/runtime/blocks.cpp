@@ -6,6 +6,8 @@
 //       rest of a page.
 //   B2. A cache has at most two batches of each size, and a batch of blocks that changes hands is full.
 //       (Alone are those that come from a thread without a cache, or for which there was no batch.)
+#include <threadgroup/detail/blocks.hpp>
+
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -14,12 +16,12 @@
 #include <new>
 #include <utility>
 
-#include <threadgroup/base/cache_line.hpp>
-#include <threadgroup/base/mutex.hpp>
-#include <threadgroup/base/sanitizers.hpp>
-#include <threadgroup/runtime/blocks.hpp>
-#include <threadgroup/runtime/flow.hpp>
-#include <threadgroup/runtime/fork.hpp>
+#include <threadgroup/detail/mutex.hpp>
+
+#include "base/cache_line.hpp"
+#include "base/sanitizers.hpp"
+#include "runtime/flow.hpp"
+#include "runtime/fork.hpp"
 
 namespace tg::runtime {
 

@@ -1,20 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the monotonic clock.
-#include <ctime>
+// The time, for users.
+#include <threadgroup/clock.hpp>
 
-#include <threadgroup/runtime/clock.hpp>
+#include "runtime/steady_clock.hpp"
 
-namespace tg::runtime {
+namespace tg {
 
-namespace {
-TimePoint read(clockid_t clock) noexcept {
-  timespec t{};
-  ::clock_gettime(clock, &t);
-  return TimePoint::from_nanos(std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec);
-}
-}  // namespace
+TimePoint now() noexcept { return runtime::now(); }
 
-TimePoint now() noexcept { return read(CLOCK_MONOTONIC); }
-TimePoint coarse_now() noexcept { return read(CLOCK_MONOTONIC_COARSE); }
-
-}  // namespace tg::runtime
+}  // namespace tg

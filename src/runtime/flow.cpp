@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parking on a futex, and the pool of flows that are reused.
+#include "runtime/flow.hpp"
+
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -12,17 +14,16 @@
 #include <iterator>
 #include <new>
 
-#include <threadgroup/base/mutex.hpp>
-#include <threadgroup/base/sanitizers.hpp>
-#include <threadgroup/base/spin.hpp>
-#include <threadgroup/runtime/blocks.hpp>
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/runtime/flow.hpp>
-#include <threadgroup/runtime/fork.hpp>
+#include <threadgroup/detail/blocks.hpp>
+#include <threadgroup/detail/mutex.hpp>
 
+#include "base/sanitizers.hpp"
+#include "base/spin.hpp"
+#include "runtime/fork.hpp"
 #include "runtime/futex.hpp"
 #include "runtime/module.hpp"
 #include "runtime/sleep.hpp"
+#include "runtime/steady_clock.hpp"
 
 namespace tg::runtime {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Counts forks and hooks into them.
+#include "runtime/fork.hpp"
+
 #include <pthread.h>
 
 #include <new>
-
-#include <threadgroup/runtime/fork.hpp>
 
 namespace tg::runtime {
 

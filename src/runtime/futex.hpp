@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <ctime>
 
-#include <threadgroup/base/duration.hpp>
+#include <threadgroup/duration.hpp>
 
 namespace tg::runtime {
 

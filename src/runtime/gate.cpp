@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The gate, on one futex.
-#include <threadgroup/runtime/gate.hpp>
+#include "runtime/gate.hpp"
 
 #include "runtime/futex.hpp"
 #include "runtime/sleep.hpp"

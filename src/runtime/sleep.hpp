@@ -5,11 +5,11 @@
 #include <atomic>
 #include <cstdint>
 
-#include <threadgroup/base/duration.hpp>
-#include <threadgroup/runtime/flow.hpp>
-#include <threadgroup/runtime/threads.hpp>
+#include <threadgroup/duration.hpp>
 
+#include "runtime/flow.hpp"
 #include "runtime/futex.hpp"
+#include "runtime/threads.hpp"
 
 namespace tg::runtime {
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Making OS threads, and what they do between two jobs.
+#include "runtime/threads.hpp"
+
 #include <pthread.h>
 #include <sys/prctl.h>
 
@@ -9,11 +11,10 @@
 #include <system_error>
 #include <utility>
 
-#include <threadgroup/base/spin.hpp>
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/runtime/flow.hpp>
-#include <threadgroup/runtime/fork.hpp>
-#include <threadgroup/runtime/threads.hpp>
+#include "base/spin.hpp"
+#include "runtime/flow.hpp"
+#include "runtime/fork.hpp"
+#include "runtime/steady_clock.hpp"
 
 namespace tg::runtime {
 

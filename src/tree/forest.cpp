@@ -1,25 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // Linking, looking, and the end of the process. The invariants T1 to T5 stand in the header.
+#include "tree/forest.hpp"
+
 #include <cstdlib>
 #include <memory>
 #include <stdexcept>
 #include <utility>
 
-#include <threadgroup/base/escaped.hpp>
-#include <threadgroup/base/report.hpp>
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/runtime/fork.hpp>
-#include <threadgroup/runtime/threads.hpp>
-#include <threadgroup/tree/forest.hpp>
-#include <threadgroup/tree/wait_graph.hpp>
+#include <threadgroup/detail/shared_reason.hpp>
+#include <threadgroup/duration.hpp>
 
+#include "base/escaped.hpp"
+#include "base/report.hpp"
+#include "runtime/flow.hpp"
+#include "runtime/fork.hpp"
+#include "runtime/steady_clock.hpp"
+#include "runtime/threads.hpp"
 #include "tree/still_running.hpp"
+#include "tree/task_context.hpp"
+#include "tree/wait_graph.hpp"
 
 namespace tg::detail {
 
 // The root under which a thread's own groups hang. The main thread's stays; that of another thread goes when
 // the thread has ended and the last group below it is gone.
-struct Forest::ThreadRoot final : Node {
+struct ThreadRoot final : Node {
   ThreadRoot(std::string name, NodeKind kind, runtime::Flow* of) : Node(std::move(name), kind), flow(of) {}
   runtime::Flow* flow;  // guarded by the forest's lock; null once the thread has ended
 };
@@ -113,7 +118,7 @@ Node& Forest::root_of_calling_thread_locked() {
     flow.root = root.release();
     flow.on_thread_exit = &Forest::forget_thread;
   }
-  return *static_cast<ThreadRoot*>(flow.root);
+  return *flow.root;
 }
 
 void Forest::forget_thread(runtime::Flow& flow) {
@@ -121,7 +126,7 @@ void Forest::forget_thread(runtime::Flow& flow) {
   ThreadRoot* gone = nullptr;
   {
     MutexLock lock(forest.mutex_);
-    auto* root = static_cast<ThreadRoot*>(std::exchange(flow.root, nullptr));
+    ThreadRoot* const root = std::exchange(flow.root, nullptr);
     if (root == nullptr) return;
     root->flow = nullptr;
     if (root->core_->first_child == nullptr) {

@@ -6,8 +6,12 @@
 #include <new>
 #include <utility>
 
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/tree/forest.hpp>
+#include <threadgroup/detail/mutex.hpp>
+#include <threadgroup/detail/shared_reason.hpp>
+
+#include "runtime/steady_clock.hpp"
+#include "tree/forest.hpp"
+#include "tree/node.hpp"
 
 namespace tg::detail {
 

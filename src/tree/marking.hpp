@@ -5,7 +5,7 @@
 #include <array>
 #include <cstddef>
 
-#include <threadgroup/tree/forest.hpp>
+#include "tree/forest.hpp"
 
 namespace tg::detail {
 

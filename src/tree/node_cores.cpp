@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pages of cores.
+#include "tree/node_cores.hpp"
+
 #include <algorithm>
 #include <new>
-
-#include <threadgroup/tree/node_cores.hpp>
 
 namespace tg::detail {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Running tasks as text.
+#include <threadgroup/statistics.hpp>
+
 #include <algorithm>
 
 #include <fmt/format.h>
-
-#include <threadgroup/tree/statistics.hpp>
 
 namespace tg {
 

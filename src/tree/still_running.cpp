@@ -9,8 +9,10 @@
 
 #include <fmt/format.h>
 
-#include <threadgroup/base/escaped.hpp>
-#include <threadgroup/tree/forest.hpp>
+#include <threadgroup/statistics.hpp>
+
+#include "base/escaped.hpp"
+#include "tree/forest.hpp"
 
 namespace tg::detail {
 

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include <threadgroup/tree/node.hpp>
+#include "tree/node.hpp"
 
 namespace tg::detail {
 

@@ -1,34 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a task asks of its own group.
-#include <threadgroup/base/errors.hpp>
-#include <threadgroup/event/wait.hpp>
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/runtime/flow.hpp>
-#include <threadgroup/tree/forest.hpp>
-#include <threadgroup/tree/thread_utils.hpp>
+#include <threadgroup/thread_utils.hpp>
+
+#include <threadgroup/detail/shared_reason.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/outcomes.hpp>
+
+#include "event/wait.hpp"
+#include "runtime/flow.hpp"
+#include "runtime/steady_clock.hpp"
+#include "tree/forest.hpp"
+#include "tree/task_context.hpp"
 
 namespace tg {
-
-namespace detail {
-
-Reason reason_from_here(ReasonKind kind, std::string message, SourceLocation where) {
-  Reason reason;
-  reason.kind = kind;
-  reason.message = std::move(message);
-  reason.where = where;
-  if (const TaskContext* task = TaskContext::current(); task != nullptr && task->task != nullptr) {
-    reason.task = task->task_name();
-  }
-  return reason;
-}
-
-}  // namespace detail
 
 namespace thread_utils {
 
 bool event_aware_sleep(Duration d) {
-  return detail::wait({detail::event_of_caller(), nullptr}, runtime::after(d)) ==
-         detail::WaitOutcome::timed_out;
+  return detail::wait({detail::event_of_caller(), nullptr}, runtime::after(d)) == WaitOutcome::timed_out;
 }
 
 bool event_is_set() noexcept {

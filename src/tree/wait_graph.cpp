@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The search for circles, and their texts. What counts and why is in the header.
+#include "tree/wait_graph.hpp"
+
 #include <array>
 #include <exception>
 #include <new>
@@ -8,12 +10,13 @@
 #include <variant>
 #include <vector>
 
-#include <threadgroup/base/escaped.hpp>
-#include <threadgroup/base/mutex.hpp>
-#include <threadgroup/base/report.hpp>
-#include <threadgroup/runtime/fork.hpp>
-#include <threadgroup/tree/forest.hpp>
-#include <threadgroup/tree/wait_graph.hpp>
+#include <threadgroup/detail/mutex.hpp>
+
+#include "base/escaped.hpp"
+#include "base/report.hpp"
+#include "runtime/fork.hpp"
+#include "tree/forest.hpp"
+#include "tree/task_context.hpp"
 
 namespace tg::detail {
 

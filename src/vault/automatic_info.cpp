@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the stop of an automatic's group tells the vault.
-#include <threadgroup/vault/automatic_info.hpp>
-#include <threadgroup/vault/core.hpp>
+#include <threadgroup/detail/vault/automatic_info.hpp>
+
+#include <threadgroup/detail/vault/core.hpp>
 
 namespace tg::detail {
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names functions that were given no name.
-#include <fmt/format.h>
+#include <threadgroup/detail/vault/binding.hpp>
 
-#include <threadgroup/vault/binding.hpp>
+#include <fmt/format.h>
 
 namespace tg::detail {
 

@@ -1,35 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // The way of a step, of a wait and of a declaration. K4 is in the header.
+#include <threadgroup/detail/vault/core.hpp>
+
 #include <algorithm>
 #include <list>
 #include <utility>
 
-#include <threadgroup/event/caller.hpp>
-#include <threadgroup/event/wait.hpp>
-#include <threadgroup/vault/core.hpp>
-#include <threadgroup/vault/errors.hpp>
+#include <threadgroup/detail/caller.hpp>
+#include <threadgroup/vault_types.hpp>
 
-#include "event/callers_slot.hpp"
+#include "event/callers_task.hpp"
+#include "event/wait.hpp"
+#include "runtime/steady_clock.hpp"
 #include "vault/explanation.hpp"
 #include "vault/live_vaults.hpp"
 #include "vault/parts.hpp"
 #include "vault/runs.hpp"
 
 namespace tg {
-
-const char* to_string(KeyWait outcome) noexcept {
-  switch (outcome) {
-    case KeyWait::present:
-      return "present";
-    case KeyWait::event_set:
-      return "event_set";
-    case KeyWait::timed_out:
-      return "timed_out";
-    case KeyWait::producer_failed:
-      return "producer_failed";
-  }
-  return "unknown";
-}
 
 namespace detail {
 
@@ -200,7 +188,8 @@ class OnExit {
 };
 }  // namespace
 
-KeyWait VaultCore::wait_for(std::span<const std::size_t> slots, TimePoint deadline) const {
+KeyWait VaultCore::wait_for(std::span<const std::size_t> slots, Duration timeout) const {
+  const TimePoint deadline = runtime::after(timeout);
   Event* const event = event_of_caller();
   std::size_t missing = kNobody;
   {

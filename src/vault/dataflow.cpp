@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include <threadgroup/vault/errors.hpp>
+#include <threadgroup/vault_types.hpp>
 
 #include "vault/texts.hpp"
 

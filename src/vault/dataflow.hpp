@@ -22,8 +22,8 @@
 #include <string>
 #include <vector>
 
-#include <threadgroup/vault/automatic_info.hpp>
-#include <threadgroup/vault/store.hpp>
+#include <threadgroup/detail/vault/automatic_info.hpp>
+#include <threadgroup/detail/vault/store.hpp>
 
 #include "vault/flow_graph.hpp"
 

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <string>
 
-#include <threadgroup/vault/store.hpp>
+#include <threadgroup/detail/vault/store.hpp>
 
 #include "vault/parts.hpp"
 

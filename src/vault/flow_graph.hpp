@@ -7,8 +7,8 @@
 #include <span>
 #include <vector>
 
-#include <threadgroup/vault/automatic_info.hpp>
-#include <threadgroup/vault/store.hpp>
+#include <threadgroup/detail/vault/automatic_info.hpp>
+#include <threadgroup/detail/vault/store.hpp>
 
 namespace tg::detail {
 

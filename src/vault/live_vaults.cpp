@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The list of all vaults, and what happens to them in a fork.
-#include <threadgroup/base/mutex.hpp>
-#include <threadgroup/runtime/fork.hpp>
-
 #include "vault/live_vaults.hpp"
+
+#include <threadgroup/detail/mutex.hpp>
+
+#include "runtime/fork.hpp"
 
 namespace tg::detail {
 

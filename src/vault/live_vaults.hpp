@@ -2,7 +2,7 @@
 // All vaults of the process, for forks.
 #pragma once
 
-#include <threadgroup/vault/core.hpp>
+#include <threadgroup/detail/vault/core.hpp>
 
 namespace tg::detail {
 

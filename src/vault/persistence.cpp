@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include <threadgroup/vault/errors.hpp>
+#include <threadgroup/vault_types.hpp>
 
 namespace tg::detail {
 

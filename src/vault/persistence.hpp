@@ -7,8 +7,8 @@
 #include <span>
 #include <vector>
 
-#include <threadgroup/vault/sink.hpp>
-#include <threadgroup/vault/store.hpp>
+#include <threadgroup/detail/vault/sink.hpp>
+#include <threadgroup/detail/vault/store.hpp>
 
 namespace tg::detail {
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include <threadgroup/vault/production.hpp>
-#include <threadgroup/vault/store.hpp>
+#include <threadgroup/detail/vault/production.hpp>
+#include <threadgroup/detail/vault/store.hpp>
 
 #include "vault/dataflow.hpp"
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a call tells the vault.
+#include <threadgroup/detail/vault/production.hpp>
+
 #include <string>
 
-#include <threadgroup/event/reason.hpp>
-#include <threadgroup/vault/core.hpp>
-#include <threadgroup/vault/production.hpp>
+#include <threadgroup/detail/current_failure.hpp>
+#include <threadgroup/detail/vault/core.hpp>
+#include <threadgroup/reason.hpp>
 
 namespace tg::detail {
 

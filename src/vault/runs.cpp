@@ -5,8 +5,10 @@
 #include <list>
 #include <vector>
 
-#include <threadgroup/event/reason.hpp>
-#include <threadgroup/vault/errors.hpp>
+#include <threadgroup/detail/current_failure.hpp>
+#include <threadgroup/detail/mutex.hpp>
+#include <threadgroup/reason.hpp>
+#include <threadgroup/vault_types.hpp>
 
 #include "vault/parts.hpp"
 #include "vault/texts.hpp"

@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-#include <threadgroup/vault/core.hpp>
+#include <threadgroup/detail/vault/core.hpp>
 
 #include "vault/dataflow.hpp"
 

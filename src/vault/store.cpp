@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finding keys, and what of reading and writing is done under the lock.
+#include <threadgroup/detail/vault/store.hpp>
+
 #include <functional>
 
-#include <threadgroup/base/type_name.hpp>
-#include <threadgroup/vault/errors.hpp>
-#include <threadgroup/vault/store.hpp>
+#include <threadgroup/detail/type_name.hpp>
+#include <threadgroup/vault_types.hpp>
 
 namespace tg::detail {
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts the work and waits for it.
-#include "aside.hpp"
+#include "vault_json/aside.hpp"
 
-#include <threadgroup/event/caller.hpp>
-#include <threadgroup/event/wait.hpp>
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/runtime/threads.hpp>
-#include <threadgroup/vault_json/document.hpp>
+#include <threadgroup/detail/caller.hpp>
+#include <threadgroup/outcomes.hpp>
+
+#include "event/wait.hpp"
+#include "runtime/steady_clock.hpp"
+#include "runtime/threads.hpp"
+#include "vault_json/document.hpp"
 
 namespace tg::detail {
 

@@ -9,10 +9,10 @@
 #include <type_traits>
 #include <utility>
 
-#include <threadgroup/base/duration.hpp>
-#include <threadgroup/base/mutex.hpp>
-#include <threadgroup/base/unique_function.hpp>
-#include <threadgroup/event/wait_queue.hpp>
+#include <threadgroup/detail/mutex.hpp>
+#include <threadgroup/detail/unique_function.hpp>
+#include <threadgroup/detail/wait_queue.hpp>
+#include <threadgroup/duration.hpp>
 
 namespace tg::detail {
 

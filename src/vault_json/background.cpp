@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The flow that ticks.
-#include "background.hpp"
+#include "vault_json/background.hpp"
 
 #include <utility>
 
-#include <threadgroup/event/wait.hpp>
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/runtime/fork.hpp>
-#include <threadgroup/runtime/threads.hpp>
+#include <threadgroup/detail/shared_reason.hpp>
+#include <threadgroup/outcomes.hpp>
 
-#include "aside.hpp"
+#include "event/wait.hpp"
+#include "runtime/fork.hpp"
+#include "runtime/steady_clock.hpp"
+#include "runtime/threads.hpp"
+#include "vault_json/aside.hpp"
 
 namespace tg::detail {
 

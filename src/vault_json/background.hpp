@@ -6,10 +6,12 @@
 #include <functional>
 #include <memory>
 
-#include <threadgroup/base/duration.hpp>
-#include <threadgroup/base/mutex.hpp>
-#include <threadgroup/event/event.hpp>
-#include <threadgroup/event/wait_queue.hpp>
+#include <threadgroup/detail/mutex.hpp>
+#include <threadgroup/detail/shared_reason.hpp>
+#include <threadgroup/detail/wait_queue.hpp>
+#include <threadgroup/duration.hpp>
+
+#include "event/event.hpp"
 
 namespace tg::detail {
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes one value.
-#include <cmath>
+#include <threadgroup/detail/vault_json/codec.hpp>
 
-#include <threadgroup/vault_json/codec.hpp>
+#include <cmath>
 
 namespace tg::detail {
 

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading and writing the text of a vault's file.
+#include "vault_json/document.hpp"
+
 #include <algorithm>
 #include <new>
 #include <set>
 #include <stdexcept>
 
-#include <threadgroup/event/reason.hpp>
-#include <threadgroup/vault_json/document.hpp>
+#include <threadgroup/reason.hpp>
 
-#include "parse.hpp"
-#include "rounding.hpp"
+#include "vault_json/parse.hpp"
+#include "vault_json/rounding.hpp"
 
 namespace tg::detail {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading and replacing files.
-#include "durable_file.hpp"
+#include "vault_json/durable_file.hpp"
 
 #include <fcntl.h>
 #include <sys/random.h>
@@ -13,9 +13,8 @@
 #include <system_error>
 #include <vector>
 
-#include <threadgroup/vault_json/document.hpp>
-
-#include "file_calls.hpp"
+#include "vault_json/document.hpp"
+#include "vault_json/file_calls.hpp"
 
 namespace tg::detail {
 

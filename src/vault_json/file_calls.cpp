@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The system's own functions.
-#include "file_calls.hpp"
+#include "vault_json/file_calls.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Takes and releases the lock, and keeps children of the process from inheriting it.
-#include "file_lock.hpp"
+#include "vault_json/file_lock.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -10,10 +10,9 @@
 #include <charconv>
 #include <system_error>
 
-#include <threadgroup/runtime/fork.hpp>
-#include <threadgroup/vault_json/document.hpp>
-
-#include "file_calls.hpp"
+#include "runtime/fork.hpp"
+#include "vault_json/document.hpp"
+#include "vault_json/file_calls.hpp"
 
 namespace tg::detail {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include <threadgroup/base/mutex.hpp>
+#include <threadgroup/detail/mutex.hpp>
 
 namespace tg::detail {
 

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loading, writing and following a vault's file.
-#include "json_file.hpp"
+#include "vault_json/json_file.hpp"
 
 #include <algorithm>
 #include <new>
 #include <optional>
 
-#include <threadgroup/base/errors.hpp>
-#include <threadgroup/base/report.hpp>
-#include <threadgroup/event/reason.hpp>
-#include <threadgroup/runtime/fork.hpp>
+#include <threadgroup/detail/current_failure.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/reason.hpp>
 
-#include "aside.hpp"
+#include "base/report.hpp"
+#include "runtime/fork.hpp"
+#include "vault_json/aside.hpp"
 
 namespace tg::detail {
 

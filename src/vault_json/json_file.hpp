@@ -19,15 +19,16 @@
 #include <utility>
 #include <vector>
 
-#include <threadgroup/base/mutex.hpp>
-#include <threadgroup/event/wait_queue.hpp>
-#include <threadgroup/vault/core.hpp>
-#include <threadgroup/vault_json/resource.hpp>
+#include <threadgroup/detail/mutex.hpp>
+#include <threadgroup/detail/vault/core.hpp>
+#include <threadgroup/detail/wait_queue.hpp>
+#include <threadgroup/vault_json.hpp>
 
-#include "background.hpp"
-#include "durable_file.hpp"
-#include "file_lock.hpp"
-#include "turns.hpp"
+#include "vault_json/background.hpp"
+#include "vault_json/document.hpp"
+#include "vault_json/durable_file.hpp"
+#include "vault_json/file_lock.hpp"
+#include "vault_json/turns.hpp"
 
 namespace tg::detail {
 

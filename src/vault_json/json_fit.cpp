@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks of numbers before and after their conversion.
+#include <threadgroup/detail/vault_json/json_fit.hpp>
+
 #include <cmath>
 #include <limits>
 #include <stdexcept>
 #include <string>
 
-#include <threadgroup/base/type_name.hpp>
-#include <threadgroup/vault_json/json_fit.hpp>
+#include <threadgroup/detail/type_name.hpp>
 
 namespace tg::detail {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Builds the value from the events of nlohmann-json's parser.
-#include "parse.hpp"
+#include "vault_json/parse.hpp"
 
 #include <cstddef>
 #include <string>

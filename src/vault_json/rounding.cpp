@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goes through a text, number by number.
-#include "rounding.hpp"
+#include "vault_json/rounding.hpp"
 
 #include <algorithm>
 #include <charconv>

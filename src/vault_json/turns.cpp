@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Waits for the turn, and passes it on.
-#include "turns.hpp"
+#include "vault_json/turns.hpp"
 
 #include <system_error>
 
-#include <threadgroup/event/wait.hpp>
+#include <threadgroup/duration.hpp>
+
+#include "event/wait.hpp"
 
 namespace tg::detail {
 

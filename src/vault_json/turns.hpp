@@ -2,9 +2,10 @@
 // Mutual exclusion where no lock may be held.
 #pragma once
 
-#include <threadgroup/base/mutex.hpp>
-#include <threadgroup/event/wait_queue.hpp>
-#include <threadgroup/runtime/flow.hpp>
+#include <threadgroup/detail/mutex.hpp>
+#include <threadgroup/detail/wait_queue.hpp>
+
+#include "runtime/flow.hpp"
 
 namespace tg::detail {
 

@@ -7,7 +7,7 @@
 #include <limits>
 #include <ratio>
 
-#include <threadgroup/base/duration.hpp>
+#include <threadgroup/duration.hpp>
 
 namespace tg {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include <threadgroup/base/escaped.hpp>
+#include "base/escaped.hpp"
 
 namespace tg::detail {
 namespace {

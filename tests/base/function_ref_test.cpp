@@ -6,7 +6,7 @@
 #include <memory>
 #include <type_traits>
 
-#include <threadgroup/base/unique_function.hpp>
+#include <threadgroup/detail/unique_function.hpp>
 
 namespace tg {
 namespace {

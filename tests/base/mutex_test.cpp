@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include <threadgroup/base/mutex.hpp>
+#include <threadgroup/detail/mutex.hpp>
 
 #include "support/eventually.hpp"
 

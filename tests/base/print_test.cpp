@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include <threadgroup/base/print.hpp>
+#include <threadgroup/print.hpp>
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include <set>
 #include <vector>
 
-#include <threadgroup/base/timer_wheel.hpp>
+#include "base/timer_wheel.hpp"
 
 namespace tg::detail {
 namespace {

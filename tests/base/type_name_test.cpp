@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <threadgroup/base/type_name.hpp>
+#include <threadgroup/detail/type_name.hpp>
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-#include <threadgroup/base/unique_function.hpp>
+#include <threadgroup/detail/unique_function.hpp>
 
 namespace tg {
 namespace {

@@ -9,8 +9,8 @@
 #include <thread>
 #include <vector>
 
-#include <threadgroup/base/spin.hpp>
-#include <threadgroup/event/event.hpp>
+#include "base/spin.hpp"
+#include "event/event.hpp"
 
 namespace tg::detail {
 namespace {

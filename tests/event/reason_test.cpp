@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <string>
 
-#include <threadgroup/event/reason.hpp>
+#include <threadgroup/reason.hpp>
 
 namespace tg {
 namespace {

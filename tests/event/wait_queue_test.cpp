@@ -9,10 +9,11 @@
 #include <thread>
 #include <vector>
 
-#include <threadgroup/event/wait.hpp>
-#include <threadgroup/event/wait_queue.hpp>
-#include <threadgroup/runtime/clock.hpp>
+#include <threadgroup/detail/wait_queue.hpp>
 
+#include "event/wait.hpp"
+#include "runtime/flow.hpp"
+#include "runtime/steady_clock.hpp"
 #include "support/eventually.hpp"
 
 namespace tg::detail {

@@ -9,9 +9,10 @@
 #include <thread>
 #include <vector>
 
-#include <threadgroup/event/wait.hpp>
-#include <threadgroup/runtime/clock.hpp>
+#include "event/wait.hpp"
+#include "runtime/steady_clock.hpp"
 
+#include "runtime/flow.hpp"
 #include "support/eventually.hpp"
 
 namespace tg::detail {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include <threadgroup/base/errors.hpp>
+#include <threadgroup/errors.hpp>
 
 #include "forks/files.hpp"
 #include "forks/require.hpp"

@@ -15,7 +15,7 @@
 #include <thread>
 #include <utility>
 
-#include <threadgroup/vault_json/resource.hpp>
+#include <threadgroup/vault_json.hpp>
 
 #include "forks/child.hpp"
 #include "forks/require.hpp"

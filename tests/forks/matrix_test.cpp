@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include <threadgroup/base/sanitizers.hpp>
+#include "base/sanitizers.hpp"
 
 #include "forks/child.hpp"
 #include "forks/stepper.hpp"

@@ -11,11 +11,11 @@
 #include <utility>
 #include <vector>
 
-#include <threadgroup/base/errors.hpp>
-#include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/tree/thread_utils.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/thread_group.hpp>
+#include <threadgroup/thread_utils.hpp>
 
+#include "runtime/steady_clock.hpp"
 #include "support/eventually.hpp"
 #include "support/in_child.hpp"
 #include "support/reasons.hpp"

@@ -11,11 +11,11 @@
 #include <thread>
 #include <vector>
 
-#include <threadgroup/base/errors.hpp>
-#include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/tree/thread_utils.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/thread_group.hpp>
+#include <threadgroup/thread_utils.hpp>
 
+#include "runtime/steady_clock.hpp"
 #include "support/eventually.hpp"
 
 namespace tg {

@@ -11,10 +11,10 @@
 #include <thread>
 #include <vector>
 
-#include <threadgroup/base/errors.hpp>
-#include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/tree/controller.hpp>
-#include <threadgroup/tree/thread_utils.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/snapshot.hpp>
+#include <threadgroup/thread_group.hpp>
+#include <threadgroup/thread_utils.hpp>
 
 #include "support/eventually.hpp"
 #include "support/in_child.hpp"

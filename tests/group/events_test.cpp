@@ -11,12 +11,12 @@
 #include <thread>
 #include <vector>
 
-#include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/runtime/threads.hpp>
-#include <threadgroup/tree/thread_utils.hpp>
-#include <threadgroup/vault/vault.hpp>
+#include <threadgroup/thread_group.hpp>
+#include <threadgroup/thread_utils.hpp>
+#include <threadgroup/vault.hpp>
 
+#include "runtime/steady_clock.hpp"
+#include "runtime/threads.hpp"
 #include "support/eventually.hpp"
 #include "support/reasons.hpp"
 

@@ -11,10 +11,10 @@
 #include <thread>
 #include <vector>
 
-#include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/tree/thread_utils.hpp>
+#include <threadgroup/thread_group.hpp>
+#include <threadgroup/thread_utils.hpp>
 
+#include "runtime/steady_clock.hpp"
 #include "support/eventually.hpp"
 
 namespace tg {

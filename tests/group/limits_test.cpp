@@ -13,11 +13,11 @@
 #include <type_traits>
 #include <vector>
 
-#include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/runtime/threads.hpp>
-#include <threadgroup/tree/controller.hpp>
-#include <threadgroup/tree/thread_utils.hpp>
+#include <threadgroup/snapshot.hpp>
+#include <threadgroup/thread_group.hpp>
+#include <threadgroup/thread_utils.hpp>
 
+#include "runtime/threads.hpp"
 #include "support/eventually.hpp"
 
 namespace tg {

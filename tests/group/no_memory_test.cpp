@@ -13,12 +13,12 @@
 #include <thread>
 #include <utility>
 
-#include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/runtime/blocks.hpp>
-#include <threadgroup/runtime/threads.hpp>
-#include <threadgroup/tree/controller.hpp>
-#include <threadgroup/tree/thread_utils.hpp>
+#include <threadgroup/detail/blocks.hpp>
+#include <threadgroup/snapshot.hpp>
+#include <threadgroup/thread_group.hpp>
+#include <threadgroup/thread_utils.hpp>
 
+#include "runtime/threads.hpp"
 #include "support/eventually.hpp"
 #include "support/in_child.hpp"
 #include "support/scarce_memory.hpp"

@@ -12,12 +12,12 @@
 #include <string>
 #include <vector>
 
-#include <threadgroup/base/sanitizers.hpp>
-#include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/group/time_limits.hpp>
-#include <threadgroup/runtime/threads.hpp>
-#include <threadgroup/tree/thread_utils.hpp>
+#include <threadgroup/thread_group.hpp>
+#include <threadgroup/thread_utils.hpp>
 
+#include "base/sanitizers.hpp"
+#include "group/time_limits.hpp"
+#include "runtime/threads.hpp"
 #include "support/eventually.hpp"
 #include "support/scarce_memory.hpp"
 

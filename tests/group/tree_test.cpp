@@ -7,9 +7,9 @@
 #include <string>
 #include <thread>
 
-#include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/tree/controller.hpp>
-#include <threadgroup/tree/thread_utils.hpp>
+#include <threadgroup/snapshot.hpp>
+#include <threadgroup/thread_group.hpp>
+#include <threadgroup/thread_utils.hpp>
 
 namespace tg {
 namespace {

@@ -9,6 +9,7 @@
 
 #include "support/eventually.hpp"
 #include "support/pools.hpp"
+#include "tree/task_context.hpp"
 
 namespace tg::detail {
 namespace {

@@ -16,9 +16,9 @@
 #include <thread>
 #include <vector>
 
-#include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/threadgroup.hpp>
 
+#include "runtime/steady_clock.hpp"
 #include "support/eventually.hpp"
 
 namespace tg {

@@ -9,7 +9,7 @@
 #include <deque>
 #include <latch>
 
-#include <threadgroup/runtime/threads.hpp>
+#include "runtime/threads.hpp"
 
 #include "support/eventually.hpp"
 #include "support/pools.hpp"

@@ -8,11 +8,12 @@
 #include <system_error>
 #include <thread>
 
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/runtime/threads.hpp>
+#include "runtime/steady_clock.hpp"
+#include "runtime/threads.hpp"
 
 #include "support/eventually.hpp"
 #include "support/pools.hpp"
+#include "tree/task_context.hpp"
 
 namespace tg::detail {
 namespace {

@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 
-#include <threadgroup/pool/task.hpp>
+#include <threadgroup/detail/task.hpp>
 
 #include "pool/pending_list.hpp"
 #include "support/pools.hpp"

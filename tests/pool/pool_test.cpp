@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include <threadgroup/event/wait.hpp>
+#include "event/wait.hpp"
 
 #include "support/eventually.hpp"
 #include "support/pools.hpp"

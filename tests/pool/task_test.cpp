@@ -5,7 +5,7 @@
 #include <array>
 #include <vector>
 
-#include <threadgroup/pool/task.hpp>
+#include <threadgroup/detail/task.hpp>
 
 #include "support/pools.hpp"
 

@@ -17,6 +17,8 @@
 
 #include <threadgroup/threadgroup.hpp>
 
+#include "tree/task_context.hpp"
+
 namespace {
 
 TEST(execute, results_print_exactly_as_promised) {

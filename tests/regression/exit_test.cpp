@@ -13,8 +13,9 @@
 
 #include <gtest/gtest.h>
 
-#include <threadgroup/runtime/clock.hpp>
 #include <threadgroup/threadgroup.hpp>
+
+#include "runtime/steady_clock.hpp"
 
 namespace {
 

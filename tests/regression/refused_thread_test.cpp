@@ -15,10 +15,10 @@
 #include <thread>
 #include <utility>
 
-#include <threadgroup/base/sanitizers.hpp>
-#include <threadgroup/runtime/threads.hpp>
 #include <threadgroup/threadgroup.hpp>
 
+#include "base/sanitizers.hpp"
+#include "runtime/threads.hpp"
 #include "support/eventually.hpp"
 
 // A sanitizer has its own `pthread_create` in the program, so that ours would switch it off.

@@ -12,10 +12,10 @@
 #include <semaphore>
 #include <thread>
 
-#include <threadgroup/base/sanitizers.hpp>
-#include <threadgroup/runtime/threads.hpp>
 #include <threadgroup/threadgroup.hpp>
 
+#include "base/sanitizers.hpp"
+#include "runtime/threads.hpp"
 #include "support/eventually.hpp"
 
 namespace tg {

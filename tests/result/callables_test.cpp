@@ -11,8 +11,8 @@
 #include <string>
 #include <utility>
 
-#include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/tree/thread_utils.hpp>
+#include <threadgroup/thread_group.hpp>
+#include <threadgroup/thread_utils.hpp>
 
 namespace tg {
 namespace {

@@ -5,8 +5,8 @@
 #include <stdexcept>
 #include <string>
 
-#include <threadgroup/result/errors.hpp>
-#include <threadgroup/result/join_result.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/join_result.hpp>
 
 namespace tg {
 namespace {

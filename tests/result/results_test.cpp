@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include <threadgroup/group/thread_group.hpp>
+#include <threadgroup/thread_group.hpp>
 
 namespace tg {
 namespace {

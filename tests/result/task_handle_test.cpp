@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Handles: states, waiting, results of all kinds, and what they outlive.
-#include <gtest/gtest.h>
-
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -14,8 +12,11 @@
 #include <thread>
 #include <vector>
 
-#include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/tree/thread_utils.hpp>
+#include <gtest/gtest.h>
+
+#include <threadgroup/clock.hpp>
+#include <threadgroup/thread_group.hpp>
+#include <threadgroup/thread_utils.hpp>
 
 #include "support/eventually.hpp"
 
@@ -113,9 +114,9 @@ TEST(TaskHandle, wait_with_a_time_out_says_whether_it_ended) {
   std::latch go(1);
   ThreadGroup group;
   const auto handle = group.add_task([&] { go.wait(); });
-  const TimePoint until = runtime::after(5ms);
+  const TimePoint until = tg::now() + 5ms;
   EXPECT_EQ(handle.wait(5ms), WaitOutcome::timed_out);
-  EXPECT_GE(runtime::now(), until);
+  EXPECT_GE(tg::now(), until);
   EXPECT_EQ(handle.wait(0s), WaitOutcome::timed_out);
   EXPECT_EQ(handle.wait(-1s), WaitOutcome::timed_out);
   EXPECT_EQ(handle.wait(Duration::min()), WaitOutcome::timed_out);

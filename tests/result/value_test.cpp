@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include <threadgroup/result/print_fmt.hpp>
-#include <threadgroup/result/value.hpp>
+#include <threadgroup/print_fmt.hpp>
+#include <threadgroup/results.hpp>
 
 namespace {
 struct OnlyFmt {

@@ -16,9 +16,9 @@
 #include <utility>
 #include <vector>
 
-#include <threadgroup/runtime/blocks.hpp>
-#include <threadgroup/runtime/flow.hpp>
+#include <threadgroup/detail/blocks.hpp>
 
+#include "runtime/flow.hpp"
 #include "support/in_child.hpp"
 
 namespace tg::runtime {

@@ -4,7 +4,7 @@
 
 #include <chrono>
 
-#include <threadgroup/runtime/clock.hpp>
+#include "runtime/steady_clock.hpp"
 
 namespace tg::runtime {
 namespace {

@@ -10,8 +10,8 @@
 #include <string>
 #include <thread>
 
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/runtime/flow.hpp>
+#include "runtime/flow.hpp"
+#include "runtime/steady_clock.hpp"
 
 #include "support/eventually.hpp"
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a forked child knows: that it is one, and that the parent's threads are not there.
-#include <gtest/gtest.h>
-
+#include <cstddef>
 #include <semaphore>
 #include <thread>
 
-#include <threadgroup/runtime/flow.hpp>
-#include <threadgroup/runtime/fork.hpp>
-#include <threadgroup/runtime/threads.hpp>
+#include <gtest/gtest.h>
 
+#include "runtime/flow.hpp"
+#include "runtime/fork.hpp"
+#include "runtime/threads.hpp"
 #include "support/in_child.hpp"
 
 namespace tg::runtime {
@@ -40,10 +40,11 @@ TEST(Fork, a_child_of_any_thread_is_a_main_flow_without_a_task) {
   int said = -1;
   std::thread([&] {
     Flow& me = Flow::current();
-    int something = 0;
-    me.task = &something;
+    std::byte something{};
+    const auto task = reinterpret_cast<tg::detail::TaskContext*>(&something);  // the flow only keeps it
+    me.task = task;
     said = in_child([&] { return Flow::current().is_main() && Flow::current().task == nullptr ? 0 : 1; });
-    EXPECT_EQ(me.task, &something);
+    EXPECT_EQ(me.task, task);
     me.task = nullptr;
   }).join();
   EXPECT_EQ(said, 0);

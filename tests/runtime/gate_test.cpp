@@ -7,8 +7,8 @@
 #include <thread>
 #include <vector>
 
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/runtime/gate.hpp>
+#include "runtime/gate.hpp"
+#include "runtime/steady_clock.hpp"
 
 #include "support/eventually.hpp"
 

@@ -10,9 +10,9 @@
 #include <thread>
 #include <vector>
 
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/runtime/flow.hpp>
-#include <threadgroup/runtime/threads.hpp>
+#include "runtime/flow.hpp"
+#include "runtime/steady_clock.hpp"
+#include "runtime/threads.hpp"
 
 #include "support/eventually.hpp"
 

@@ -15,9 +15,9 @@
 
 #include <gtest/gtest.h>
 
-#include <threadgroup/runtime/threads.hpp>
 #include <threadgroup/threadgroup.hpp>
 
+#include "runtime/threads.hpp"
 #include "stress/support.hpp"
 
 namespace tg::stress {

@@ -12,9 +12,9 @@
 
 #include <gtest/gtest.h>
 
-#include <threadgroup/runtime/threads.hpp>
 #include <threadgroup/threadgroup.hpp>
 
+#include "runtime/threads.hpp"
 #include "stress/random_world.hpp"
 #include "stress/support.hpp"
 

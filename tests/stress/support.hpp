@@ -8,7 +8,7 @@
 #include <random>
 #include <string>
 
-#include <threadgroup/base/sanitizers.hpp>
+#include "base/sanitizers.hpp"
 
 namespace tg::stress {
 

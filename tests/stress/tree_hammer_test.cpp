@@ -11,9 +11,10 @@
 #include <gtest/gtest.h>
 
 #include <threadgroup/threadgroup.hpp>
-#include <threadgroup/tree/forest.hpp>
 
 #include "stress/support.hpp"
+#include "tree/forest.hpp"
+#include "tree/task_context.hpp"
 
 namespace tg::stress {
 namespace {

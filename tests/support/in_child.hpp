@@ -11,7 +11,7 @@
 #include <string>
 #include <type_traits>
 
-#include <threadgroup/base/errors.hpp>
+#include <threadgroup/errors.hpp>
 
 namespace tg::test {
 

@@ -6,9 +6,10 @@
 #include <string>
 #include <utility>
 
-#include <threadgroup/runtime/flow.hpp>
-#include <threadgroup/tree/forest.hpp>
-#include <threadgroup/tree/node.hpp>
+#include "runtime/flow.hpp"
+#include "tree/forest.hpp"
+#include "tree/node.hpp"
+#include "tree/task_context.hpp"
 
 namespace tg::test {
 
@@ -52,8 +53,8 @@ class Inside {
 
  private:
   detail::TaskContext context_;
-  void* const before_;
-  void* const event_before_;
+  detail::TaskContext* const before_;
+  detail::Event* const event_before_;
 };
 
 /// Owns a linked node, as a group's object does.

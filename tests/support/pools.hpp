@@ -7,8 +7,8 @@
 #include <string>
 #include <utility>
 
-#include <threadgroup/event/wait.hpp>
-#include <threadgroup/tree/forest.hpp>
+#include "event/wait.hpp"
+#include "tree/forest.hpp"
 
 #include "pool/pool.hpp"
 

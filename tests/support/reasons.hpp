@@ -7,8 +7,9 @@
 #include <cstdint>
 #include <string>
 
-#include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/runtime/clock.hpp>
+#include <threadgroup/thread_group.hpp>
+
+#include "runtime/steady_clock.hpp"
 
 namespace tg::test {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include <threadgroup/vault_json/resource.hpp>
+#include <threadgroup/vault_json.hpp>
 
 #include "support/eventually.hpp"
 #include "vault_json/support.hpp"

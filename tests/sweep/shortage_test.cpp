@@ -7,7 +7,8 @@
 
 #include <gtest/gtest.h>
 
-#include <threadgroup/event/reason.hpp>
+#include <threadgroup/detail/current_failure.hpp>
+#include <threadgroup/reason.hpp>
 
 #include "sweep/faults.hpp"
 

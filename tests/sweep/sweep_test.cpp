@@ -13,7 +13,7 @@
 
 #include <gtest/gtest.h>
 
-#include <threadgroup/base/sanitizers.hpp>
+#include "base/sanitizers.hpp"
 
 #include "sweep/faults.hpp"
 #include "sweep/ledger.hpp"

@@ -25,17 +25,22 @@ check_layers = load_tool()
 LICENCE = "// SPDX-License-Identifier: Apache-2.0\n"
 
 CLEAN = {
-    "include/threadgroup/threadgroup.hpp": "#include <threadgroup/group/face.hpp>\n",
-    "include/threadgroup/base/mutex.hpp": "#include <mutex>\nstd::mutex m;\n",
-    "include/threadgroup/runtime/flow.hpp": "#include <threadgroup/base/mutex.hpp>\n",
-    "include/threadgroup/group/face.hpp": "#include <threadgroup/event/event.hpp>\nstd::stop_token token;\n",
-    "include/threadgroup/event/event.hpp": "#include <threadgroup/runtime/flow.hpp>\n",
-    "include/threadgroup/result/print_fmt.hpp": "#include <fmt/format.h>\n",
-    "include/threadgroup/vault_json/json.hpp": "#include <nlohmann/json.hpp>\n",
-    "src/runtime/flow.cpp": "thread_local int x; void f() { std::this_thread::yield(); std::thread t; }\n",
-    "src/event/event.cpp": '#include "threadgroup/event/event.hpp"\n#include <fmt/format.h>\n'
+    "include/threadgroup/core.hpp": "#include <threadgroup/thread_group.hpp>\n",
+    "include/threadgroup/threadgroup.hpp": "#include <threadgroup/core.hpp>\n",
+    "include/threadgroup/detail/mutex.hpp": "#include <mutex>\nstd::mutex m;\n",
+    "include/threadgroup/detail/wait_queue.hpp": "#include <threadgroup/detail/mutex.hpp>\n",
+    "include/threadgroup/thread_group.hpp": "#include <threadgroup/detail/wait_queue.hpp>\nstd::stop_token token;\n",
+    "include/threadgroup/print_fmt.hpp": "#include <fmt/format.h>\n",
+    "include/threadgroup/vault_json.hpp": "#include <nlohmann/json.hpp>\n",
+    "src/runtime/flow.hpp": "#include <threadgroup/detail/mutex.hpp>\n",
+    "src/runtime/flow.cpp": '#include "runtime/flow.hpp"\n'
+                            "thread_local int x; void f() { std::this_thread::yield(); word.notify_one(); }\n",
+    "src/event/event.hpp": '#include "runtime/flow.hpp"\n',
+    "src/event/event.cpp": '#include "event/event.hpp"\n#include <fmt/format.h>\n'
                            '// std::thread in a comment\nconst char* s = "std::thread";\n'
-                           'auto r = R"(thread_local " )"; /* futex\n sleep_for */ int n = 1\'000\'000;\n',
+                           'auto r = R"(thread_local " )"; /* futex\n sleep_for */ int n = 1\'000\'000;\n'
+                           "void f() { flow.wait(deadline); std::atomic_thread_fence(order); }\n",
+    "src/event/wait_queue.cpp": "#include <threadgroup/detail/wait_queue.hpp>\n",
     "tests/event/event_test.cpp": "std::thread t;\n",
     "tests/stress/anything_test.cpp": "\n",
 }
@@ -71,30 +76,56 @@ class CheckLayers(unittest.TestCase):
         self.assertEqual((status, out.count("\n")), (1, 2))
 
     def test_include_to_the_right_is_found(self):
-        for include in ("<threadgroup/group/face.hpp>", '"threadgroup/group/face.hpp"', '"group/face.hpp"'):
-            self.assert_found("layer", "include/threadgroup/pool/queue.hpp", f"#include {include}\n")
+        self.assert_found("layer", "src/pool/queue.hpp", "#include <threadgroup/thread_group.hpp>\n")
+        self.assert_found("layer", "src/pool/queue.hpp", '#include "group/face.hpp"\n')
+        self.assert_found("layer", "include/threadgroup/options.hpp", "#include <threadgroup/thread_group.hpp>\n")
 
     def test_vault_sees_no_groups_and_no_tree(self):
         for layer in ("group", "tree", "pool", "result"):
-            self.assert_found("layer", "include/threadgroup/vault/vault.hpp", f"#include <threadgroup/{layer}/x.hpp>\n")
+            self.assert_found("layer", "src/vault/x.hpp", f'#include "{layer}/x.hpp"\n')
+            self.assert_found("layer", "src/vault_json/x.hpp", f'#include "{layer}/x.hpp"\n')
+        self.assert_found("layer", "include/threadgroup/detail/vault/x.hpp", "#include <threadgroup/results.hpp>\n")
 
     def test_registry_and_observe_do_not_see_each_other(self):
-        self.assert_found("layer", "include/threadgroup/registry/r.hpp", "#include <threadgroup/observe/o.hpp>\n")
-        self.assert_found("layer", "include/threadgroup/observe/o.hpp", "#include <threadgroup/registry/r.hpp>\n")
+        self.assert_found("layer", "src/registry/r.hpp", '#include "observe/o.hpp"\n')
+        self.assert_found("layer", "include/threadgroup/progress.hpp", "#include <threadgroup/map.hpp>\n")
 
     def test_header_that_brings_all_is_not_for_layers(self):
-        self.assert_found("layer", "include/threadgroup/group/x.hpp", "#include <threadgroup/threadgroup.hpp>\n")
+        for name in ("core", "threadgroup"):
+            self.assert_found("layer", "src/group/x.hpp", f"#include <threadgroup/{name}.hpp>\n")
+
+    def test_public_header_does_not_include_a_private_one(self):
+        self.assert_found("public", "include/threadgroup/options.hpp", '#include "base/spin.hpp"\n')
 
     def test_include_that_climbs_out_is_found(self):
-        found = self.found_in({"include/threadgroup/pool/queue.hpp": '#include "../base/mutex.hpp"\n'})
+        found = self.found_in({"src/pool/queue.hpp": '#include "../base/mutex.hpp"\n'})
         self.assertIn("queue.hpp:2: [layer] includes start at", found[0])
+
+    def test_private_include_without_its_layer_is_found(self):
+        self.assert_found("layer", "src/pool/queue.hpp", '#include "task_list.hpp"\n')
+
+    def test_unknown_public_header_is_found(self):
+        self.assert_found("place", "include/threadgroup/utils.hpp", "\n", line=1)
+        self.assert_found("place", "include/threadgroup/base/x.hpp", "\n", line=1)
+        self.assert_found("layer", "src/pool/queue.hpp", "#include <threadgroup/base/x.hpp>\n")
 
     def test_source_without_its_header_is_found(self):
         self.assert_found("place", "src/pool/queue.cpp", "\n", line=1)
-        self.assertEqual(self.found_in({"src/pool/queue.cpp": "\n", "src/pool/queue.hpp": "\n"}), [])
+        own = {"src/pool/queue.cpp": '#include "pool/queue.hpp"\n', "src/pool/queue.hpp": "\n"}
+        self.assertEqual(self.found_in(own), [])
+
+    def test_source_with_the_name_of_another_layers_header_is_found(self):
+        self.assert_found("place", "src/pool/wait_queue.cpp", "#include <threadgroup/detail/wait_queue.hpp>\n", line=1)
+
+    def test_own_header_that_is_not_first_is_found(self):
+        for text in ("#include <string>\n", "int x;\n"):
+            found = self.found_in({"src/event/event.cpp": text + "#include <vector>\n"})
+            self.assertEqual(len(found), 1)
+            self.assertIn('[place] the first include is "event/event.hpp"', found[0])
 
     def test_file_outside_the_layers_is_found(self):
-        self.assert_found("place", "include/threadgroup/utils/x.hpp", "\n", line=1)
+        self.assert_found("place", "src/utils/x.hpp", "\n", line=1)
+        self.assert_found("place", "src/pool/deep/x.hpp", "\n", line=1)
         self.assert_found("place", "src/x.cpp", "\n", line=1)
         self.assert_found("place", "tests/misc/x_test.cpp", "\n", line=1)
 
@@ -102,28 +133,30 @@ class CheckLayers(unittest.TestCase):
         for text in ("std::thread t;", "std::jthread t;", "std::condition_variable c;", "std::condition_variable_any c;",
                      "std::this_thread::get_id();", "sleep_for(d);", "nanosleep(&t, 0);", "syscall(SYS_futex);",
                      "futex_wake(1);", "auto t = std::chrono::steady_clock::now();", "pthread_create(0);",
-                     "thread_local int x;", "std::latch l{1};", "std::async(f);"):
-            self.assert_found("engine", "include/threadgroup/pool/queue.hpp", f"int a;  {text}\n")
+                     "thread_local int x;", "std::latch l{1};", "std::async(f);", "word.notify_one();",
+                     "word->notify_all();", "state_.wait(kHeld, std::memory_order_relaxed);",
+                     "std::atomic_wait(&word, 1);"):
+            self.assert_found("engine", "src/pool/queue.hpp", f"int a;  {text}\n")
 
     def test_code_after_a_comment_or_literal_is_still_read(self):
         for text in ("/* a */ std::thread t;", 'f("//"); std::thread t;', "int n = 1'0; std::thread t;",
                      'auto r = R"x()" )x"; std::thread t;', r"char c = '\''; std::thread t;"):
-            self.assert_found("engine", "include/threadgroup/pool/queue.hpp", f"{text}\n")
+            self.assert_found("engine", "src/pool/queue.hpp", f"{text}\n")
 
-    def test_locks_come_from_base(self):
+    def test_locks_come_from_one_header(self):
         for text in ("std::mutex m;", "std::unique_lock l(m);", "std::recursive_mutex m;", "std::shared_mutex m;"):
-            self.assert_found("lock", "src/event/event.hpp", f"{text}\n")
+            self.assert_found("lock", "src/pool/queue.hpp", f"{text}\n")
 
     def test_sleeping_test_is_found(self):
         self.assert_found("test", "tests/event/event_test.cpp", "std::this_thread::sleep_for(d);\n")
 
     def test_third_party_in_public_header_is_found(self):
-        self.assert_found("public", "include/threadgroup/pool/queue.hpp", "#include <fmt/format.h>\n")
-        self.assert_found("public", "include/threadgroup/vault/v.hpp", "#include <nlohmann/json.hpp>\n")
-        self.assert_found("public", "include/threadgroup/vault_json/v.hpp", "#include <fmt/format.h>\n")
+        self.assert_found("public", "include/threadgroup/options.hpp", "#include <fmt/format.h>\n")
+        self.assert_found("public", "include/threadgroup/vault.hpp", "#include <nlohmann/json.hpp>\n")
+        self.assert_found("public", "include/threadgroup/detail/vault_json/v.hpp", "#include <fmt/format.h>\n")
 
     def test_missing_licence_is_found(self):
-        for name in ("include/threadgroup/base/x.hpp", "tests/stress/x_test.cpp", "cmake/x.cmake", "dev", "tools/x",
+        for name in ("include/threadgroup/options.hpp", "tests/stress/x_test.cpp", "cmake/x.cmake", "dev", "tools/x",
                      "examples/x.cpp", "bench/a/x.cpp", "CMakeLists.txt", ".ci/run"):
             self.assert_found("licence", name, "!\n", line=1)
 

@@ -5,12 +5,12 @@
 #include <thread>
 #include <vector>
 
-#include <threadgroup/event/wait.hpp>
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/tree/controller.hpp>
-#include <threadgroup/tree/forest.hpp>
+#include <threadgroup/snapshot.hpp>
 
+#include "event/wait.hpp"
+#include "runtime/steady_clock.hpp"
 #include "support/nodes.hpp"
+#include "tree/forest.hpp"
 
 namespace tg::detail {
 namespace {

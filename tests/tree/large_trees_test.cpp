@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include <threadgroup/tree/forest.hpp>
+#include "tree/forest.hpp"
 
 #include "support/nodes.hpp"
 

@@ -8,10 +8,10 @@
 #include <thread>
 #include <vector>
 
-#include <threadgroup/tree/controller.hpp>
-#include <threadgroup/tree/forest.hpp>
+#include <threadgroup/snapshot.hpp>
 
 #include "support/nodes.hpp"
+#include "tree/forest.hpp"
 
 namespace tg {
 namespace {

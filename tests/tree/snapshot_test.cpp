@@ -6,11 +6,10 @@
 #include <string>
 #include <thread>
 
-#include <threadgroup/tree/controller.hpp>
-#include <threadgroup/tree/forest.hpp>
-#include <threadgroup/tree/snapshot.hpp>
+#include <threadgroup/snapshot.hpp>
 
 #include "support/nodes.hpp"
+#include "tree/forest.hpp"
 
 namespace tg {
 namespace {

@@ -5,13 +5,13 @@
 #include <chrono>
 #include <thread>
 
-#include <threadgroup/base/errors.hpp>
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/tree/controller.hpp>
-#include <threadgroup/tree/forest.hpp>
-#include <threadgroup/tree/thread_utils.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/snapshot.hpp>
+#include <threadgroup/thread_utils.hpp>
 
+#include "runtime/steady_clock.hpp"
 #include "support/nodes.hpp"
+#include "tree/forest.hpp"
 
 namespace tg {
 namespace {

@@ -8,7 +8,7 @@
 #include <system_error>
 #include <vector>
 
-#include <threadgroup/tree/wait_graph.hpp>
+#include "tree/wait_graph.hpp"
 
 #include "support/nodes.hpp"
 

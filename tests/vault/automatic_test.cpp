@@ -11,9 +11,9 @@
 #include <thread>
 #include <vector>
 
-#include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/result/errors.hpp>
-#include <threadgroup/vault/vault.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/thread_group.hpp>
+#include <threadgroup/vault.hpp>
 
 namespace {
 

@@ -6,8 +6,8 @@
 #include <semaphore>
 #include <stop_token>
 
-#include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/vault/vault.hpp>
+#include <threadgroup/thread_group.hpp>
+#include <threadgroup/vault.hpp>
 
 namespace {
 

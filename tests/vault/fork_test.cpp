@@ -10,10 +10,10 @@
 
 #include <gtest/gtest.h>
 
-#include <threadgroup/base/errors.hpp>
-#include <threadgroup/base/sanitizers.hpp>
+#include <threadgroup/errors.hpp>
 #include <threadgroup/threadgroup.hpp>
 
+#include "base/sanitizers.hpp"
 #include "support/in_child.hpp"
 
 namespace {

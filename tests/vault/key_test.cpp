@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <tuple>
 
-#include <threadgroup/vault/vault.hpp>
+#include <threadgroup/vault.hpp>
 
 namespace {
 

@@ -8,8 +8,8 @@
 #include <exception>
 #include <string>
 
-#include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/vault/vault.hpp>
+#include <threadgroup/thread_group.hpp>
+#include <threadgroup/vault.hpp>
 
 #include "support/scarce_memory.hpp"
 

@@ -12,12 +12,11 @@
 #include <thread>
 #include <vector>
 
-#include <threadgroup/event/stopped.hpp>
-#include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/registry/map.hpp>
-#include <threadgroup/registry/retry.hpp>
-#include <threadgroup/result/errors.hpp>
-#include <threadgroup/vault/vault.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/map.hpp>
+#include <threadgroup/retry.hpp>
+#include <threadgroup/thread_group.hpp>
+#include <threadgroup/vault.hpp>
 
 namespace {
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/vault/vault.hpp>
+#include <threadgroup/thread_group.hpp>
+#include <threadgroup/vault.hpp>
 
 namespace {
 

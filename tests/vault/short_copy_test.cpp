@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-#include <threadgroup/vault/vault.hpp>
+#include <threadgroup/vault.hpp>
 
 #include "support.hpp"
 

@@ -12,9 +12,10 @@
 #include <thread>
 #include <vector>
 
-#include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/runtime/clock.hpp>
-#include <threadgroup/vault/vault.hpp>
+#include <threadgroup/thread_group.hpp>
+#include <threadgroup/vault.hpp>
+
+#include "runtime/steady_clock.hpp"
 
 namespace {
 

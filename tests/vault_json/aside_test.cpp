@@ -9,11 +9,11 @@
 #include <semaphore>
 #include <thread>
 
-#include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/runtime/threads.hpp>
-#include <threadgroup/tree/thread_utils.hpp>
-#include <threadgroup/vault_json/resource.hpp>
+#include <threadgroup/thread_group.hpp>
+#include <threadgroup/thread_utils.hpp>
+#include <threadgroup/vault_json.hpp>
 
+#include "runtime/threads.hpp"
 #include "vault_json/file_calls.hpp"
 
 namespace {

@@ -12,6 +12,8 @@
 
 #include "fuzz/round_trip.hpp"
 
+#include <threadgroup/vault_json.hpp>
+
 namespace users {
 enum class Level : unsigned char { low, high };
 enum class Named { first, second };

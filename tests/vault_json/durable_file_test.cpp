@@ -8,7 +8,7 @@
 
 #include <map>
 
-#include <threadgroup/vault_json/resource.hpp>
+#include <threadgroup/vault_json.hpp>
 
 namespace {
 

@@ -2,6 +2,7 @@
 // Programs that keep a vault in a file, with a fault at each of their system calls in turn.
 #include "faults.hpp"
 
+#include "base/sanitizers.hpp"
 #include "support.hpp"
 #include "support/eventually.hpp"
 
@@ -11,8 +12,7 @@
 #include <optional>
 #include <vector>
 
-#include <threadgroup/base/sanitizers.hpp>
-#include <threadgroup/vault_json/resource.hpp>
+#include <threadgroup/vault_json.hpp>
 
 namespace {
 

@@ -9,9 +9,9 @@
 #include <memory>
 #include <utility>
 
-#include <threadgroup/base/sanitizers.hpp>
-#include <threadgroup/vault_json/resource.hpp>
+#include <threadgroup/vault_json.hpp>
 
+#include "base/sanitizers.hpp"
 #include "hooks.hpp"
 
 extern char** environ;

@@ -8,9 +8,10 @@
 #include <thread>
 #include <vector>
 
-#include <threadgroup/base/errors.hpp>
-#include <threadgroup/base/sanitizers.hpp>
-#include <threadgroup/vault_json/resource.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/vault_json.hpp>
+
+#include "base/sanitizers.hpp"
 
 // By default ThreadSanitizer ends a child that starts threads when its parent had several. The other option
 // is that of support/no_pause_at_exit.cpp.

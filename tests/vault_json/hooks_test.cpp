@@ -12,7 +12,7 @@
 #include <semaphore>
 #include <thread>
 
-#include <threadgroup/vault_json/resource.hpp>
+#include <threadgroup/vault_json.hpp>
 
 #include "support/eventually.hpp"
 #include "vault_json/durable_file.hpp"

@@ -9,9 +9,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include <threadgroup/base/sanitizers.hpp>
-#include <threadgroup/vault_json/resource.hpp>
+#include <threadgroup/vault_json.hpp>
 
+#include "base/sanitizers.hpp"
 #include "fuzz/round_trip.hpp"
 
 namespace users {

@@ -9,8 +9,8 @@
 
 #include <random>
 
-#include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/vault_json/resource.hpp>
+#include <threadgroup/thread_group.hpp>
+#include <threadgroup/vault_json.hpp>
 
 extern char** environ;
 

@@ -11,8 +11,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include <threadgroup/group/thread_group.hpp>
-#include <threadgroup/vault_json/resource.hpp>
+#include <threadgroup/thread_group.hpp>
+#include <threadgroup/vault_json.hpp>
 
 #include "faults.hpp"
 #include "support/eventually.hpp"

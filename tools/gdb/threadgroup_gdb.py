@@ -134,7 +134,7 @@ def handle(value):
         return text, [("exception", tg.exception_of_slot(slot))]
     if status in ("stopped", "skipped"):
         return text, [("reason", tg.reason_text(tg.reason_of_slot(slot, status)))]
-    where = tg.place_text(slot)
+    where = tg.call_site_text(slot)
     return text + (f" (added at {where})" if where else ""), []
 
 

@@ -52,11 +52,11 @@ def task_name(task):
     return given or f"task {task_number(task)}"
 
 
-def place_text(slot):
-    number = int(field(slot, "place_"))
+def call_site_text(slot):
+    number = int(field(slot, "call_site_"))
     if number == 0:
         return ""
-    keys = address_named("tg::detail::Place::table").cast(gdb.lookup_type("unsigned long").pointer())
+    keys = address_named("tg::detail::CallSite::table").cast(gdb.lookup_type("unsigned long").pointer())
     key = int(keys[number - 1])
     file = gdb.Value(key >> 16).cast(gdb.lookup_type("char").pointer()).string()
     return f"{file.rsplit('/', 1)[-1]}:{key & 0xffff}"

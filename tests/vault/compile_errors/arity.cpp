@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Does not compile: the function must have exactly one parameter for each key.
-#include <threadgroup/vault/vault.hpp>
+#include <threadgroup/vault.hpp>
 
 void try_it(tg::Vault& vault, const tg::Key<int>& a, const tg::Key<std::string>& b) {
   static_cast<void>(b);

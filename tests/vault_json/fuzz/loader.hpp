@@ -8,9 +8,10 @@
 #include <string_view>
 #include <vector>
 
-#include <threadgroup/vault_json/resource.hpp>
+#include <threadgroup/vault_json.hpp>
 
 #include "round_trip.hpp"
+#include "vault_json/document.hpp"
 
 namespace tg::fuzz {
 

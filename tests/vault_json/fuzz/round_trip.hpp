@@ -23,7 +23,8 @@
 #include <utility>
 #include <vector>
 
-#include <threadgroup/vault_json/codec.hpp>
+#include <threadgroup/detail/vault_json/codec.hpp>
+#include <threadgroup/vault_json.hpp>
 
 namespace tg::fuzz {
 

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The time on the library's clock.
+#pragma once
+
+#include <threadgroup/duration.hpp>
+
+namespace tg {
+
+/// The time on the steady clock that deadlines, `Reason::when` and reports refer to.
+///
+///     const tg::Duration since = tg::now() - reason.when;
+///
+/// Thread safety: from any thread.
+TimePoint now() noexcept;
+
+}  // namespace tg

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything but the vault: groups, handles, the forest, and what tasks ask of their own group.
+#pragma once
+
+#include <threadgroup/as_completed.hpp>
+#include <threadgroup/clock.hpp>
+#include <threadgroup/condition.hpp>
+#include <threadgroup/duration.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/execute.hpp>
+#include <threadgroup/function.hpp>
+#include <threadgroup/join_result.hpp>
+#include <threadgroup/map.hpp>
+#include <threadgroup/options.hpp>
+#include <threadgroup/outcomes.hpp>
+#include <threadgroup/print.hpp>
+#include <threadgroup/progress.hpp>
+#include <threadgroup/reason.hpp>
+#include <threadgroup/results.hpp>
+#include <threadgroup/retry.hpp>
+#include <threadgroup/snapshot.hpp>
+#include <threadgroup/source_location.hpp>
+#include <threadgroup/statistics.hpp>
+#include <threadgroup/task_handle.hpp>
+#include <threadgroup/thread_group.hpp>
+#include <threadgroup/thread_utils.hpp>
+#include <threadgroup/version.hpp>

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Arguments offered for a function that is only known by its name, checked when the program runs.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <typeinfo>
+#include <utility>
+#include <variant>
+
+namespace tg {
+
+namespace detail {
+
+/// What numbers and texts of all types boil down to; nothing for other types.
+using PlainValue =
+    std::variant<std::monostate, bool, long long, unsigned long long, long double, std::string_view>;
+
+/// One argument: an object of a type that was forgotten, which its taker may move from.
+struct OfferedArgument {
+  const std::type_info* type = nullptr;
+  void* object = nullptr;
+  PlainValue plain;
+};
+
+template <class T>
+PlainValue plain_value_of(const T& value) {
+  if constexpr (std::is_same_v<T, bool>) {
+    return value;
+  } else if constexpr (std::is_integral_v<T> && std::is_signed_v<T>) {
+    return static_cast<long long>(value);
+  } else if constexpr (std::is_integral_v<T>) {
+    return static_cast<unsigned long long>(value);
+  } else if constexpr (std::is_floating_point_v<T>) {
+    return static_cast<long double>(value);
+  } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
+    return static_cast<std::string_view>(value);
+  } else {
+    return {};
+  }
+}
+
+/// The arguments of one `update_fn_args`. An argument fits if it has the type of the one that it replaces, or
+/// is a number that the type can hold, or a text for a `std::string`.
+class OfferedArguments {
+ public:
+  explicit OfferedArguments(std::span<const OfferedArgument> arguments) noexcept : arguments_(arguments) {}
+
+  void check_count(const std::string& function, std::size_t wanted) const;
+
+  template <class T>
+  T as(std::size_t index, const std::string& function) const {
+    const OfferedArgument& offered = arguments_[index];
+    if (*offered.type == typeid(T)) return std::move(*static_cast<T*>(offered.object));
+    if constexpr (std::is_same_v<T, std::string>) {
+      if (const auto* text = std::get_if<std::string_view>(&offered.plain)) return std::string(*text);
+    } else if constexpr (std::is_floating_point_v<T>) {
+      if (const auto* number = std::get_if<long long>(&offered.plain)) return static_cast<T>(*number);
+      if (const auto* number = std::get_if<unsigned long long>(&offered.plain))
+        return static_cast<T>(*number);
+      if (const auto* number = std::get_if<long double>(&offered.plain)) return static_cast<T>(*number);
+    } else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+      if (const auto* number = std::get_if<long long>(&offered.plain)) {
+        if (holds<T>(*number)) return static_cast<T>(*number);
+        throw_does_not_fit(index, function, typeid(T));
+      }
+      if (const auto* number = std::get_if<unsigned long long>(&offered.plain)) {
+        if (holds<T>(*number)) return static_cast<T>(*number);
+        throw_does_not_fit(index, function, typeid(T));
+      }
+    }
+    throw_wrong_type(index, function, typeid(T));
+  }
+
+ private:
+  // std::in_range takes no characters.
+  template <class T, class From>
+  static bool holds(From number) {
+    const auto there = static_cast<T>(number);
+    return static_cast<From>(there) == number && (there < T()) == (number < From());
+  }
+  [[noreturn]] void throw_wrong_type(std::size_t index, const std::string& function,
+                                     const std::type_info& wanted) const;
+  [[noreturn]] void throw_does_not_fit(std::size_t index, const std::string& function,
+                                       const std::type_info& wanted) const;
+
+  std::span<const OfferedArgument> arguments_;
+};
+
+/// Keeps copies of the arguments for the length of a call of `use`, and offers them.
+template <class Use, class... Args>
+void with_offered(Use&& use, Args&&... args) {
+  std::tuple<std::decay_t<Args>...> kept(std::forward<Args>(args)...);
+  std::apply(
+      [&use](auto&... each) {
+        const std::array<OfferedArgument, sizeof...(Args)> offered = {
+            OfferedArgument{&typeid(std::remove_reference_t<decltype(each)>),
+                            static_cast<void*>(std::addressof(each)), plain_value_of(each)}...};
+        use(OfferedArguments(offered));
+      },
+      kept);
+}
+
+}  // namespace detail
+}  // namespace tg

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The event that ends the waits of the calling flow, and the token that goes with it.
+#pragma once
+
+#include <stop_token>
+
+namespace tg::detail {
+
+class Event;
+
+/// The event of the group that the calling flow works for, or null where there is none.
+Event* event_of_caller() noexcept;
+
+/// A token that is stopped together with that event; outside a task one that never is.
+std::stop_token token_of_caller();
+
+}  // namespace tg::detail

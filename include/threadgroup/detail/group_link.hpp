@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Adds tasks to a group that may be destroyed meanwhile.
+#pragma once
+
+#include <stop_token>
+#include <string>
+
+#include <threadgroup/detail/unique_function.hpp>
+
+namespace tg::detail {
+
+class GroupCore;
+
+/// A reference to a group that does not keep the group's object alive.
+///
+///     GroupLink link = group.link();
+///     if (!link.closed()) link.add_task("name", f);
+///
+/// Guarantees: a task that is added while the group is destroyed is run, skipped or refused, as any task.
+/// Thread safety: everything from any thread.
+/// Lifetime: may outlive the group.
+class GroupLink {
+ public:
+  /// Requires that the group's object is alive.
+  explicit GroupLink(GroupCore& core);
+  GroupLink(const GroupLink&) = delete;
+  GroupLink& operator=(const GroupLink&) = delete;
+  ~GroupLink();
+
+  const std::string& name() const noexcept;
+  /// The group's object has been destroyed, or is being destroyed.
+  bool closed() const noexcept;
+  /// The process was forked from the one that made the group.
+  bool forked() const noexcept;
+  const std::stop_token& stop_token() const noexcept { return stop_token_; }
+
+  /// As `ThreadGroup::add_task`, without a handle. A closed group skips the task.
+  void add_task(std::string task_name, UniqueFunction<void()> run);
+
+ private:
+  GroupCore& core_;                   // one reference
+  const std::stop_token stop_token_;  // its making has the event watched, on which `~ThreadGroup` relies
+};
+
+}  // namespace tg::detail

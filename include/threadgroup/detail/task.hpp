@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a pool needs of a task.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <string>
+
+#include <threadgroup/detail/blocks.hpp>
+#include <threadgroup/detail/shared_reason.hpp>
+#include <threadgroup/outcomes.hpp>
+
+namespace tg {
+struct Failure;
+}
+
+namespace tg::detail {
+
+class Node;
+
+/// A task in a pool's queue, or in its list of failures.
+///
+/// A pool calls exactly one of `run`, `skip` and `fail`, once, with no lock held; then `release`, also for a
+/// failed one once its failure was taken. None of them throws: whatever the user's code throws becomes the
+/// task's failure.
+class Task : public runtime::InBlock {
+ public:
+  Task(const Task&) = delete;
+  Task& operator=(const Task&) = delete;
+
+  /// Calls the callable, destroys it, and says how it ended: `succeeded`, `failed` or `stopped`.
+  virtual TaskStatus run(Node& group) noexcept = 0;
+  /// Destroys the callable without calling it: `skipped`, or `failed` if the destructor threw.
+  virtual TaskStatus skip(const ReasonPointer& reason) noexcept = 0;
+  /// The name given to the task, or null if it has none. It does not change after the task was added.
+  virtual const std::string* given_name() const noexcept = 0;
+  /// Of a failed task: true once, for the caller that will deliver its failure.
+  virtual bool claim_failure() noexcept = 0;
+  virtual bool failure_is_claimed() const noexcept = 0;
+  virtual Failure failure() const = 0;
+  virtual void release() noexcept = 0;
+
+  /// Counts the tasks of the pool from 1, perhaps with gaps if tasks add tasks; written by the pool before
+  /// anybody else knows the task.
+  std::uint64_t number() const noexcept {
+    return static_cast<std::uint64_t>(number_high_ & kNumberHigh) << 32 | number_low_;
+  }
+  void set_number(std::uint64_t number) noexcept {
+    number_low_ = static_cast<std::uint32_t>(number);
+    number_high_ = static_cast<std::uint16_t>((number_high_ & kClaimable) | (number >> 32 & kNumberHigh));
+  }
+  /// Whether this is a `ClaimableTask`.
+  bool is_claimable() const noexcept { return (number_high_ & kClaimable) != 0; }
+  /// The given name, or "task 17" where there is none.
+  std::string name() const;
+
+ protected:
+  enum class Kind : std::uint16_t { plain, claimable };
+  explicit Task(Kind kind = Kind::plain) noexcept
+      : number_high_(kind == Kind::claimable ? kClaimable : std::uint16_t{0}) {}
+  virtual ~Task() = default;
+
+ private:
+  friend class TaskList;
+  friend class PendingList;
+  static constexpr std::uint16_t kClaimable = 0x8000;
+  static constexpr std::uint16_t kNumberHigh = 0x7fff;
+
+  Task* next_ = nullptr;
+  // 47 bits and a flag, so that small fields of a derived class fit in the same word.
+  std::uint32_t number_low_ = 0;
+  std::uint16_t number_high_;
+};
+
+/// A task for which others may wait, so that a pool may have to take it out of the middle of a queue.
+///
+/// The pool sets the status to `running` in the step that takes the task out of its list, under the list's
+/// lock: a task whose status is `pending` under all locks that may guard it is in one of the lists, or was
+/// taken out to be skipped.
+class ClaimableTask : public Task {
+ public:
+  TaskStatus status() const noexcept { return status_.load(std::memory_order_acquire); }
+
+ protected:
+  ClaimableTask() noexcept : Task(Kind::claimable) {}
+  ~ClaimableTask() override = default;
+
+  // A million of these may be queued, so each byte counts: the small fields fill the words of others.
+  std::atomic<TaskStatus> status_{TaskStatus::pending};  // atomic: publishes the result, or `ending_`
+  std::atomic<std::uint8_t> flags_{0};                   // atomic; of the derived class
+  // Which of them is there, the status says. The last two are written before the last change of the status,
+  // and constant afterwards.
+  union Ending {
+    Ending() noexcept : previous(nullptr) {}
+    ~Ending() {}
+    Task* previous;                // pending: the task before this one in its list, see `PendingList`
+    std::exception_ptr exception;  // failed or stopped
+    ReasonPointer reason;          // skipped
+  } ending_;
+
+ private:
+  friend class PendingList;
+  friend class LocalQueue;
+  friend class TaskQueue;
+  void begin() noexcept { status_.store(TaskStatus::running, std::memory_order_relaxed); }
+
+  std::uint8_t home_ =
+      0;  // the local queue to which it was added (its index), or 0; constant once it is queued
+};
+
+}  // namespace tg::detail

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one allocation behind a task with a handle: the queue's link, the callable, the result and its waiters.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <new>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <threadgroup/detail/call.hpp>
+#include <threadgroup/detail/call_site.hpp>
+#include <threadgroup/detail/current_failure.hpp>
+#include <threadgroup/detail/shared_reason.hpp>
+#include <threadgroup/detail/task.hpp>
+#include <threadgroup/detail/wait_queue.hpp>
+#include <threadgroup/duration.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/outcomes.hpp>
+#include <threadgroup/source_location.hpp>
+
+namespace tg::detail {
+
+class Event;
+class Node;
+class TaskWatcher;
+struct AwaitedTask;
+
+/// Destroys what may throw in its destructor, and keeps that exception unless there is one already.
+template <class T>
+void destroy_keeping_error(T& object, std::exception_ptr& error) noexcept {
+  try {
+    object.~T();
+  } catch (...) {
+    if (!error) error = current_failure();
+  }
+}
+
+/// Whether an exception that left a task of the group means that it was stopped, and not that it failed: it
+/// is a `Stopped`, and the group's event is set. Costs nothing while that is unset.
+bool is_stop(const std::exception_ptr& exception, const Node& group) noexcept;
+
+/// What a handle shares with the task, but for the result itself.
+///
+/// Guarantees: the status changes pending -> running -> succeeded, failed or stopped, or pending -> skipped
+/// or failed, and what belongs to it (the result, the exception, the reason) is written before the last
+/// change is published, and stays.
+/// Thread safety: everything from any thread, but for the calls that belong to the pool (see `Task`).
+/// Lifetime: counted; a new one has a reference of the pool's and one of a handle.
+class TaskSlot : public ClaimableTask {
+ public:
+  TaskSlot(Node& group, CallSite added_at) noexcept;
+
+  bool done() const noexcept { return status_.load(std::memory_order_seq_cst) > TaskStatus::running; }
+  /// Waits as `TaskHandle::wait` says.
+  WaitOutcome wait(TimePoint deadline);
+  WaitOutcome wait_for(Duration timeout);
+  /// The same, but it is this event (or none) that ends the wait early; or the other one, if there is one.
+  WaitOutcome wait_watching(Event* event, TimePoint deadline, Event* other = nullptr);
+  /// Has the watcher told when the task has ended; at once, if it has.
+  void watch(TaskWatcher& watcher) noexcept;
+  /// The task as the wait graph sees it.
+  AwaitedTask awaited() const noexcept;
+  bool belongs_to(const Node* group) const noexcept { return group_ == group; }
+  /// Waits, and throws unless the task succeeded.
+  void wait_for_success();
+  /// Of a stopped or skipped task; else null. It lives as long as the slot.
+  const Reason* reason() const noexcept;
+  /// Of a failed task; else null.
+  std::exception_ptr exception() const noexcept {
+    return status() == TaskStatus::failed ? ending_.exception : nullptr;
+  }
+  /// File and line where it was added, if known.
+  SourceLocation added_at() const noexcept { return CallSite::from_number(call_site_).location(); }
+  /// The given name, or "task 17", which stays as long as the task.
+  const std::string& shown_name();
+
+  void add_handle() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  void release_handle() noexcept { release(1); }
+  const std::string* given_name() const noexcept override { return nullptr; }
+  bool claim_failure() noexcept final { return raise(kFailureIsClaimed); }
+  bool failure_is_claimed() const noexcept final { return has(kFailureIsClaimed); }
+  Failure failure() const final { return Failure{Task::name(), ending_.exception, added_at()}; }
+  void release() noexcept final { release(kPool); }
+
+ protected:
+  static constexpr std::uint8_t kFailureIsClaimed = 1;
+  static constexpr std::uint8_t kResultIsTaken = 2;
+  static constexpr std::uint8_t kNameIsShown = 4;
+  // Of `references_`, the pool's; the rest counts handles.
+  static constexpr std::uint32_t kPool = std::uint32_t{1} << 31;
+  // The other bits count the copies of the result that are under way. The highest count is permanent: the
+  // result was shown, or there were so many copies at a time that they are not counted any more.
+  static constexpr std::uint8_t kOneCopy = 8;
+  static constexpr std::uint8_t kCopies = 0xf8;
+
+  ~TaskSlot() override;
+  TaskStatus end_with_result() noexcept { return publish(TaskStatus::succeeded); }
+  TaskStatus end_failed(std::exception_ptr exception) noexcept;
+  TaskStatus end_stopped(std::exception_ptr exception) noexcept;
+  TaskStatus end_skipped(ReasonPointer reason) noexcept;
+
+  bool has(std::uint8_t flag) const noexcept { return (flags_.load(std::memory_order_acquire) & flag) != 0; }
+  // The result stays where it is until `end_copy`, or permanently. These throw `std::logic_error` if it was
+  // taken.
+  void check_not_taken() {
+    if (has(kResultIsTaken)) throw_taken();
+  }
+  void begin_copy();
+  void end_copy() noexcept;
+  void keep_result();
+  // The result belongs to the caller from here on. Throws `std::logic_error` unless this is the first such
+  // call and no other handle uses the result.
+  void claim_taken();
+
+  /// True to the first who raises it.
+  bool raise(std::uint8_t flag) noexcept {
+    return (flags_.fetch_or(flag, std::memory_order_acq_rel) & flag) == 0;
+  }
+
+ private:
+  TaskStatus publish(TaskStatus status) noexcept;
+  bool is_of_this_process() const noexcept;
+
+  void release(std::uint32_t reference) noexcept {
+    if (references_.fetch_sub(reference, std::memory_order_acq_rel) == reference) delete this;
+  }
+  [[noreturn]] void throw_taken();
+
+  // Constant after construction.
+  const std::uint8_t fork_generation_;                // its low bits
+  const std::uint16_t call_site_;                     // where it was added
+  std::atomic<std::uint32_t> references_{kPool + 1};  // atomic: owners on many threads
+  Node* const group_;                                 // to compare with; it may be gone once the task is done
+
+  WaitQueue done_waiters_;
+};
+static_assert(sizeof(void*) != 8 || sizeof(TaskSlot) == 64);
+
+/// The handle of no task was used.
+[[noreturn]] void throw_no_task();
+
+template <class R>
+class ResultPin;
+
+/// The slot with room for a result.
+template <class R>
+class ResultSlot : public TaskSlot {
+  static_assert(std::is_void_v<R> || std::is_reference_v<R> || std::is_nothrow_destructible_v<R>,
+                "the destructor of a task's result must not throw: no caller could catch it");
+
+ public:
+  using TaskSlot::TaskSlot;
+  using Stored =
+      std::conditional_t<std::is_void_v<R>, char,
+                         std::conditional_t<std::is_reference_v<R>, std::remove_reference_t<R>*, R>>;
+
+  /// Moving the result out leaves it as it is, so those who look at it need not be counted.
+  static constexpr bool kMovesByCopying = std::is_trivially_copyable_v<Stored>;
+
+  Stored& stored() noexcept { return *std::launder(reinterpret_cast<Stored*>(room_)); }
+  /// The result is the caller's, to be moved. Throws `std::logic_error` if another has it or is looking at
+  /// it.
+  void claim_result() { claim_taken(); }
+  /// The result stays where it is from now on. Throws `std::logic_error` if it was taken.
+  void show_result() {
+    if constexpr (kMovesByCopying) check_not_taken();
+    else keep_result();
+  }
+
+ protected:
+  ~ResultSlot() override {
+    if (this->status() == TaskStatus::succeeded) drop();
+  }
+
+  template <class C>
+  void store(C& call, Node& group) {
+    if constexpr (std::is_void_v<R>) {
+      call(group);
+    } else if constexpr (std::is_reference_v<R>) {
+      R&& result = call(group);  // with a name, also an rvalue has an address
+      ::new (static_cast<void*>(room_)) Stored(std::addressof(result));
+    } else {
+      ::new (static_cast<void*>(room_)) Stored(call(group));
+    }
+  }
+  void drop() noexcept {
+    if constexpr (!std::is_void_v<R>) stored().~Stored();
+  }
+
+ private:
+  friend class ResultPin<R>;
+  alignas(Stored) std::byte room_[sizeof(Stored)];
+};
+
+/// While it lives, the result stays where it is: for a copy. Throws `std::logic_error` if it was taken.
+template <class R>
+class ResultPin {
+ public:
+  explicit ResultPin(ResultSlot<R>& slot) : slot_(slot) {
+    if constexpr (!ResultSlot<R>::kMovesByCopying) slot_.begin_copy();
+    else slot_.check_not_taken();
+  }
+  ~ResultPin() {
+    if constexpr (!ResultSlot<R>::kMovesByCopying) slot_.end_copy();
+  }
+  ResultPin(const ResultPin&) = delete;
+  ResultPin& operator=(const ResultPin&) = delete;
+
+ private:
+  ResultSlot<R>& slot_;
+};
+
+/// The whole task: the slot and the callable.
+template <class C>
+class CallableTask : public ResultSlot<typename C::Result> {
+  using Base = ResultSlot<typename C::Result>;
+
+ public:
+  template <class... Given>
+  explicit CallableTask(CallSite added_at, Node& group, Given&&... given)
+      : Base(group, added_at), call_(std::forward<Given>(given)...) {}
+
+  TaskStatus run(Node& group) noexcept final {
+    std::exception_ptr error;
+    bool stored = false;
+    try {
+      this->store(call_, group);
+      stored = true;
+    } catch (...) {
+      error = current_failure();
+    }
+    std::exception_ptr stop;
+    if (error && is_stop(error, group)) stop.swap(error);
+    // Before the end is published: code that sees the task done may rely on its callable being destroyed.
+    destroy_keeping_error(call_, error);
+    if (error) {
+      if (stored) this->drop();
+      return this->end_failed(std::move(error));
+    }
+    return stop ? this->end_stopped(std::move(stop)) : this->end_with_result();
+  }
+
+  TaskStatus skip(const ReasonPointer& reason) noexcept final {
+    std::exception_ptr error;
+    destroy_keeping_error(call_, error);
+    return error ? this->end_failed(std::move(error)) : this->end_skipped(reason);
+  }
+
+  /// The pool did not take the task, and no other flow knows it.
+  void discard() noexcept {
+    std::exception_ptr error;
+    destroy_keeping_error(call_, error);
+    this->release();
+  }
+
+ protected:
+  ~CallableTask() noexcept override {}  // the callable is gone since the end of the task
+
+ private:
+  union {
+    C call_;
+  };
+};
+
+/// The same with a name.
+template <class C>
+class NamedTask final : public CallableTask<C> {
+ public:
+  template <class... Given>
+  NamedTask(std::string name, CallSite added_at, Node& group, Given&&... given)
+      : CallableTask<C>(added_at, group, std::forward<Given>(given)...), name_(std::move(name)) {}
+
+  const std::string* given_name() const noexcept override { return name_.empty() ? nullptr : &name_; }
+
+ private:
+  ~NamedTask() noexcept override = default;
+  const std::string name_;
+};
+
+/// A task without a handle: the link, the callable, and after a failure the exception in its place.
+template <class C>
+class PostedTask final : public Task {
+ public:
+  template <class... Given>
+  explicit PostedTask(CallSite added_at, Given&&... given)
+      : failed_(0), call_site_(added_at.number() & 0x7fff), call_(std::forward<Given>(given)...) {}
+
+  TaskStatus run(Node& group) noexcept override {
+    std::exception_ptr error;
+    try {
+      static_cast<void>(call_(group));
+    } catch (...) {
+      error = current_failure();
+    }
+    if (error && is_stop(error, group)) return end(TaskStatus::stopped, nullptr);
+    return end(TaskStatus::succeeded, std::move(error));
+  }
+  TaskStatus skip(const ReasonPointer&) noexcept override { return end(TaskStatus::skipped, nullptr); }
+
+  const std::string* given_name() const noexcept override { return nullptr; }
+  bool claim_failure() noexcept override { return true; }
+  bool failure_is_claimed() const noexcept override { return false; }
+  Failure failure() const override {
+    return Failure{this->name(), error_, CallSite::from_number(call_site_).location()};
+  }
+  void release() noexcept override {
+    // Here and not in the destructor: with nothing to do there, it does not write to the task either, which
+    // came from another processor and is not changed otherwise.
+    if (failed_) error_.~exception_ptr();
+    delete this;
+  }
+  void discard() noexcept {
+    end(TaskStatus::skipped, nullptr);
+    release();
+  }
+
+ private:
+  ~PostedTask() noexcept override {}  // see `release`
+
+  TaskStatus end(TaskStatus status, std::exception_ptr error) noexcept {
+    destroy_keeping_error(call_, error);
+    if (!error) return status;
+    ::new (static_cast<void*>(std::addressof(error_))) std::exception_ptr(std::move(error));
+    failed_ = 1;
+    return TaskStatus::failed;
+  }
+
+  // First: there is room for them behind the base's last field.
+  std::uint16_t failed_ : 1;
+  std::uint16_t call_site_ : 15;
+  union {
+    C call_;                    // until the task ends
+    std::exception_ptr error_;  // afterwards, if it failed
+  };
+};
+
+}  // namespace tg::detail

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls of bound functions, as the vault counts them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <utility>
+
+#include <threadgroup/detail/vault/store.hpp>
+
+namespace tg::detail {
+
+class VaultCore;
+
+/// How a call of a bound function ended. `withdrawn`: it neither returned nor failed; another one may have.
+enum class CallEnd : std::uint8_t { returned, failed, withdrawn };
+
+/// One call of a bound function: from when it is known to come, as a task for instance, until it has ended.
+/// The vault counts these calls, so that it knows when no more will come that could store a key.
+///
+/// Thread safety: none.
+/// Lifetime: the vault's core outlives it.
+class Production {
+ public:
+  /// Without a function (`kNobody`) nothing is counted.
+  Production(VaultCore& core, std::size_t function) noexcept : core_(core), function_(function) {}
+  Production(Production&& other) noexcept
+      : core_(other.core_), function_(other.function_), state_(std::exchange(other.state_, State::ended)) {}
+  Production& operator=(Production&&) = delete;
+  /// A call that was to come and did not, counts as failed.
+  ~Production();
+
+  /// It will come. Taking the inputs implies it.
+  void announce() noexcept;
+  /// It has returned.
+  void end() noexcept;
+  void fail(const std::exception_ptr& error) noexcept;
+  void withdraw() noexcept;
+
+ private:
+  friend class Producers;
+  enum class State : std::uint8_t { unknown, announced, ended };
+  bool announced() const noexcept { return function_ != kNobody && state_ == State::announced; }
+
+  VaultCore& core_;
+  const std::size_t function_;
+  State state_ = State::unknown;  // the vault's lock guards changes by the vault
+};
+
+/// Ends a call with the scope, unless it has failed.
+class EndOfProduction {
+ public:
+  explicit EndOfProduction(Production& production) noexcept : production_(production) {}
+  EndOfProduction(const EndOfProduction&) = delete;
+  EndOfProduction& operator=(const EndOfProduction&) = delete;
+  ~EndOfProduction() { production_.end(); }
+
+ private:
+  Production& production_;
+};
+
+}  // namespace tg::detail

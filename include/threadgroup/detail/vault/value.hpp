@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// Immutable values, and the cell that hands them out while others replace them.
+//
+// Invariants
+//   V1. A value never changes once it is in a cell, and is put into a cell at most once.
+//   V2. A cell's word is the value's address and, in its upper 16 bits, the number of readers that are
+//       using the value through the cell right now. Looking at the address and counting oneself is one
+//       addition, so no reader counts itself on a value that is gone. In an empty cell the number means
+//       nothing.
+//   V3. While a value is in a cell, its own count is raised by kOwnedByCell. The flow that takes it out adds
+//       the readers of the word and removes that share in one step; readers that find the value gone from the
+//       cell subtract themselves from the value's own count. So the count reaches zero once, after the last
+//       of them.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include <threadgroup/detail/blocks.hpp>
+#include <threadgroup/detail/vault/short_copy.hpp>
+
+namespace tg::detail {
+
+/// A value of some type, shared by its readers.
+class ValueNode : public runtime::InBlock {
+ public:
+  ValueNode(const ValueNode&) = delete;
+  ValueNode& operator=(const ValueNode&) = delete;
+
+  void add(std::int64_t count) noexcept { references_.fetch_add(count, std::memory_order_relaxed); }
+  /// The same, where the caller knows that the count is `only` if no other owner has a share: then no other
+  /// owner can change it meanwhile, and an atomic addition, the dearest part of a short insert, is not
+  /// needed.
+  void add(std::int64_t count, std::int64_t only) noexcept {
+    if (references_.load(std::memory_order_acquire) == only) {
+      references_.store(only + count, std::memory_order_relaxed);
+    } else {
+      add(count);
+    }
+  }
+  /// Changes the count and destroys the value at zero.
+  void settle(std::int64_t change) noexcept {
+    if (references_.load(std::memory_order_acquire) + change == 0 ||
+        references_.fetch_add(change, std::memory_order_acq_rel) + change == 0) {
+      delete this;
+    }
+  }
+  /// Writes the value there if its type is a short one.
+  virtual void copy_to(ShortCopy& copy) const noexcept = 0;
+
+ protected:
+  ValueNode() = default;
+  virtual ~ValueNode() = default;
+
+ private:
+  std::atomic<std::int64_t> references_{1};  // atomic: owners on many threads
+};
+
+template <class T>
+class TypedNode final : public ValueNode {
+ public:
+  explicit TypedNode(T&& given) : value(std::move(given)) {}
+  void copy_to(ShortCopy& copy) const noexcept override {
+    if constexpr (ShortCopy::kFits<T>) copy.write(value);
+  }
+  const T value;
+
+ private:
+  ~TypedNode() override = default;
+};
+
+/// Owns one reference to a value, or nothing.
+class ValueRef {
+ public:
+  ValueRef() = default;
+  explicit ValueRef(ValueNode* adopted) noexcept : node_(adopted) {}
+  ValueRef(const ValueRef& other) noexcept : node_(other.node_) {
+    if (node_ != nullptr) node_->add(1);
+  }
+  ValueRef(ValueRef&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
+  ValueRef& operator=(ValueRef other) noexcept {
+    std::swap(node_, other.node_);
+    return *this;
+  }
+  ~ValueRef() {
+    if (node_ != nullptr) node_->settle(-1);
+  }
+
+  explicit operator bool() const noexcept { return node_ != nullptr; }
+  ValueNode* get() const noexcept { return node_; }
+  ValueNode* detach() noexcept { return std::exchange(node_, nullptr); }
+  /// Requires: the value is of this type.
+  template <class T>
+  const T& as() const noexcept {
+    return static_cast<const TypedNode<T>*>(node_)->value;
+  }
+
+ private:
+  ValueNode* node_ = nullptr;
+};
+
+/// Shares a value without copying it.
+template <class T>
+std::shared_ptr<const T> share_value(ValueRef ref) {
+  const T* const value = std::addressof(ref.as<T>());
+  return std::shared_ptr<const T>(value, [owner = std::move(ref)](const T*) {});
+}
+
+class ValueCell;
+
+/// A value in use by a reader, for the length of one call. It stays alive and the same whatever writers do.
+class PinnedValue {
+ public:
+  PinnedValue() = default;
+  PinnedValue(ValueCell* cell, ValueNode* node) noexcept : cell_(cell), node_(node) {}
+  explicit PinnedValue(ValueRef ref) noexcept : node_(ref.detach()) {}
+  PinnedValue(PinnedValue&& other) noexcept
+      : cell_(other.cell_), node_(std::exchange(other.node_, nullptr)) {}
+  PinnedValue& operator=(PinnedValue&& other) noexcept {
+    std::swap(cell_, other.cell_);
+    std::swap(node_, other.node_);
+    return *this;
+  }
+  inline ~PinnedValue();
+
+  explicit operator bool() const noexcept { return node_ != nullptr; }
+  ValueRef ref() const noexcept {
+    if (node_ != nullptr) node_->add(1);
+    return ValueRef(node_);
+  }
+  template <class T>
+  const T& as() const noexcept {
+    return static_cast<const TypedNode<T>*>(node_)->value;
+  }
+
+ private:
+  ValueCell* cell_ = nullptr;  // null: the pin is a plain reference
+  ValueNode* node_ = nullptr;
+};
+
+/// Where a key's value is: one word.
+///
+/// Requires: writers exclude each other; fewer than 65,536 readers are inside one cell at the same moment; a
+/// cell is written by `exchange_unpinned` only if `pin` is never called.
+/// Thread safety: `pin` and `present` from any thread, with no lock. Lifetime: outlives its pins.
+class ValueCell {
+ public:
+  ValueCell() = default;
+  ValueCell(const ValueCell&) = delete;
+  ValueCell& operator=(const ValueCell&) = delete;
+  ~ValueCell() { exchange(ValueRef()); }
+
+  bool present() const noexcept { return node_of(word_.load(std::memory_order_acquire)) != nullptr; }
+
+  PinnedValue pin() noexcept {
+    if (!present()) return {};
+    ValueNode* const node = node_of(word_.fetch_add(kOneReader, std::memory_order_acquire));
+    return node != nullptr ? PinnedValue(this, node) : PinnedValue();
+  }
+
+  /// The value, for a writer.
+  ValueRef current() const noexcept {
+    ValueNode* const node = node_of(word_.load(std::memory_order_relaxed));
+    if (node != nullptr) node->add(1);
+    return ValueRef(node);
+  }
+
+  /// Puts a value in (or nothing), and takes out the one before.
+  ValueRef exchange(ValueRef value) noexcept {
+    ValueNode* const added = value.detach();
+    if (added != nullptr) added->add(kOwnedByCell - 1, 1);  // V3; the caller's reference becomes the cell's
+    const std::uint64_t before =
+        word_.exchange(reinterpret_cast<std::uint64_t>(added), std::memory_order_acq_rel);
+    ValueNode* const taken = node_of(before);
+    if (taken == nullptr) return {};
+    return cells_share_of(taken, static_cast<std::int64_t>(before >> kReaderShift));
+  }
+  /// The same for a cell whose values are never pinned: no reader changes the word.
+  ValueRef exchange_unpinned(ValueRef value) noexcept {
+    ValueNode* const added = value.detach();
+    if (added != nullptr) added->add(kOwnedByCell - 1, 1);
+    ValueNode* const taken = node_of(word_.load(std::memory_order_relaxed));
+    word_.store(reinterpret_cast<std::uint64_t>(added), std::memory_order_release);
+    return taken == nullptr ? ValueRef() : cells_share_of(taken, 0);
+  }
+
+ private:
+  friend class PinnedValue;
+  static_assert(sizeof(void*) == 8, "a cell keeps an address of 48 bits and a count in one word of 64");
+  static constexpr unsigned kReaderShift = 48;
+  static constexpr std::uint64_t kOneReader = std::uint64_t{1} << kReaderShift;
+  static constexpr std::int64_t kOwnedByCell = std::int64_t{1} << 40;
+
+  static ValueRef cells_share_of(ValueNode* taken, std::int64_t readers) noexcept {
+    // V3; the cell's share becomes the caller's reference. Without readers, and with no share but the cell's,
+    // no flow is left that could reach the value.
+    if (readers == 0) {
+      taken->add(1 - kOwnedByCell, kOwnedByCell);
+    } else {
+      taken->add(readers - kOwnedByCell + 1);
+    }
+    return ValueRef(taken);
+  }
+  static ValueNode* node_of(std::uint64_t word) noexcept {
+    return reinterpret_cast<ValueNode*>(word & (kOneReader - 1));
+  }
+
+  void unpin(ValueNode* node) noexcept {
+    std::uint64_t word = word_.load(std::memory_order_relaxed);
+    while (node_of(word) == node) {  // V1: it is the same stay, for we have kept the value alive
+      if (word_.compare_exchange_weak(word, word - kOneReader, std::memory_order_release,
+                                      std::memory_order_relaxed)) {
+        return;
+      }
+    }
+    node->settle(-1);  // V3
+  }
+
+  std::atomic<std::uint64_t> word_{0};  // atomic: V2
+};
+
+inline PinnedValue::~PinnedValue() {
+  if (node_ == nullptr) return;
+  if (cell_ != nullptr) {
+    cell_->unpin(node_);
+  } else {
+    node_->settle(-1);
+  }
+}
+
+}  // namespace tg::detail

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// The flows that wait for one thing to happen.
+//
+// Invariants
+//   Q1. A waiter links itself first and looks at what it waits for afterwards; the flow that makes it happen
+//       does so first and looks for waiters afterwards. So one of the two sees the other, and no wake-up is
+//       lost.
+//   Q2. A node is linked exactly while its epoch is the queue's. `release_all` takes all nodes by
+//       advancing the epoch.
+//   Q3. A node that was taken belongs to the releaser until `released_` is true; the waiter stays until
+//       then.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include <threadgroup/detail/annotations.hpp>
+#include <threadgroup/detail/mutex.hpp>
+
+namespace tg::runtime {
+class Flow;
+}
+
+namespace tg::detail {
+
+class WaitQueue;
+
+/// One flow's place in one queue, on the waiter's stack.
+///
+/// Or the place of something that wants to be called instead of woken: that call is the last that the queue
+/// does with the node, and comes with no lock held.
+class WaitNode {
+ public:
+  explicit WaitNode(runtime::Flow& flow) noexcept : flow_(&flow) {}
+  explicit WaitNode(void (*call)(WaitNode&) noexcept) noexcept : call_(call) {}
+  WaitNode(const WaitNode&) = delete;
+  WaitNode& operator=(const WaitNode&) = delete;
+
+ private:
+  friend class WaitQueue;
+  runtime::Flow* const flow_ = nullptr;               // either this
+  void (*const call_)(WaitNode&) noexcept = nullptr;  // or this
+  WaitNode* previous_ = nullptr;      // guarded by the queue's lock while linked, then the releaser's
+  WaitNode* next_ = nullptr;          // likewise
+  std::uint32_t epoch_ = 0;           // guarded by the queue's lock
+  std::atomic<bool> released_{true};  // atomic: the releaser's last word to the waiter
+};
+
+/// The flows that wait for one thing to happen.
+///
+/// Requires: no flow waits when it is destroyed.
+/// Guarantees: `release_all` wakes all nodes that were linked when it was called, and costs one load if there
+/// are none. It holds no lock while it wakes.
+/// Thread safety: everything from any thread; a node is used by one flow.
+/// Memory ordering: `link` and `release_all` are sequentially consistent with an atomic that one side writes
+/// before and the other reads after (Q1), if those accesses are sequentially consistent too, are made under a
+/// common lock, or have a sequentially consistent fence between them and `release_all`.
+class WaitQueue {
+ public:
+  WaitQueue() = default;
+  WaitQueue(const WaitQueue&) = delete;
+  WaitQueue& operator=(const WaitQueue&) = delete;
+
+  /// Puts the node in, unless it is in already.
+  void link(WaitNode& node) noexcept;
+  /// Takes the node out, if it was ever linked, and says whether it was still there. Afterwards no other flow
+  /// touches it; but one that wants to be called is, now or soon, if it had been linked and is not any more.
+  bool unlink(WaitNode& node) noexcept;
+  void release_all() noexcept;
+  /// For the only thread of a forked child: the flows in the queue are the parent's, and one of them may have
+  /// held the lock.
+  void forget_parent() noexcept TG_NO_THREAD_SAFETY_ANALYSIS {
+    std::construct_at(&mutex_);
+    head_.store(nullptr, std::memory_order_relaxed);
+    if (++epoch_ == 0) ++epoch_;
+  }
+  bool empty() const noexcept { return head_.load(std::memory_order_seq_cst) == nullptr; }
+
+ private:
+  Mutex mutex_;
+  std::uint32_t epoch_ TG_GUARDED_BY(mutex_) = 1;
+  std::atomic<WaitNode*> head_{nullptr};  // written under the lock; atomic for the look without it in `empty`
+};
+
+}  // namespace tg::detail

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// How values are printed, in results and in the texts of a vault: `1`, `text`, `true`, `(1, true)`, `[1, 2]`,
+// `{a: 1}`.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <optional>
+#include <ostream>
+#include <ranges>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <threadgroup/detail/type_name.hpp>
+#include <threadgroup/detail/unique_function.hpp>
+
+namespace tg {
+
+/// Says how values of a type are printed. Specialise it where `operator<<` is missing, or says too much.
+///
+///     template <> struct tg::Printer<User> {
+///       static void print(std::string& out, const User& user) { out += user.name; }
+///     };
+template <class T>
+struct Printer {};
+
+namespace detail {
+
+void print_integer(std::string& out, long long value);
+void print_integer(std::string& out, unsigned long long value);
+void print_floating(std::string& out, float value);  // the shortest text that reads back as the same number
+void print_floating(std::string& out, double value);
+void print_floating(std::string& out, long double value);
+void print_streamed(std::string& out, FunctionRef<void(std::ostream&)> write);
+
+template <class T>
+concept HasPrinter = requires(std::string& out, const T& value) {
+  Printer<T>::print(out, value);
+};
+template <class T>
+concept StringLike = std::is_convertible_v<const T&, std::string_view>;
+// A pointer to a function would go through bool, and print as 1.
+template <class T>
+concept Streamable =
+    !std::is_function_v<std::remove_pointer_t<T>> && requires(std::ostream & out, const T& value) {
+  out << value;
+};
+template <class T>
+concept Range = std::ranges::input_range<const T> &&
+    !std::same_as<std::remove_cvref_t<std::ranges::range_reference_t<const T>>, T>;
+template <class T>
+concept SetLike = Range<T> && requires {
+  typename T::key_type;
+};
+template <class T>
+concept MapLike = SetLike<T> && requires {
+  typename T::mapped_type;
+};
+
+template <class T>
+inline constexpr bool kIsOptional = false;
+template <class T>
+inline constexpr bool kIsOptional<std::optional<T>> = true;
+template <class T>
+inline constexpr bool kIsTupleValue = false;
+template <class... Ts>
+inline constexpr bool kIsTupleValue<std::tuple<Ts...>> = true;
+template <class A, class B>
+inline constexpr bool kIsTupleValue<std::pair<A, B>> = true;
+
+template <class T>
+void print(std::string& out, const T& value);
+
+template <class T>
+void print_range(std::string& out, const T& range) {
+  out += SetLike<T> ? '{' : '[';
+  bool first = true;
+  for (auto&& each : range) {
+    if (!std::exchange(first, false)) out += ", ";
+    if constexpr (MapLike<T>) {
+      print(out, each.first);
+      out += ": ";
+      print(out, each.second);
+    } else {
+      // A proxy, as that of vector<bool>, becomes the value that it refers to.
+      const std::ranges::range_value_t<const T>& element = each;
+      print(out, element);
+    }
+  }
+  out += SetLike<T> ? '}' : ']';
+}
+
+/// Appends the value; where there is no way to print it, the name of its type.
+template <class T>
+void print(std::string& out, const T& value) {
+  if constexpr (HasPrinter<T>) {
+    Printer<T>::print(out, value);
+  } else if constexpr (std::same_as<T, bool>) {
+    out += value ? "true" : "false";
+  } else if constexpr (std::same_as<T, char>) {
+    out += value;
+  } else if constexpr (std::signed_integral<T>) {
+    print_integer(out, static_cast<long long>(value));
+  } else if constexpr (std::unsigned_integral<T>) {
+    print_integer(out, static_cast<unsigned long long>(value));
+  } else if constexpr (std::floating_point<T>) {
+    print_floating(out, value);
+  } else if constexpr (std::same_as<std::remove_cv_t<std::remove_pointer_t<T>>, char>) {
+    out += value != nullptr ? value : "nullptr";
+  } else if constexpr (StringLike<T>) {
+    out += static_cast<std::string_view>(value);
+  } else if constexpr (std::same_as<T, std::nullptr_t>) {
+    out += "nullptr";
+  } else if constexpr (std::same_as<T, std::nullopt_t>) {
+    out += "nullopt";
+  } else if constexpr (kIsOptional<T>) {
+    if (value) {
+      print(out, *value);
+    } else {
+      out += "nullopt";
+    }
+  } else if constexpr (kIsTupleValue<T>) {
+    out += '(';
+    std::apply(
+        [&out](const auto&... parts) {
+          bool first = true;
+          ((out += std::exchange(first, false) ? "" : ", ", print(out, parts)), ...);
+        },
+        value);
+    out += ')';
+  } else if constexpr (Streamable<T>) {  // before ranges: a path is a range of paths, without end
+    print_streamed(out, [&value](std::ostream& stream) { stream << value; });
+  } else if constexpr (Range<T>) {
+    print_range(out, value);
+  } else {
+    out += type_name(typeid(T));
+  }
+}
+
+template <class T>
+std::string printed(const T& value) {
+  std::string text;
+  print(text, value);
+  return text;
+}
+
+}  // namespace detail
+}  // namespace tg

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+// The thread group: what users make.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <threadgroup/as_completed.hpp>
+#include <threadgroup/condition.hpp>
+#include <threadgroup/detail/arguments.hpp>
+#include <threadgroup/detail/call.hpp>
+#include <threadgroup/detail/call_site.hpp>
+#include <threadgroup/detail/group_link.hpp>
+#include <threadgroup/detail/shared_reason.hpp>
+#include <threadgroup/detail/task.hpp>
+#include <threadgroup/detail/task_slot.hpp>
+#include <threadgroup/duration.hpp>
+#include <threadgroup/errors.hpp>
+#include <threadgroup/function.hpp>
+#include <threadgroup/join_result.hpp>
+#include <threadgroup/options.hpp>
+#include <threadgroup/reason.hpp>
+#include <threadgroup/results.hpp>
+#include <threadgroup/source_location.hpp>
+#include <threadgroup/statistics.hpp>
+#include <threadgroup/task_handle.hpp>
+
+namespace tg {
+
+/// Names a task in reports, dumps and errors, and says where it was added.
+struct TaskName {
+  TaskName(std::string name, SourceLocation added_at = SourceLocation::current())  // implicit: it is a name
+      : value(std::move(name)), where(added_at) {}
+  std::string value;
+  SourceLocation where;
+};
+
+class ThreadGroup;
+
+namespace detail {
+class Event;
+class GroupCore;
+class Node;
+
+/// Destroys a group whose owner does not choose the place, as a garbage collector does not. In a task of the
+/// group itself or of one below it that is no mistake then, and not reported: the other tasks are stopped,
+/// and not awaited.
+void destroy_where_it_falls(ThreadGroup* group) noexcept;
+
+/// The failures that have not been delivered so far, without a wait: for a caller that may be a task of the
+/// group.
+std::vector<Failure> take_failures(ThreadGroup& group);
+
+template <class F>
+concept NoTaskName = !std::same_as<std::remove_cvref_t<F>, TaskName>;
+}  // namespace detail
+
+/// A named group of tasks that block: a bound says how many run at a time, and one event stops all of them.
+///
+///     tg::ThreadGroup group("Verifying Users", {.max_concurrent_threads = 10});
+///     for (const User& user : users) group.add_task(verify, user);
+///     group.wait_for_condition([&] { return verified > 0; }, 600s);     // then stops the rest
+///     group.join();
+///
+/// A group made inside a task is a child of that task's group, and is stopped together with it.
+///
+/// Requires: a group is destroyed neither by one of its own tasks nor by a task of a group below it. If it
+/// is, that is reported as a failure, and the tasks go on without the object.
+/// Guarantees: no task is killed and none is lost. Each task ends as succeeded, failed, stopped or skipped,
+/// and each failure is delivered once: by a join, by a handle's `get`, or to the handler for unseen failures.
+/// Thread safety: everything from any thread, but for the destructor.
+/// Lifetime: the destructor stops the tasks and waits for them; handles stay valid. If that takes long, it
+/// names the tasks on stderr (`ThreadEventsController::set_destructor_warning`).
+class ThreadGroup {
+ public:
+  /// An empty name gets a generated one. Throws `std::invalid_argument` for a bound of 0.
+  explicit ThreadGroup(std::string name = {}, const GroupOptions& options = {});
+  ~ThreadGroup();
+  ThreadGroup(const ThreadGroup&) = delete;
+  ThreadGroup& operator=(const ThreadGroup&) = delete;
+
+  /// Adds a task: `f(args...)`, or `f(stop_token, args...)` if `f` takes a `std::stop_token` first. Callable
+  /// and arguments are copied or moved in, as by `std::thread`. Tasks start in the order in which one thread
+  /// added them, except that a task for which another task of the group waits may start earlier, on the
+  /// waiting task's thread. If the event is set, the task is skipped at once. Throws `std::system_error` if
+  /// no worker can be started, and `std::bad_alloc` if there is no memory; then nothing was added.
+  ///
+  /// A failure's report says where the task was added. (There is one overload for each number of arguments,
+  /// because no parameter after a pack can have a default; with more than three, the place is unknown.)
+  template <class F>
+  requires detail::NoTaskName<F>
+  auto add_task(F&& f, SourceLocation where = SourceLocation::current()) {
+    return add_task_at(where, std::forward<F>(f));
+  }
+  template <class F, class A>
+  requires detail::NoTaskName<F>
+  auto add_task(F&& f, A&& a, SourceLocation where = SourceLocation::current()) {
+    return add_task_at(where, std::forward<F>(f), std::forward<A>(a));
+  }
+  template <class F, class A, class B>
+  requires detail::NoTaskName<F>
+  auto add_task(F&& f, A&& a, B&& b, SourceLocation where = SourceLocation::current()) {
+    return add_task_at(where, std::forward<F>(f), std::forward<A>(a), std::forward<B>(b));
+  }
+  template <class F, class A, class B, class C>
+  requires detail::NoTaskName<F>
+  auto add_task(F&& f, A&& a, B&& b, C&& c, SourceLocation where = SourceLocation::current()) {
+    return add_task_at(where, std::forward<F>(f), std::forward<A>(a), std::forward<B>(b), std::forward<C>(c));
+  }
+  template <class F, class A, class B, class C, class D, class... More>
+  requires detail::NoTaskName<F>
+  auto add_task(F&& f, A&& a, B&& b, C&& c, D&& d, More&&... more) {
+    return add_task_at({}, std::forward<F>(f), std::forward<A>(a), std::forward<B>(b), std::forward<C>(c),
+                       std::forward<D>(d), std::forward<More>(more)...);
+  }
+  template <class F, class... Args>
+  auto add_task(TaskName name, F&& f, Args&&... args) {
+    return hand_over_with_handle(new detail::NamedTask<detail::CallFor<F, Args...>>(
+        std::move(name.value), detail::CallSite(name.where), node_, std::forward<F>(f),
+        std::forward<Args>(args)...));
+  }
+
+  /// The same without a handle: cheaper. A result is dropped; a failure still reaches the join.
+  template <class F>
+  void post(F&& f, SourceLocation where = SourceLocation::current()) {
+    post_at(where, std::forward<F>(f));
+  }
+  template <class F, class A>
+  void post(F&& f, A&& a, SourceLocation where = SourceLocation::current()) {
+    post_at(where, std::forward<F>(f), std::forward<A>(a));
+  }
+  template <class F, class A, class B>
+  void post(F&& f, A&& a, B&& b, SourceLocation where = SourceLocation::current()) {
+    post_at(where, std::forward<F>(f), std::forward<A>(a), std::forward<B>(b));
+  }
+  template <class F, class A, class B, class C>
+  void post(F&& f, A&& a, B&& b, C&& c, SourceLocation where = SourceLocation::current()) {
+    post_at(where, std::forward<F>(f), std::forward<A>(a), std::forward<B>(b), std::forward<C>(c));
+  }
+  template <class F, class A, class B, class C, class D, class... More>
+  void post(F&& f, A&& a, B&& b, C&& c, D&& d, More&&... more) {
+    post_at({}, std::forward<F>(f), std::forward<A>(a), std::forward<B>(b), std::forward<C>(c),
+            std::forward<D>(d), std::forward<More>(more)...);
+  }
+
+  /// Waits until nothing is pending or running, then throws the failures that were not delivered before: one
+  /// as itself, several as `TaskFailures`. Any number of threads may join, and the group can be used again
+  /// afterwards. Throws `std::system_error` (`resource_deadlock_would_occur`) in a task of this group or of
+  /// one below it, and where the wait would close a circle: a task of this group waits for the caller.
+  JoinResult join();
+  /// The same with a time-out. If it passes, the result says what is left, and nothing has changed.
+  [[nodiscard]] JoinResult join(Duration timeout);
+  /// As `join`, but the failures are in the result and not thrown.
+  [[nodiscard]] JoinResult wait_idle();
+  [[nodiscard]] JoinResult wait_idle(Duration timeout);
+
+  /// Registers `f(args...)` to be run by `execute`, as `create_function` would bind them, and returns a
+  /// callable that calls `f` directly. Several functions may share a name; an empty one is
+  /// `std::invalid_argument`.
+  template <class F, class... Args>
+  RegisteredFunction<std::decay_t<F>> register_function(FunctionName name, F&& f, Args&&... args) {
+    RegisteredFunction<std::decay_t<F>> made(std::move(name), std::in_place_type<std::decay_t<F>>,
+                                             std::forward<F>(f), std::forward<Args>(args)...);
+    register_function(made.function());
+    return made;
+  }
+  void register_function(Function function);
+  /// What `execute` passes to the function from now on; runs that have begun keep what they have. Throws
+  /// `std::out_of_range` for a name that is not registered, `ArgumentError` if number or types are wrong, and
+  /// `std::invalid_argument` if several functions have the name.
+  template <class... Args>
+  void update_fn_args(const std::string& name, Args&&... args) {
+    detail::with_offered([&](const detail::OfferedArguments& offered) { update_args_of(name, offered); },
+                         std::forward<Args>(args)...);
+  }
+
+  /// Runs the registered functions within the group's bound, waits for all of them, and returns their results
+  /// in the order of registration. Then it throws `FunctionFailures` if any failed; the results stay in
+  /// `get_results`. Once the event is set, what has not started is skipped, and the results say so. If the
+  /// caller's own group is stopped first, and this one not with it, the results are not `complete`. Throws
+  /// `std::system_error` (`resource_deadlock_would_occur`) where `join` does. The list stays until the next
+  /// `execute`; when several threads execute, until none of them does.
+  const ResultList& execute();
+  const ResultList& operator()() { return execute(); }
+  /// The same, but failures are in the results and not thrown.
+  ResultList execute_results();
+  /// The same, but one by one, as they come; they are not kept for `get_results`. Failures are not thrown.
+  ResultStream as_completed();
+  /// Whether a run has been completed, with or without failures.
+  bool executed() const;
+  /// Of the latest run; empty before the first.
+  const ResultList& get_results() const;
+
+  /// Waits until the predicate is true, and then stops the group. The predicate is called once at the start,
+  /// whenever a task ends, at each `notify`, at least every `interval`, and once when the time is up. What it
+  /// throws is passed on, and the event is not set.
+  WaitStatus wait_for_condition(Predicate predicate, Duration timeout, const ConditionOptions& options = {},
+                                SourceLocation where = SourceLocation::current());
+  /// Has the waits for a condition call their predicates again.
+  void notify();
+
+  /// Stops this group and all groups below it: pending tasks are skipped, waiting ones wake. True if this
+  /// call set the event; in both cases the events of all of them are set when it returns.
+  bool set_event(std::string message = {}, SourceLocation where = SourceLocation::current());
+  bool set_event(ReasonKind kind, std::string message, SourceLocation where = SourceLocation::current());
+  bool set_event_for_child_tasks(std::string message = {}, SourceLocation where = SourceLocation::current());
+  /// Skips the tasks that have not begun, and says how many. Running tasks are not affected, and the group is
+  /// not stopped.
+  std::size_t clear_pending(std::string message = {}, SourceLocation where = SourceLocation::current());
+  /// Skips this one task if it has not begun; true if this call did. Throws `std::invalid_argument` for a
+  /// task of another group.
+  template <class T>
+  bool clear_pending(const TaskHandle<T>& task, std::string message = {},
+                     SourceLocation where = SourceLocation::current()) {
+    return skip_one(detail::SlotOf::get(task), std::move(message), where);
+  }
+  bool event_is_set() const noexcept;
+  std::optional<Reason> reason() const;
+  /// A token that is stopped when the event is set.
+  std::stop_token get_stop_token() const;
+
+  const std::string& name() const noexcept;
+  GroupId id() const noexcept;
+  std::string path() const;  ///< "MainThread/Verifying Users"
+  GroupStatistics statistics() const;
+
+  /// For components that add tasks later, when the group may be gone.
+  detail::GroupLink link();
+
+ private:
+  template <class F, class... Args>
+  auto add_task_at(const SourceLocation& where, F&& f, Args&&... args) {
+    return hand_over_with_handle(new detail::CallableTask<detail::CallFor<F, Args...>>(
+        detail::CallSite(where), node_, std::forward<F>(f), std::forward<Args>(args)...));
+  }
+  template <class F, class... Args>
+  void post_at(const SourceLocation& where, F&& f, Args&&... args) {
+    hand_over(new detail::PostedTask<detail::CallFor<F, Args...>>(detail::CallSite(where), std::forward<F>(f),
+                                                                  std::forward<Args>(args)...),
+              "post");
+  }
+
+  template <class Call>
+  TaskHandle<typename Call::Result> hand_over_with_handle(detail::CallableTask<Call>* task) {
+    TaskHandle<typename Call::Result> handle(task);
+    hand_over(task, "add_task");
+    return handle;
+  }
+
+  // Every task goes through this one call. Throws `ForkedError` for `operation` in a forked child.
+  void add_to_pool(detail::Task& task, const char* operation);
+
+  // Gives the task to the pool, or destroys it if the pool does not take it.
+  template <class T>
+  void hand_over(T* task, const char* operation) {
+    try {
+      add_to_pool(*task, operation);
+    } catch (...) {
+      task->discard();
+      throw;
+    }
+  }
+
+  bool skip_one(detail::TaskSlot* task, std::string&& message, SourceLocation where);
+  detail::ReasonPointer reason_to_skip(std::string&& message, SourceLocation where) const;
+  JoinResult wait_until_idle(TimePoint deadline, const char* operation);
+  JoinResult join_until(TimePoint deadline);
+  JoinResult wait_idle_until(TimePoint deadline);
+  void report_all(const std::vector<Failure>& failures) const;
+
+  void update_args_of(const std::string& name, const detail::OfferedArguments& offered);
+  detail::Event* event_for_wait(const char* operation) const;
+  const ResultList& run_registered(const char* operation, ResultList& results);
+
+  friend void detail::destroy_where_it_falls(ThreadGroup*) noexcept;
+  friend std::vector<Failure> detail::take_failures(ThreadGroup&);
+
+  detail::GroupCore* const core_;  // one reference
+  detail::Node& node_;             // the same object, as the type that this header knows
+};
+
+}  // namespace tg

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What layers that do not know the tree ask of the calling task.
+#pragma once
+
+#include <stop_token>
+#include <string>
+
+#include <threadgroup/detail/unique_function.hpp>
+
+namespace tg::detail {
+
+/// Calls `wait` while the calling task's slot is free for others of its group. Outside a task, or if the slot
+/// is lent already, it just calls.
+void while_slot_is_lent(FunctionRef<void()> wait);
+
+/// "task 'x' of group 'MainThread/g'"; "code" outside a task.
+std::string label_of_callers_task();
+
+/// How the tree answers: it knows the group of the calling task, and fills this in while the library is
+/// loaded.
+struct CallersTask {
+  std::stop_token (*token)() = nullptr;
+  std::string (*label)() = nullptr;
+  void (*while_slot_is_lent)(FunctionRef<void()> wait) = nullptr;
+};
+extern CallersTask callers_task_in_tree;
+
+}  // namespace tg::detail

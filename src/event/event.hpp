@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// A one-way signal with a reason.
+#pragma once
+
+#include <atomic>
+
+#include <threadgroup/detail/shared_reason.hpp>
+#include <threadgroup/detail/wait_queue.hpp>
+#include <threadgroup/reason.hpp>
+
+#include "base/fence.hpp"
+#include "runtime/gate.hpp"
+
+namespace tg::detail {
+
+/// "Stop, and here is why": unset at first, set once, never cleared.
+///
+/// Setting has two halves, for a tree marks all events of a subtree before it wakes anybody: `mark`, and then
+/// `release_waiters` if the event `is_watched`. For many events at once: `mark_one_of_many`, `order_marks`.
+///
+/// Guarantees: the first reason stays. `is_set` is one load. A flow that watches, and then finds the event
+/// unset, is told.
+/// Thread safety: everything from any thread.
+/// Memory ordering: what comes before `mark` happens before the return of an `is_set` that says true.
+/// Lifetime: no flow waits on it when it is destroyed.
+class Event {
+ public:
+  Event() = default;
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+  ~Event() {
+    if (const SharedReason* reason = reason_.load(std::memory_order_relaxed)) reason->release();
+  }
+
+  // Sequentially consistent, for Q1 rests on it; on x86 and ARMv8 the instruction is the same as for an
+  // acquire.
+  bool is_set() const noexcept { return reason_.load(std::memory_order_seq_cst) != nullptr; }
+  ReasonPointer reason() const noexcept {
+    return ReasonPointer::share(reason_.load(std::memory_order_acquire));  // stays alive with the event
+  }
+
+  /// Says that a waiter is to be woken when the event is set; permanently. The caller looks at `is_set`
+  /// afterwards.
+  void watch() noexcept {
+    // As strong as the store: then the store of the flow that watched first precedes our look at the event,
+    // too.
+    if (!watched_.load(std::memory_order_seq_cst)) watched_.store(true, std::memory_order_seq_cst);
+  }
+  bool is_watched() const noexcept { return watched_.load(std::memory_order_seq_cst); }
+
+  /// Sets it, if it is unset, and says whether it did. If so, the event owns one of the caller's references.
+  bool mark(const SharedReason* reason) noexcept {
+    const SharedReason* expected = nullptr;
+    return reason_.compare_exchange_strong(expected, reason, std::memory_order_seq_cst,
+                                           std::memory_order_acquire);
+  }
+  /// The same for one of many events that are marked together, without the fence that makes most of the price
+  /// of a `mark`. Requires: calls for one event exclude one another, and one `order_marks` comes between the
+  /// marks and the look who watches.
+  bool mark_one_of_many(const SharedReason* reason) noexcept {
+    if (reason_.load(std::memory_order_relaxed) != nullptr) return false;
+    reason_.store(reason, std::memory_order_release);
+    return true;
+  }
+  /// Either the flow that watches finds the event set, or the caller finds it watched.
+  static void order_marks() noexcept { full_fence(); }
+  void release_waiters() noexcept {
+    gate_.open();
+    waiters_.release_all();
+  }
+
+  /// Where flows stand that wait for this event and something else. They watch it first.
+  WaitQueue& waiters() noexcept { return waiters_; }
+  /// Where flows stand that wait for this event and nothing else. They watch it first.
+  runtime::Gate& gate() noexcept { return gate_; }
+
+ private:
+  std::atomic<const SharedReason*> reason_{nullptr};  // atomic: the flag and the reason in one word
+  std::atomic<bool> watched_{false};  // atomic: one side writes before it reads `reason_`, the other after
+  runtime::Gate gate_;
+  WaitQueue waiters_;
+};
+
+}  // namespace tg::detail

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// The token that a callable receives.
+#include <threadgroup/detail/call.hpp>
+
+#include "tree/node.hpp"
+
+namespace tg::detail {
+
+std::stop_token token_of(Node& group) { return group.stop_token(); }
+
+}  // namespace tg::detail

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a join says, in words.
+#include <threadgroup/join_result.hpp>
+
+#include "base/escaped.hpp"
+
+namespace tg {
+
+std::string JoinResult::str() const {
+  std::string text;
+  const char* before = ": ";
+  if (!*this) {
+    text = timed_out ? "timed out: " : "stopped while waiting: ";
+    text += std::to_string(pending) + " pending, " + describe_running(running.size(), running);
+    before = ", ";
+  } else if (reason) {
+    text = std::string("stopped (") + to_string(reason->kind);
+    // That the condition came true is all that its message says.
+    if (!reason->message.empty() && reason->kind != ReasonKind::condition_met) text += ": " + reason->message;
+    text += ")";
+  } else {
+    text = "done";
+  }
+  const std::string ends = describe_ends(counts);
+  if (!ends.empty()) text += before + ends;
+  return detail::escaped(text);
+}
+
+}  // namespace tg

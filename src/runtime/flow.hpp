@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// A flow: one line of execution that can be parked and unparked. Today each flow is an OS thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include <threadgroup/duration.hpp>
+
+namespace tg::detail {
+class Event;
+struct TaskContext;
+struct ThreadRoot;
+}  // namespace tg::detail
+
+namespace tg::runtime {
+
+class BlockCache;
+
+/// One line of execution.
+///
+///     Flow& me = Flow::current();
+///     publish(&me);
+///     while (!done) me.park_until(deadline);      // the other side: done = true; flow->unpark();
+///
+/// Guarantees: `unpark` leaves a permit, so an unpark that comes before the park is not lost; several leave
+/// one. `park_until` may return early: its caller checks what it waits for in a loop. `unpark` makes a system
+/// call only if the flow is parked.
+/// Thread safety: `unpark` from any thread; the rest only by the flow itself.
+/// Memory ordering: what comes before an `unpark` happens before the return of the `park_until` that takes
+/// its permit.
+/// Lifetime: the memory of a flow is never given back, only reused for another flow. So a late `unpark` is
+/// harmless: it only makes the next owner's park return early.
+class Flow {
+ public:
+  /// The calling flow. A thread that the library did not start becomes a flow at its first call.
+  static Flow& current() {
+    Flow* flow = current_;
+    return flow != nullptr ? *flow : adopt();
+  }
+  /// The calling flow, or null on a thread that has not become one yet: it is in no task.
+  static Flow* current_if_any() noexcept { return current_; }
+
+  /// The flow for a thread that is about to be made, so that a running thread always has one. Either the
+  /// thread becomes it, or it is given back.
+  static Flow& reserve();
+  static void become(Flow& reserved) noexcept;
+  static void give_back(Flow& reserved) noexcept;
+
+  void park_until(TimePoint deadline) noexcept;
+  /// The same for what may be over soon: if the flow's last such wait was, it spins before it parks, for
+  /// about as long as it takes to be parked and woken. That costs at most twice as much as to have known
+  /// better: A. R. Karlin and others, "Empirical studies of competitive spinning" (1991).
+  void spin_or_park_until(TimePoint deadline) noexcept;
+  /// Whether that would spin: never where there is one processor.
+  bool would_spin() const noexcept { return last_wait_was_short_; }
+  void unpark() noexcept;
+  /// Whether `park_until` would return at once.
+  bool has_permit() const noexcept { return state_.load(std::memory_order_acquire) == kPermit; }
+
+  /// Wakes up to `most` flows that sleep; they check what they wait for, and go to sleep again. Walks through
+  /// all flows of the process.
+  static void wake_some(int most) noexcept;
+
+  /// Whether at least half of the stack on which the flow runs is free, so that what is called from here on
+  /// has no less than half of what it would have on a thread of its own. False on a stack that is not the
+  /// thread's own, such as one of a coroutine library. Compares two numbers, except for the first call on a
+  /// thread.
+  bool half_of_stack_is_free() noexcept;
+
+  /// Whether this is the flow in which `main` runs (after a fork: the only flow of the child).
+  bool is_main() const noexcept { return is_main_; }
+  /// Sets the name that the OS shows: its first 15 characters. A name already set costs no system call.
+  void set_os_name(const std::string& name) noexcept;
+  /// The name and number by which the OS knows the calling flow: "worker (thread 4711)".
+  std::string os_label() const;
+
+  // What other layers hang on the flow. Only the flow itself touches them; but the tree guards `root` with
+  // its lock.
+  tg::detail::TaskContext* task = nullptr;  // the task that runs now
+  tg::detail::Event* event = nullptr;       // the event that stops this task
+  tg::detail::ThreadRoot* root = nullptr;   // the tree that this thread roots
+  std::uint64_t shared_queues = 0;          // a bit for each pool into whose shared lists it may have added
+  void (*on_thread_exit)(Flow&) = nullptr;  // called once as the thread ends
+  void (*before_idle)(Flow&) = nullptr;     // set by a task; called once when its worker finds no further one
+
+ private:
+  friend class BlockCache;
+  friend class FlowPool;
+  friend class Asleep;
+  Flow() = default;
+  static Flow& adopt();
+  bool park(TimePoint deadline) noexcept;
+
+  static constexpr std::uint32_t kNoPermit = 0;
+  static constexpr std::uint32_t kPermit = 1;
+  static constexpr std::uint32_t kParked = 2;
+
+  static constinit thread_local Flow* current_;
+
+  std::atomic<std::uint32_t> state_{kNoPermit};  // atomic: written by any flow that unparks it
+  // The word on which it sleeps. Atomic: read by those who wake some.
+  std::atomic<std::atomic<std::uint32_t>*> sleeps_on_{nullptr};
+  BlockCache* blocks_ = nullptr;   // stays with the flow when another thread takes it over
+  std::uintptr_t roomy_low_ = 0;   // where half of the stack is free
+  std::uintptr_t roomy_high_ = 0;  // zero: not looked up yet
+  bool is_main_ = false;
+  bool last_wait_was_short_ = false;
+  char os_name_[16] = {};
+  Flow* next_free_ = nullptr;  // guarded by the pool's lock
+  Flow* next_ = nullptr;       // of all flows; likewise
+};
+
+}  // namespace tg::runtime

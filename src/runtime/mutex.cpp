@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// The slow paths of the lock: when another flow holds it, and when others wait for it.
+#include <threadgroup/detail/mutex.hpp>
+
+#include <threadgroup/duration.hpp>
+
+#include "base/spin.hpp"
+#include "runtime/futex.hpp"
+
+namespace tg::detail {
+
+namespace {
+// Most holders release it within some tens of nanoseconds. But a flow that looks at the lock takes its line
+// away from those who use it again and again, which costs them as much as ten uses. So it looks seldom, about
+// once in a microsecond, and then sleeps: a flow that holds it that long has been
+// preempted, or walks through a large forest.
+constexpr int kLooks = 8;
+constexpr int kPausesBetween = 64;
+}  // namespace
+
+void Mutex::lock_slow() {
+  for (int look = 0; look < kLooks; ++look) {
+    for (int i = 0; i < kPausesBetween; ++i) relax();
+    std::uint32_t expected = kFree;
+    if (state_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire, std::memory_order_relaxed))
+      return;
+  }
+  // A flow that has waited takes the lock as contended: it cannot know whether it was the only waiter, and a
+  // needless wake-up is cheaper than a lost one.
+  while (state_.exchange(kContended, std::memory_order_acquire) != kFree) {
+    runtime::futex_wait(state_, kContended, TimePoint::never());
+  }
+}
+
+void Mutex::wake_one() { runtime::futex_wake(state_, 1); }
+
+}  // namespace tg::detail

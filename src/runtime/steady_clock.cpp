@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads the monotonic clock.
+#include "runtime/steady_clock.hpp"
+
+#include <ctime>
+
+namespace tg::runtime {
+
+namespace {
+TimePoint read(clockid_t clock) noexcept {
+  timespec t{};
+  ::clock_gettime(clock, &t);
+  return TimePoint::from_nanos(std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec);
+}
+}  // namespace
+
+TimePoint now() noexcept { return read(CLOCK_MONOTONIC); }
+TimePoint coarse_now() noexcept { return read(CLOCK_MONOTONIC_COARSE); }
+
+}  // namespace tg::runtime

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// All groups of the process and how they hang together.
+//
+// Invariants
+//   T1. A set parent has set children; a child linked under a set parent is born set. Linking and marking
+//       happen under the one lock. (Roots of threads carry no event and are not "set": what the main thread
+//       makes later is a fresh start.)
+//   T2. The first reason wins, and every descendant's event holds the reason of the group where it
+//       started.
+//   T3. Marking comes first for the whole subtree, under the lock and without touching any waiter; waking
+//       comes after, with no lock held. A node with something to wake is held by a reference in between.
+//       Setting an event, first or not, returns when the whole subtree is marked.
+//   T4. A parent does not own its children. Unlinking is O(1) plus one step for each child, which goes to
+//       the grandparent.
+//   T5. Order of locks: the forest's, then a group's, then a queue's. No flow takes the forest's while it
+//       holds another.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <threadgroup/detail/caller.hpp>
+#include <threadgroup/detail/mutex.hpp>
+#include <threadgroup/detail/shared_reason.hpp>
+#include <threadgroup/duration.hpp>
+#include <threadgroup/snapshot.hpp>
+
+#include "runtime/flow.hpp"
+#include "tree/node.hpp"
+#include "tree/node_cores.hpp"
+
+namespace tg::detail {
+
+/// The forest of groups.
+///
+/// Thread safety: everything from any thread.
+/// Lifetime: there from the start, never destroyed, so that no group outlives it. At the end of the process
+/// it sets the events of what is left, and waits a bounded time for the tasks.
+class Forest {
+ public:
+  static Forest& instance() noexcept { return only_; }
+  /// Called once, while the library is loaded.
+  static void hold_across_forks();
+
+  /// Links a group below the group of the caller's task, else below the root of its thread; a daemon becomes
+  /// a root.
+  void link(Node& node);
+  /// Takes a group out; its children go to its parent. Harmless when it is out already.
+  void unlink(Node& node) noexcept;
+  /// The same for a linked node without children; false, and nothing done, if it has any.
+  bool unlink_leaf(Node& node) noexcept;
+  /// Takes back the core of a node that is being destroyed.
+  void reclaim(NodeCore* core) noexcept { cores_.give_back(core); }
+
+  /// Sets the event of the group and of all below it, and wakes them. The origin in the reason is filled in
+  /// here. True if this call set the group's own event.
+  bool set_event(Node& node, Reason reason);
+  /// The same with a reason that was made beforehand and that no other thread knows yet. It needs no memory;
+  /// without any, the path of the origin stays empty.
+  bool set_event_as_prepared(Node& node, SharedReason& reason) noexcept;
+  /// The same for a group that is being destroyed when there is no memory for a reason of its own: if its
+  /// tasks were not stopped, the destructor could wait for ever.
+  void set_destroyed_without_memory(Node& node) noexcept;
+  /// Does so for every group there is.
+  void set_all_events(Reason reason);
+
+  std::string path(const Node& node) const;
+  bool is_same_or_descendant(const Node& node, const Node& ancestor) const;
+  bool has_children(const Node& node) const;
+  ForestSnapshot snapshot() const;
+
+  void set_exit_grace(Duration grace);
+  void set_destructor_warning(Duration after);
+  Duration destructor_warning() const;
+  /// Tells what is left to stop, waits for it within the grace, and names on stderr what does not stop. Only
+  /// the first call does anything: the end of the process makes it, or a runtime that has to end earlier.
+  void finish_process() noexcept;
+
+ private:
+  constexpr Forest() = default;
+  static Forest only_;
+
+  void begin_locked() TG_REQUIRES(mutex_);
+  Node& root_of_calling_thread_locked() TG_REQUIRES(mutex_);
+  void introduce_locked(Node& node, Node* parent) TG_REQUIRES(mutex_);
+  void attach_locked(Node& node, Node* parent) TG_REQUIRES(mutex_);
+  void detach_locked(Node& node) TG_REQUIRES(mutex_);
+  struct Marked;
+  void mark_subtree_locked(Node& top, const SharedReason* reason, Marked& marked) TG_REQUIRES(mutex_);
+  static void notify(NodeCore* first) noexcept;
+  bool set_event(Node& node, const SharedReason& reason) noexcept;
+  Node* next_in_walk_locked(const Node& from, const Node& top, std::size_t& depth) const TG_REQUIRES(mutex_);
+  std::string path_locked(const Node& node) const TG_REQUIRES(mutex_);
+  void append_snapshot_locked(Node& top, ForestSnapshot& out) const TG_REQUIRES(mutex_);
+  static void forget_thread(runtime::Flow& flow);
+  static void at_exit();
+
+  const SharedReason* destroyed_without_memory_ = nullptr;  // made before the first node, constant since
+
+  mutable Mutex mutex_;
+  bool has_begun_ TG_GUARDED_BY(mutex_) = false;
+  NodeCore* first_root_ TG_GUARDED_BY(mutex_) = nullptr;  // linked through the siblings' links
+  NodeCores cores_;                                       // see there for what the lock guards
+  ThreadRoot* main_root_ TG_GUARDED_BY(mutex_) = nullptr;
+  std::uint64_t last_id_ TG_GUARDED_BY(mutex_) = 0;
+  bool finished_ TG_GUARDED_BY(mutex_) = false;
+  Duration exit_grace_ TG_GUARDED_BY(mutex_) = Duration::from_nanos(2'000'000'000);
+  Duration destructor_warning_ TG_GUARDED_BY(mutex_) = Duration::from_nanos(5'000'000'000);
+};
+
+}  // namespace tg::detail

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// A group's node in the forest.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <threadgroup/duration.hpp>
+#include <threadgroup/snapshot.hpp>
+#include <threadgroup/statistics.hpp>
+
+#include "base/cache_line.hpp"
+#include "event/event.hpp"
+
+namespace tg::detail {
+
+class Forest;
+class Node;
+class Task;
+
+/// The part of a node that walks of the forest touch: its event, and the links that lead downwards. It is one
+/// cache line, in memory where such lines stand side by side, for a walk over many groups is bound by the
+/// memory that it touches.
+///
+/// The links belong to the `Forest` and its lock.
+struct alignas(kCacheLine) NodeCore {
+  explicit NodeCore(Node& owner) noexcept : node(&owner) {}
+
+  Event event;
+  NodeCore* first_child = nullptr;
+  NodeCore* next_sibling = nullptr;
+  // The link of a walk that marks, and then of the setter's list of nodes to wake, which goes on without the
+  // lock. An event is set once, so a node is in one such walk and list in its life.
+  NodeCore* walk_next = nullptr;
+  Node* const node;
+};
+static_assert(sizeof(NodeCore) == kCacheLine);
+
+/// A node of the forest: a name, an event, and links to its neighbours.
+///
+/// The links belong to the `Forest` and its lock. The virtual functions are what the tree and the waits need
+/// to know of the group that the node is for; a thread's root keeps the defaults.
+/// Lifetime: counted. A parent does not own its children: the group's object and its workers hold the
+/// references.
+class Node {
+ public:
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  const std::string& name() const noexcept { return name_; }
+  GroupId id() const noexcept { return id_; }
+  NodeKind kind() const noexcept { return kind_; }
+  bool is_thread_root() const noexcept {
+    return kind_ == NodeKind::main_thread || kind_ == NodeKind::foreign_thread;
+  }
+  /// Requires that the node was linked once.
+  Event& event() noexcept { return core_->event; }
+  const Event& event() const noexcept { return core_->event; }
+
+  /// Whether its event is set by itself some day: it, or a group above it, has a time limit.
+  bool is_time_limited() const noexcept { return time_limited_; }
+
+  void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  /// For the forest, which sees a node until it is unlinked: false if its last owner has just gone.
+  bool try_add_reference() noexcept {
+    std::uint32_t count = references_.load(std::memory_order_relaxed);
+    while (count != 0) {
+      if (references_.compare_exchange_weak(count, count + 1, std::memory_order_relaxed)) return true;
+    }
+    return false;
+  }
+  void release() noexcept {
+    // Without a core it has one owner, and cannot get another one.
+    if (core_ == nullptr || references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
+  }
+
+  /// The event was set: called once by the setter, with no lock held, after all waiters of the subtree were
+  /// released.
+  virtual void on_event_set() noexcept {}
+  /// A token that is stopped when the event is set; made when first asked for.
+  virtual std::stop_token stop_token() { return {}; }
+  virtual GroupStatistics statistics() const { return {}; }
+  /// How many tasks of the group can run at a time; constant.
+  virtual std::size_t slots() const noexcept { return std::numeric_limits<std::size_t>::max(); }
+  virtual std::vector<RunningTask> running_tasks() const { return {}; }
+  /// A task of this group waits for another one. If that is pending, it is run here and now, on the waiting
+  /// flow and in its place, as far as the stack allows; else nothing is done, and the answer is false.
+  virtual bool run_now(Task&) noexcept { return false; }
+  /// A task of this group is about to wait for work of this group: its place may be used meanwhile.
+  virtual void lend_place() noexcept {}
+  /// That task goes on. Waits for a place, unless the event is set.
+  virtual void reclaim_place() noexcept {}
+  /// Waits until no task is pending or running but the one that the calling flow is in, or that waits for it
+  /// further up. For the end of the process.
+  virtual bool wait_until_quiet(TimePoint) noexcept { return true; }
+  /// The last reference has gone; the node is still whole, and perhaps in the forest.
+  virtual void on_last_reference() noexcept {}
+
+ protected:
+  Node(std::string&& name, NodeKind kind, bool time_limited = false);
+  virtual ~Node();
+
+ private:
+  friend class Forest;
+  void destroy() noexcept;
+
+  std::atomic<std::uint32_t> references_{1};  // atomic: owners on many threads
+
+  // Guarded by the forest's lock.
+  // Written when the node comes into the forest and when it leaves it, but not as it is handed to another
+  // parent: the last owner reads it without the lock, at a time when only the latter can still happen.
+  bool linked_ = false;
+  Node* parent_ = nullptr;
+  NodeCore* previous_sibling_ = nullptr;  // the first one's leads to the last
+
+  // Constant from the time on when the node is linked; null before. Only `unlink_leaf` takes it away earlier
+  // than the end, from a node that it has taken out of the forest and that has one owner: `release` rests on
+  // that.
+  NodeCore* core_ = nullptr;
+
+  // Constant after construction (the number, a name that was empty and the parent's limit are given when the
+  // node is linked).
+  NodeKind kind_;
+  bool time_limited_;
+  GroupId id_;
+  std::string name_;
+};
+
+}  // namespace tg::detail

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// The memory of the parts of nodes that walks touch.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <new>
+
+#include "tree/node.hpp"
+
+namespace tg::detail {
+
+/// Hands out and takes back cores of nodes. They come from pages that hold nothing else and are kept for
+/// reuse.
+///
+/// Thread safety: `take` and `put_back` only under the forest's lock, which their callers hold anyway;
+/// `give_back` from any thread, without a lock.
+/// Lifetime: part of the forest; pages are not given back to the heap.
+class NodeCores {
+ public:
+  /// Makes a core for the node. Throws `std::bad_alloc`.
+  NodeCore* take(Node& owner) {
+    if (free_ == nullptr) [[unlikely]]
+      find_more();
+    Slot* const slot = free_;
+    free_ = slot->next;
+    return ::new (static_cast<void*>(&slot->core)) NodeCore(owner);
+  }
+  void put_back(NodeCore* core) noexcept {
+    Slot* const slot = end(core);
+    slot->next = free_;
+    free_ = slot;
+  }
+  void give_back(NodeCore* core) noexcept;
+
+ private:
+  union Slot {
+    Slot() noexcept : next(nullptr) {}
+    ~Slot() {}
+    Slot* next;  // while it is free
+    NodeCore core;
+  };
+
+  static Slot* end(NodeCore* core) noexcept {
+    core->~NodeCore();
+    return ::new (static_cast<void*>(core)) Slot;
+  }
+  void find_more();
+
+  // Guarded by the forest's lock.
+  Slot* free_ = nullptr;
+  Slot* fresh_ = nullptr;  // never used yet
+  Slot* fresh_end_ = nullptr;
+  std::size_t page_bytes_ = 0;
+
+  std::atomic<Slot*> returned_{nullptr};  // atomic: pushed to by anybody, taken as a whole under the lock
+};
+
+}  // namespace tg::detail

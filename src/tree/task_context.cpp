@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is asked of the calling task: its reasons, and what lower layers need of it.
+#include "tree/task_context.hpp"
+
+#include <utility>
+
+#include <threadgroup/detail/unique_function.hpp>
+
+#include "event/callers_task.hpp"
+#include "tree/forest.hpp"
+
+namespace tg::detail {
+
+namespace {
+std::stop_token token_of_calling_task() {
+  const TaskContext* const task = TaskContext::current();
+  return task != nullptr ? task->node->stop_token() : std::stop_token();
+}
+std::string label_of_calling_task() {
+  const TaskContext* const task = TaskContext::current();
+  if (task == nullptr || task->task == nullptr) return "code";
+  return "task '" + task->task_name() + "' of group '" + Forest::instance().path(*task->node) + "'";
+}
+void lend_slot_of_calling_task(FunctionRef<void()> wait) {
+  const PlaceLent lent(TaskContext::current());
+  wait();
+}
+[[gnu::constructor]] void at_load() noexcept {
+  callers_task_in_tree = {&token_of_calling_task, &label_of_calling_task, &lend_slot_of_calling_task};
+}
+}  // namespace
+
+Reason reason_from_here(ReasonKind kind, std::string message, SourceLocation where) {
+  Reason reason;
+  reason.kind = kind;
+  reason.message = std::move(message);
+  reason.where = where;
+  if (const TaskContext* task = TaskContext::current(); task != nullptr && task->task != nullptr) {
+    reason.task = task->task_name();
+  }
+  return reason;
+}
+
+}  // namespace tg::detail

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// The task that a flow runs now.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include <threadgroup/reason.hpp>
+#include <threadgroup/source_location.hpp>
+
+#include "runtime/flow.hpp"
+#include "tree/node.hpp"
+
+namespace tg::detail {
+
+class LocalQueue;
+class RecordedWait;
+class Task;
+
+/// What a flow knows of the task that it runs. It is on the worker's stack, and the flow points to it.
+struct TaskContext {
+  Node* node = nullptr;
+  Task* task = nullptr;
+  std::string (*name_of)(const Task&) = nullptr;  // the tree does not know what a task looks like
+  LocalQueue* local = nullptr;                    // the pool's own: what the tasks of this flow add to it
+  bool place_is_lent = false;                     // only the flow itself looks
+  // The task that waits below on this stack, until this one is done; of the same group.
+  const TaskContext* outer = nullptr;
+  // The wait that this task is in, and the next one in a list of such tasks. The wait graph's, and its
+  // lock's.
+  mutable RecordedWait* recorded_wait = nullptr;
+  mutable const TaskContext* next_waiting = nullptr;
+
+  /// How many tasks there are on this stack.
+  std::size_t depth() const noexcept {
+    std::size_t tasks = 0;
+    for (const TaskContext* context = this; context != nullptr; context = context->outer) ++tasks;
+    return tasks;
+  }
+  bool holds(const Task& wanted) const noexcept {
+    for (const TaskContext* context = this; context != nullptr; context = context->outer) {
+      if (context->task == &wanted) return true;
+    }
+    return false;
+  }
+
+  std::string task_name() const { return task != nullptr ? name_of(*task) : std::string(); }
+
+  /// The calling flow's, or null outside a task.
+  static TaskContext* current() noexcept {
+    const runtime::Flow* const flow = runtime::Flow::current_if_any();
+    return flow != nullptr ? flow->task : nullptr;
+  }
+};
+
+/// Lends the calling task's place to others of its group, for a scope in which it waits for one of them.
+///
+/// A task has one place: a wait inside a wait, as a predicate may do, lends nothing more.
+class PlaceLent {
+ public:
+  /// Lends nothing if the task is null, or has lent its place already.
+  explicit PlaceLent(TaskContext* task) noexcept
+      : task_(task != nullptr && !task->place_is_lent ? task : nullptr) {
+    if (task_ == nullptr) return;
+    task_->place_is_lent = true;
+    task_->node->lend_place();
+  }
+  ~PlaceLent() {
+    if (task_ == nullptr) return;
+    task_->node->reclaim_place();
+    task_->place_is_lent = false;
+  }
+  PlaceLent(const PlaceLent&) = delete;
+  PlaceLent& operator=(const PlaceLent&) = delete;
+
+ private:
+  TaskContext* const task_;
+};
+
+/// A reason given by the calling flow: with the name of its task, if it runs one.
+Reason reason_from_here(ReasonKind kind, std::string message, SourceLocation where);
+
+}  // namespace tg::detail

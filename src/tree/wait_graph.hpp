@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which task waits for what, and the refusal of a wait that closes a circle: the one deadlock check.
+//
+// A wait without a time limit that a task is about to park in is recorded: what it waits for, which tasks are
+// on its stack, which event ends it early, and whether its slot is lent meanwhile. Then, under the same hold
+// of the one lock, the graph is searched from the new wait on. A recorded wait is *dead* if what it waits for
+// cannot happen before another dead wait ends:
+//
+//   for a task      it is on the stack of a dead wait; or it is pending, and all slots of its group are held
+//                   by dead waits
+//   for a group     one of its tasks is on the stack of a dead wait
+//   for the first   of several tasks: each of them is as above
+//   for a slot      all slots of the group are held by dead waits
+//
+// The search first takes all waits that the new one can depend on as dead. Then it removes those that can end
+// in another way, until no more can be removed. If the new one is among the rest, it is refused.
+//
+// What does not make a circle: a wait with a time limit, or of a group with one, its own or an inherited one,
+// because it ends by itself; a wait whose event is set, because it is over; a wait for a condition, an event,
+// a time or a key of a vault, because any thread may end it. That another thread could set an event, or clear
+// the pending tasks, does not count as another way to end: that is how a program resolves a deadlock from
+// outside.
+//
+// Invariants
+//   G1. A flow records its wait before it parks in it, and before it lends its slot for it; it takes the
+//       record out before it does anything else. Both take the lock. So while the lock is held, a flow with
+//       a record runs no code of a task: the tasks on its stack do not end, and it keeps the slot that the
+//       record says it holds.
+//   G2. A wait is recorded and its search made under one hold of the lock. So of two waits that close a
+//       circle together the second one finds both.
+//
+// Why no wait is refused in error: let D be the waits that a search leaves as dead. The links were read at
+// various times, but under one hold of the lock, during which each flow in D is in its wait (G1). A link to a
+// task on the stack of such a flow holds for the whole time, as does a count of slots that such flows hold. A
+// pending task begins in a slot of its own, or on the stack of a task that holds one and waits for it. The
+// bound allows no more slots than those that D holds, and none of D runs a task in its wait. (C1 of
+// src/pool/places.hpp has an exception, for groups whose event is set; for these no pending task counts.) An
+// event that was seen unset was unset at the start of the hold, too. So at that moment all of D waited for
+// one another, and no wait in D can be the first to end, unless its event is set. The new wait is one of D.
+//
+// What is missed: circles through the program's own locks and queues; through waits that the list above
+// leaves out; and a circle that is closed by a flow that takes its slot back or by a group's destructor,
+// which cannot throw: that is named on stderr, and each later wait for a part of it is refused.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include <threadgroup/detail/unique_function.hpp>
+#include <threadgroup/duration.hpp>
+
+#include "event/wait.hpp"
+#include "tree/node.hpp"
+#include "tree/task_context.hpp"
+
+namespace tg::detail {
+
+class WaitGraph;
+
+/// A task that is waited for: what the graph needs to know of it, because this layer does not know tasks.
+struct AwaitedTask {
+  enum class State { pending, running, done };
+  const Task* task = nullptr;
+  const Node* group = nullptr;  // not to be followed: it may be gone once the task is done
+  State (*state_of)(const Task&) noexcept = nullptr;
+  std::string (*name_of)(const Task&) = nullptr;
+
+  State state() const noexcept { return state_of(*task); }
+  std::string name() const { return name_of(*task); }
+};
+
+/// Several tasks; the wait is for the first of them that ends. The list does not change while the wait is
+/// recorded.
+class AwaitedTasks {
+ public:
+  /// Calls `f` with each, until it says false. True if it never did.
+  virtual bool all_of(FunctionRef<bool(const AwaitedTask&)> f) const = 0;
+
+ protected:
+  ~AwaitedTasks() = default;
+};
+
+/// What a wait waits for.
+class WaitTarget {
+ public:
+  enum class Kind : std::uint8_t { task, first_of, group, slot };
+
+  explicit WaitTarget(const AwaitedTask& task) noexcept : kind_(Kind::task), task_(task) {}
+  explicit WaitTarget(const AwaitedTasks& tasks) noexcept : kind_(Kind::first_of), tasks_(&tasks) {}
+  static WaitTarget idleness_of(Node& group) noexcept { return {Kind::group, group}; }
+  static WaitTarget slot_of(Node& group) noexcept { return {Kind::slot, group}; }
+
+ private:
+  friend class WaitGraph;
+  WaitTarget(Kind kind, Node& group) noexcept : kind_(kind), group_(&group) {}
+
+  Kind kind_;
+  AwaitedTask task_;
+  const AwaitedTasks* tasks_ = nullptr;
+  Node* group_ = nullptr;
+};
+
+/// Refuses a wait that the caller can see to be circular without looking at others: for a task on its own
+/// stack, and for a group that its task is part of. It applies to waits with a time limit, too. Throws
+/// `std::system_error` (`resource_deadlock_would_occur`).
+[[noreturn]] void throw_own_task(const TaskContext& caller, const AwaitedTask& task);
+void refuse_own_group(const TaskContext* caller, const Node& group);
+/// Whether the caller's task is one of the group or of a group below it.
+bool is_part_of(const TaskContext* caller, const Node& group);
+
+/// A wait in the graph, for as long as the object lives or until `end`.
+///
+///     if (is_there()) return;
+///     RecordedWait recorded(caller, WaitTarget(task), event, deadline, lends);   // may throw
+///     const PlaceLent lent(lends ? caller : nullptr);
+///     const auto outcome = wait(...);
+///     recorded.end();                                            // before the slot is waited for
+///
+/// Requires: it is made and ended by the flow that waits, which holds no lock. The target outlives the wait.
+/// Guarantees: throws `std::system_error` (`resource_deadlock_would_occur`) that names the path if the wait
+/// closes a circle; or, for a caller that cannot fail, names it on stderr. Outside a task, and with a
+/// deadline, it does nothing.
+/// Thread safety: belongs to one flow.
+class RecordedWait {
+ public:
+  enum class OnCircle : std::uint8_t { refuse, report };
+
+  /// `events` are those that end the wait early, if any. `lends` says that the caller's slot is free for
+  /// others during the wait.
+  RecordedWait(TaskContext* caller, const WaitTarget& target, const WatchedEvents& events, TimePoint deadline,
+               bool lends, OnCircle on_circle = OnCircle::refuse)
+      : target_(target), events_(events) {
+    if (caller == nullptr || caller->task == nullptr || !deadline.is_never()) return;
+    lends_ = lends || caller->place_is_lent;
+    record(*caller, on_circle);
+  }
+  ~RecordedWait() { end(); }
+  RecordedWait(const RecordedWait&) = delete;
+  RecordedWait& operator=(const RecordedWait&) = delete;
+
+  void end() noexcept {
+    if (waiter_ != nullptr) take_out();
+  }
+
+ private:
+  friend class WaitGraph;
+  void record(TaskContext& caller, OnCircle on_circle);
+  void take_out() noexcept;
+
+  // Constant while it is recorded.
+  const WaitTarget target_;
+  const WatchedEvents events_;
+  const TaskContext* waiter_ = nullptr;  // the innermost task that waits; null while this is not recorded
+  bool lends_ = false;
+
+  // Guarded by the graph's lock.
+  RecordedWait* previous_ = nullptr;  // of the same group
+  RecordedWait* next_ = nullptr;
+  RecordedWait* next_group_ = nullptr;    // of a group's first one: that of another group
+  std::size_t holding_ = 0;               // of a group's first one: how many of the group hold their slots
+  RecordedWait* found_before_ = nullptr;  // of the same search
+  RecordedWait* found_next_ = nullptr;
+  std::uint64_t search_ = 0;
+  bool dead_ = false;
+};
+
+}  // namespace tg::detail

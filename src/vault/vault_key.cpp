@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// What keys of all types share.
+#include <threadgroup/vault_key.hpp>
+
+#include <stdexcept>
+
+namespace tg::detail {
+
+KeyInfo::KeyInfo(std::string given, const std::type_info& its_type, bool type_is_short)
+    : name(std::move(given)), hash(std::hash<std::string>()(name)), type(&its_type), is_short(type_is_short) {
+  if (name.empty()) throw std::invalid_argument("tg::Key: a key needs a name");
+}
+
+void throw_rejected(const std::string& key, const std::string& why) {
+  throw ValueRejectedError(key, "key '" + key + "': the value is rejected: " + why);
+}
+
+}  // namespace tg::detail
