@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Results in the order in which they come.
+// Ranges of tasks and results in the order in which they end.
 #pragma once
 
 #include <cstddef>
@@ -18,30 +18,32 @@
 
 namespace tg {
 
-/// A range of tasks or results in the order in which they end, to be gone through once.
+/// A single-pass range of tasks or results in the order in which they end.
 ///
 ///     for (auto& result : group.as_completed()) std::cout << result << '\n';
 ///
-/// Tasks are started as earlier ones are taken out, so a slow reader holds up the work instead of piling up
-/// results. Leaving the loop starts no more; what runs goes on, and its failures reach the group's join.
+/// A task is started each time a finished one is taken out, so a slow reader slows the work down and results
+/// do not pile up. When the loop is left, no more tasks are started. Running tasks continue, and their
+/// failures reach the group's join.
 ///
-/// Guarantees: the wait for the next one ends when the event of the caller's own group is set: then the range
-/// ends, and `interrupted` says so. In a forked child an inherited range throws `ForkedError`.
-/// Thread safety: none; it belongs to one thread.
+/// Guarantees: the wait for the next task ends when the event of the caller's own group is set. Then the
+/// range ends, and `interrupted` returns true. In a forked child an inherited range throws `ForkedError`.
+/// Thread safety: none; one thread uses it.
 /// Lifetime: that of its group.
 template <class T, class Item = TaskHandle<T>>
 class AsCompleted {
  public:
-  /// Starts one more task and returns its handle; an invalid one if there are no more.
+  /// Starts one more task and returns its handle, or an invalid handle at the end.
   using Feed = UniqueFunction<TaskHandle<T>()>;
 
-  /// At most `window` tasks are started and not yet taken out. `at_end` is called once all have been.
+  /// At most `window` tasks are started and not yet taken out. `at_end` is called once, when all tasks have
+  /// been taken out.
   AsCompleted(Feed feed, std::size_t window, UniqueFunction<void()> at_end = {})
       : feed_(std::move(feed)), at_end_(std::move(at_end)), window_(window) {}
   AsCompleted(AsCompleted&&) noexcept = default;
   AsCompleted& operator=(AsCompleted&&) noexcept = default;
 
-  /// Waits for the next one; null at the end. It is valid until the next call.
+  /// Waits for the next task to end. Null at the end of the range. The pointer is valid until the next call.
   Item* next() {
     completions_.check_process();
     current_.reset();
@@ -63,22 +65,29 @@ class AsCompleted {
     current_.emplace(std::move(task));
     return &*current_;
   }
-  /// The range ended early, because the caller's own group was stopped.
+  /// True if the range ended early, because the caller's own group was stopped.
   bool interrupted() const noexcept { return interrupted_; }
 
+  /// An input iterator over the range.
   class Iterator {
    public:
-    using value_type = Item;
-    using difference_type = std::ptrdiff_t;
-    using iterator_concept = std::input_iterator_tag;
+    using value_type = Item;                           ///< what the range yields
+    using difference_type = std::ptrdiff_t;            ///< required of iterators
+    using iterator_concept = std::input_iterator_tag;  ///< the range can be read once
+    /// Waits for the first item.
     explicit Iterator(AsCompleted* range) : range_(range), item_(range->next()) {}
+    /// The current item, valid until the iterator is advanced.
     Item& operator*() const noexcept { return *item_; }
+    /// The current item, valid until the iterator is advanced.
     Item* operator->() const noexcept { return item_; }
+    /// Waits for the next item.
     Iterator& operator++() {
       item_ = range_->next();
       return *this;
     }
+    /// Waits for the next item.
     void operator++(int) { ++*this; }
+    /// True at the end of the range.
     friend bool operator==(const Iterator& at, std::default_sentinel_t) noexcept {
       return at.item_ == nullptr;
     }
@@ -87,7 +96,9 @@ class AsCompleted {
     AsCompleted* range_;
     Item* item_;
   };
+  /// Waits for the first item. Call it once: the range is single-pass.
   Iterator begin() { return Iterator(this); }
+  /// The end of the range.
   std::default_sentinel_t end() const noexcept { return {}; }
 
  private:
@@ -112,14 +123,14 @@ class AsCompleted {
   std::optional<Item> current_;
 };
 
-/// The results of registered functions as they come.
+/// The results of registered functions in the order in which the functions end.
 using ResultStream = AsCompleted<Value, ResultStruct>;
 
 /// The tasks in the order in which they end.
 ///
 ///     for (auto& task : as_completed(handles)) use(task.get());
 ///
-/// Throws `std::logic_error` if one of the handles has no task.
+/// Throws `std::logic_error` if a handle has no task.
 template <class T>
 AsCompleted<T> as_completed(std::vector<TaskHandle<T>> tasks) {
   for (const TaskHandle<T>& task : tasks) {

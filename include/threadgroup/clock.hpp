@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The time on the library's clock.
+// The library's clock.
 #pragma once
 
 #include <threadgroup/duration.hpp>
 
 namespace tg {
 
-/// The time on the steady clock that deadlines, `Reason::when` and reports refer to.
+/// The current time on the steady clock that deadlines, `Reason::when` and reports use.
 ///
 ///     const tg::Duration since = tg::now() - reason.when;
 ///

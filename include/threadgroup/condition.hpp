@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Waiting until a condition is true, and then stopping the group.
+// Waiting for a condition, and stopping the group once it is true.
 #pragma once
 
 #include <functional>
@@ -10,21 +10,26 @@
 
 namespace tg {
 
-/// Says whether what is waited for has come true. It runs on the waiting thread, with no lock held; it may
-/// take locks of its own, and wait.
+/// Returns true once the condition is met. It runs on the waiting thread with no lock held, so it may take
+/// locks and block.
 using Predicate = FunctionRef<bool()>;
 
+/// Options of `wait_for_condition`.
 struct ConditionOptions {
-  Duration interval = std::chrono::milliseconds(100);  ///< the longest time between two looks; above zero
-  bool stop_when_idle = true;  ///< give up when no task is left that could make it true
+  /// The longest time between two calls of the predicate. Must be above zero.
+  Duration interval = std::chrono::milliseconds(100);
+  /// End the wait when the group has no pending or running task, as no task can make the condition true then.
+  bool stop_when_idle = true;
 };
 
+/// How a `wait_for_condition` ended.
 enum class WaitStatus {
-  condition_met,  ///< it is true, and the group was stopped
-  event_set,      ///< another call stopped the group, or the caller's own
-  timed_out,      ///< the time is up; the group goes on
-  group_idle,     ///< nothing pending or running is left that could make it true
+  condition_met,  ///< the condition is true, and the group was stopped
+  event_set,      ///< the event of the group, or of the caller's own group, was set first
+  timed_out,      ///< the time is up; the group continues
+  group_idle,     ///< the group has no pending or running task that could make the condition true
 };
+/// The enumerator's name: "condition_met".
 const char* to_string(WaitStatus status) noexcept;
 
 namespace detail {
@@ -35,13 +40,13 @@ WaitStatus wait_for_condition(GroupCore& core, Predicate predicate, Duration tim
 
 namespace thread_utils {
 
-/// `ThreadGroup::wait_for_condition` on the calling task's own group. The task's place may be used by the
-/// others meanwhile. Throws `NoGroupError` where there is no group, and what the predicate throws.
+/// Calls `ThreadGroup::wait_for_condition` on the calling task's own group. The task lends its slot to the
+/// group's other tasks while it waits. Throws `NoGroupError` outside a task, and what the predicate throws.
 WaitStatus wait_for_condition(Predicate predicate, Duration timeout, const ConditionOptions& options = {},
                               SourceLocation where = SourceLocation::current());
 
-/// Has those who wait for a condition on the calling task's group look again. Throws `NoGroupError` where
-/// there is no group.
+/// Makes every `wait_for_condition` on the calling task's group call its predicate again. Throws
+/// `NoGroupError` outside a task.
 void notify();
 
 }  // namespace thread_utils

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the library throws, how failures of tasks are told, and where those go that no caller sees.
+// The exceptions of the library, failures of tasks, and the handler for failures that no caller receives.
 #pragma once
 
 #include <exception>
@@ -15,42 +15,45 @@
 
 namespace tg {
 
-/// A call that needs a group was made where there is none: on the main thread or on a thread that the library
-/// did not start.
+/// A call that needs the caller's own group was made outside a task: on the main thread, or on a thread that
+/// the library did not start.
 class NoGroupError : public std::logic_error {
  public:
   using std::logic_error::logic_error;
 };
 
 /// A group, or the handle of an unfinished task, was used in a process forked from the one that made it. The
-/// threads that would do the work do not exist there.
+/// threads that would do the work do not exist in the child.
 class ForkedError : public std::logic_error {
  public:
   using std::logic_error::logic_error;
 };
 
-/// Arguments do not fit a function: their number or their types are wrong. The text names the function.
+/// The number or the types of arguments do not fit a function. The text names the function.
 class ArgumentError : public std::invalid_argument {
  public:
   using std::invalid_argument::invalid_argument;
 };
 
-/// The work ends here because an event was set; `reason` says why it was.
+/// The work ends here because an event was set. `reason` says why.
 ///
 ///     if (const auto reason = tg::thread_utils::reason()) throw tg::Stopped("no more pages", *reason);
 ///
 /// A task that exits by a `Stopped`, or by a type derived from it, while an event that covers the task is set
-/// ends as `stopped`. That is not a failure, and no join throws it. Everything that the library throws
-/// because of a stop derives from it.
+/// ends as `stopped`. That is not a failure, and no join throws it. Every exception that the library throws
+/// because of a stop derives from `Stopped`.
+///
 /// Lifetime: copies share the reason.
 class Stopped : public std::runtime_error {
  public:
+  /// Requires: `reason` is that of the event, as `thread_utils::reason` or `ThreadGroup::reason` returns it.
   Stopped(const std::string& what, Reason reason)
       : Stopped(what, detail::ReasonPointer::adopt(new detail::SharedReason(std::move(reason)))) {}
-  /// For the library, which has the reason already. Requires: there is one.
+  /// For the library, which has a shared reason already. Requires: `reason` is not null.
   Stopped(const std::string& what, detail::ReasonPointer reason)
       : std::runtime_error(what), reason_(std::move(reason)) {}
 
+  /// Why the event was set.
   const Reason& reason() const noexcept { return *reason_; }
 
  private:
@@ -59,23 +62,24 @@ class Stopped : public std::runtime_error {
 
 /// A task that failed, and what it threw.
 struct Failure {
-  std::string task;
-  std::exception_ptr exception;
-  SourceLocation where = {};  ///< file and line where the task was added, if known
+  std::string task;              ///< the task's name, or "task 17"
+  std::exception_ptr exception;  ///< what it threw
+  SourceLocation where = {};     ///< file and line where the task was added, if known
 };
 /// What the task threw, and where the task was added: "no route (added at main.cpp:42)".
 std::string describe_failure(const Failure& failure);
 
-/// Several tasks failed. One failure alone is thrown as itself. The text says of each what was thrown and
-/// where the task was added.
+/// Several tasks failed. (A single failure is thrown as itself.) For each task the text says what was thrown
+/// and where the task was added.
 class TaskFailures : public std::runtime_error {
  public:
+  /// `group` is the path of the group, for the text.
   TaskFailures(const std::string& group, std::vector<Failure> failures);
-  /// All of them, in the order in which they happened.
+  /// All failures, in the order in which they happened.
   const std::vector<Failure>& failures() const noexcept { return failures_; }
 
  protected:
-  /// `what` is the word for one of them in the text: "task", "function".
+  /// `what` is the word for one of the tasks in the text: "task", "function".
   TaskFailures(const char* what, const std::string& group, std::vector<Failure> failures);
 
  private:
@@ -86,23 +90,28 @@ class TaskFailures : public std::runtime_error {
 /// skipped by `clear_pending`.
 class TaskSkipped : public Stopped {
  public:
+  /// `task` is the name of the task, for the text.
   TaskSkipped(const std::string& task, Reason reason);
+  /// For the library, which has a shared reason already.
   TaskSkipped(const std::string& task, const detail::ReasonPointer& reason);
 };
 
-/// `TaskHandle::get` gave up, because the caller's own group was stopped before the result was there.
+/// A wait for a result ended without it, because the caller's own group was stopped first.
 class WaitInterrupted : public Stopped {
  public:
+  /// `task` is the name of the task that was waited for, for the text.
   WaitInterrupted(const std::string& task, Reason reason);
+  /// For the library, which has a shared reason already.
   WaitInterrupted(const std::string& task, const detail::ReasonPointer& reason);
 };
 
-/// Called with a group's path and a failure that neither a join nor a handle has seen when the group went
-/// away, on the thread that destroyed the group.
+/// Receives the failures that neither a join nor a handle has delivered when their group is destroyed. It is
+/// called on the thread that destroys the group, once for each failure.
 using UnseenFailureHandler = std::function<void(const std::string& group_path, const Failure& failure)>;
 
-/// Replaces the handler; an empty one restores the default, which writes group, task and text to stderr.
-/// Returns the one before (empty: the default). A handler that throws is itself reported on stderr.
+/// Replaces the handler for unseen failures. An empty one restores the default, which writes group, task and
+/// text to stderr. Returns the previous handler (empty: the default). If a handler throws, that is reported
+/// on stderr.
 UnseenFailureHandler set_unseen_failure_handler(UnseenFailureHandler handler);
 
 namespace detail {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Running functions without a group of one's own, and a macro that saves typing a name twice.
+// Running functions together without a group, and a macro that registers a function under its own name.
 #pragma once
 
 #include <cstddef>
@@ -15,18 +15,18 @@
 
 namespace tg {
 
-/// Runs the functions at the same time, at most so many at once, and returns their results in order.
+/// Runs the functions, at most `max_workers` at a time, and returns their results in the same order.
 ///
 ///     std::vector<tg::Function> functions;
 ///     for (int value : values) functions.push_back(tg::create_function("f1", f1, value));
 ///     std::cout << tg::threaded_execution(functions);
 ///
-/// It waits for all; then, if any failed, throws `FunctionFailures`, which holds the results of the others,
-/// too. In a task it obeys the event of the task's group: what had not started is skipped, and the results
-/// say so. Throws `std::invalid_argument` if `max_workers` is 0.
+/// It waits for all of them. If any failed, it then throws `FunctionFailures`, which also holds the results
+/// of the others. In a task it obeys the event of the task's group: functions that have not started are
+/// skipped, and the results say so. Throws `std::invalid_argument` if `max_workers` is 0.
 ResultList threaded_execution(std::vector<Function> functions, std::size_t max_workers = 32);
 
-/// The same, but failures are in the results and not thrown.
+/// As `threaded_execution`, but failures are in the results and are not thrown.
 ResultList threaded_execution_results(std::vector<Function> functions, std::size_t max_workers = 32);
 
 }  // namespace tg

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a join says.
+// The result of a join.
 #pragma once
 
 #include <cstddef>
@@ -14,24 +14,27 @@
 
 namespace tg {
 
-/// Whether everything is done and how it ended; if not, why the join returned and what is left.
+/// How a join ended: how the tasks ended, or why the join returned early and what is left.
 ///
 ///     if (const auto joined = group.join(10s); !joined.all_succeeded()) std::cerr << joined.str() << '\n';
 struct JoinResult {
-  bool timed_out = false;
-  bool event_set = false;  ///< the caller's own group was stopped, and the joined group is not below it
-  std::size_t pending = 0;
-  std::vector<RunningTask> running;
-  std::vector<Failure> failures;  ///< from `wait_idle`; `join` throws them instead
-  GroupStatistics counts;         ///< of all tasks that the group ever had
-  std::optional<Reason> reason;   ///< why the group was stopped, if it was
+  bool timed_out = false;   ///< the time-out passed before all tasks had ended
+  bool event_set = false;   ///< the caller's own group was stopped, and the joined group is not below it
+  std::size_t pending = 0;  ///< tasks that have not started; 0 if all have ended
+  std::vector<RunningTask> running;  ///< tasks that run now; empty if all have ended
+  std::vector<Failure> failures;     ///< from `wait_idle`; `join` throws them instead
+  GroupStatistics counts;            ///< of all tasks that were ever added to the group
+  std::optional<Reason> reason;      ///< why the group was stopped, if it was
 
-  /// Everything is done, in whichever way.
+  /// True if all tasks have ended, successfully or not.
   explicit operator bool() const noexcept { return !timed_out && !event_set; }
-  /// Everything is done, and each task returned: none failed, was stopped or was skipped.
+  /// True if all tasks have ended and each of them succeeded: none failed, was stopped or was skipped.
   bool all_succeeded() const noexcept { return *this && counts.succeeded == counts.total(); }
-  /// "done: 5 succeeded", "stopped (deadline: 20 ms): 1 succeeded, 1 stopped, 3 skipped", or "timed out: 3
-  /// pending, 2 running (fetch 17 for 9.8 s, fetch 18 for 9.7 s), 4 succeeded".
+  /// One line for people, such as
+  ///
+  ///     done: 5 succeeded
+  ///     stopped (deadline: 20 ms): 1 succeeded, 1 stopped, 3 skipped
+  ///     timed out: 3 pending, 2 running (fetch 17 for 9.8 s, fetch 18 for 9.7 s), 4 succeeded
   std::string str() const;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One function over all elements of a range, and a race of several functions.
+// One function over all elements of a range, and a race between several functions.
 #pragma once
 
 #include <algorithm>
@@ -25,18 +25,19 @@
 
 namespace tg {
 
-/// Some calls of a `map` failed. Thrown after all have ended; it names each failed one, and has the results
-/// of the others.
+/// Some calls of a `map` failed. It is thrown after all calls have ended. The text names each failed one, and
+/// `tasks` has the results of the others.
 ///
 ///     catch (const tg::MapFailures<Answer>& e) {
 ///       std::cerr << e.what();  // item 17 failed in group 'MainThread/g': no route (added at f.cpp:9)
 ///       for (const auto& task : e.tasks()) if (task.status() == tg::TaskStatus::succeeded) use(task.get());
 ///     }
 ///
-/// `std::rethrow_if_nested` on it throws the first failure as itself.
+/// `std::rethrow_if_nested` throws the first failure as itself.
 template <class R>
 class MapFailures : public FunctionFailures {
  public:
+  /// For the library.
   MapFailures(const std::string& group, std::vector<Failure> failures, std::vector<TaskHandle<R>> tasks)
       : FunctionFailures("item", group, std::move(failures)),
         tasks_(std::make_shared<const std::vector<TaskHandle<R>>>(std::move(tasks))) {}
@@ -54,8 +55,8 @@ template <class Range, class F>
 using MapResult = std::decay_t<typename CallResult<F&, MapElement<Range>&>::type>;
 
 /// Adds a task for each element and waits until all have ended, or the caller's event is set. If the range or
-/// an element's copy throws, it passes that on after the same wait: `f` may refer to what the caller has on
-/// its stack.
+/// the copy of an element throws, it rethrows that after the same wait, because `f` may refer to objects on
+/// the caller's stack.
 template <class Range, class F>
 auto run_map(ThreadGroup& group, Range&& range, F f, SourceLocation where) {
   using Element = MapElement<Range>;
@@ -91,7 +92,7 @@ auto run_map(ThreadGroup& group, Range&& range, F f, SourceLocation where) {
   return tasks;
 }
 
-/// Marks the failures as seen, so that no join tells them again.
+/// Marks the failures as delivered, so that no join throws them again.
 template <class R>
 void claim_failures(const std::vector<TaskHandle<R>>& tasks) noexcept {
   for (const auto& task : tasks) {
@@ -105,11 +106,11 @@ void claim_failures(const std::vector<TaskHandle<R>>& tasks) noexcept {
 ///
 ///     for (const auto& task : tg::map_results(group, urls, fetch)) std::cout << to_string(task.status());
 ///
-/// `f` may take a `std::stop_token` first, as a task may. Each task has a copy of its element. Once the group
-/// is stopped, for instance by the first failure with `OnFailure::set_event`, it takes no further element
-/// from the range; the last handle is then that of a skipped task. All have ended when it returns or throws,
-/// unless the caller's own group was stopped first. In a task of the same group it lends the task's place.
-/// The failures count as seen.
+/// `f` may take a `std::stop_token` first, as a task may. Each task has a copy of its element. When the group
+/// is stopped, for instance by the first failure with `OnFailure::set_event`, no further element is taken
+/// from the range, and the last handle is that of a skipped task. All tasks have ended when the call returns
+/// or throws, unless the caller's own group was stopped first. In a task of the same group, the task lends
+/// its slot while it waits. The failures count as delivered: no join throws them.
 template <std::ranges::input_range Range, class F>
 auto map_results(ThreadGroup& group, Range&& range, F f, SourceLocation where = SourceLocation::current()) {
   auto tasks = detail::run_map(group, std::forward<Range>(range), std::move(f), where);
@@ -117,7 +118,7 @@ auto map_results(ThreadGroup& group, Range&& range, F f, SourceLocation where = 
   return tasks;
 }
 
-/// The same in a group of its own, with at most `max_workers` threads.
+/// As `map_results` above, in a group made for this call, with at most `max_workers` calls at a time.
 template <std::ranges::input_range Range, class F>
 requires(!std::is_same_v<std::remove_cvref_t<Range>, ThreadGroup>)  //
     auto map_results(Range&& range, F f, std::size_t max_workers = 32,
@@ -130,10 +131,10 @@ requires(!std::is_same_v<std::remove_cvref_t<Range>, ThreadGroup>)  //
 ///
 ///     std::vector<Answer> answers = tg::map(group, urls, fetch);
 ///
-/// Throws `MapFailures` if any failed, which has the results of those that succeeded; else, if the group was
-/// stopped, the `Stopped` of the first task that has no result (`TaskSkipped` if it never ran). Throws
-/// `WaitInterrupted` as soon as the caller's own group is stopped; the failures then reach the join of
-/// `group`. A function that returns nothing gives nothing.
+/// If calls failed, throws `MapFailures`, which has the results of the calls that succeeded. If none failed
+/// but the group was stopped, throws the `Stopped` of the first task without a result (`TaskSkipped` if it
+/// never ran). Throws `WaitInterrupted` as soon as the caller's own group is stopped; the failures then reach
+/// the join of `group`. If `f` returns void, so does `map`.
 template <std::ranges::input_range Range, class F>
 auto map(ThreadGroup& group, Range&& range, F f, SourceLocation where = SourceLocation::current()) {
   using R = detail::MapResult<Range, F>;
@@ -163,7 +164,7 @@ auto map(ThreadGroup& group, Range&& range, F f, SourceLocation where = SourceLo
   }
 }
 
-/// The same in a group of its own, with at most `max_workers` threads.
+/// As `map` above, in a group made for this call, with at most `max_workers` calls at a time.
 template <std::ranges::input_range Range, class F>
 requires(!std::is_same_v<std::remove_cvref_t<Range>, ThreadGroup>)  //
     auto map(Range&& range, F f, std::size_t max_workers = 32,
@@ -217,16 +218,17 @@ auto quorum_of(std::size_t k, std::vector<F> all, SourceLocation where) {
 }
 }  // namespace detail
 
-/// Runs all functions at once, returns the results of the first `k` that succeed, in the order in which they
-/// ended, and stops the others.
+/// Runs all functions at the same time, returns the results of the first `k` that succeed, in the order in
+/// which they ended, and stops the others.
 ///
 ///     std::vector<Ack> acks = tg::quorum(2, std::vector<std::function<Ack()>>{to_a, to_b, to_c});
 ///
-/// It returns when the others have ended, too, so they should be event-aware; what they still throw is
-/// dropped. The functions are tasks of a group of their own below the caller's: stopping them does not touch
-/// the caller's group. When fewer than `k` can still succeed, it stops the rest and throws `FunctionFailures`
-/// ("candidate 2"), which holds what was thrown; or `TaskSkipped` or `WaitInterrupted`, if the caller's group
-/// was stopped first. Throws `std::invalid_argument` if `k` is 0 or more than there are functions.
+/// It returns after the others have ended, too, so they should be event-aware. What they throw after that is
+/// dropped. The functions are tasks of a group made for this call, below the caller's group; stopping them
+/// does not stop the caller's group. As soon as fewer than `k` can still succeed, it stops the rest and
+/// throws `FunctionFailures` ("candidate 2"), which holds what was thrown. If the caller's group was stopped
+/// first, it throws `TaskSkipped` or `WaitInterrupted`. Throws `std::invalid_argument` if `k` is 0 or larger
+/// than the number of functions.
 template <std::ranges::input_range Range>
 auto quorum(std::size_t k, Range&& functions, SourceLocation where = SourceLocation::current()) {
   std::vector<std::decay_t<std::ranges::range_reference_t<Range>>> all;
@@ -235,7 +237,8 @@ auto quorum(std::size_t k, Range&& functions, SourceLocation where = SourceLocat
 }
 
 namespace detail {
-/// Makes functions of different types alike, whether they take a token or not, in the form that tasks keep.
+/// Gives functions of different types, with or without a token parameter, one signature, in the form that
+/// tasks keep.
 template <class R, class F>
 struct Candidate {
   F f;
@@ -260,37 +263,42 @@ auto first_of_these(SourceLocation where, Fs... fs) {
 }
 }  // namespace detail
 
-/// The first success of several: `quorum` of one.
+/// The result of the first function that succeeds: `quorum` with `k` = 1.
 ///
 ///     Page page = tg::first_of(from_mirror_a, from_mirror_b);
 ///     Page other = tg::first_of(list_of_mirrors);
 ///
 /// The report of a failure says where `first_of` was called, except for more than four functions that are not
-/// in a range. (There is one overload for each number of functions, because nothing can have a default after
-/// a pack.)
+/// in a range. (There is one overload for each number of functions, because no parameter after a pack can
+/// have a default.)
 template <std::ranges::input_range Range>
 auto first_of(Range&& functions, SourceLocation where = SourceLocation::current()) {
   auto results = quorum(1, std::forward<Range>(functions), where);
   return std::move(results.front());
 }
+/// \overload
 template <class A>
 requires(!std::ranges::range<A>) auto first_of(A a, SourceLocation where = SourceLocation::current()) {
   return detail::first_of_these(where, std::move(a));
 }
+/// \overload
 template <class A, class B>
 requires(!std::ranges::range<A>) auto first_of(A a, B b, SourceLocation where = SourceLocation::current()) {
   return detail::first_of_these(where, std::move(a), std::move(b));
 }
+/// \overload
 template <class A, class B, class C>
 requires(!std::ranges::range<A>)  //
     auto first_of(A a, B b, C c, SourceLocation where = SourceLocation::current()) {
   return detail::first_of_these(where, std::move(a), std::move(b), std::move(c));
 }
+/// \overload
 template <class A, class B, class C, class D>
 requires(!std::ranges::range<A>)  //
     auto first_of(A a, B b, C c, D d, SourceLocation where = SourceLocation::current()) {
   return detail::first_of_these(where, std::move(a), std::move(b), std::move(c), std::move(d));
 }
+/// \overload
 template <class A, class B, class C, class D, class E, class... More>
 requires(!std::ranges::range<A>) auto first_of(A a, B b, C c, D d, E e, More... more) {
   return detail::first_of_these(SourceLocation{}, std::move(a), std::move(b), std::move(c), std::move(d),

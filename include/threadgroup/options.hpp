@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What can be chosen when a group is made.
+// The options of a group.
 #pragma once
 
 #include <cstddef>
@@ -11,15 +11,17 @@ namespace tg {
 
 /// What a group does when one of its tasks fails.
 enum class OnFailure {
-  keep_going,  ///< the others go on; the failure waits for a join
-  set_event,   ///< the others are stopped, too
+  keep_going,  ///< the other tasks continue; a join throws the failure
+  set_event,   ///< the group's event is set, so the other tasks are stopped
 };
 
+/// Options of a `ThreadGroup`.
 struct GroupOptions {
-  std::size_t max_concurrent_threads = 32;       ///< at least 1
-  bool daemon = false;                           ///< roots a tree of its own: no ancestor's event reaches it
-  OnFailure on_failure = OnFailure::keep_going;  ///< or `set_event`: the first failure stops the others, too
-  /// From the construction on; then the event is set with a reason of kind `deadline`.
+  std::size_t max_concurrent_threads = 32;       ///< how many tasks may run at a time: at least 1
+  bool daemon = false;                           ///< roots a tree of its own: no event from above reaches it
+  OnFailure on_failure = OnFailure::keep_going;  ///< what the first failure of a task does to the others
+  /// The time from the construction of the group to its deadline. At the deadline the event is set with a
+  /// reason of kind `deadline`.
   std::optional<Duration> time_limit = {};
 };
 

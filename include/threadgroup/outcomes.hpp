@@ -1,29 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a task and a wait end.
+// The outcomes of tasks and waits.
 #pragma once
 
 #include <cstdint>
 
 namespace tg {
 
-/// How far a task is. It ends as exactly one of the last four.
+/// The state of a task. It ends in exactly one of the last four.
 enum class TaskStatus : std::uint8_t {
-  pending,
-  running,
-  succeeded,  ///< it returned, whether or not it was stopped
+  pending,    ///< it has not started
+  running,    ///< its callable runs
+  succeeded,  ///< it returned, even if an event that covers it was set
   failed,     ///< it threw
-  stopped,    ///< it left by a `Stopped` while an event that covers it was set: no failure
-  skipped,    ///< it never ran
+  stopped,    ///< it exited by a `Stopped` while an event that covers it was set; not a failure
+  skipped,    ///< it never ran, because its group was stopped or it was dropped by `clear_pending`
 };
+/// The enumerator's name: "succeeded".
 const char* to_string(TaskStatus status) noexcept;
 
-/// How a wait ended. A call that knows fewer ways to end returns only those.
+/// How a wait ended. Each call documents which of these it returns.
 enum class [[nodiscard]] WaitOutcome{
-    ready,      ///< what was waited for is there
+    ready,      ///< it was successful: the task has ended
     event_set,  ///< an event that covers the caller was set first
-    timed_out,  ///< the time-out came first
-    closed,     ///< what was waited for can never come any more
+    timed_out,  ///< the time-out passed first
+    closed,     ///< it can never be successful, as the other side was closed
 };
+/// The enumerator's name: "timed_out".
 const char* to_string(WaitOutcome outcome) noexcept;
 
 }  // namespace tg

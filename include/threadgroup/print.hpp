@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How values are printed, in results and in the texts of a vault: `1`, `text`, `true`, `(1, true)`, `[1, 2]`,
-// `{a: 1}`.
+// How values are printed in results and by a vault: `1`, `text`, `true`, `(1, true)`, `[1, 2]`, `{a: 1}`.
 #pragma once
 
 #include <concepts>
@@ -19,7 +18,7 @@
 
 namespace tg {
 
-/// Says how values of a type are printed. Specialise it where `operator<<` is missing, or says too much.
+/// Prints values of a type. Specialise it for a type that has no `operator<<`, or one that prints too much.
 ///
 ///     template <> struct tg::Printer<User> {
 ///       static void print(std::string& out, const User& user) { out += user.name; }
@@ -93,7 +92,7 @@ void print_range(std::string& out, const T& range) {
   out += SetLike<T> ? '}' : ']';
 }
 
-/// Appends the value; where there is no way to print it, the name of its type.
+/// Appends the value, or the name of its type if it cannot be printed.
 template <class T>
 void print(std::string& out, const T& value) {
   if constexpr (HasPrinter<T>) {

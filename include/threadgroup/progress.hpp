@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far a group's work has come, told while it goes on.
+// Reports of a group's progress while its tasks run.
 #pragma once
 
 #include <cstddef>
@@ -17,46 +17,51 @@ namespace tg {
 
 /// The counts of a group's tasks since the observation began.
 struct Progress {
-  std::uint64_t done = 0;  ///< succeeded, failed, stopped or skipped
-  std::uint64_t failed = 0;
-  std::uint64_t stopped = 0;
-  std::uint64_t skipped = 0;
-  std::uint64_t total = 0;
-  Duration elapsed;
+  std::uint64_t done = 0;             ///< tasks that have ended: succeeded, failed, stopped or skipped
+  std::uint64_t failed = 0;           ///< tasks that threw
+  std::uint64_t stopped = 0;          ///< tasks that exited because of a stop
+  std::uint64_t skipped = 0;          ///< tasks that never ran
+  std::uint64_t total = 0;            ///< tasks added so far, or expected, whichever is more
+  Duration elapsed;                   ///< since the observation began
   double rate = 0;                    ///< tasks done per second so far
-  std::optional<Duration> time_left;  ///< at this rate; unknown before the first one is done
+  std::optional<Duration> time_left;  ///< at this rate; unknown before the first task is done
 
-  /// "5/10 done (50%), 1 failed, 2.5/s, 2 s left"
+  /// One line for people: "5/10 done (50%), 1 failed, 2.5/s, 2 s left".
   std::string str() const;
-  /// "[##########----------] 5/10 ..."
+  /// The same with a bar of `width` characters: "[##########----------] 5/10 ...".
   std::string bar(std::size_t width = 20) const;
 };
 
-/// What was done between two looks at a group. `expected`: how many tasks there will be, if that is known;
-/// the tasks added so far may be fewer.
+/// The progress from one set of counts of a group to a later one. `expected` is how many tasks there will be,
+/// if known; fewer may have been added so far.
 Progress progress_between(const GroupStatistics& before, const GroupStatistics& now, Duration elapsed,
                           std::uint64_t expected = 0);
 
+/// Receives the progress at intervals.
 using ProgressObserver = std::function<void(const Progress&)>;
 
+/// Options of a `ProgressReporter`.
 struct ProgressOptions {
   Duration interval = std::chrono::milliseconds(100);  ///< between two calls of the observer; above zero
-  std::uint64_t expected = 0;                          ///< how many tasks there will be, if known
+  std::uint64_t expected = 0;                          ///< how many tasks there will be; 0 if unknown
 };
 
-/// Calls an observer at intervals while it lives, and once more at its end.
+/// Calls an observer at intervals as long as the reporter exists, and once more in its destructor.
 ///
 ///     {
 ///       tg::ProgressReporter progress(group, tg::progress_line());
 ///       group.execute();
 ///     }
 ///
-/// Guarantees: calls come one at a time, with no lock held; the last one from the destructor's thread, the
-/// others from another. What the observer throws ends the calls, and goes to the handler for unseen failures.
-/// Lifetime: the group outlives it.
+/// Guarantees: the calls do not overlap, and no lock is held. The last call is made by the thread that runs
+/// the destructor, the others by another thread. If the observer throws, it is not called again, and the
+/// exception goes to the handler for unseen failures.
+/// Lifetime: the group must outlive the reporter.
 class ProgressReporter {
  public:
+  /// Begins to observe the group. Throws `std::invalid_argument` for an interval that is not above zero.
   ProgressReporter(const ThreadGroup& group, ProgressObserver observer, ProgressOptions options = {});
+  /// Calls the observer for the last time.
   ~ProgressReporter();
 
  private:
@@ -67,10 +72,11 @@ class ProgressReporter {
   const ProgressOptions options_;
   const GroupStatistics before_;
   const TimePoint start_;
-  ThreadGroup reporter_;  // last: its task uses the others
+  ThreadGroup reporter_;  // last: its task uses the fields above
 };
 
-/// An observer that keeps one line up to date on a terminal, and elsewhere writes the last state as a line.
+/// An observer that updates one line on a terminal. If `out` is not a terminal, it writes only the last
+/// state, as one line.
 ProgressObserver progress_line(std::FILE* out = stderr);
 
 }  // namespace tg

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Why an event was set.
+// The reason of an event: why, where and by which group it was set.
 #pragma once
 
 #include <compare>
@@ -13,38 +13,42 @@
 
 namespace tg {
 
-/// Identifies a group for the life of the process. Zero is no group.
+/// Identifies a group; unique within the process.
 struct GroupId {
-  std::uint64_t value = 0;
+  std::uint64_t value = 0;  ///< 0: no group
+  /// Compares by value.
   friend auto operator<=>(GroupId, GroupId) = default;
 };
 
+/// What set an event.
 enum class ReasonKind {
   requested,      ///< a call of `set_event`
-  condition_met,  ///< a `wait_for_condition` came true
-  failure,        ///< a task failed in a group that stops at the first failure
+  condition_met,  ///< the condition of a `wait_for_condition` was true
+  failure,        ///< a task failed in a group with `OnFailure::set_event`
   deadline,       ///< the group's time limit passed
-  destroyed,      ///< the group's object went away
-  signal,         ///< the process got a signal to stop
+  destroyed,      ///< the group's object was destroyed
+  signal,         ///< the process received a signal to stop
 };
+/// The enumerator's name: "condition_met".
 const char* to_string(ReasonKind kind) noexcept;
 
-/// Why an event was set, and where it started: on a descendant, `origin` names the group that was set first.
+/// Why an event was set, and where that started: the groups below share the reason of the group that was
+/// stopped.
 struct Reason {
-  ReasonKind kind = ReasonKind::requested;
-  std::string message;
-  GroupId origin;
-  std::string origin_path;          // "MainThread/Verifying Users"
-  std::optional<std::string> task;  // the task that caused it, if one did
-  SourceLocation where;
-  TimePoint when;
-  std::exception_ptr exception;  // of kind `failure`: what the task threw
+  ReasonKind kind = ReasonKind::requested;  ///< what set the event
+  std::string message;                      ///< the caller's text; may be empty
+  GroupId origin;                           ///< the group whose event was set first
+  std::string origin_path;                  ///< its path: "MainThread/Verifying Users"
+  std::optional<std::string> task;          ///< the name of the task that caused it, if one did
+  SourceLocation where;                     ///< the call that set the event, if known
+  TimePoint when;                           ///< when the event was set, on the clock of `tg::now`
+  std::exception_ptr exception;             ///< for `ReasonKind::failure`: what the task threw
 
   /// One line for people: "requested by MainThread/Verifying Users: enough users (main.cpp:42)".
   std::string str() const;
 };
 
-/// The text of an exception: its `what()`, or the name of its type if it has none or that is null.
+/// The text of an exception: its `what()`, or the name of its type if it has no `what()` or that is null.
 std::string describe_exception(const std::exception_ptr& exception);
 
 }  // namespace tg

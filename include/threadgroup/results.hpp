@@ -22,16 +22,19 @@
 
 namespace tg {
 
-/// Owns a value of any type, also of one that can only be moved; or nothing, for functions that return void.
+/// Owns a value of any movable type, or nothing, which is the result of a function that returns void.
 ///
-///     Value v = Value::of(std::vector{1, 2});      v.str() == "[1, 2]"      v.try_as<std::vector<int>>() !=
-///     nullptr
+///     Value v = Value::of(std::vector{1, 2});
+///     v.str();                          // "[1, 2]"
+///     v.try_as<std::vector<int>>();     // a pointer to the vector
+///     v.try_as<int>();                  // nullptr
 ///
-/// Thread safety: reading from any threads.
+/// Thread safety: any number of threads may read one object.
 class Value {
  public:
   Value() = default;  ///< nothing; prints as "void"
 
+  /// Copies or moves the value in.
   template <class T>
   static Value of(T&& value) {
     using Stored = std::decay_t<T>;
@@ -44,13 +47,16 @@ class Value {
     return made;
   }
 
+  /// False for the result of a function that returns void.
   bool has_value() const noexcept { return held_ != nullptr; }
+  /// The type of the value; `typeid(void)` for nothing.
   const std::type_info& type() const noexcept { return held_ != nullptr ? held_->type() : typeid(void); }
-  /// As in the source: "int", "std::vector<std::string>".
+  /// The type as in the source: "int", "std::vector<std::string>".
   std::string type_name() const { return detail::type_name(type()); }
+  /// The value as text; see `Printer`. "void" for nothing.
   std::string str() const { return held_ != nullptr ? held_->str() : "void"; }
 
-  /// The value if it is a `T` (exactly: there are no conversions), else null.
+  /// The value if its type is exactly `T` (nothing is converted), else null.
   template <class T>
   const T* try_as() const noexcept {
     if (held_ == nullptr || held_->type() != typeid(T)) return nullptr;
@@ -75,43 +81,53 @@ class Value {
   std::unique_ptr<const HeldBase> held_;
 };
 
-/// A result was asked for as a type that it is not.
+/// A result was requested as another type than its own.
 class ResultTypeError : public std::logic_error {
  public:
+  /// `function` is the name of the function, for the text.
   ResultTypeError(const std::string& function, const std::type_info& asked, const std::type_info& held);
 };
 
 /// How one function ended, and its result if it succeeded.
 ///
-///     for (const ResultStruct& r : group.execute()) std::cout << r.str() << '\n';     // (function=f1;
-///     result=1)
+///     for (const ResultStruct& r : group.execute())
+///       std::cout << r.str() << '\n';     // (function=f1; result=1)
 ///
-/// Thread safety: reading from any threads.
+/// Thread safety: any number of threads may read one object.
 /// Lifetime: cheap to copy; the result lives as long as any copy.
 class ResultStruct {
  public:
+  /// For the library.
   explicit ResultStruct(TaskHandle<Value> handle) noexcept : handle_(std::move(handle)) {}
 
+  /// The name under which the function was registered.
   const std::string& fn_name() const { return handle_.name(); }
+  /// How the function ended.
   TaskStatus status() const { return handle_.status(); }
+  /// True if the function returned.
   bool succeeded() const { return status() == TaskStatus::succeeded; }
-  std::exception_ptr exception() const { return handle_.exception(); }  ///< of a failed one
-  std::optional<Reason> reason() const { return handle_.reason(); }     ///< of a stopped or skipped one
+  std::exception_ptr exception() const { return handle_.exception(); }  ///< what it threw, if it failed
+  std::optional<Reason> reason() const { return handle_.reason(); }     ///< why it was stopped or skipped
 
-  /// The result, of exactly this type. Throws `ResultTypeError` if it is of another one, what the function
-  /// threw if it failed or was stopped, `TaskSkipped` if it never ran.
+  /// The result, if its type is exactly `T`. Throws `ResultTypeError` if it has another type, what the
+  /// function threw if it failed or was stopped, and `TaskSkipped` if it never ran.
   template <class T>
   const T& as() const {
     if (const T* value = this->value().template try_as<T>()) return *value;
     throw ResultTypeError(fn_name(), typeid(T), this->value().type());
   }
-  /// The result of whatever type. Throws as `as` does.
+  /// The result. Throws what `as` throws if there is none.
   const Value& value() const { return handle_.view(); }
 
-  /// "(function=f1; result=1)", "(function=f1; failed=what)", "(function=f1; stopped=reason)",
-  /// "(function=f1; skipped=reason)", or, where the caller was stopped before the end, "(function=f1;
-  /// running)".
+  /// One line for people:
+  ///
+  ///     (function=f1; result=1)
+  ///     (function=f1; failed=what)
+  ///     (function=f1; stopped=reason)
+  ///     (function=f1; skipped=reason)
+  ///     (function=f1; running)               if the caller was stopped before the function ended
   std::string str() const;
+  /// The task that ran the function.
   const TaskHandle<Value>& handle() const noexcept { return handle_; }
 
  private:
@@ -122,31 +138,37 @@ class ResultStruct {
 ///
 ///     std::cout << group.execute();        // [(function=f1; result=1), (function=f2; result=2)]
 ///
-/// Thread safety: reading from any threads; it never changes.
+/// Thread safety: any number of threads may read one object; a list never changes.
 /// Lifetime: cheap to copy, independent of the group.
 class ResultList {
  public:
-  using value_type = ResultStruct;
-  using const_iterator = std::vector<ResultStruct>::const_iterator;
+  using value_type = ResultStruct;                                   ///< the result of one function
+  using const_iterator = std::vector<ResultStruct>::const_iterator;  ///< a random-access iterator
 
+  /// An empty list.
   ResultList() = default;
+  /// For the library.
   explicit ResultList(std::vector<ResultStruct> results)
       : results_(std::make_shared<const std::vector<ResultStruct>>(std::move(results))) {}
 
-  const_iterator begin() const noexcept { return all().begin(); }
-  const_iterator end() const noexcept { return all().end(); }
-  std::size_t size() const noexcept { return all().size(); }
-  bool empty() const noexcept { return all().empty(); }
+  const_iterator begin() const noexcept { return all().begin(); }  ///< the first result
+  const_iterator end() const noexcept { return all().end(); }      ///< behind the last result
+  std::size_t size() const noexcept { return all().size(); }       ///< the number of results
+  bool empty() const noexcept { return all().empty(); }            ///< true if there are no results
+  /// The result of the function registered at this position, from 0. Requires: `index` < `size()`.
   const ResultStruct& operator[](std::size_t index) const noexcept { return all()[index]; }
+  /// The same with a check: throws `std::out_of_range`.
   const ResultStruct& at(std::size_t index) const { return all().at(index); }
 
-  /// Those of this name; several functions may share one.
+  /// The results of the functions of this name. Several functions may share a name.
   ResultList get(const std::string& fn_name) const;
+  /// The results by the names of the functions.
   std::map<std::string, std::vector<ResultStruct>> asdict() const;
-  /// What failed, in the order of the list.
+  /// The failures, in the order of the list.
   std::vector<Failure> failures() const;
-  /// Everything has ended. False only if the caller's own group was stopped before the end.
+  /// True if all functions have ended. False only if the caller's own group was stopped before that.
   bool complete() const;
+  /// All results in one line: "[(function=f1; result=1), (function=f2; result=2)]".
   std::string str() const;
 
  private:
@@ -154,11 +176,13 @@ class ResultList {
   std::shared_ptr<const std::vector<ResultStruct>> results_;
 };
 
+/// Writes `result.str()`.
 std::ostream& operator<<(std::ostream& out, const ResultStruct& result);
+/// Writes `results.str()`.
 std::ostream& operator<<(std::ostream& out, const ResultList& results);
 
-/// One or several functions failed. Thrown after all have ended; it names each failed one, and has all
-/// results.
+/// One or several functions failed. It is thrown after all functions have ended. The text names each failed
+/// one, and `results` has all results.
 ///
 ///     try { group.execute(); }
 ///     catch (const tg::FunctionFailures& e) {
@@ -166,13 +190,15 @@ std::ostream& operator<<(std::ostream& out, const ResultList& results);
 ///       for (const tg::ResultStruct& r : e.results()) ...
 ///     }
 ///
-/// `std::rethrow_if_nested` on it throws the first failure as itself.
+/// `std::rethrow_if_nested` throws the first failure as itself.
 class FunctionFailures : public TaskFailures, public std::nested_exception {
  public:
+  /// The results of all functions, also of those that succeeded.
   const ResultList& results() const noexcept { return results_; }
 
  protected:
-  /// For failures of something other than registered functions: `what` is the word for one of them.
+  /// For failures of something other than registered functions. `what` is the word for one of them in the
+  /// text.
   FunctionFailures(const char* what, const std::string& group, std::vector<Failure> failures)
       : TaskFailures(what, group, std::move(failures)) {}
 
@@ -183,7 +209,7 @@ class FunctionFailures : public TaskFailures, public std::nested_exception {
   ResultList results_;
 };
 
-/// Throws `FunctionFailures` if there are any.
+/// For the library: throws `FunctionFailures` if `failures` is not empty.
 void throw_function_failures(const std::string& group, std::vector<Failure> failures,
                              ResultList results = {});
 

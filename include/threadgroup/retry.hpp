@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trying again what failed: later each time, within bounds, and not after the event.
+// Retries of a callable with growing delays, which end when the event is set.
 #pragma once
 
 #include <cstddef>
@@ -14,17 +14,19 @@
 
 namespace tg {
 
+/// Options of `with_retries`.
 struct RetryOptions {
-  std::size_t max_tries = 5;              ///< in all; at least 1
+  std::size_t max_tries = 5;              ///< the number of tries, the first one included; at least 1
   Duration time_limit = Duration::max();  ///< no try begins later than this after the first
-  Duration first_delay = std::chrono::milliseconds(100);
-  double factor = 2;  ///< each delay is so many times the one before
-  Duration max_delay = std::chrono::seconds(30);
-  double jitter = 0.5;  ///< the part of a delay that is left to chance, 0 to 1
-  std::function<bool(const std::exception_ptr&)> retry_if = {};  ///< empty: whatever was thrown
+  Duration first_delay = std::chrono::milliseconds(100);  ///< between the first and the second try
+  double factor = 2;                                      ///< from one delay to the next; at least 1
+  Duration max_delay = std::chrono::seconds(30);          ///< delays stop growing here
+  double jitter = 0.5;  ///< the random part of a delay, from 0 (none) to 1 (all of it)
+  /// Says whether to retry after this exception. Empty: after any.
+  std::function<bool(const std::exception_ptr&)> retry_if = {};
 };
 
-/// For `retry_if`: true for exceptions of these types and of types derived from them.
+/// A predicate for `RetryOptions::retry_if`: true for exceptions of these types and of derived types.
 ///
 ///     .retry_if = tg::thrown<Timeout, std::system_error>()
 template <class... Errors>
@@ -44,19 +46,20 @@ std::function<bool(const std::exception_ptr&)> thrown() {
 }
 
 namespace detail {
-/// Throws `std::invalid_argument` naming the option that makes no sense.
+/// Throws `std::invalid_argument` that names the option that is out of range.
 void check(const RetryOptions& options);
 /// The delay after the given number of failed tries; `chance` is from 0 (short) up to 1 (long).
 Duration retry_delay(const RetryOptions& options, std::size_t failed_tries, double chance);
 double random_chance() noexcept;
 /// No try begins later than this.
 TimePoint retry_deadline(const RetryOptions& options);
-/// Sleeps before the next try. False if there must be none: bounds, predicate or event forbid it.
+/// Sleeps before the next try. False if there is no next try: because of the limits, the predicate or the
+/// event.
 bool wait_for_next_try(const RetryOptions& options, std::size_t failed_tries, TimePoint limit,
                        const std::exception_ptr& failure);
 
-/// Kept while a callable is tried again and again: `F::Retried` where that exists, so that the callable knows
-/// that another try may follow a failure.
+/// An object that exists as long as a callable is retried: `F::Retried` if the callable has that type, so
+/// that it knows that another try may follow a failure.
 template <class F>
 auto announce_retries(const F& f) {
   if constexpr (requires { typename F::Retried; }) {
@@ -66,8 +69,8 @@ auto announce_retries(const F& f) {
   }
 }
 
-/// Calls `first`, and after a failure `f` until a try succeeds or there must be no more. Both are the same
-/// callable, in two forms if it becomes a task.
+/// Calls `first`, and after a failure `f`, until a try succeeds or there is no next try. Both are the same
+/// callable; in a task they have different types.
 template <class First, class F, class... Args>
 std::invoke_result_t<F&, Args&...> call_with_retries(First& first, F& f, const RetryOptions& options,
                                                      Args&... args) {
@@ -89,8 +92,8 @@ std::invoke_result_t<F&, Args&...> call_with_retries(First& first, F& f, const R
 template <class F>
 class Retrying;
 
-/// `AsTask` of a callable with retries: the first try is the task that the callable itself would have become,
-/// so the callable learns that the task exists, and whether it was dropped.
+/// `AsTask` of a callable with retries. The first try is the task that the callable itself would have become,
+/// so the callable knows of the task, and whether it was dropped.
 template <class F>
 class RetryingTask {
  public:
@@ -135,13 +138,15 @@ class Retrying : public RetryingBase<F> {
 };
 }  // namespace detail
 
-/// Wraps a callable so that it is called again after it threw, with growing delays between.
+/// Wraps a callable so that it is called again after it threw, with growing delays between the tries.
 ///
 ///     group.add_task(tg::with_retries(verify_user, {.max_tries = 3}), user);
 ///
-/// A delay ends when the event of the calling task's group is set. When there is no further try, what the
-/// last one threw is thrown. Arguments are passed as lvalues, for they may be needed again. Any number of
-/// threads may call the wrapper if they may call the callable.
+/// A delay ends when the event of the calling task's group is set. If there is no next try, the wrapper
+/// throws what the last try threw. Arguments are passed as lvalues, because a later try may need them. Throws
+/// `std::invalid_argument` if an option is out of range.
+///
+/// Thread safety: that of the callable.
 template <class F>
 auto with_retries(F f, RetryOptions options = {}) {
   detail::check(options);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// All groups of the process at one moment, and the controller that sees and stops them.
+// Snapshots of all groups of the process, and the controller that takes them and stops groups.
 #pragma once
 
 #include <cstddef>
@@ -17,45 +17,50 @@ namespace tg {
 
 /// What a node of the forest represents.
 enum class NodeKind {
-  main_thread,     ///< the root under which the main thread's groups hang
-  foreign_thread,  ///< the root for a thread that the library did not start
+  main_thread,     ///< the root of the groups that the main thread made
+  foreign_thread,  ///< the root of the groups made by a thread that the library did not start
   group,           ///< a group below one of the others
-  daemon,          ///< a group that roots a tree of its own
+  daemon,          ///< a group that is the root of a tree of its own
 };
+/// The enumerator's name: "main_thread".
 const char* to_string(NodeKind kind) noexcept;
 
-/// One node of the picture.
+/// One node of the forest at the moment of the snapshot.
 struct NodeSnapshot {
-  GroupId id;
-  std::optional<GroupId> parent;  ///< none for a root
-  std::size_t depth = 0;          ///< 0 for a root
-  NodeKind kind = NodeKind::group;
-  std::string name;
-  bool event_is_set = false;
-  std::optional<Reason> reason;
-  GroupStatistics counts;
-  std::vector<RunningTask> running;  ///< taken right after the counts
+  GroupId id;                        ///< the group's id
+  std::optional<GroupId> parent;     ///< none for a root
+  std::size_t depth = 0;             ///< the number of nodes above; 0 for a root
+  NodeKind kind = NodeKind::group;   ///< a group, or a root of another kind
+  std::string name;                  ///< the group's name: "Users"
+  bool event_is_set = false;         ///< true if the group was stopped
+  std::optional<Reason> reason;      ///< why it was stopped, if it was
+  GroupStatistics counts;            ///< of the group's own tasks, without the groups below
+  std::vector<RunningTask> running;  ///< the tasks that run, read right after the counts
 };
 
-/// All nodes, each parent before its children, each tree after the one before.
+/// All nodes of the forest, tree by tree, each parent before its children.
+///
+/// Lifetime: pointers to nodes are valid as long as `nodes` is not changed.
 struct ForestSnapshot {
-  std::vector<NodeSnapshot> nodes;
+  std::vector<NodeSnapshot> nodes;  ///< all nodes
 
+  /// The node of this group; null if there is none.
   const NodeSnapshot* find(GroupId id) const;
-  const NodeSnapshot* find(const std::string& name) const;  ///< the first of that name
+  /// The first node of this name; null if there is none.
+  const NodeSnapshot* find(const std::string& name) const;
+  /// The nodes without a parent.
   std::vector<const NodeSnapshot*> roots() const;
+  /// The nodes directly below this one.
   std::vector<const NodeSnapshot*> children(GroupId id) const;
 };
 
-/// Draws the forest, one line per node:
+/// Draws the forest, one line for each node:
 ///
 ///     MainThread
-///     `-- Users  [3 pending, 1 running (ann for 2.5 s), 4 done: 1 failed]  event: requested at
-///     MainThread/Users
+///     `-- Jobs  [3 pending, 1 running (ann for 2 s), 4 done: 1 failed]  event: requested at MainThread/Jobs
 std::string to_text(const ForestSnapshot& snapshot);
 
-/// Knows every group of the process and how they hang together. It needs no calls for that: groups enter and
-/// leave by themselves.
+/// The view of all groups of the process. Groups register and unregister themselves.
 ///
 ///     std::cout << to_text(ThreadEventsController::instance().snapshot());
 ///
@@ -65,22 +70,29 @@ std::string to_text(const ForestSnapshot& snapshot);
 /// Lifetime: never destroyed.
 class ThreadEventsController {
  public:
+  /// The only object of this class.
   static ThreadEventsController& instance() noexcept { return only_; }
 
+  /// All groups with their events and counts, at this moment.
   ForestSnapshot snapshot() const;
+  /// The nodes without a parent.
   std::vector<GroupId> roots() const;
-  std::optional<GroupId> parent(GroupId group) const;  ///< none for a root and for a group that is gone
+  /// The group above; none for a root and for a group that has been destroyed.
+  std::optional<GroupId> parent(GroupId group) const;
+  /// The groups directly below; none for a group that has been destroyed.
   std::vector<GroupId> children(GroupId group) const;
 
-  /// Tells every group to stop. Groups made afterwards start afresh, unless they are made below one of these.
+  /// Sets the events of all groups. A group made afterwards is not stopped, unless it is made below one of
+  /// these.
   void set_all_events(std::string message = {}, SourceLocation where = SourceLocation::current());
+  /// The same with another kind of reason, such as `ReasonKind::signal`.
   void set_all_events(ReasonKind kind, std::string message, SourceLocation where = SourceLocation::current());
 
-  /// How long the end of the process waits for tasks that still run; 2 s unless set.
+  /// How long the end of the process waits for tasks that still run; 2 s by default.
   void set_exit_grace(Duration grace);
-  /// How long a group's destructor waits for tasks that still run before it names them on stderr; 5 s unless
-  /// set, and `Duration::max()` for never. It repeats that after twice the time, then four times, and so on.
-  /// Throws `std::invalid_argument` for a time that is not above zero.
+  /// How long a group's destructor waits for running tasks before it names them on stderr: 5 s by default;
+  /// `Duration::max()` means never. It repeats that after twice the time, then four times, and so on. Throws
+  /// `std::invalid_argument` for a time that is not above zero.
   void set_destructor_warning(Duration after);
 
  private:

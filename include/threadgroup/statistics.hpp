@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a group has done and is doing, in numbers.
+// The counts of a group's tasks and threads.
 #pragma once
 
 #include <cstddef>
@@ -11,36 +11,39 @@
 
 namespace tg {
 
-/// The counts of one group, all taken at one moment: each task that was ever added is in exactly one of the
-/// first six.
+/// The counts of one group, all of one moment. Each task that was ever added is in exactly one of the first
+/// six.
 struct GroupStatistics {
-  std::size_t pending = 0;
-  std::size_t running = 0;
-  std::uint64_t succeeded = 0;
-  std::uint64_t failed = 0;
-  std::uint64_t stopped = 0;  ///< left early because of a stop
-  std::uint64_t skipped = 0;  ///< never ran because of a stop
-  std::size_t threads = 0;    ///< that serve the group now
-  /// More than `threads` while the system refuses to make them: as many as the group would have for its
-  /// tasks.
+  std::size_t pending = 0;      ///< tasks that have not started
+  std::size_t running = 0;      ///< tasks whose callable runs
+  std::uint64_t succeeded = 0;  ///< tasks that returned
+  std::uint64_t failed = 0;     ///< tasks that threw
+  std::uint64_t stopped = 0;    ///< tasks that exited early because of a stop
+  std::uint64_t skipped = 0;    ///< tasks that never ran
+  std::size_t threads = 0;      ///< threads that serve the group now
+  /// Threads that the group needs for its tasks. More than `threads` while the system refuses to start
+  /// threads.
   std::size_t threads_wanted = 0;
-  int thread_error = 0;  ///< while it refuses, the number of its last error, such as `EAGAIN`; else 0
+  int thread_error = 0;  ///< while the system refuses, its last error number, such as `EAGAIN`; else 0
 
+  /// Tasks that have ended.
   std::uint64_t done() const noexcept { return succeeded + failed + stopped + skipped; }
+  /// All tasks that were ever added.
   std::uint64_t total() const noexcept { return pending + running + done(); }
+  /// True if no task is pending or running.
   bool idle() const noexcept { return pending == 0 && running == 0; }
 };
 
 /// A task that runs now.
 struct RunningTask {
-  std::string name;
+  std::string name;      ///< the task's name, or "task 17"
   Duration running_for;  ///< to the nearest tick of the kernel, 1 to 10 ms
 };
 
-/// "2 running (fetch 17 for 9.8 s, fetch 18 for 9.7 s)": the oldest first, the first ten of them.
+/// "2 running (fetch 17 for 9.8 s, fetch 18 for 9.7 s)": names at most ten tasks, the oldest first.
 std::string describe_running(std::size_t count, std::vector<RunningTask> tasks);
 
-/// "3 succeeded, 1 failed, 2 skipped": how the ended tasks ended, without what is zero.
+/// "3 succeeded, 1 failed, 2 skipped": how tasks ended; counts of zero are left out.
 std::string describe_ends(const GroupStatistics& counts);
 
 }  // namespace tg

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The user's end of a task.
+// The handle of a task: its status, its result, and a wait for it.
 #pragma once
 
 #include <optional>
@@ -19,66 +19,74 @@ namespace detail {
 struct SlotOf;
 }
 
-/// Looks at one task, waits for it, and has its result.
+/// The handle of one task, with which its status is read, its end is awaited and its result is fetched.
 ///
 ///     TaskHandle<int> answer = group.add_task([] { return 42; });
 ///     std::cout << answer.get();
 ///
-/// Requires: it has a task. On a handle that was default-constructed or moved from, everything but `valid`
-/// and assignment throws `std::logic_error`.
-///
-/// Guarantees: a wait wakes as soon as the task ends or the event of the caller's own group is set. A task
-/// that waits for another one of its group lends its place meanwhile, so this cannot hang because the places
-/// are taken.
-///
-/// Thread safety: distinct handles of one task from any threads; `take` says what it does to the others.
-///
-/// Lifetime: outlives the group. The result lives as long as any handle.
+/// Requires: the handle has a task. On a handle that was default-constructed or moved from, everything but
+/// `valid` and assignment throws `std::logic_error`.
+/// Guarantees: a wait returns as soon as the task ends or the event of the caller's own group is set. A task
+/// that waits for another task of its group lends its slot meanwhile, so it cannot hang because all slots are
+/// in use.
+/// Thread safety: any threads may use distinct handles of one task; `take` documents its effect on them.
+/// Lifetime: may outlive the group. The result lives as long as any handle of the task.
 template <class T>
 class TaskHandle {
  public:
-  TaskHandle() = default;
-  explicit TaskHandle(detail::ResultSlot<T>* slot) noexcept : slot_(slot) {}  // takes over one reference
+  TaskHandle() = default;  ///< no task
+  /// For the library: takes over one reference.
+  explicit TaskHandle(detail::ResultSlot<T>* slot) noexcept : slot_(slot) {}
+  /// Another handle of the same task.
   TaskHandle(const TaskHandle& other) noexcept : slot_(other.slot_) {
     if (slot_ != nullptr) slot_->add_handle();
   }
+  /// Leaves `other` without a task.
   TaskHandle(TaskHandle&& other) noexcept : slot_(std::exchange(other.slot_, nullptr)) {}
+  /// Copies or moves.
   TaskHandle& operator=(TaskHandle other) noexcept {
     std::swap(slot_, other.slot_);
     return *this;
   }
+  /// Does not wait: the task continues without the handle.
   ~TaskHandle() {
     if (slot_ != nullptr) slot_->release_handle();
   }
 
+  /// True if the handle has a task.
   bool valid() const noexcept { return slot_ != nullptr; }
+  /// The state of the task at this moment.
   TaskStatus status() const { return slot().status(); }
+  /// True if the task has ended, in any of the four ways.
   bool done() const { return slot().done(); }
   /// The name given to the task, or "task 17".
   const std::string& name() const { return slot().shown_name(); }
   /// File and line where the task was added, if known.
   SourceLocation added_at() const { return slot().added_at(); }
-  /// Why it was stopped or skipped, if it was.
+  /// Why the task was stopped or skipped, if it was.
   std::optional<Reason> reason() const {
     const Reason* const reason = slot().reason();
     if (reason == nullptr) return std::nullopt;
     return *reason;
   }
-  /// What it threw, if it failed. Asking does not count as having seen it; `get` does.
+  /// What the task threw, if it failed; else null. The failure does not count as delivered by this; `get`
+  /// delivers it.
   std::exception_ptr exception() const { return slot().exception(); }
 
-  /// `ready` once the task has ended, in whichever way; `event_set` if the caller's event was set first.
-  /// Throws `std::system_error` (`resource_deadlock_would_occur`) in the task itself, and where the wait
-  /// would close a circle: the task waits for the caller. The text names the path.
+  /// Waits for the end of the task. Returns `ready` when the task has ended, in any of the four ways, and
+  /// `event_set` if the event of the caller's own group was set first. Throws `std::system_error`
+  /// (`resource_deadlock_would_occur`) in the task itself, and if the wait would deadlock because the task
+  /// waits, directly or not, for the caller. The text names the tasks and groups between them.
   WaitOutcome wait() const { return slot().wait(TimePoint::never()); }
-  /// The same; `timed_out` after the time-out. In a task that waits for another one of its own group it may
-  /// take longer: its place was lent, and it goes on when it has one again.
+  /// As `wait`, but returns `timed_out` after the time-out. A task that waits for another task of its own
+  /// group may take longer: it has lent its slot, and continues when it has a slot again.
   WaitOutcome wait(Duration timeout) const { return slot().wait_for(timeout); }
 
-  /// Waits, and returns the result: a copy, or for a type that can only be moved the result itself, once.
-  /// Throws what the task threw; the `Stopped` by which it left if it was stopped; `TaskSkipped` if it never
-  /// ran; `WaitInterrupted` if the caller's event was set first; `std::logic_error` if a result that can only
-  /// be moved, or was moved by `take`, is gone.
+  /// Waits, and returns the result: a copy, or, for a move-only type, the result itself, which works once.
+  ///
+  /// Throws what the task threw; if the task was stopped, the `Stopped` by which it exited; `TaskSkipped` if
+  /// it never ran; `WaitInterrupted` if the event of the caller's own group was set first; `std::logic_error`
+  /// if the result was moved out before, by `take` or by `get` of a move-only type; and what `wait` throws.
   T get() const {
     slot().wait_for_success();
     if constexpr (std::is_void_v<T>) {
@@ -93,13 +101,13 @@ class TaskHandle {
     }
   }
 
-  /// Waits as `get` does, and moves the result out, once; for what is dear to copy, or only looks as if it
-  /// could be copied, as a vector of unique pointers does. From then on `get`, `view` and `take` of all
-  /// handles of the task throw `std::logic_error`.
+  /// Waits as `get` does, and moves the result out, once. Use it for results that are expensive to copy, or
+  /// that only claim to be copyable, such as a vector of unique pointers. Afterwards `get`, `view` and `take`
+  /// of all handles of the task throw `std::logic_error`.
   ///
-  /// It moves nothing away from under another handle: while there are several, it throws `std::logic_error`
-  /// and leaves the result if one of them is copying it in `get`, or if `view` has shown it. (A trivially
-  /// copyable result stays as it is when it is moved, so this does not concern it.)
+  /// It does not move a result that another handle uses: if there are several handles, and one of them is
+  /// copying the result in `get` or has shown it by `view`, it throws `std::logic_error` and leaves the
+  /// result. (This does not apply to trivially copyable results, which do not change when they are moved.)
   template <class U = T>
   requires std::is_object_v<U> U take()
   const {
@@ -108,8 +116,9 @@ class TaskHandle {
     return std::move(slot_->stored());
   }
 
-  /// Waits as `get` does, and shows the result where it is; valid as long as a handle of the task lives, and
-  /// until the only handle left moves the result out. Throws `std::logic_error` if it was taken before.
+  /// Waits as `get` does, and returns a reference to the result, without a copy. The reference is valid as
+  /// long as the task has a handle, and until the last handle moves the result out. Throws `std::logic_error`
+  /// if the result was moved out before.
   template <class U = T>
   requires(!std::is_void_v<U>) const std::remove_reference_t<U>& view() const {
     slot().wait_for_success();
@@ -139,12 +148,12 @@ struct SlotOf {
   static ResultSlot<T>* get(const TaskHandle<T>& handle) noexcept {
     return handle.slot_;
   }
-  /// The handle's reference becomes the caller's.
+  /// Passes the handle's reference to the caller.
   template <class T>
   static ResultSlot<T>* release(TaskHandle<T>&& handle) noexcept {
     return std::exchange(handle.slot_, nullptr);
   }
-  /// The caller's reference becomes the handle's. Requires: it is the slot of a `TaskHandle<T>`.
+  /// Passes the caller's reference to a handle. Requires: it is the slot of a `TaskHandle<T>`.
   template <class T>
   static TaskHandle<T> adopt(TaskSlot& slot) noexcept {
     return TaskHandle<T>(static_cast<ResultSlot<T>*>(&slot));

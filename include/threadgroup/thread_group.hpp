@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The thread group: what users make.
+// The thread group: a named set of tasks with a bound on concurrency and an event that stops them.
 #pragma once
 
 #include <concepts>
@@ -32,12 +32,15 @@
 
 namespace tg {
 
-/// Names a task in reports, dumps and errors, and says where it was added.
+/// The name of a task in reports, dumps and errors, and where the task was added.
+///
+///     group.add_task(tg::TaskName("fetch 17"), fetch, 17);
 struct TaskName {
-  TaskName(std::string name, SourceLocation added_at = SourceLocation::current())  // implicit: it is a name
+  /// Implicit. `added_at` is the caller's line by default.
+  TaskName(std::string name, SourceLocation added_at = SourceLocation::current())
       : value(std::move(name)), where(added_at) {}
-  std::string value;
-  SourceLocation where;
+  std::string value;     ///< the name
+  SourceLocation where;  ///< the call that named the task
 };
 
 class ThreadGroup;
@@ -47,12 +50,12 @@ class Event;
 class GroupCore;
 class Node;
 
-/// Destroys a group whose owner does not choose the place, as a garbage collector does not. In a task of the
-/// group itself or of one below it that is no mistake then, and not reported: the other tasks are stopped,
-/// and not awaited.
+/// Destroys a group for an owner that does not choose the thread, such as a garbage collector. If that is a
+/// task of the group itself or of a group below it, this is not a mistake and is not reported: the other
+/// tasks are stopped, and not awaited.
 void destroy_where_it_falls(ThreadGroup* group) noexcept;
 
-/// The failures that have not been delivered so far, without a wait: for a caller that may be a task of the
+/// The failures that have not been delivered so far, without a wait, because the caller may be a task of the
 /// group.
 std::vector<Failure> take_failures(ThreadGroup& group);
 
@@ -60,7 +63,7 @@ template <class F>
 concept NoTaskName = !std::same_as<std::remove_cvref_t<F>, TaskName>;
 }  // namespace detail
 
-/// A named group of tasks that block: a bound says how many run at a time, and one event stops all of them.
+/// A named group of tasks that may block: at most so many run at a time, and one event stops all of them.
 ///
 ///     tg::ThreadGroup group("Verifying Users", {.max_concurrent_threads = 10});
 ///     for (const User& user : users) group.add_task(verify, user);
@@ -70,16 +73,18 @@ concept NoTaskName = !std::same_as<std::remove_cvref_t<F>, TaskName>;
 /// A group made inside a task is a child of that task's group, and is stopped together with it.
 ///
 /// Requires: a group is destroyed neither by one of its own tasks nor by a task of a group below it. If it
-/// is, that is reported as a failure, and the tasks go on without the object.
+/// is, that is reported as a failure, and the tasks continue without the object.
 /// Guarantees: no task is killed and none is lost. Each task ends as succeeded, failed, stopped or skipped,
 /// and each failure is delivered once: by a join, by a handle's `get`, or to the handler for unseen failures.
-/// Thread safety: everything from any thread, but for the destructor.
-/// Lifetime: the destructor stops the tasks and waits for them; handles stay valid. If that takes long, it
-/// names the tasks on stderr (`ThreadEventsController::set_destructor_warning`).
+/// Thread safety: everything from any thread, except for the destructor.
+/// Lifetime: the destructor stops the tasks and waits for them; handles stay valid.
 class ThreadGroup {
  public:
-  /// An empty name gets a generated one. Throws `std::invalid_argument` for a bound of 0.
+  /// An empty name is replaced by a generated one. Throws `std::invalid_argument` if
+  /// `max_concurrent_threads` is 0.
   explicit ThreadGroup(std::string name = {}, const GroupOptions& options = {});
+  /// Sets the event with a reason of kind `destroyed`, and waits until all tasks have ended. If that takes
+  /// longer than `ThreadEventsController::set_destructor_warning`, it names the running tasks on stderr.
   ~ThreadGroup();
   ThreadGroup(const ThreadGroup&) = delete;
   ThreadGroup& operator=(const ThreadGroup&) = delete;
@@ -88,36 +93,43 @@ class ThreadGroup {
   /// and arguments are copied or moved in, as by `std::thread`. Tasks start in the order in which one thread
   /// added them, except that a task for which another task of the group waits may start earlier, on the
   /// waiting task's thread. If the event is set, the task is skipped at once. Throws `std::system_error` if
-  /// no worker can be started, and `std::bad_alloc` if there is no memory; then nothing was added.
+  /// no worker can be started, and `std::bad_alloc` if memory is exhausted. The task was not added then.
   ///
-  /// A failure's report says where the task was added. (There is one overload for each number of arguments,
-  /// because no parameter after a pack can have a default; with more than three, the place is unknown.)
+  /// The report of a failure says where the task was added. (There is one overload for each number of
+  /// arguments, because no parameter after a pack can have a default. With more than three arguments the file
+  /// and line are not recorded.)
   template <class F>
   requires detail::NoTaskName<F>
   auto add_task(F&& f, SourceLocation where = SourceLocation::current()) {
     return add_task_at(where, std::forward<F>(f));
   }
+  /// \overload
   template <class F, class A>
   requires detail::NoTaskName<F>
   auto add_task(F&& f, A&& a, SourceLocation where = SourceLocation::current()) {
     return add_task_at(where, std::forward<F>(f), std::forward<A>(a));
   }
+  /// \overload
   template <class F, class A, class B>
   requires detail::NoTaskName<F>
   auto add_task(F&& f, A&& a, B&& b, SourceLocation where = SourceLocation::current()) {
     return add_task_at(where, std::forward<F>(f), std::forward<A>(a), std::forward<B>(b));
   }
+  /// \overload
   template <class F, class A, class B, class C>
   requires detail::NoTaskName<F>
   auto add_task(F&& f, A&& a, B&& b, C&& c, SourceLocation where = SourceLocation::current()) {
     return add_task_at(where, std::forward<F>(f), std::forward<A>(a), std::forward<B>(b), std::forward<C>(c));
   }
+  /// \overload
   template <class F, class A, class B, class C, class D, class... More>
   requires detail::NoTaskName<F>
   auto add_task(F&& f, A&& a, B&& b, C&& c, D&& d, More&&... more) {
     return add_task_at({}, std::forward<F>(f), std::forward<A>(a), std::forward<B>(b), std::forward<C>(c),
                        std::forward<D>(d), std::forward<More>(more)...);
   }
+  /// Adds a task with a name: `group.add_task(tg::TaskName("fetch 17"), fetch, 17)`. It records where the
+  /// task was added for any number of arguments.
   template <class F, class... Args>
   auto add_task(TaskName name, F&& f, Args&&... args) {
     return hand_over_with_handle(new detail::NamedTask<detail::CallFor<F, Args...>>(
@@ -125,43 +137,51 @@ class ThreadGroup {
         std::forward<Args>(args)...));
   }
 
-  /// The same without a handle: cheaper. A result is dropped; a failure still reaches the join.
+  /// Adds a task without a handle, which is cheaper. A result is dropped; a failure still reaches the join.
   template <class F>
   void post(F&& f, SourceLocation where = SourceLocation::current()) {
     post_at(where, std::forward<F>(f));
   }
+  /// \overload
   template <class F, class A>
   void post(F&& f, A&& a, SourceLocation where = SourceLocation::current()) {
     post_at(where, std::forward<F>(f), std::forward<A>(a));
   }
+  /// \overload
   template <class F, class A, class B>
   void post(F&& f, A&& a, B&& b, SourceLocation where = SourceLocation::current()) {
     post_at(where, std::forward<F>(f), std::forward<A>(a), std::forward<B>(b));
   }
+  /// \overload
   template <class F, class A, class B, class C>
   void post(F&& f, A&& a, B&& b, C&& c, SourceLocation where = SourceLocation::current()) {
     post_at(where, std::forward<F>(f), std::forward<A>(a), std::forward<B>(b), std::forward<C>(c));
   }
+  /// \overload
   template <class F, class A, class B, class C, class D, class... More>
   void post(F&& f, A&& a, B&& b, C&& c, D&& d, More&&... more) {
     post_at({}, std::forward<F>(f), std::forward<A>(a), std::forward<B>(b), std::forward<C>(c),
             std::forward<D>(d), std::forward<More>(more)...);
   }
 
-  /// Waits until nothing is pending or running, then throws the failures that were not delivered before: one
-  /// as itself, several as `TaskFailures`. Any number of threads may join, and the group can be used again
-  /// afterwards. Throws `std::system_error` (`resource_deadlock_would_occur`) in a task of this group or of
-  /// one below it, and where the wait would close a circle: a task of this group waits for the caller.
+  /// Waits until no task is pending or running, then throws the failures that were not delivered before: a
+  /// single one as itself, several as `TaskFailures`. Any number of threads may join, and the group can be
+  /// used again afterwards. If the event of the caller's own group is set first, it returns early.
+  ///
+  /// Throws `std::system_error` (`resource_deadlock_would_occur`) in a task of this group or of a group below
+  /// it, and if the wait would deadlock because a task of this group waits, directly or not, for the caller.
   JoinResult join();
-  /// The same with a time-out. If it passes, the result says what is left, and nothing has changed.
+  /// As `join`, but returns when the time-out passes; then the result says what is left, and the group is
+  /// unchanged.
   [[nodiscard]] JoinResult join(Duration timeout);
-  /// As `join`, but the failures are in the result and not thrown.
+  /// As `join`, but the failures are in the result and are not thrown.
   [[nodiscard]] JoinResult wait_idle();
+  /// As `join` with a time-out, but the failures are in the result and are not thrown.
   [[nodiscard]] JoinResult wait_idle(Duration timeout);
 
-  /// Registers `f(args...)` to be run by `execute`, as `create_function` would bind them, and returns a
-  /// callable that calls `f` directly. Several functions may share a name; an empty one is
-  /// `std::invalid_argument`.
+  /// Registers `f(args...)` to be run by `execute`, and returns a callable that calls `f` directly. The
+  /// arguments are kept as `Function` says. Several functions may share a name. Throws
+  /// `std::invalid_argument` if the name is empty.
   template <class F, class... Args>
   RegisteredFunction<std::decay_t<F>> register_function(FunctionName name, F&& f, Args&&... args) {
     RegisteredFunction<std::decay_t<F>> made(std::move(name), std::in_place_type<std::decay_t<F>>,
@@ -169,67 +189,81 @@ class ThreadGroup {
     register_function(made.function());
     return made;
   }
+  /// Registers a function made by `create_function`.
   void register_function(Function function);
-  /// What `execute` passes to the function from now on; runs that have begun keep what they have. Throws
-  /// `std::out_of_range` for a name that is not registered, `ArgumentError` if number or types are wrong, and
-  /// `std::invalid_argument` if several functions have the name.
+  /// Replaces the arguments that `execute` passes to the function of this name. Runs that have begun keep
+  /// their arguments. Throws `std::out_of_range` if no function has the name, `std::invalid_argument` if
+  /// several have it, and `ArgumentError` if number or types of the arguments are wrong.
   template <class... Args>
   void update_fn_args(const std::string& name, Args&&... args) {
     detail::with_offered([&](const detail::OfferedArguments& offered) { update_args_of(name, offered); },
                          std::forward<Args>(args)...);
   }
 
-  /// Runs the registered functions within the group's bound, waits for all of them, and returns their results
-  /// in the order of registration. Then it throws `FunctionFailures` if any failed; the results stay in
-  /// `get_results`. Once the event is set, what has not started is skipped, and the results say so. If the
-  /// caller's own group is stopped first, and this one not with it, the results are not `complete`. Throws
-  /// `std::system_error` (`resource_deadlock_would_occur`) where `join` does. The list stays until the next
-  /// `execute`; when several threads execute, until none of them does.
+  /// Runs the registered functions, as many at a time as the group's bound permits, waits for all of them,
+  /// and returns their results in the order of registration. If any failed, it then throws
+  /// `FunctionFailures`; the results are also in `get_results`. When the event is set, functions that have
+  /// not started are skipped, and the results say so. If the event of the caller's own group is set first and
+  /// this group is not below that one, the results are not `complete`. Throws `std::system_error`
+  /// (`resource_deadlock_would_occur`) where `join` does.
+  ///
+  /// The list is valid until the next `execute`; if several threads execute, until none of them does.
   const ResultList& execute();
+  /// Calls `execute`.
   const ResultList& operator()() { return execute(); }
-  /// The same, but failures are in the results and not thrown.
+  /// As `execute`, but failures are in the results and are not thrown.
   ResultList execute_results();
-  /// The same, but one by one, as they come; they are not kept for `get_results`. Failures are not thrown.
+  /// Runs the registered functions and yields the results one by one, in the order in which the functions
+  /// end. They are not kept for `get_results`. Failures are in the results and are not thrown.
   ResultStream as_completed();
-  /// Whether a run has been completed, with or without failures.
+  /// True if an `execute` has been completed, with or without failures.
   bool executed() const;
-  /// Of the latest run; empty before the first.
+  /// The results of the latest `execute`; empty before the first.
   const ResultList& get_results() const;
 
   /// Waits until the predicate is true, and then stops the group. The predicate is called once at the start,
   /// whenever a task ends, at each `notify`, at least every `interval`, and once when the time is up. What it
-  /// throws is passed on, and the event is not set.
+  /// throws is passed on, and the event is not set then.
   WaitStatus wait_for_condition(Predicate predicate, Duration timeout, const ConditionOptions& options = {},
                                 SourceLocation where = SourceLocation::current());
-  /// Has the waits for a condition call their predicates again.
+  /// Makes every `wait_for_condition` on this group call its predicate again.
   void notify();
 
-  /// Stops this group and all groups below it: pending tasks are skipped, waiting ones wake. True if this
-  /// call set the event; in both cases the events of all of them are set when it returns.
+  /// Stops this group and all groups below it: pending tasks are skipped, waiting tasks wake. True if this
+  /// call set the event. If another call set it first, the events of all these groups are set as well when
+  /// this call returns.
   bool set_event(std::string message = {}, SourceLocation where = SourceLocation::current());
+  /// The same with another kind of reason.
   bool set_event(ReasonKind kind, std::string message, SourceLocation where = SourceLocation::current());
+  /// Does what `set_event` does. The name says that the groups of child tasks are stopped, too.
   bool set_event_for_child_tasks(std::string message = {}, SourceLocation where = SourceLocation::current());
-  /// Skips the tasks that have not begun, and says how many. Running tasks are not affected, and the group is
-  /// not stopped.
+  /// Skips the tasks that have not started, and returns their number. Running tasks are not affected, and the
+  /// group is not stopped.
   std::size_t clear_pending(std::string message = {}, SourceLocation where = SourceLocation::current());
-  /// Skips this one task if it has not begun; true if this call did. Throws `std::invalid_argument` for a
-  /// task of another group.
+  /// Skips this task if it has not started. True if this call skipped it. Throws `std::invalid_argument` for
+  /// a task of another group.
   template <class T>
   bool clear_pending(const TaskHandle<T>& task, std::string message = {},
                      SourceLocation where = SourceLocation::current()) {
     return skip_one(detail::SlotOf::get(task), std::move(message), where);
   }
+  /// True if the group was stopped.
   bool event_is_set() const noexcept;
+  /// Why the group was stopped, if it was.
   std::optional<Reason> reason() const;
-  /// A token that is stopped when the event is set.
+  /// A token whose stop is requested when the event is set.
   std::stop_token get_stop_token() const;
 
+  /// The name given to the constructor, or the generated one.
   const std::string& name() const noexcept;
+  /// The group's id, for lookups in snapshots.
   GroupId id() const noexcept;
-  std::string path() const;  ///< "MainThread/Verifying Users"
+  /// The names from the root to this group: "MainThread/Verifying Users".
+  std::string path() const;
+  /// The counts of the group's tasks and threads at this moment.
   GroupStatistics statistics() const;
 
-  /// For components that add tasks later, when the group may be gone.
+  /// For components that add tasks later, when the group may have been destroyed.
   detail::GroupLink link();
 
  private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a task asks of its own group, without having to know it.
+// The calls that a task makes to its own group, without a reference to it.
 #pragma once
 
 #include <optional>
@@ -11,36 +11,36 @@
 #include <threadgroup/reason.hpp>
 #include <threadgroup/source_location.hpp>
 
-/// The group in question is that of the task that the calling thread runs. The functions that need the
-/// group's own machinery, `wait_for_condition` and `notify`, are in <threadgroup/condition.hpp>.
+/// The calls that a task makes to its own group: the group of the task that the calling thread runs. Two of
+/// them, `wait_for_condition` and `notify`, are in `<threadgroup/condition.hpp>`.
 namespace tg::thread_utils {
 
-/// Sleeps until the time is up or the event is set. True: slept in full. False: the event is set, perhaps
-/// before the call. On the main thread and on threads of others it is a plain sleep, and true.
+/// Sleeps until the time is up or the event is set. Returns true if it slept the whole time, and false if the
+/// event is set, even if it was set before the call. Outside a task it is a plain sleep and returns true.
 bool event_aware_sleep(Duration d);
 
-/// Whether the group was stopped. False where there is no group.
+/// True if the group was stopped. Outside a task always false.
 bool event_is_set() noexcept;
 
-/// Throws `Stopped` if the group was stopped, which ends the task from any depth of calls as `stopped`, not
-/// as failed. Does nothing where there is no group.
+/// Throws `Stopped` if the group was stopped. This ends the task from any depth of calls as `stopped`, not as
+/// failed. Outside a task it does nothing.
 void throw_if_event_set();
 
-/// A token of the group, for code that takes one. Where there is no group it is never stopped.
+/// The group's stop token, for code that takes one. Outside a task, a token that is never stopped.
 std::stop_token stop_token();
 
-/// Tells the siblings, and everything below the group, to stop. True if this call set the event. Throws
-/// `NoGroupError` where there is no group.
+/// Stops the caller's group and all groups below it. True if this call set the event. Throws `NoGroupError`
+/// outside a task.
 bool set_event(std::string message = {}, SourceLocation where = SourceLocation::current());
 
 /// Why the group was stopped, if it was.
 std::optional<Reason> reason();
 
-/// Tells every group of the process to stop.
+/// Stops every group of the process.
 void set_all_events(std::string message = {}, SourceLocation where = SourceLocation::current());
 
-/// The path of the caller's group: "MainThread/ThreadGroup2/ThreadGroup2.1"; outside a task the root of the
-/// thread: "MainThread".
+/// The path of the caller's group: "MainThread/ThreadGroup2/ThreadGroup2.1". Outside a task, the name of the
+/// thread's root: "MainThread".
 std::string current_path();
 
 }  // namespace tg::thread_utils

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The vault: typed values under typed keys, and functions that take their inputs from it and leave their
+// The vault: typed values under typed keys, and functions that take their inputs from it and store their
 // outputs in it.
 #pragma once
 
@@ -25,16 +25,20 @@
 
 namespace tg {
 
-/// A function that a vault runs by itself; see `Vault::automatic`. It goes on when this object is gone.
+/// A function that a vault runs by itself; see `Vault::automatic`. The function continues to run when this
+/// object is destroyed.
 ///
-/// Thread safety: everything from any thread. Lifetime: keeps the vault's contents alive.
+/// Thread safety: everything from any thread.
+/// Lifetime: keeps the vault's contents alive.
 class Automatic {
  public:
+  /// For the library.
   Automatic(std::shared_ptr<detail::VaultCore> core, std::size_t index)
       : core_(std::move(core)), index_(index) {}
 
+  /// `BindOptions::name`, or the name made from the keys.
   const std::string& name() const { return core_->automatic(index_).name; }
-  /// How often the function has run, failures included.
+  /// The number of runs so far, including those that failed.
   std::uint64_t runs() const { return core_->runs(index_); }
   /// Its line in the vault's `explain`.
   std::string explain() const { return core_->explain_one(index_); }
@@ -47,9 +51,11 @@ class Automatic {
 /// A key and a value for it; see `Vault::insert_all`.
 template <class T>
 struct Entry {
-  Key<T> key;
-  T value;
+  Key<T> key;  ///< the key
+  T value;     ///< the value to store under it
 };
+/// Makes an `Entry`. The value must fit the key's type: it is converted implicitly, but never from a
+/// floating-point number to an integer, or between numbers and bool.
 template <class T, class V>
 Entry<T> entry(const Key<T>& key, V&& value) {
   static_assert(detail::kFits<V, T>, "tg::entry: the value does not fit the key's type");
@@ -66,27 +72,30 @@ Entry<T> entry(const Key<T>& key, V&& value) {
 ///     group.add_task(greet);
 ///     vault.automatic(group, tg::inputs(keyring.user), tg::outputs(keyring.age), look_up_age);
 ///
-/// Requires: a key that the vault was made with; others throw `UnknownKeyError`.
-/// Guarantees: what is read is a whole value, and stays valid and the same while others write. A step over
-/// several keys is seen whole or not at all. No code of the user (validators, copies, destructors, functions)
-/// runs under a lock.
-/// Thread safety: everything from any thread. Reading one key takes no lock, but to `share` a short value
-/// does.
+/// Requires: every key that is passed is one of those that the vault was made with; others throw
+/// `UnknownKeyError`.
+/// Guarantees: a value that was read stays valid and unchanged while other threads write. Readers see all
+/// changes of a step over several keys, or none. No code of the user (validators, copies, destructors,
+/// functions) runs under a lock.
+/// Thread safety: everything from any thread. Reading one key takes no lock, except `share` of a short value.
 /// Lifetime: bound functions, handles and runs keep the contents alive.
 class Vault {
  public:
-  /// Throws `KeyTypeError` for two keys of one name and two types.
+  /// Makes an empty vault for these keys: a list, a keyring, or both joined by `keys`. Throws `KeyTypeError`
+  /// if two keys have the same name and different types.
   Vault(std::string name, const KeyList& keys, VaultOptions options = {})
       : core_(std::make_shared<detail::VaultCore>(std::move(name), keys, options)) {}
   Vault(const Vault&) = delete;
   Vault& operator=(const Vault&) = delete;
 
+  /// The name given to the constructor, which errors show.
   const std::string& name() const noexcept { return core_->name(); }
 
   // --- Writing
 
-  /// Throws `ValueRejectedError`, and `KeyExistsError` if there is a value and neither the vault nor the call
-  /// permits to modify it.
+  /// Stores a value. Throws `ValueRejectedError` if a validator or a modifier refuses it, and
+  /// `KeyExistsError` if the key holds a value and neither the vault nor the call permits modification. The
+  /// value must fit the key's type as for `entry`.
   template <class T, class V>
   void insert(const Key<T>& key, V&& value, InsertOptions options = {}) {
     static_assert(detail::kFits<V, T>, "tg::Vault::insert: the value does not fit the key's type");
@@ -95,18 +104,21 @@ class Vault {
     change[0].value = key.info().make(T(std::forward<V>(value)));
     core_->commit(change, {options.permit_modification, detail::kNobody, false});
   }
-  /// All of them in one step, or none: `vault.insert_all(tg::entry(a, 1), tg::entry(b, "x"))`.
+  /// Stores all values in one step, or throws and stores none.
+  ///
+  ///     vault.insert_all(tg::entry(a, 1), tg::entry(b, "x"));
   template <class... T>
   void insert_all(Entry<T>... entries) {
     insert_all(InsertOptions{}, std::move(entries)...);
   }
+  /// The same with options: `vault.insert_all(tg::permit_modification, tg::entry(a, 1))`.
   template <class... T>
   void insert_all(InsertOptions options, Entry<T>... entries) {
     std::array<detail::Change, sizeof...(T)> changes{detail::Change{
         core_->find(entries.key.info()), entries.key.info().make(std::move(entries.value)), {}}...};
     core_->commit(changes, {options.permit_modification, detail::kNobody, false});
   }
-  /// In one step; true if any of them held a value.
+  /// Removes the values of these keys in one step. True if any of the keys held a value.
   template <class... T>
   bool erase(const Key<T>&... keys) {
     const std::array<std::size_t, sizeof...(T)> slots{core_->find(keys.info())...};
@@ -115,7 +127,8 @@ class Vault {
 
   // --- Reading
 
-  /// A copy. Throws `MissingKeyError`, which names the key and the functions known to produce it.
+  /// A copy of the value. Throws `MissingKeyError` if there is none; the text names the key and the functions
+  /// that are known to produce it.
   template <class T>
   T get(const Key<T>& key) const {
     static_assert(std::is_copy_constructible_v<T>,
@@ -129,6 +142,7 @@ class Vault {
     if (!value) core_->throw_missing({&slot, 1});
     return value.template as<T>();
   }
+  /// A copy of the value, or nothing if the key holds none.
   template <class T>
   std::optional<T> try_get(const Key<T>& key) const {
     static_assert(std::is_copy_constructible_v<T>,
@@ -142,7 +156,8 @@ class Vault {
     if (!value) return std::nullopt;
     return std::optional<T>(value.template as<T>());
   }
-  /// The value itself, without a copy: it stays as it is, also when another one takes its place.
+  /// The value itself, without a copy. It does not change, even when the key gets another value. Throws
+  /// `MissingKeyError` if there is none.
   template <class T>
   std::shared_ptr<const T> share(const Key<T>& key) const {
     const std::size_t slot = core_->find(key.info());
@@ -150,13 +165,15 @@ class Vault {
     if (!value) core_->throw_missing({&slot, 1});
     return detail::share_value<T>(std::move(value));
   }
-  /// The same; null if there is none.
+  /// As `share`, but null if there is no value.
   template <class T>
   std::shared_ptr<const T> try_share(const Key<T>& key) const {
     detail::ValueRef value = core_->pin<T>(core_->find(key.info())).ref();
     return value ? detail::share_value<T>(std::move(value)) : nullptr;
   }
-  /// Several keys at one moment: `auto [a, b] = vault.get_all(key_a, key_b)`.
+  /// Copies of the values of several keys at one moment. Throws `MissingKeyError` if any is missing.
+  ///
+  ///     auto [a, b] = vault.get_all(key_a, key_b);
   template <class... T>
   std::tuple<T...> get_all(const Key<T>&... keys) const {
     const std::array<std::size_t, sizeof...(T)> slots{core_->find(keys.info())...};
@@ -165,20 +182,23 @@ class Vault {
       core_->throw_missing(slots);
     return copy_all<T...>(values, std::index_sequence_for<T...>());
   }
+  /// Copies of the values of several keys at one moment; nothing for a key that holds none.
   template <class... T>
   std::tuple<std::optional<T>...> try_get_all(const Key<T>&... keys) const {
     const std::array<std::size_t, sizeof...(T)> slots{core_->find(keys.info())...};
     const std::vector<detail::ValueRef> values = core_->values(slots);
     return copy_present<T...>(values, std::index_sequence_for<T...>());
   }
+  /// True if the key holds a value.
   template <class T>
   bool contains(const Key<T>& key) const {
     return core_->contains(core_->find(key.info()));
   }
-  /// How many keys hold a value.
+  /// The number of keys that hold a value.
   std::size_t size() const { return core_->size(); }
+  /// True if no key holds a value.
   bool empty() const { return size() == 0; }
-  /// What is there at one moment, as names and printable values, in the order of the keys.
+  /// All values at one moment, as names and text, in the order of the keys.
   std::vector<VaultEntry> entries() const {
     std::vector<VaultEntry> all;
     const std::vector<detail::ValueRef> values = core_->all_values();
@@ -188,16 +208,17 @@ class Vault {
     return all;
   }
 
-  /// Until the key holds a value, or the caller's group is stopped, or the time is up; or until no function
-  /// that is known to store the key will do so any more and one of them failed, was stopped or was skipped.
-  /// Known are automatics, and bound functions that were added to a group, executed or called. An automatic
-  /// whose input cannot come for such a reason cannot run, either. A task lends its slot while it waits.
+  /// Waits until the key holds a value. It returns early if the event of the caller's own group is set, if
+  /// the time is up, or if no known producer of the key can store it any more and one of them failed, was
+  /// stopped or was skipped. Known producers are automatics, and bound functions that were added to a group,
+  /// executed or called. An automatic with an input that cannot come for such a reason cannot run, either. A
+  /// task lends its slot while it waits.
   template <class T>
   KeyWait wait_for(const Key<T>& key, Duration timeout = Duration::max()) const {
     const std::size_t slot = core_->find(key.info());
     return core_->wait_for({&slot, 1}, timeout);
   }
-  /// The same for several keys: until all hold a value at one moment.
+  /// As `wait_for`, until all of several keys hold a value at the same moment.
   template <class... T>
   KeyWait wait_for_all(Duration timeout, const Key<T>&... keys) const {
     const std::array<std::size_t, sizeof...(T)> slots{core_->find(keys.info())...};
@@ -206,59 +227,65 @@ class Vault {
 
   // --- Functions
 
-  /// A callable without parameters: it takes the inputs from the vault at one moment, calls `f`, and stores
-  /// what `f` returns in one step. It can be called plainly, added to a group or registered.
+  /// Makes a callable without parameters that reads the inputs from the vault at one moment, calls `f`, and
+  /// stores what `f` returns in one step. It can be called, added to a group or registered.
   ///
-  /// Either list may be left out. For a `Key<T>`, a parameter is `const T&`, `T`, `std::shared_ptr<const T>`,
-  /// or `std::optional<T>`: then the input may be missing. If `f` takes a `std::stop_token` before its
-  /// inputs, it gets the one of the group whose task calls; outside a task, one that is never stopped. With
-  /// one output `f` returns its value, with several a tuple; any of them may be a `std::optional` that is
-  /// empty: then that output stays as it is. The callable returns what `f` returned. Throws
-  /// `DeclarationError` if a key is both input and output without `output_replaces_input`.
+  /// Either list may be left out. For a `Key<T>`, the parameter of `f` is `const T&`, `T`,
+  /// `std::shared_ptr<const T>`, or `std::optional<T>`, which permits the input to be missing. If `f` takes a
+  /// `std::stop_token` before its inputs, it receives that of the calling task's group; outside a task, one
+  /// that is never stopped. With one output, `f` returns its value; with several, a tuple. Each of them may
+  /// be a `std::optional`; if that is empty, the output is left unchanged. The callable returns what `f`
+  /// returned. Throws `DeclarationError` if a key is both input and output without `output_replaces_input`.
   template <class... In, class... Out, class F>
   auto bind(Inputs<In...> in, Outputs<Out...> out, F f, BindOptions options = {}) {
     return detail::make_bound(core_, std::move(in), std::move(out), std::move(f), std::move(options));
   }
+  /// \overload
   template <class... In, class F>
   requires(!detail::kIsOutputs<F>) auto bind(Inputs<In...> in, F f, BindOptions options = {}) {
     return bind(std::move(in), Outputs<>(), std::move(f), std::move(options));
   }
+  /// \overload
   template <class... Out, class F>
   auto bind(Outputs<Out...> out, F f, BindOptions options = {}) {
     return bind(Inputs<>(), std::move(out), std::move(f), std::move(options));
   }
+  /// The same with a name for errors, reports and pictures, in place of `BindOptions::name`.
   template <class... In, class... Out, class F>
   auto bind(std::string function_name, Inputs<In...> in, Outputs<Out...> out, F f, BindOptions options = {}) {
     options.name = std::move(function_name);
     return bind(std::move(in), std::move(out), std::move(f), std::move(options));
   }
+  /// \overload
   template <class... In, class F>
   requires(!detail::kIsOutputs<F>) auto bind(std::string function_name, Inputs<In...> in, F f,
                                              BindOptions options = {}) {
     return bind(std::move(function_name), std::move(in), Outputs<>(), std::move(f), std::move(options));
   }
+  /// \overload
   template <class... Out, class F>
   auto bind(std::string function_name, Outputs<Out...> out, F f, BindOptions options = {}) {
     return bind(std::move(function_name), Inputs<>(), std::move(out), std::move(f), std::move(options));
   }
 
-  /// Runs `f`, as `bind` takes it, in the group by itself, exactly once for each complete set of inputs: when
-  /// the last required one is inserted, or now if all are there; again when one is modified. Runs of one
-  /// automatic follow each other. If the outputs are all there when the first set is complete, that set
-  /// counts as done: after a crash, only what is missing runs again. With a condition (over the same inputs),
-  /// `f` runs only if it is true.
+  /// Declares a function that the vault runs in the group by itself, exactly once for each complete set of
+  /// inputs: when the last required input is inserted, or now if all are present, and again when an input is
+  /// modified. `f` is as for `bind`. Runs of one automatic do not overlap. If all outputs are present when
+  /// the first set of inputs is complete, that set counts as done, so after a crash only what is missing runs
+  /// again.
   ///
-  /// A failure is the failure of a task of the group, and leaves the outputs absent. If a run cannot be
-  /// started, the inserting call throws after it has stored the values, and the next run makes up for it. If
-  /// the group has been destroyed, it throws `GroupGoneError`; the same function may then be declared again
-  /// in another group. (Anything with `post` may take the place of a group; if it has no `link`, it has to
-  /// outlive the last insert of an input.) Throws `DeclarationError`, which names the path, for a cycle and
-  /// for a second producer of a key.
+  /// If a run throws, that is the failure of a task of the group, and the outputs stay absent. If a run
+  /// cannot be started, the inserting call stores the values and then throws; the next run covers that set as
+  /// well. If the group has been destroyed, the inserting call throws `GroupGoneError`; then the same
+  /// function may be declared again in another group. (Any class with `post` can be used as a group. If it
+  /// has no `link`, it must outlive the last insert of an input.) Throws `DeclarationError`, which names the
+  /// path, for a cycle and for a second producer of a key.
   template <class Group, class... In, class... Out, class F>
   Automatic automatic(Group& group, Inputs<In...> in, Outputs<Out...> out, F f, BindOptions options = {}) {
     return declare(group, std::move(in), std::move(out), std::move(f), detail::NoCondition{},
                    std::move(options));
   }
+  /// The same with a condition over the same inputs: `f` runs only if `condition` returns true.
   template <class Group, class... In, class... Out, class F, class Condition>
   requires(!std::same_as<std::remove_cvref_t<Condition>, BindOptions>) Automatic
       automatic(Group& group, Inputs<In...> in, Outputs<Out...> out, F f, Condition condition,
@@ -267,33 +294,38 @@ class Vault {
     return declare(group, std::move(in), std::move(out), std::move(f), std::move(condition),
                    std::move(options));
   }
+  /// \overload
   template <class Group, class... In, class F>
   requires(!detail::kIsOutputs<F>) Automatic
       automatic(Group& group, Inputs<In...> in, F f, BindOptions options = {}) {
     return automatic(group, std::move(in), Outputs<>(), std::move(f), std::move(options));
   }
+  /// \overload
   template <class Group, class... In, class F, class Condition>
   requires(!detail::kIsOutputs<F> && !std::same_as<std::remove_cvref_t<Condition>, BindOptions>) Automatic
       automatic(Group& group, Inputs<In...> in, F f, Condition condition, BindOptions options = {}) {
     return automatic(group, std::move(in), Outputs<>(), std::move(f), std::move(condition),
                      std::move(options));
   }
-  /// A source: it has no inputs to wait for, and runs once, now.
+  /// Declares a source: it has no inputs to wait for, and runs once, now.
   template <class Group, class... Out, class F>
   Automatic automatic(Group& group, Outputs<Out...> out, F f, BindOptions options = {}) {
     return automatic(group, Inputs<>(), std::move(out), std::move(f), std::move(options));
   }
+  /// The same with a name for errors, reports and pictures, in place of `BindOptions::name`.
   template <class Group, class... In, class F, class... More>
   requires(!detail::kIsOutputs<F>) Automatic
       automatic(Group& group, std::string function_name, Inputs<In...> in, F f, More... more) {
     return automatic(group, std::move(function_name), std::move(in), Outputs<>(), std::move(f),
                      std::move(more)...);
   }
+  /// \overload
   template <class Group, class... Out, class F, class... More>
   Automatic automatic(Group& group, std::string function_name, Outputs<Out...> out, F f, More... more) {
     return automatic(group, std::move(function_name), Inputs<>(), std::move(out), std::move(f),
                      std::move(more)...);
   }
+  /// \overload
   template <class Group, class... In, class... Out, class F, class... More>
   Automatic automatic(Group& group, std::string function_name, Inputs<In...> in, Outputs<Out...> out, F f,
                       More... more) {
@@ -301,12 +333,12 @@ class Vault {
                            std::move(more)...);
   }
 
-  /// What each automatic did, and what it still waits for and why that is not there: one line each.
+  /// One line for each automatic: what it did, which inputs it waits for, and why they are missing.
   std::string explain() const { return core_->explain(); }
-  /// Keys and functions as a graph for Graphviz; keys that hold a value are filled.
+  /// The keys and functions as a graph for Graphviz. Keys that hold a value are filled.
   std::string dot() const { return core_->dot(); }
 
-  /// For the components that build on vaults.
+  /// For components that are built on vaults.
   const std::shared_ptr<detail::VaultCore>& core() const noexcept { return core_; }
 
  private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keys: a name, the type of the value, and what a value must fulfil.
+// Keys of a vault: a name, the type of the value, validators and modifiers.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ namespace tg {
 
 namespace detail {
 
-/// What a vault knows of a key without knowing its type. Constant after construction.
+/// A key without the type of its values. Constant after construction.
 struct KeyInfo {
   KeyInfo(std::string given, const std::type_info& its_type, bool type_is_short);
   virtual ~KeyInfo() = default;
@@ -48,7 +48,7 @@ struct ModifierOf {
 
 template <class T>
 struct TypedKeyInfo final : KeyInfo {
-  using Check = std::function<std::optional<std::string>(const T&)>;  // says what is wrong
+  using Check = std::function<std::optional<std::string>(const T&)>;  // returns what is wrong
 
   explicit TypedKeyInfo(std::string given) : KeyInfo(std::move(given), typeid(T), ShortCopy::kFits<T>) {}
   std::string print(const ValueRef& value) const override { return printed(value.as<T>()); }
@@ -116,7 +116,7 @@ struct TypedKeyInfo final : KeyInfo {
     if (!changed) throw_rejected(name, problem);
     return make_unmodified(std::move(*changed));
   }
-  T modified(T value, std::size_t done) const {  // a recursion, for T need not be assignable
+  T modified(T value, std::size_t done) const {  // recursive, because T need not be assignable
     if (done == modifiers.size()) return value;
     return modified(modifiers[done](std::move(value)), done + 1);
   }
@@ -131,33 +131,37 @@ struct TypedKeyInfo final : KeyInfo {
 
 }  // namespace detail
 
-/// A validator for a key that says in these words what a refused value is not: `tg::validator("not empty",
-/// f)`.
+/// A validator with a text that says what a valid value is. The error for a refused value contains the text.
+///
+///     tg::Key<int> port{"port", tg::validator("a port is 1 to 65535", is_port)};
 template <class F>
 detail::NamedCheck<F> validator(std::string text, F check) {
   return {std::move(text), std::move(check)};
 }
 
-/// Changes each value before it is validated and stored: `tg::modifier([](std::string s) { return trim(s);
-/// })`.
+/// A modifier, which changes each value before it is validated and stored.
+///
+///     tg::Key<std::string> user{"user", tg::modifier([](std::string s) { return trim(s); })};
 template <class F>
 detail::ModifierOf<F> modifier(F change) {
   return {std::move(change)};
 }
 
-/// A name in a vault, and the type of its value.
+/// The name of a value in a vault, and its type.
 ///
 ///     struct Keyring {
-///       inline static const tg::Key<std::string> user{"user", [](const std::string& s) { return !s.empty();
-///       }}; inline static const tg::Key<int> port{"port", tg::validator("a port is 1 to 65535", is_port)};
+///       tg::Key<std::string> user{"user", [](const std::string& s) { return !s.empty(); }};
+///       tg::Key<int> port{"port", tg::validator("a port is 1 to 65535", is_port)};
 ///     };
 ///
-/// A validator is called with `const T&` and returns bool, or an optional text that says what is wrong, or
-/// nothing and throws. Modifiers run first, then the validators look at what would be stored; both in the
-/// order in which they were given.
+/// A validator is called with `const T&`. It returns bool, or an optional text that says what is wrong, or
+/// it returns void and throws. Modifiers run first, then the validators check the value that would be stored;
+/// both run in the order in which they were given.
 ///
-/// Requires: validators and modifiers can be called from several threads at once. Guarantees: none of them
-/// runs under a lock. Thread safety: constant. Cheap to copy; copies are the same key.
+/// Requires: validators and modifiers can be called by several threads at the same time.
+/// Guarantees: none of them runs under a lock.
+/// Thread safety: everything from any thread; a key never changes.
+/// Lifetime: cheap to copy; copies are the same key.
 template <class T>
 class Key {
   static_assert(std::is_object_v<T> && std::is_same_v<T, std::remove_cv_t<T>> && !std::is_array_v<T>,
@@ -165,8 +169,9 @@ class Key {
   static_assert(std::is_move_constructible_v<T>, "tg::Key<T>: T must be movable");
 
  public:
-  using value_type = T;
+  using value_type = T;  ///< the type of the values
 
+  /// A key with this name and these validators and modifiers.
   template <class... Checks>
   explicit Key(std::string name, Checks... checks) {
     auto info = std::make_shared<detail::TypedKeyInfo<T>>(std::move(name));
@@ -174,42 +179,50 @@ class Key {
     info_ = std::move(info);
   }
 
+  /// The key's name.
   const std::string& name() const noexcept { return info_->name; }
+  /// For the library.
   const detail::TypedKeyInfo<T>& info() const noexcept { return *info_; }
+  /// For the library.
   std::shared_ptr<const detail::KeyInfo> shared_info() const noexcept { return info_; }
 
  private:
   std::shared_ptr<const detail::TypedKeyInfo<T>> info_;
 };
 
-/// A key whose type is forgotten.
+/// A key of any type, for lists of keys.
 class AnyKey {
  public:
+  /// Implicit, so that keys can be listed: `{key_a, key_b}`.
   template <class T>
-  AnyKey(const Key<T>& key) : info_(key.shared_info()) {}  // implicit: lists of keys are written with it
+  AnyKey(const Key<T>& key) : info_(key.shared_info()) {}
 
+  /// The key's name.
   const std::string& name() const noexcept { return info_->name; }
+  /// For the library.
   const std::shared_ptr<const detail::KeyInfo>& info() const noexcept { return info_; }
 
  private:
   std::shared_ptr<const detail::KeyInfo> info_;
 };
 
-/// The keys that a function takes its arguments from, in the order of its parameters.
+/// The keys that hold the arguments of a function, in the order of its parameters.
 template <class... T>
 struct Inputs {
-  std::tuple<Key<T>...> keys;
+  std::tuple<Key<T>...> keys;  ///< the keys
 };
+/// Makes `Inputs`: `tg::inputs(key_a, key_b)`.
 template <class... T>
 Inputs<T...> inputs(const Key<T>&... key) {
   return {{key...}};
 }
 
-/// The keys that a function's result goes to: one, or as many as its tuple has elements.
+/// The keys under which the result of a function is stored: one, or one for each element of a tuple.
 template <class... T>
 struct Outputs {
-  std::tuple<Key<T>...> keys;
+  std::tuple<Key<T>...> keys;  ///< the keys
 };
+/// Makes `Outputs`: `tg::outputs(key_a, key_b)`.
 template <class... T>
 Outputs<T...> outputs(const Key<T>&... key) {
   return {{key...}};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A vault's options, outcomes and errors.
+// The options, outcomes and errors of vaults.
 #pragma once
 
 #include <stdexcept>
@@ -8,45 +8,48 @@
 
 namespace tg {
 
+/// Options of a `Vault`.
 struct VaultOptions {
-  bool permit_modification = false;  ///< inserting replaces a value that is there, instead of throwing
+  bool permit_modification = false;  ///< `insert` replaces an existing value instead of throwing
 };
 
-/// What became of a wait for a key.
+/// How a wait for keys ended.
 enum class [[nodiscard]] KeyWait{
     present,          ///< the key holds a value
-    event_set,        ///< the caller's group was stopped first
-    timed_out,        ///< the time was up first
-    producer_failed,  ///< no known function will store it any more, and one failed, was stopped or skipped
+    event_set,        ///< the event of the caller's own group was set first
+    timed_out,        ///< the time-out passed first
+    producer_failed,  ///< no known producer can store it any more; one failed, was stopped or was skipped
 };
+/// The enumerator's name: "present".
 const char* to_string(KeyWait outcome) noexcept;
 
-/// A key and its value, for people.
+/// A key and its value as text.
 struct VaultEntry {
-  std::string name;
-  std::string value;
+  std::string name;   ///< the name of the key
+  std::string value;  ///< the value as `Printer` prints it
 };
 
+/// Options of one `Vault::insert` or `Vault::insert_all`.
 struct InsertOptions {
-  bool permit_modification = false;
+  bool permit_modification = false;  ///< replace an existing value instead of throwing
 };
-/// `vault.insert(key, value, tg::permit_modification)`: replaces a value that is there.
+/// Replaces an existing value: `vault.insert(key, value, tg::permit_modification)`.
 inline constexpr InsertOptions permit_modification{.permit_modification = true};
 
 /// How a function is bound to keys.
 struct BindOptions {
   std::string name = {};               ///< in errors, reports and pictures; made from the keys if empty
-  bool output_replaces_input = false;  ///< a key may be input and output: the result takes its place
-  bool clean_outputs = false;          ///< take the outputs out before the function runs
-  bool permit_modification = false;    ///< outputs replace values that are there
+  bool output_replaces_input = false;  ///< a key may be input and output: the result replaces the input
+  bool clean_outputs = false;          ///< remove the outputs' values before the function runs
+  bool permit_modification = false;    ///< outputs replace existing values
 };
 
 /// The base of all errors of vaults.
 class VaultError : public std::runtime_error {
  public:
-  /// The text is shown with its control characters escaped, the key is kept as it is.
+  /// `what` shows the text with its control characters escaped. The key is kept unchanged.
   VaultError(std::string key, const std::string& text);
-  /// The name of the key in question; empty if there is no single one.
+  /// The name of the key that the error is about; empty if there is no single one.
   const std::string& key() const noexcept { return key_; }
 
  private:
@@ -59,7 +62,7 @@ class UnknownKeyError : public VaultError {
   using VaultError::VaultError;
 };
 
-/// There are two keys of one name and two types.
+/// Two keys have the same name and different types.
 class KeyTypeError : public VaultError {
  public:
   using VaultError::VaultError;
@@ -71,19 +74,19 @@ class MissingKeyError : public VaultError {
   using VaultError::VaultError;
 };
 
-/// The key holds a value already, and neither the vault nor the call permits to modify it.
+/// The key holds a value, and neither the vault nor the call permits modification.
 class KeyExistsError : public VaultError {
  public:
   using VaultError::VaultError;
 };
 
-/// A validator or the modifier refused the value, or it cannot be written where the vault is kept.
+/// A validator or a modifier refused the value, or the vault's resource cannot represent it.
 class ValueRejectedError : public VaultError {
  public:
   using VaultError::VaultError;
 };
 
-/// The key's value comes from a source that this vault only reads.
+/// The key's value comes from a resource that is only read, so it cannot be changed here.
 class ReadOnlyKeyError : public VaultError {
  public:
   using VaultError::VaultError;
@@ -96,7 +99,8 @@ class GroupGoneError : public VaultError {
   using VaultError::VaultError;
 };
 
-/// A function cannot be declared like this: a cycle, or a key that would have two producers.
+/// A function cannot be declared like this: it would close a cycle, or a key would have two producers, or a
+/// key is both input and output without `BindOptions::output_replaces_input`.
 class DeclarationError : public VaultError {
  public:
   using VaultError::VaultError;
