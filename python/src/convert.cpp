@@ -26,7 +26,12 @@ Duration to_duration(PyObject* seconds) {
   return Duration(std::chrono::duration<double>(value));
 }
 
-py::object type_named(const char* name) { return py::module_::import("threadgroup_core._types").attr(name); }
+py::object imported(const char* module) {
+  PyObject* const object = PyImport_ImportModule(module);
+  if (object == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(object);
+}
+py::object type_named(const char* name) { return imported("threadgroup_core._types").attr(name); }
 
 namespace {
 double seconds(Duration d) { return static_cast<double>(d.nanos()) / 1e9; }

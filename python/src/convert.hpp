@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include <pybind11/pybind11.h>
+#include <pybind11/cast.h>  // pybind11.h takes two seconds more for each source
 
 #include <threadgroup/condition.hpp>
 #include <threadgroup/duration.hpp>
@@ -34,6 +34,8 @@ Duration to_duration(PyObject* seconds);
 /// A C++ string of a Python `str`; throws the Python error if it has no UTF-8 form.
 std::string to_text(PyObject* text);
 
+/// Imports a module by its name.
+py::object imported(const char* module);
 /// A class of threadgroup_core._types.
 py::object type_named(const char* name);
 py::object to_python(const Reason& reason);

@@ -235,7 +235,7 @@ PyObject* take(const py::object& owner, const char* name) {
 }
 
 void load_standard() {
-  const py::module_ futures = py::module_::import("concurrent.futures._base");
+  const py::object futures = imported("concurrent.futures._base");
   const py::object future = futures.attr("Future");
   standard.result = take(future, "result");
   standard.exception = take(future, "exception");

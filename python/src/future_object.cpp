@@ -144,8 +144,8 @@ void future_dealloc(PyObject* self) {
   Py_DECREF(type);
 }
 
-void load_future_object(const py::module_& futures) {
-  condition_type = py::object(py::module_::import("threading").attr("Condition")).release().ptr();
+void load_future_object(const py::object& futures) {
+  condition_type = py::object(imported("threading").attr("Condition")).release().ptr();
   for (std::size_t i = 0; i < kStates; ++i) {
     state_names[i] = py::object(futures.attr(kStateNames[i])).release().ptr();
   }

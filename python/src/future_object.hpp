@@ -73,6 +73,6 @@ int future_clear(PyObject* self);
 void future_dealloc(PyObject* self);
 
 /// Takes what this file needs of `concurrent.futures._base` and `threading`. Throws.
-void load_future_object(const py::module_& futures);
+void load_future_object(const py::object& futures);
 
 }  // namespace tg::python

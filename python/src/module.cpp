@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The extension module.
+#include <pybind11/pybind11.h>
+
 #include "completions.hpp"
 #include "convert.hpp"
 #include "functions.hpp"
