@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// As which types the arguments of a function are kept.
+// The types as which the arguments of a function are kept.
 #pragma once
 
 #include <cstddef>
@@ -15,14 +15,15 @@ namespace tg::detail {
 template <class... Ts>
 struct Types {};
 
-/// Whether kept arguments of these types can be passed: as constants or as copies, after a token or not.
+/// True if kept arguments of these types can be passed to the function: as constants or as copies, with or
+/// without a token before them.
 template <class F, class... Args>
 inline constexpr bool kCallableWith =
     std::is_invocable_v<F&, const Args&...> || std::is_invocable_v<F&, std::stop_token, const Args&...> ||
     std::is_invocable_v<F&, Args...> || std::is_invocable_v<F&, std::stop_token, Args...>;
 
-// A number becomes the parameter's kind of number, so that 1 for a `long` is a long, and may be updated to
-// one.
+// A number is kept as the parameter's type of number, so that 1 for a `long` is kept as a long, and a long
+// can replace it.
 template <class Given, class Parameters, std::size_t Index, std::size_t Count>
 constexpr auto kept_type() {
   if constexpr (std::is_same_v<Given, const char*> || std::is_same_v<Given, char*> ||
@@ -51,12 +52,13 @@ template <class F, std::size_t... I, class... Given>
 struct KeptTypesOf<F, std::index_sequence<I...>, Given...> {
   template <class Given1, std::size_t Index>
   using Kept = typename decltype(kept_type<Given1, ParametersOf<F>, Index, sizeof...(Given)>())::type;
-  // A function that insists on `const char*` gets what it was given.
+  // A function that takes only `const char*` receives the pointer that was given.
   using type =
       std::conditional_t<kCallableWith<F, Kept<Given, I>...>, Types<Kept<Given, I>...>, Types<Given...>>;
 };
 
-/// As what the arguments are kept; text as a `std::string`, so that it lives as long as the registration.
+/// The types as which the arguments are kept. Text is kept as a `std::string`, which lives as long as the
+/// registration.
 template <class F, class... Given>
 using KeptTypes = typename KeptTypesOf<F, std::index_sequence_for<Given...>, Given...>::type;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Arguments offered for a function that is only known by its name, checked when the program runs.
+// Arguments for a function that is known only by its name, checked at run time.
 #pragma once
 
 #include <array>
@@ -19,11 +19,11 @@ namespace tg {
 
 namespace detail {
 
-/// What numbers and texts of all types boil down to; nothing for other types.
+/// A number or a text in one of a few common types; empty for values of other types.
 using PlainValue =
     std::variant<std::monostate, bool, long long, unsigned long long, long double, std::string_view>;
 
-/// One argument: an object of a type that was forgotten, which its taker may move from.
+/// One argument of any type, from which the receiver may move.
 struct OfferedArgument {
   const std::type_info* type = nullptr;
   void* object = nullptr;
@@ -94,7 +94,7 @@ class OfferedArguments {
   std::span<const OfferedArgument> arguments_;
 };
 
-/// Keeps copies of the arguments for the length of a call of `use`, and offers them.
+/// Calls `use` with copies of the arguments, which exist during that call.
 template <class Use, class... Args>
 void with_offered(Use&& use, Args&&... args) {
   std::tuple<std::decay_t<Args>...> kept(std::forward<Args>(args)...);

@@ -15,7 +15,7 @@ class Node;
 /// The token of the group.
 std::stop_token token_of(Node& group);
 
-/// What calling gives: with a `std::stop_token` first, if the callable takes one.
+/// The type that a call returns, with a `std::stop_token` first if the callable takes one.
 template <class F, class... Args>
 struct CallResult {
   static constexpr bool kTakesToken = std::is_invocable_v<F, std::stop_token, Args...>;
@@ -61,8 +61,8 @@ class Call {
   std::tuple<F, Args...> parts_;
 };
 
-/// What a task keeps of a callable: `F::AsTask` where that exists, so that the callable learns that it became
-/// a task, and whether that was dropped.
+/// The type as which a task keeps a callable: `F::AsTask` if that exists, so that the callable knows that it
+/// became a task, and whether the task was dropped.
 template <class F>
 struct KeptInTask {
   using Type = F;

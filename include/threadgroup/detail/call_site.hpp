@@ -14,8 +14,8 @@ namespace tg::detail {
 /// File and line as a number: small enough for each of a million queued tasks to know where it was added.
 ///
 /// A number is the index of a slot in one table of the process, which is filled as locations are first used;
-/// a known location costs one look-up. If the table is full, or the line is above 65,535, the place is
-/// unknown.
+/// a known location costs one look-up. If the table is full, or the line is above 65,535, the location is
+/// not recorded.
 ///
 /// Thread safety: everything from any thread.
 /// Lifetime: that of the program, as for `SourceLocation`.

@@ -8,10 +8,10 @@ namespace tg::detail {
 
 class Event;
 
-/// The event of the group that the calling flow works for, or null where there is none.
+/// The event of the group whose task the calling flow runs; null outside a task.
 Event* event_of_caller() noexcept;
 
-/// A token that is stopped together with that event; outside a task one that never is.
+/// A token that is stopped together with that event; outside a task, one that is never stopped.
 std::stop_token token_of_caller();
 
 }  // namespace tg::detail

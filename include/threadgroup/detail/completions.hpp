@@ -12,7 +12,7 @@ class TaskSlot;
 
 /// The tasks that a reader waits for, handed out in the order in which they end.
 ///
-/// Thread safety: none, it belongs to one flow; the tasks end on any.
+/// Thread safety: none; one flow uses it. The tasks end on any flow.
 class Completions {
  public:
   Completions();
@@ -24,8 +24,8 @@ class Completions {
   /// Takes over one reference of a handle. Throws what `TaskSlot::wait` throws for a task that the caller
   /// cannot wait for; then the reference is released.
   void watch(TaskSlot& task);
-  /// Waits for the next task, and hands over the reference. Null if the event of the caller was set first.
-  /// Requires: there is a task that was not handed out yet.
+  /// Waits for the next task to end, and passes its reference to the caller. Null if the caller's event was
+  /// set first. Requires: at least one task has not been handed out.
   TaskSlot* next();
 
  private:

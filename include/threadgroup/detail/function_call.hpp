@@ -18,7 +18,7 @@
 
 namespace tg::detail {
 
-/// Calls, and wraps whatever comes back.
+/// Calls the function and wraps its result.
 template <class Call>
 Value value_of(Call&& call) {
   using R = std::invoke_result_t<Call>;
@@ -32,13 +32,12 @@ Value value_of(Call&& call) {
   }
 }
 
-/// A function and its arguments, neither of which changes any more.
+/// A function and its arguments. Neither of them changes.
 class FunctionCall {
  public:
   virtual ~FunctionCall() = default;
   virtual Value call() const = 0;
-  /// A callable for one call by a task, for a function that wants to know of it (see `KeptInTask`); else
-  /// empty.
+  /// A callable for one call by a task, if the function has a form for that (see `KeptInTask`); else empty.
   virtual UniqueFunction<Value()> call_by_task() const { return {}; }
   /// The same function with other arguments. Throws `ArgumentError`.
   virtual std::shared_ptr<const FunctionCall> with(const std::string& function,

@@ -16,7 +16,7 @@ class GroupCore;
 ///     GroupLink link = group.link();
 ///     if (!link.closed()) link.add_task("name", f);
 ///
-/// Guarantees: a task that is added while the group is destroyed is run, skipped or refused, as any task.
+/// Guarantees: a task that is added while the group is being destroyed is run, skipped or refused.
 /// Thread safety: everything from any thread.
 /// Lifetime: may outlive the group.
 class GroupLink {
@@ -28,9 +28,9 @@ class GroupLink {
   ~GroupLink();
 
   const std::string& name() const noexcept;
-  /// The group's object has been destroyed, or is being destroyed.
+  /// True if the group's object has been destroyed, or is being destroyed.
   bool closed() const noexcept;
-  /// The process was forked from the one that made the group.
+  /// True if the process was forked from the one that made the group.
   bool forked() const noexcept;
   const std::stop_token& stop_token() const noexcept { return stop_token_; }
 
@@ -39,7 +39,7 @@ class GroupLink {
 
  private:
   GroupCore& core_;                   // one reference
-  const std::stop_token stop_token_;  // its making has the event watched, on which `~ThreadGroup` relies
+  const std::stop_token stop_token_;  // making it marks the event as watched; `~ThreadGroup` relies on that
 };
 
 }  // namespace tg::detail

@@ -11,14 +11,15 @@ namespace tg::detail {
 
 /// A mutual exclusion lock of four bytes.
 ///
-/// Every group, event and task result carries one, so its size counts; `std::mutex` takes ten times as much.
-/// It is the three-state lock of U. Drepper, "Futexes Are Tricky" (2011), section "Mutex, Take 2": 0 free, 1
-/// held, 2 held and perhaps waited for. A spin of some microseconds comes first, for the critical sections
-/// here are a few dozen instructions.
+/// Every group, event and task result has one, so its size matters; `std::mutex` is ten times as large. It is
+/// the three-state lock of U. Drepper, "Futexes Are Tricky" (2011), section "Mutex, Take 2": 0 free, 1 held,
+/// 2 held and perhaps waited for. A thread spins for some microseconds before it parks, because the critical
+/// sections in this library are a few dozen instructions long.
 ///
-/// Guarantees: a thread that unlocks touches the mutex for the last time in the exchange that frees it, but
-/// for the address (not the content) that it may wake; so the next holder may destroy it. Thread safety: it
-/// is made for sharing. Not recursive.
+/// Requires: the thread that locks does not hold the mutex already; it is not recursive.
+/// Guarantees: the exchange that frees the mutex is the last access of the unlocking thread to its content.
+/// After that it uses only the address, to wake a waiter. So the next holder may destroy the mutex.
+/// Thread safety: everything from any thread.
 class TG_CAPABILITY("mutex") Mutex {
  public:
   Mutex() = default;

@@ -11,7 +11,7 @@
 
 namespace tg::detail {
 
-/// One reason, shared by the events of a whole subtree and by the tasks that it skipped.
+/// One reason, shared by the events of a whole subtree and by the tasks that were skipped because of it.
 ///
 /// Lifetime: counted. `add_references` takes many at once, so that marking 100,000 groups is one atomic
 /// addition.
@@ -19,7 +19,8 @@ class SharedReason : public runtime::InBlock {
  public:
   explicit SharedReason(Reason reason) : reason_(std::move(reason)) {}
   const Reason& operator*() const noexcept { return reason_; }
-  /// For one that is made beforehand and filled in when it is needed. Requires: no other thread knows it yet.
+  /// For a reason that is allocated in advance and filled in later. Requires: no other thread has a reference
+  /// yet.
   Reason& before_it_is_shared() noexcept { return reason_; }
 
   void add_references(std::size_t count) const noexcept {

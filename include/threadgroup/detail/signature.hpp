@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parameters of a callable, where it has one signature.
+// The parameters of a callable that has exactly one signature.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ struct Parameters {
   using At = std::tuple_element_t<I, std::tuple<P...>>;
 };
 
-/// Of a callable that is overloaded or generic.
+/// The parameters of a callable that is overloaded or generic.
 struct UnknownParameters {
   static constexpr bool kKnown = false;
   static constexpr std::size_t kCount = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a pool needs of a task.
+// The interface of a task that a pool uses.
 #pragma once
 
 #include <atomic>
@@ -21,28 +21,28 @@ class Node;
 
 /// A task in a pool's queue, or in its list of failures.
 ///
-/// A pool calls exactly one of `run`, `skip` and `fail`, once, with no lock held; then `release`, also for a
-/// failed one once its failure was taken. None of them throws: whatever the user's code throws becomes the
+/// A pool calls exactly one of `run`, `skip` and `fail`, once, with no lock held, and then `release`; for a
+/// failed task, after its failure was taken. None of them throws: an exception of the user's code becomes the
 /// task's failure.
 class Task : public runtime::InBlock {
  public:
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
 
-  /// Calls the callable, destroys it, and says how it ended: `succeeded`, `failed` or `stopped`.
+  /// Calls the callable, destroys it, and returns how it ended: `succeeded`, `failed` or `stopped`.
   virtual TaskStatus run(Node& group) noexcept = 0;
   /// Destroys the callable without calling it: `skipped`, or `failed` if the destructor threw.
   virtual TaskStatus skip(const ReasonPointer& reason) noexcept = 0;
-  /// The name given to the task, or null if it has none. It does not change after the task was added.
+  /// The name given to the task; null if it has none. It does not change after the task was added.
   virtual const std::string* given_name() const noexcept = 0;
-  /// Of a failed task: true once, for the caller that will deliver its failure.
+  /// For a failed task: returns true once, to the caller that is to deliver the failure.
   virtual bool claim_failure() noexcept = 0;
   virtual bool failure_is_claimed() const noexcept = 0;
   virtual Failure failure() const = 0;
   virtual void release() noexcept = 0;
 
-  /// Counts the tasks of the pool from 1, perhaps with gaps if tasks add tasks; written by the pool before
-  /// anybody else knows the task.
+  /// The number of the task in its pool, from 1; with gaps if tasks add tasks. The pool writes it before
+  /// another thread can reach the task.
   std::uint64_t number() const noexcept {
     return static_cast<std::uint64_t>(number_high_ & kNumberHigh) << 32 | number_low_;
   }
@@ -50,9 +50,9 @@ class Task : public runtime::InBlock {
     number_low_ = static_cast<std::uint32_t>(number);
     number_high_ = static_cast<std::uint16_t>((number_high_ & kClaimable) | (number >> 32 & kNumberHigh));
   }
-  /// Whether this is a `ClaimableTask`.
+  /// True if this is a `ClaimableTask`.
   bool is_claimable() const noexcept { return (number_high_ & kClaimable) != 0; }
-  /// The given name, or "task 17" where there is none.
+  /// The given name, or "task 17" if there is none.
   std::string name() const;
 
  protected:
@@ -73,7 +73,7 @@ class Task : public runtime::InBlock {
   std::uint16_t number_high_;
 };
 
-/// A task for which others may wait, so that a pool may have to take it out of the middle of a queue.
+/// A task that another task can wait for, so that a pool may have to take it out of the middle of a queue.
 ///
 /// The pool sets the status to `running` in the step that takes the task out of its list, under the list's
 /// lock: a task whose status is `pending` under all locks that may guard it is in one of the lists, or was
@@ -86,11 +86,11 @@ class ClaimableTask : public Task {
   ClaimableTask() noexcept : Task(Kind::claimable) {}
   ~ClaimableTask() override = default;
 
-  // A million of these may be queued, so each byte counts: the small fields fill the words of others.
+  // A million of these may be queued, so each byte matters: the small fields fill gaps between the others.
   std::atomic<TaskStatus> status_{TaskStatus::pending};  // atomic: publishes the result, or `ending_`
   std::atomic<std::uint8_t> flags_{0};                   // atomic; of the derived class
-  // Which of them is there, the status says. The last two are written before the last change of the status,
-  // and constant afterwards.
+  // The status says which member is in use. The last two are written before the last change of the status,
+  // and are constant afterwards.
   union Ending {
     Ending() noexcept : previous(nullptr) {}
     ~Ending() {}

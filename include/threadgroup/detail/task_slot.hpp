@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one allocation behind a task with a handle: the queue's link, the callable, the result and its waiters.
+// The one allocation of a task with a handle: the queue's link, the callable, the result and its waiters.
 #pragma once
 
 #include <atomic>
@@ -30,7 +30,7 @@ class Node;
 class TaskWatcher;
 struct AwaitedTask;
 
-/// Destroys what may throw in its destructor, and keeps that exception unless there is one already.
+/// Destroys an object whose destructor may throw, and keeps that exception unless one is kept already.
 template <class T>
 void destroy_keeping_error(T& object, std::exception_ptr& error) noexcept {
   try {
@@ -40,43 +40,44 @@ void destroy_keeping_error(T& object, std::exception_ptr& error) noexcept {
   }
 }
 
-/// Whether an exception that left a task of the group means that it was stopped, and not that it failed: it
-/// is a `Stopped`, and the group's event is set. Costs nothing while that is unset.
+/// True if an exception that left a task of the group means that the task was stopped, and not that it
+/// failed: the exception is a `Stopped`, and the group's event is set. Costs nothing while the event is not
+/// set.
 bool is_stop(const std::exception_ptr& exception, const Node& group) noexcept;
 
-/// What a handle shares with the task, but for the result itself.
+/// The state that a handle shares with the task, without the result itself.
 ///
 /// Guarantees: the status changes pending -> running -> succeeded, failed or stopped, or pending -> skipped
-/// or failed, and what belongs to it (the result, the exception, the reason) is written before the last
-/// change is published, and stays.
-/// Thread safety: everything from any thread, but for the calls that belong to the pool (see `Task`).
-/// Lifetime: counted; a new one has a reference of the pool's and one of a handle.
+/// or failed. The result, the exception or the reason is written before the last change is published, and
+/// does not change afterwards.
+/// Thread safety: everything from any thread, except for the calls that belong to the pool (see `Task`).
+/// Lifetime: reference-counted; a new one has a reference of the pool and one of a handle.
 class TaskSlot : public ClaimableTask {
  public:
   TaskSlot(Node& group, CallSite added_at) noexcept;
 
   bool done() const noexcept { return status_.load(std::memory_order_seq_cst) > TaskStatus::running; }
-  /// Waits as `TaskHandle::wait` says.
+  /// Waits as `TaskHandle::wait` does.
   WaitOutcome wait(TimePoint deadline);
   WaitOutcome wait_for(Duration timeout);
-  /// The same, but it is this event (or none) that ends the wait early; or the other one, if there is one.
+  /// The same, but this event (if not null) ends the wait early; or the other one, if that is not null.
   WaitOutcome wait_watching(Event* event, TimePoint deadline, Event* other = nullptr);
-  /// Has the watcher told when the task has ended; at once, if it has.
+  /// Notifies the watcher when the task has ended; at once, if it has.
   void watch(TaskWatcher& watcher) noexcept;
   /// The task as the wait graph sees it.
   AwaitedTask awaited() const noexcept;
   bool belongs_to(const Node* group) const noexcept { return group_ == group; }
   /// Waits, and throws unless the task succeeded.
   void wait_for_success();
-  /// Of a stopped or skipped task; else null. It lives as long as the slot.
+  /// The reason of a stopped or skipped task; else null. It lives as long as the slot.
   const Reason* reason() const noexcept;
-  /// Of a failed task; else null.
+  /// The exception of a failed task; else null.
   std::exception_ptr exception() const noexcept {
     return status() == TaskStatus::failed ? ending_.exception : nullptr;
   }
-  /// File and line where it was added, if known.
+  /// File and line where the task was added, if known.
   SourceLocation added_at() const noexcept { return CallSite::from_number(call_site_).location(); }
-  /// The given name, or "task 17", which stays as long as the task.
+  /// The given name, or "task 17", which lives as long as the task.
   const std::string& shown_name();
 
   void add_handle() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
@@ -91,10 +92,10 @@ class TaskSlot : public ClaimableTask {
   static constexpr std::uint8_t kFailureIsClaimed = 1;
   static constexpr std::uint8_t kResultIsTaken = 2;
   static constexpr std::uint8_t kNameIsShown = 4;
-  // Of `references_`, the pool's; the rest counts handles.
+  // The pool's share of `references_`; the rest counts handles.
   static constexpr std::uint32_t kPool = std::uint32_t{1} << 31;
-  // The other bits count the copies of the result that are under way. The highest count is permanent: the
-  // result was shown, or there were so many copies at a time that they are not counted any more.
+  // The other bits count the copies of the result that are being made. The highest count is permanent: the
+  // result was shown, or so many copies were made at a time that they are no longer counted.
   static constexpr std::uint8_t kOneCopy = 8;
   static constexpr std::uint8_t kCopies = 0xf8;
 
@@ -113,11 +114,11 @@ class TaskSlot : public ClaimableTask {
   void begin_copy();
   void end_copy() noexcept;
   void keep_result();
-  // The result belongs to the caller from here on. Throws `std::logic_error` unless this is the first such
-  // call and no other handle uses the result.
+  // Gives the result to the caller. Throws `std::logic_error` unless this is the first such call and no other
+  // handle uses the result.
   void claim_taken();
 
-  /// True to the first who raises it.
+  /// True for the first caller that sets the flag.
   bool raise(std::uint8_t flag) noexcept {
     return (flags_.fetch_or(flag, std::memory_order_acq_rel) & flag) == 0;
   }
@@ -141,7 +142,7 @@ class TaskSlot : public ClaimableTask {
 };
 static_assert(sizeof(void*) != 8 || sizeof(TaskSlot) == 64);
 
-/// The handle of no task was used.
+/// Throws `std::logic_error`: a handle without a task was used.
 [[noreturn]] void throw_no_task();
 
 template <class R>
@@ -159,14 +160,14 @@ class ResultSlot : public TaskSlot {
       std::conditional_t<std::is_void_v<R>, char,
                          std::conditional_t<std::is_reference_v<R>, std::remove_reference_t<R>*, R>>;
 
-  /// Moving the result out leaves it as it is, so those who look at it need not be counted.
+  /// Moving the result out does not change it, so its readers need not be counted.
   static constexpr bool kMovesByCopying = std::is_trivially_copyable_v<Stored>;
 
   Stored& stored() noexcept { return *std::launder(reinterpret_cast<Stored*>(room_)); }
-  /// The result is the caller's, to be moved. Throws `std::logic_error` if another has it or is looking at
-  /// it.
+  /// Gives the result to the caller, to be moved out. Throws `std::logic_error` if it was moved out, or is in
+  /// use by another handle.
   void claim_result() { claim_taken(); }
-  /// The result stays where it is from now on. Throws `std::logic_error` if it was taken.
+  /// Keeps the result in its place permanently. Throws `std::logic_error` if it was taken.
   void show_result() {
     if constexpr (kMovesByCopying) check_not_taken();
     else keep_result();
@@ -197,7 +198,7 @@ class ResultSlot : public TaskSlot {
   alignas(Stored) std::byte room_[sizeof(Stored)];
 };
 
-/// While it lives, the result stays where it is: for a copy. Throws `std::logic_error` if it was taken.
+/// Keeps the result in its place for a scope, while it is copied. Throws `std::logic_error` if it was taken.
 template <class R>
 class ResultPin {
  public:
@@ -236,7 +237,7 @@ class CallableTask : public ResultSlot<typename C::Result> {
     }
     std::exception_ptr stop;
     if (error && is_stop(error, group)) stop.swap(error);
-    // Before the end is published: code that sees the task done may rely on its callable being destroyed.
+    // Before the end is published: code that sees the task done may rely on the callable being destroyed.
     destroy_keeping_error(call_, error);
     if (error) {
       if (stored) this->drop();
@@ -251,7 +252,7 @@ class CallableTask : public ResultSlot<typename C::Result> {
     return error ? this->end_failed(std::move(error)) : this->end_skipped(reason);
   }
 
-  /// The pool did not take the task, and no other flow knows it.
+  /// Destroys a task that the pool did not accept, so that no other flow knows it.
   void discard() noexcept {
     std::exception_ptr error;
     destroy_keeping_error(call_, error);
@@ -259,7 +260,7 @@ class CallableTask : public ResultSlot<typename C::Result> {
   }
 
  protected:
-  ~CallableTask() noexcept override {}  // the callable is gone since the end of the task
+  ~CallableTask() noexcept override {}  // the callable was destroyed at the end of the task
 
  private:
   union {
@@ -282,7 +283,7 @@ class NamedTask final : public CallableTask<C> {
   const std::string name_;
 };
 
-/// A task without a handle: the link, the callable, and after a failure the exception in its place.
+/// A task without a handle: the link, and the callable or, after a failure, the exception in the same memory.
 template <class C>
 class PostedTask final : public Task {
  public:
@@ -309,8 +310,8 @@ class PostedTask final : public Task {
     return Failure{this->name(), error_, CallSite::from_number(call_site_).location()};
   }
   void release() noexcept override {
-    // Here and not in the destructor: with nothing to do there, it does not write to the task either, which
-    // came from another processor and is not changed otherwise.
+    // Here and not in the destructor: an empty destructor does not write to the task, which came from another
+    // processor's cache and is not changed otherwise.
     if (failed_) error_.~exception_ptr();
     delete this;
   }
@@ -330,7 +331,7 @@ class PostedTask final : public Task {
     return TaskStatus::failed;
   }
 
-  // First: there is room for them behind the base's last field.
+  // First, because they fit into the padding after the base's last field.
   std::uint16_t failed_ : 1;
   std::uint16_t call_site_ : 15;
   union {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Types by name, for people.
+// The names of types, for people.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A callable of any type behind one signature: owned, move-only, small ones stored inside.
+// Callables of any type behind one signature: an owning, move-only one, and a reference to one.
 #pragma once
 
 #include <cstddef>
@@ -18,20 +18,20 @@ class UniqueFunction;
 ///
 ///     UniqueFunction<int(int)> f = [p = std::make_unique<int>(1)](int x) { return *p + x; };
 ///
-/// Requires: calling an empty one is undefined; ask `operator bool` first.
-/// Guarantees: a callable of up to three pointers that moves without throwing is stored inside, a larger one
-/// in one allocation; moving never throws. Thread safety: as its callable's; distinct objects are
-/// independent.
+/// Requires: it is not empty when it is called; see `operator bool`.
+/// Guarantees: a callable that is not larger than three pointers and moves without throwing is stored inside,
+/// any other one in an allocation. Moving never throws.
+/// Thread safety: that of the callable; distinct objects are independent.
 template <class R, class... Args>
 class UniqueFunction<R(Args...)> {
  public:
-  UniqueFunction() = default;
-  UniqueFunction(std::nullptr_t) {}
+  UniqueFunction() = default;        ///< empty
+  UniqueFunction(std::nullptr_t) {}  ///< empty
 
+  /// Copies or moves the callable in. Implicit, so that a lambda can be passed.
   template <class F>
   requires(!std::is_same_v<std::remove_cvref_t<F>, UniqueFunction> &&
-           std::is_invocable_r_v<R, std::decay_t<F>&, Args...>)
-      UniqueFunction(F&& f) {          // implicit: a lambda is passed where one is wanted
+           std::is_invocable_r_v<R, std::decay_t<F>&, Args...>) UniqueFunction(F&& f) {
     using Callable = std::decay_t<F>;  // of a function: the pointer to it
     if constexpr (kFits<Callable>) {
       ::new (static_cast<void*>(storage_)) Callable(std::forward<F>(f));
@@ -42,7 +42,9 @@ class UniqueFunction<R(Args...)> {
     }
   }
 
+  /// Leaves `other` empty.
   UniqueFunction(UniqueFunction&& other) noexcept { take(other); }
+  /// Destroys the current callable, and leaves `other` empty.
   UniqueFunction& operator=(UniqueFunction&& other) noexcept {
     if (this != &other) {
       reset();
@@ -50,9 +52,12 @@ class UniqueFunction<R(Args...)> {
     }
     return *this;
   }
+  /// Destroys the callable.
   ~UniqueFunction() { reset(); }
 
+  /// True if it has a callable.
   explicit operator bool() const { return ops_ != nullptr; }
+  /// Calls the callable.
   R operator()(Args... args) { return ops_->call(storage_, std::forward<Args>(args)...); }
 
  private:
@@ -104,18 +109,19 @@ class UniqueFunction<R(Args...)> {
   const Ops* ops_ = nullptr;
 };
 
-/// Refers to a callable for the length of one call, owning nothing.
-///
-/// Lifetime: the callable must outlive the call that it is passed to.
 template <class Signature>
 class FunctionRef;
 
+/// A reference to a callable, for a parameter that is used only during the call.
+///
+/// Lifetime: the callable must outlive the call that it is passed to.
 template <class R, class... Args>
 class FunctionRef<R(Args...)> {
  public:
+  /// Refers to `f`. Implicit, so that a lambda can be passed.
   template <class F>
   requires(!std::is_same_v<std::remove_cvref_t<F>, FunctionRef> && std::is_invocable_r_v<R, F&, Args...>)
-      FunctionRef(F&& f)  // implicit: a lambda is passed where one is wanted
+      FunctionRef(F&& f)
       : call_([](void* object, Args... args) -> R {
           return std::invoke(*pointer_to<std::remove_reference_t<F>>(object), std::forward<Args>(args)...);
         }) {
@@ -126,6 +132,7 @@ class FunctionRef<R(Args...)> {
     }
   }
 
+  /// Calls the callable.
   R operator()(Args... args) const { return call_(object_, std::forward<Args>(args)...); }
 
  private:

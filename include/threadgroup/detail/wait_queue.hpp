@@ -2,13 +2,13 @@
 // The flows that wait for one thing to happen.
 //
 // Invariants
-//   Q1. A waiter links itself first and looks at what it waits for afterwards; the flow that makes it happen
-//       does so first and looks for waiters afterwards. So one of the two sees the other, and no wake-up is
-//       lost.
+//   Q1. A waiter first links itself and then checks what it waits for; the flow that makes that happen first
+//       makes it happen and then checks for waiters. So at least one of the two sees the other, and no
+//       wake-up is lost.
 //   Q2. A node is linked exactly while its epoch is the queue's. `release_all` takes all nodes by
 //       advancing the epoch.
-//   Q3. A node that was taken belongs to the releaser until `released_` is true; the waiter stays until
-//       then.
+//   Q3. A node that was taken belongs to the releaser until `released_` is true; the waiter does not leave
+//       before that.
 #pragma once
 
 #include <atomic>
@@ -26,10 +26,10 @@ namespace tg::detail {
 
 class WaitQueue;
 
-/// One flow's place in one queue, on the waiter's stack.
+/// The entry of one flow in one queue, on the waiter's stack.
 ///
-/// Or the place of something that wants to be called instead of woken: that call is the last that the queue
-/// does with the node, and comes with no lock held.
+/// Or an entry with a function that is called instead of a flow that is woken. The call is the queue's last
+/// use of the node, and no lock is held.
 class WaitNode {
  public:
   explicit WaitNode(runtime::Flow& flow) noexcept : flow_(&flow) {}
@@ -44,14 +44,14 @@ class WaitNode {
   WaitNode* previous_ = nullptr;      // guarded by the queue's lock while linked, then the releaser's
   WaitNode* next_ = nullptr;          // likewise
   std::uint32_t epoch_ = 0;           // guarded by the queue's lock
-  std::atomic<bool> released_{true};  // atomic: the releaser's last word to the waiter
+  std::atomic<bool> released_{true};  // atomic: the releaser's last write, which the waiter waits for
 };
 
 /// The flows that wait for one thing to happen.
 ///
 /// Requires: no flow waits when it is destroyed.
-/// Guarantees: `release_all` wakes all nodes that were linked when it was called, and costs one load if there
-/// are none. It holds no lock while it wakes.
+/// Guarantees: `release_all` wakes the flows of all nodes that were linked when it was called, and costs one
+/// load if there are none. It holds no lock while it wakes.
 /// Thread safety: everything from any thread; a node is used by one flow.
 /// Memory ordering: `link` and `release_all` are sequentially consistent with an atomic that one side writes
 /// before and the other reads after (Q1), if those accesses are sequentially consistent too, are made under a
@@ -62,10 +62,10 @@ class WaitQueue {
   WaitQueue(const WaitQueue&) = delete;
   WaitQueue& operator=(const WaitQueue&) = delete;
 
-  /// Puts the node in, unless it is in already.
+  /// Links the node, unless it is linked already.
   void link(WaitNode& node) noexcept;
-  /// Takes the node out, if it was ever linked, and says whether it was still there. Afterwards no other flow
-  /// touches it; but one that wants to be called is, now or soon, if it had been linked and is not any more.
+  /// Unlinks the node, if it was ever linked. True if it was still linked. Afterwards no other flow touches
+  /// it; except that the function of a node that had been taken already is called, now or soon.
   bool unlink(WaitNode& node) noexcept;
   void release_all() noexcept;
   /// For the only thread of a forked child: the flows in the queue are the parent's, and one of them may have

@@ -16,16 +16,16 @@ namespace tg::detail {
 
 class VaultCore;
 
-/// What a run of an automatic came to, if it did not fail.
+/// How a run of an automatic ended, if it did not fail.
 enum class RunOutcome { stored, condition_was_false };
 
-/// Has the waits for keys look again.
+/// Makes the waits for keys check their keys again.
 struct TellWaiters {
   VaultCore* core;
   void operator()() const noexcept;
 };
 
-/// The part of an automatic that does not change, but for `retired`.
+/// The part of an automatic that does not change, except for `retired`.
 struct AutomaticInfo {
   struct Input {
     std::size_t slot;
@@ -41,7 +41,7 @@ struct AutomaticInfo {
   // Once the group is stopped, the automatic cannot run any more.
   std::stop_token stop_token;
   std::unique_ptr<std::stop_callback<TellWaiters>> on_stop;
-  bool retired = false;  // another one took its place; guarded by the vault's lock
+  bool retired = false;  // another automatic replaced it; guarded by the vault's lock
 
   bool can_run() const noexcept { return !stop_token.stop_requested() && !runner->lost(); }
 };

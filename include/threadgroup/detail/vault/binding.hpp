@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fits functions to keys: what a parameter may be for an input, and a result for the outputs.
+// The rules by which a function fits its keys: the parameter for an input, and the result for the outputs.
 #pragma once
 
 #include <concepts>
@@ -67,12 +67,12 @@ struct CheckParameter {
   static_assert(
       kRight,
       "threadgroup vault: a parameter does not fit its input key: for a Key<T> it is `const T&`, `T`, "
-      "`std::optional<T>` (the input may be missing) or `std::shared_ptr<const T>` (see Position, T "
-      "and P above)");
+      "`std::optional<T>` (the input may be missing) or `std::shared_ptr<const T>` "
+      "(see Position, T and P above)");
   static constexpr bool kGood = !kMutable && kRight;
 };
 
-/// Whether a function of so many inputs wants a `std::stop_token` before them.
+/// True if a function of so many inputs takes a `std::stop_token` before them.
 template <class F, class... T>
 constexpr bool takes_token() {
   using P = ParametersOf<F>;
@@ -93,7 +93,7 @@ struct CheckAll<F, kFirst, std::index_sequence<I...>, T...> {
       (CheckParameter<I, T, typename ParametersOf<F>::template At<kFirst + I>>::kGood && ...);
 };
 
-/// What `f` is passed for its parameter I.
+/// The argument that `f` is passed for its parameter I.
 template <class F, std::size_t I, class T>
 constexpr Passing passing_for() {
   if constexpr (ParametersOf<F>::kKnown) {
@@ -150,7 +150,7 @@ struct CallTraits {
   static decltype(auto) call(F& f, const std::vector<ValueRef>& values) {
     return call(f, values, std::index_sequence_for<T...>());
   }
-  /// Which inputs must be there.
+  /// Which inputs must be present.
   static std::vector<bool> required() {
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
       return std::vector<bool>{(passing_for<F, kFirst + I, T>() != Passing::optional)...};
@@ -166,7 +166,7 @@ concept TupleLike = requires {
   std::tuple_size<std::remove_cvref_t<R>>::value;
 };
 
-/// The type that a part of a result stands for: without the optional, unless the key itself is one.
+/// The type of the value in a part of a result: without the optional, unless the key's own type is one.
 template <class R, class T>
 constexpr bool may_be_missing() {
   return kIsOptional<std::remove_cvref_t<R>> && !std::is_same_v<std::remove_cvref_t<R>, T>;
@@ -223,7 +223,7 @@ constexpr bool check_results() {
   }
 }
 
-/// Adds a value to a step, modified and validated; a missing one adds nothing.
+/// Adds a value to a step, after modifiers and validators; an empty optional adds nothing.
 template <class T, class R>
 void add_change(std::vector<Change>& changes, std::size_t slot, const Key<T>& key, R&& result) {
   if constexpr (may_be_missing<R, T>()) {

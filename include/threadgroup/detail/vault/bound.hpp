@@ -26,7 +26,7 @@ class BoundCall<F, Inputs<In...>, Outputs<Out...>> {
  public:
   using Result = decltype(Traits::call(std::declval<F&>(), std::declval<const std::vector<ValueRef>&>()));
   static_assert(check_results<Result, Out...>());
-  // The caller gets what goes into the vault only if it can be in both places.
+  // The caller receives the result only if it can be copied, because the vault gets it, too.
   static constexpr bool kReturns = sizeof...(Out) == 0 || std::is_copy_constructible_v<std::decay_t<Result>>;
   using Returned = std::conditional_t<kReturns, Result, void>;
 
@@ -51,7 +51,7 @@ class BoundCall<F, Inputs<In...>, Outputs<Out...>> {
     });
   }
 
-  /// Which function of the vault it is, for `Production`.
+  /// The number of the function in the vault, for `Production`.
   std::size_t function() const noexcept { return function_; }
   void set_function(std::size_t function) noexcept { function_ = function; }
 
@@ -108,7 +108,7 @@ class BoundCall<F, Inputs<In...>, Outputs<Out...>> {
   BindOptions options_;
   std::size_t function_ = kNobody;
 
-  F f_;  // called on the flow that calls us, as a plain callable would be
+  F f_;  // called on the flow of the caller, like a plain callable
 };
 
 /// What `Vault::bind` returns. Copies share the function.
@@ -124,8 +124,8 @@ class Bound {
   }
   const std::string& name() const noexcept { return call_->options().name; }
 
-  /// The form in which a task keeps it: from then on the vault knows that this call will come, and if the
-  /// task is skipped, that it did not.
+  /// The form in which a task keeps it. It tells the vault that this call will be made, and if the task is
+  /// skipped, that it was not.
   class AsTask {
    public:
     explicit AsTask(const Bound& bound) noexcept
@@ -141,7 +141,7 @@ class Bound {
     Production production_;
   };
 
-  /// While this lives, a call that fails may be followed by one that does not.
+  /// As long as this object exists, another call may follow one that failed.
   class Retried {
    public:
     explicit Retried(const Bound& bound) noexcept
@@ -176,7 +176,7 @@ auto make_bound(const std::shared_ptr<VaultCore>& core, Inputs<In...> in, Output
   return Bound<Call>(core, std::move(call));
 }
 
-/// In place of the condition of an automatic that has none.
+/// The condition of an automatic that has none.
 struct NoCondition {};
 
 template <class... In, class... Out, class F, class Condition>

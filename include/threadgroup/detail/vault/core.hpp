@@ -1,10 +1,9 @@
-// SPDX-License-Identifier: Apache-2.0
-// The way of a step through the parts of a vault, without the types of its values. src/vault/README.md has
-// the picture.
+// SPDX-License-Identifier: Apache-2.0 The core of a vault, without the types of its values: the steps through
+// its parts. src/vault/README.md has a drawing.
 //
 // Invariants (K1 and K5 are in detail/vault/store.hpp, K2 and K3 in src/vault/dataflow.hpp)
-//   K4. No code of the user runs under the lock: values come in ready-made and are destroyed outside,
-//       runners and sinks are called outside.
+//   K4. No code of the user runs under the lock: values are made and destroyed outside, and runners and sinks
+//       are called outside.
 #pragma once
 
 #include <cstddef>
@@ -33,12 +32,12 @@ struct VaultParts;
 struct CommitOptions {
   bool permit_modification = false;
   std::size_t by = kNobody;          // the automatic that stores its outputs
-  bool from_resource = false;        // what a read-only key is filled from
+  bool from_resource = false;        // true if the source of a read-only key makes the change
   Production* production = nullptr;  // the call that ends with this step
-  bool* stored = nullptr;            // becomes true once the changes are made, also if the call throws then
+  bool* stored = nullptr;            // set to true when the changes are made, even if the call throws later
 };
 
-/// The core of a vault: it leads steps, waits and declarations through the store and the parts behind it.
+/// The core of a vault: it runs steps, waits and declarations through the store and the other parts.
 ///
 /// Thread safety: everything from any thread.
 /// Lifetime: shared by the vault, what is bound to it, and runs.
@@ -71,25 +70,27 @@ class VaultCore : public std::enable_shared_from_this<VaultCore> {
   ValueRef value(std::size_t slot) const noexcept;
   /// The values of several keys at one moment.
   std::vector<ValueRef> values(std::span<const std::size_t> slots) const;
-  /// The same for a call that begins.
+  /// The same for a call of a bound function that begins.
   std::vector<ValueRef> take_inputs(std::span<const std::size_t> slots, Production& production);
 
   // --- Steps and waits
-  /// Makes all changes in one step, or throws and makes none. What the step completes is handed to its group.
-  /// Throws as well if the values are in the vault and cannot be kept elsewhere, or a run cannot be started.
+  /// Makes all changes in one step, or throws and makes none. Runs whose inputs the step completes are added
+  /// to their groups. Also throws if the values are in the vault but cannot be kept elsewhere, or if a run
+  /// cannot be started.
   void commit(std::span<Change> changes, const CommitOptions& options);
-  /// Takes the keys out in one step. True if any was there.
+  /// Removes the values of the keys in one step. True if any key held a value.
   bool erase(std::span<const std::size_t> slots);
   KeyWait wait_for(std::span<const std::size_t> slots, Duration timeout) const;
   [[noreturn]] void throw_missing(std::span<const std::size_t> slots) const;
-  /// Has the waits for keys look again, if there are any.
+  /// Makes the waits for keys, if there are any, check their keys again.
   void tell_waiters() noexcept;
 
   // --- Functions
-  /// Its number, for `Production`; or `kNobody` if it has no outputs.
+  /// Returns the function's number, for `Production`; `kNobody` if it has no outputs.
   std::size_t add_bound_function(const std::string& name, std::span<const std::size_t> inputs,
                                  std::span<const std::size_t> outputs);
-  /// Its number. Declares nothing if it throws, unless the outputs that it cleans cannot be kept elsewhere.
+  /// Returns the automatic's number. Declares nothing if it throws, unless removing the outputs that it
+  /// cleans cannot be kept elsewhere.
   std::size_t add_automatic(std::unique_ptr<AutomaticInfo> info);
   const AutomaticInfo& automatic(std::size_t index) const;
   std::uint64_t runs(std::size_t index) const;
@@ -113,7 +114,7 @@ class VaultCore : public std::enable_shared_from_this<VaultCore> {
   friend class Production;
   friend class Run;
   friend class Runs;
-  // What a step leaves to be done without the lock.
+  // What remains to be done after a step, without the lock.
   struct Aftermath;
 
   void apply_locked(std::span<Change> changes, const CommitOptions& options, Aftermath& after)
@@ -124,7 +125,7 @@ class VaultCore : public std::enable_shared_from_this<VaultCore> {
 
   void announce(Production& production) noexcept;
   void end(Production& production, CallEnd how, std::string problem) noexcept;
-  /// In a forked child: the threads that waited and the tasks that were at work are the parent's.
+  /// For a forked child: the threads that waited and the tasks that ran are the parent's.
   void forget_parent_locked() noexcept TG_REQUIRES(store_.mutex());
 
   const VaultOptions options_;

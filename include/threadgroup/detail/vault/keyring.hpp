@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keyrings: any struct whose members are keys.
+// Keyrings, which are structs of keys, and lists of keys.
 #pragma once
 
 #include <concepts>
@@ -22,7 +22,7 @@ inline constexpr bool kIsKey = false;
 template <class T>
 inline constexpr bool kIsKey<Key<T>> = true;
 
-// Stands for a key of any type when the members of a struct are counted.
+// Converts to a key of any type, to count the members of a struct.
 struct AnyMember {
   template <class T>
   operator Key<T>() const;  // never defined
@@ -55,8 +55,8 @@ concept NamesItsKeys = requires {
 
 }  // namespace detail
 
-/// A struct of keys: an aggregate whose members are all keys, or a class with a static `keys()` that returns
-/// them as a tuple, which is the way for keys that are static members.
+/// A struct of keys: an aggregate with 1 to 24 members, all of them keys, or a class with a static `keys()`
+/// that returns its keys as a tuple. Use the second form for more keys, or for keys that are static members.
 template <class Ring>
 concept KeyringType =
     std::is_class_v<Ring> && !detail::kIsKey<Ring> &&
@@ -174,10 +174,9 @@ void for_each_key(const Ring& ring, Visit visit) {
   if constexpr (NamesItsKeys<Ring>) {
     std::apply([&visit](const auto&... key) { (visit(key), ...); }, Ring::keys());
   } else {
-    static_assert(
-        kFields<Ring> <= kMostFields,
-        "a keyring of this form has at most 24 keys; give a larger one a static keys() that returns "
-        "a tuple");
+    static_assert(kFields<Ring> <= kMostFields,
+                  "a keyring of this form has at most 24 keys; "
+                  "give a larger one a static keys() that returns a tuple");
     visit_fields(ring, visit);
   }
 }
@@ -186,32 +185,38 @@ void for_each_key(const Ring& ring, Visit visit) {
 
 /// The keys of a vault.
 ///
-///     KeyList{a, b, c}   KeyList(keyring)   keys(keyring, other_keyring, d)
+///     tg::Vault a("a", {user, age});                          // two keys
+///     tg::Vault b("b", keyring);                              // the keys of a keyring
+///     tg::Vault c("c", tg::keys(keyring, other_keyring, age));  // joined
 class KeyList {
  public:
-  KeyList() = default;
+  KeyList() = default;  ///< no keys
+  /// A list of keys.
   KeyList(std::initializer_list<AnyKey> keys) {
     for (const AnyKey& key : keys) add(key);
   }
+  /// The keys of a keyring. Implicit, so that a keyring can be passed.
   template <KeyringType Ring>
-  requires(!std::same_as<Ring, KeyList>) KeyList(const Ring& ring) {  // implicit: a keyring is a list of keys
-    add(ring);
-  }
+  requires(!std::same_as<Ring, KeyList>) KeyList(const Ring& ring) { add(ring); }
 
+  /// Adds a key.
   void add(const AnyKey& key) { infos_.push_back(key.info()); }
+  /// Adds the keys of another list.
   void add(const KeyList& others) { infos_.insert(infos_.end(), others.infos_.begin(), others.infos_.end()); }
+  /// Adds the keys of a keyring.
   template <KeyringType Ring>
   requires(!std::same_as<Ring, KeyList>) void add(const Ring& ring) {
     detail::for_each_key(ring, [this](const auto& key) { add(AnyKey(key)); });
   }
 
+  /// For the library.
   const std::vector<std::shared_ptr<const detail::KeyInfo>>& infos() const noexcept { return infos_; }
 
  private:
   std::vector<std::shared_ptr<const detail::KeyInfo>> infos_;
 };
 
-/// Keys, keyrings and lists of keys in one list.
+/// Joins keys, keyrings and lists of keys to one list.
 template <class... Some>
 KeyList keys(const Some&... some) {
   KeyList all;

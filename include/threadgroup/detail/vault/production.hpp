@@ -16,8 +16,8 @@ class VaultCore;
 /// How a call of a bound function ended. `withdrawn`: it neither returned nor failed; another one may have.
 enum class CallEnd : std::uint8_t { returned, failed, withdrawn };
 
-/// One call of a bound function: from when it is known to come, as a task for instance, until it has ended.
-/// The vault counts these calls, so that it knows when no more will come that could store a key.
+/// One call of a bound function, from when it is announced, for instance as a task, until it has ended. The
+/// vault counts these calls, so that it knows when no call is left that could store a key.
 ///
 /// Thread safety: none.
 /// Lifetime: the vault's core outlives it.
@@ -28,12 +28,12 @@ class Production {
   Production(Production&& other) noexcept
       : core_(other.core_), function_(other.function_), state_(std::exchange(other.state_, State::ended)) {}
   Production& operator=(Production&&) = delete;
-  /// A call that was to come and did not, counts as failed.
+  /// A call that was announced and not made counts as failed.
   ~Production();
 
-  /// It will come. Taking the inputs implies it.
+  /// Announces the call. Taking the inputs implies this.
   void announce() noexcept;
-  /// It has returned.
+  /// The call has returned.
   void end() noexcept;
   void fail(const std::exception_ptr& error) noexcept;
   void withdraw() noexcept;
@@ -45,10 +45,10 @@ class Production {
 
   VaultCore& core_;
   const std::size_t function_;
-  State state_ = State::unknown;  // the vault's lock guards changes by the vault
+  State state_ = State::unknown;  // changes by the vault are guarded by its lock
 };
 
-/// Ends a call with the scope, unless it has failed.
+/// Ends a call at the end of a scope, unless it has failed.
 class EndOfProduction {
  public:
   explicit EndOfProduction(Production& production) noexcept : production_(production) {}

@@ -11,7 +11,7 @@
 
 namespace tg::detail {
 
-/// Takes the runs of one automatic.
+/// Starts the runs of one automatic.
 ///
 /// Thread safety: everything from any thread.
 class Runner {
@@ -21,19 +21,19 @@ class Runner {
   Runner& operator=(const Runner&) = delete;
   virtual ~Runner() = default;
 
-  /// Hands over a run. Throws if it is not taken; then it has been destroyed.
+  /// Adds a run to the group. If the group does not accept it, destroys the run and throws.
   virtual void start(const std::string& task, UniqueFunction<void()> run) = 0;
-  /// The group's object has been destroyed.
+  /// True if the group's object has been destroyed.
   virtual bool closed() const noexcept { return false; }
-  /// The group belongs to the process that this one was forked from.
+  /// True if the group belongs to the process that this one was forked from.
   virtual bool forked() const noexcept { return false; }
   bool lost() const noexcept { return closed() || forked(); }
-  /// Stopped together with the group; for a class without tokens, never stopped.
+  /// A token that is stopped together with the group; for a class without tokens, one that is never stopped.
   virtual std::stop_token stop_token() const { return {}; }
   virtual std::string group_name() const { return {}; }
 };
 
-/// For a group with `link`, which may be destroyed first.
+/// For a group with `link`, which may be destroyed before the vault.
 template <class Link>
 class LinkedRunner final : public Runner {
  public:
@@ -51,7 +51,7 @@ class LinkedRunner final : public Runner {
   Link link_;
 };
 
-/// For any other class with `post`. It has to outlive the last insert of an input.
+/// For any other class with `post`. It must outlive the last insert of an input.
 template <class Group>
 class PostingRunner final : public Runner {
  public:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copies of short values, for readers that shall write nothing.
+// Copies of short values, whose readers write nothing to shared memory.
 #pragma once
 
 #include <array>
@@ -14,14 +14,17 @@
 
 namespace tg::detail {
 
-/// A copy of a number or another short value, kept beside the value itself. Counting oneself on a value, as
-/// readers of long ones do, writes to memory that all readers share; here they only read.
+/// A copy of a number or another short value, kept beside the value itself. Readers of long values count
+/// themselves on the value, which writes to memory that all readers share. Readers of a short copy only read.
 ///
-/// A sequence lock: H.-J. Boehm, "Can seqlocks get along with programming language memory models?" (2012).
+/// It is a sequence lock: H.-J. Boehm, "Can seqlocks get along with programming language memory models?"
+/// (2012).
 ///
-/// Requires: writers exclude each other; a change is `begin`, perhaps `write`, and `end`; `read` asks for the
-/// type that was written. Guarantees: what `read` returns was whole and present; a reader that knows of a
-/// change, by whatever way, never gets what was there before it. Thread safety: `read` from any thread.
+/// Requires: writers exclude each other; a change is `begin`, optionally `write`, and `end`; `read` requests
+/// the type that was written.
+/// Guarantees: `read` returns a value that was stored as a whole and was present. A reader that knows of a
+/// change, by any synchronisation, does not get an older value.
+/// Thread safety: `read` from any thread.
 class ShortCopy {
  public:
   static constexpr std::size_t kBytes = 16;
@@ -43,7 +46,7 @@ class ShortCopy {
     state_.store((state + kOneChange) | (present ? kPresent : 0), std::memory_order_release);
   }
 
-  /// Nothing if there is no value, or one that is being changed.
+  /// The value; nothing if there is none, or while it is being changed.
   template <class T>
   std::optional<T> read() const noexcept {
     const std::uint64_t before = state_.load(std::memory_order_acquire);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What keeps a copy of a vault's values elsewhere, in a file for instance.
+// The interface of an object that keeps a copy of a vault's values, for instance in a file.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace tg::detail {
 
-/// The form in which a value is kept elsewhere; null: it is not.
+/// A value in the form in which a sink keeps it; null for a value that is not kept.
 using EncodedValue = std::shared_ptr<const std::string>;
 
 /// The encoded values of one moment, in the order of the vault's keys.
@@ -29,10 +29,11 @@ class VaultSink {
   VaultSink& operator=(const VaultSink&) = delete;
   virtual ~VaultSink() = default;
 
-  /// The value in the sink's form; null for an empty one, of a key that is taken out. May run the user's
-  /// code, and throw: then the change is not made.
+  /// The value in the sink's form; null for an empty one, of a key whose value is removed. It may run the
+  /// user's code. If it throws, the change is not made.
   virtual EncodedValue encode(std::size_t slot, const ValueRef& value) = 0;
-  /// The vault has this revision now: returns once it is kept. Throws if it cannot be.
+  /// Keeps the values of this revision, which the vault has now. Returns when they are kept; throws if they
+  /// cannot be kept.
   virtual void persist(std::uint64_t revision) = 0;
 };
 

@@ -2,11 +2,12 @@
 // The values of a vault, without their types.
 //
 // Invariants
-//   K1. Cells are written under the lock and read without it. A step that changes several keys makes
-//       `sequence_` odd while it is at work. A reader that finds it odd or changed reads again under the
-//       lock. So no reader sees half a step, and one that has seen a part of it sees all of it from then on.
-//   K5. A short value is read from its copy, and else under the lock, and never pinned. The copy is busy from
-//       before the change of the cell until after it: a reader that has seen the new value reads no old copy.
+//   K1. Cells are written under the lock and read without it. During a step that changes several keys,
+//       `sequence_` is odd. A reader that finds it odd or changed reads again under the lock. So no reader
+//       sees half a step, and a reader that has seen a part of a step sees all of it from then on.
+//   K5. A short value is read from its copy, or under the lock, and is never pinned. The copy is busy from
+//       before the change of the cell until after it, so a reader that has seen the new value does not read
+//       an old copy.
 #pragma once
 
 #include <atomic>
@@ -31,8 +32,8 @@ namespace tg::detail {
 /// No key, and no function.
 inline constexpr std::size_t kNobody = static_cast<std::size_t>(-1);
 
-/// One key's part in a step: a value to put in, or none to take out. Afterwards it holds what was there
-/// before.
+/// The change of one key in a step: a value to store, or none to remove the value. After the step it holds
+/// the previous value.
 struct Change {
   std::size_t slot = 0;
   ValueRef value;
@@ -41,9 +42,10 @@ struct Change {
 
 /// Keys and values. A key is known by its slot, a number.
 ///
-/// Guarantees: no code of the user runs in it; values come in ready-made and are handed out to be destroyed.
-/// Thread safety: everything from any thread. What ends in `_locked` needs `mutex()`, which is also the lock
-/// of the other parts of a vault.
+/// Guarantees: it runs no code of the user: values are made before they are stored, and the caller destroys
+/// those that are removed.
+/// Thread safety: everything from any thread. Functions that end in `_locked` require `mutex()`, which is
+/// also the lock of the other parts of a vault.
 class ValueStore {
  public:
   /// `vault` is the name in errors. Throws `KeyTypeError` for two keys of one name and two types.
@@ -75,7 +77,8 @@ class ValueStore {
     }
     return pin_slowly(slot);
   }
-  /// The value of one key of a short type, without a write to shared memory. If this finds none, `pin` may.
+  /// The value of one key of a short type, without a write to shared memory. If it returns nothing, `pin` may
+  /// still find a value.
   template <class T>
   std::optional<T> short_copy(std::size_t slot) const noexcept {
     const std::uint64_t before = sequence_.load(std::memory_order_acquire);
@@ -108,17 +111,17 @@ class ValueStore {
   std::size_t find_missing_locked(std::span<const std::size_t> slots) const noexcept TG_REQUIRES(mutex_);
 
   // --- Writing
-  /// Who makes a change, and what is permitted to it.
+  /// The origin of a change, and what it is permitted to do.
   struct Writer {
     bool permit_modification = false;
     std::size_t automatic = kNobody;  // the automatic that stores its outputs
-    bool from_resource = false;       // what a read-only key is filled from
+    bool from_resource = false;       // true if the source of a read-only key makes the change
   };
   /// Throws if the changes are not permitted.
   void check_locked(std::span<const Change> changes, const Writer& writer) const TG_REQUIRES(mutex_);
 
-  /// A step, for a scope. Readers see all of its changes at once if `several` says that it may have more than
-  /// one (K1). The lock is held all the time.
+  /// A step, for a scope during which the lock is held. If `several` says that there may be more than one
+  /// change, readers see all of them at once (K1).
   class Step {
    public:
     Step(ValueStore& store, bool several) noexcept TG_REQUIRES(store.mutex_)
@@ -138,7 +141,7 @@ class ValueStore {
     }
     std::atomic<std::uint64_t>* const sequence_;
   };
-  /// Puts the value in, or takes out what is there; the change holds the old value then.
+  /// Stores the value, or removes the present one. Afterwards the change holds the previous value.
   void exchange_locked(Change& change, std::size_t automatic) noexcept TG_REQUIRES(mutex_) {
     State& state = states_[change.slot];
     state.stored_by = change.value ? automatic : kNobody;
@@ -161,7 +164,7 @@ class ValueStore {
   // --- Waiting
   WaitQueue& waiters(std::size_t slot) const noexcept { return cells_[slot].waiters; }
   void release_all_waiters() const noexcept;
-  /// In a forked child: the flows that waited are the parent's.
+  /// For a forked child: the flows that waited are the parent's.
   void forget_waiters() noexcept;
 
  private:
@@ -183,7 +186,7 @@ class ValueStore {
   struct State {
     std::size_t stored_by = kNobody;
     std::uint64_t stored_at = 0;
-    std::string source;  // not empty: read-only, filled from there
+    std::string source;  // if not empty, the key is read-only and filled from this source
   };
 
   PinnedValue pin_slowly(std::size_t slot) const noexcept;

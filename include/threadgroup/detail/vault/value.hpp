@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Immutable values, and the cell that hands them out while others replace them.
+// Immutable values, and the cell from which they are read while writers replace them.
 //
 // Invariants
 //   V1. A value never changes once it is in a cell, and is put into a cell at most once.
-//   V2. A cell's word is the value's address and, in its upper 16 bits, the number of readers that are
-//       using the value through the cell right now. Looking at the address and counting oneself is one
-//       addition, so no reader counts itself on a value that is gone. In an empty cell the number means
-//       nothing.
-//   V3. While a value is in a cell, its own count is raised by kOwnedByCell. The flow that takes it out adds
-//       the readers of the word and removes that share in one step; readers that find the value gone from the
-//       cell subtract themselves from the value's own count. So the count reaches zero once, after the last
-//       of them.
+//   V2. A cell's word holds the value's address and, in its upper 16 bits, the number of readers that are
+//       using the value through the cell. A reader reads the address and counts itself in one addition, so
+//       it never counts itself on a value that was removed. In an empty cell the number has no meaning.
+//   V3. While a value is in a cell, its own count is raised by kOwnedByCell. The flow that removes it from
+//       the cell subtracts that share and adds the number of readers in the word, in one step. Readers that
+//       find another value in the cell subtract themselves from the value's own count. So the count reaches
+//       zero once, after the last of them.
 #pragma once
 
 #include <atomic>
@@ -30,9 +29,9 @@ class ValueNode : public runtime::InBlock {
   ValueNode& operator=(const ValueNode&) = delete;
 
   void add(std::int64_t count) noexcept { references_.fetch_add(count, std::memory_order_relaxed); }
-  /// The same, where the caller knows that the count is `only` if no other owner has a share: then no other
-  /// owner can change it meanwhile, and an atomic addition, the dearest part of a short insert, is not
-  /// needed.
+  /// The same for a caller that knows the count, `only`, which the value has if there is no other owner. In
+  /// that case no other owner can change it, and a plain store replaces the atomic addition, which would be
+  /// the most expensive part of a short insert.
   void add(std::int64_t count, std::int64_t only) noexcept {
     if (references_.load(std::memory_order_acquire) == only) {
       references_.store(only + count, std::memory_order_relaxed);
@@ -47,7 +46,7 @@ class ValueNode : public runtime::InBlock {
       delete this;
     }
   }
-  /// Writes the value there if its type is a short one.
+  /// Writes the value to the copy if its type is short.
   virtual void copy_to(ShortCopy& copy) const noexcept = 0;
 
  protected:
@@ -110,7 +109,7 @@ std::shared_ptr<const T> share_value(ValueRef ref) {
 
 class ValueCell;
 
-/// A value in use by a reader, for the length of one call. It stays alive and the same whatever writers do.
+/// A value in use by a reader, during one call. Writers can neither destroy nor change it meanwhile.
 class PinnedValue {
  public:
   PinnedValue() = default;
@@ -140,11 +139,12 @@ class PinnedValue {
   ValueNode* node_ = nullptr;
 };
 
-/// Where a key's value is: one word.
+/// The word through which the value of a key is found.
 ///
-/// Requires: writers exclude each other; fewer than 65,536 readers are inside one cell at the same moment; a
-/// cell is written by `exchange_unpinned` only if `pin` is never called.
-/// Thread safety: `pin` and `present` from any thread, with no lock. Lifetime: outlives its pins.
+/// Requires: writers exclude each other; fewer than 65,536 readers use one cell at the same moment; a cell is
+/// written by `exchange_unpinned` only if `pin` is never called.
+/// Thread safety: `pin` and `present` from any thread, with no lock.
+/// Lifetime: outlives its pins.
 class ValueCell {
  public:
   ValueCell() = default;
@@ -160,14 +160,14 @@ class ValueCell {
     return node != nullptr ? PinnedValue(this, node) : PinnedValue();
   }
 
-  /// The value, for a writer.
+  /// The value, as a writer reads it.
   ValueRef current() const noexcept {
     ValueNode* const node = node_of(word_.load(std::memory_order_relaxed));
     if (node != nullptr) node->add(1);
     return ValueRef(node);
   }
 
-  /// Puts a value in (or nothing), and takes out the one before.
+  /// Stores a value, or none, and returns the previous one.
   ValueRef exchange(ValueRef value) noexcept {
     ValueNode* const added = value.detach();
     if (added != nullptr) added->add(kOwnedByCell - 1, 1);  // V3; the caller's reference becomes the cell's
@@ -194,8 +194,8 @@ class ValueCell {
   static constexpr std::int64_t kOwnedByCell = std::int64_t{1} << 40;
 
   static ValueRef cells_share_of(ValueNode* taken, std::int64_t readers) noexcept {
-    // V3; the cell's share becomes the caller's reference. Without readers, and with no share but the cell's,
-    // no flow is left that could reach the value.
+    // V3; the cell's share becomes the caller's reference. Without readers, and without other shares than the
+    // cell's, no flow can reach the value.
     if (readers == 0) {
       taken->add(1 - kOwnedByCell, kOwnedByCell);
     } else {
@@ -209,7 +209,7 @@ class ValueCell {
 
   void unpin(ValueNode* node) noexcept {
     std::uint64_t word = word_.load(std::memory_order_relaxed);
-    while (node_of(word) == node) {  // V1: it is the same stay, for we have kept the value alive
+    while (node_of(word) == node) {  // V1: the value is in the cell since then
       if (word_.compare_exchange_weak(word, word - kOneReader, std::memory_order_release,
                                       std::memory_order_relaxed)) {
         return;

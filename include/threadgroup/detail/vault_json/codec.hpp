@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Values to JSON and back, through nlohmann-json's usual hooks.
+// Conversion of values to JSON and back, by nlohmann-json's usual hooks.
 #pragma once
 
 #include <initializer_list>
@@ -18,7 +18,7 @@
 
 namespace tg::detail {
 
-/// nlohmann-json knows how to write it and how to read it, and what is read outlives the JSON.
+/// True if nlohmann-json can write and read the type, and a value that was read outlives the JSON.
 template <class T>
 concept JsonAble = requires(const T& value, const nlohmann::json& json) {
   nlohmann::json(value);
@@ -26,16 +26,16 @@ concept JsonAble = requires(const T& value, const nlohmann::json& json) {
 }
 &&all_parts<IsNoView, T>();
 
-/// How deep lists and objects in a value may be nested: nlohmann-json writes by recursion.
+/// How deep lists and objects in a value may be nested; limited because nlohmann-json writes by recursion.
 inline constexpr int kDeepestValue = 99;
 
-/// Throws `std::invalid_argument` if JSON cannot hold it: NaN, infinity, binary data, nesting without end.
+/// Throws `std::invalid_argument` if JSON cannot represent it: NaN, infinity, binary data, too deep nesting.
 void require_writable(const nlohmann::json& json);
-/// The text of a value. Throws as well if there is text in it that is not UTF-8.
+/// The text of a value. Throws as well if it contains text that is not UTF-8.
 std::string json_text(const nlohmann::json& json);
 
-/// Empties a JSON value at the end of the scope. The destructor of a list or an object allocates memory
-/// unless it is empty, and where there is none that ends the process.
+/// Empties a JSON value at the end of a scope. The destructor of a list or an object that is not empty
+/// allocates memory, and ends the process if that fails.
 class EmptiedJson {
  public:
   explicit EmptiedJson(nlohmann::json& json) noexcept : json_(json) {}

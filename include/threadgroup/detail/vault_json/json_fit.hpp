@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether what a file holds fits the C++ type that it is read into.
+// Checks that a JSON value fits the C++ type that it is read into.
 #pragma once
 
 #include <array>
@@ -61,7 +61,7 @@ inline constexpr bool kIsMap<std::unordered_map<K, V, R...>> = true;
 template <class K, class V, class... R>
 inline constexpr bool kIsMap<std::unordered_multimap<K, V, R...>> = true;
 
-/// The types of which a list of fixed length is made: those of a pair, a tuple or an array.
+/// The element types of a list of fixed length: a pair, a tuple or an array.
 template <class T>
 struct FixedList {
   static constexpr bool kIs = false;
@@ -79,7 +79,7 @@ struct FixedList<std::tuple<T...>> {
   static constexpr bool kIs = true;
 };
 
-/// Whether `Is` holds for all types that values of this type are made of.
+/// True if `Is` holds for all types that values of this type are made of.
 template <template <class> class Is, class T>
 consteval bool all_parts() {
   if constexpr (kIsList<T>) {
@@ -106,7 +106,7 @@ using IsNoView = std::bool_constant<!std::is_same_v<T, std::string_view> && !std
 
 /// Throws `std::invalid_argument`: "5000000000 does not fit the type int".
 [[noreturn]] void throw_misfit(const nlohmann::json& json, const std::type_info& type);
-/// Throws unless it is a whole number between the bounds. Leaves what is no number to nlohmann-json.
+/// Throws unless it is an integer between the bounds. Leaves values that are not numbers to nlohmann-json.
 void require_integer(const nlohmann::json& json, std::int64_t lowest, std::uint64_t highest,
                      const std::type_info& type);
 /// Throws unless it is a number up to `highest`, the largest one that is rounded to a number of the type, and
@@ -118,7 +118,7 @@ void require_length(const nlohmann::json& json, std::size_t length);
 template <class T>
 void require_fit(const nlohmann::json& json) {
   if constexpr (std::is_same_v<T, bool>) {
-    // nlohmann-json takes nothing but a boolean for it
+    // nlohmann-json accepts only a boolean for it
   } else if constexpr (std::is_integral_v<T>) {
     require_integer(json, static_cast<std::int64_t>(std::numeric_limits<T>::min()),
                     static_cast<std::uint64_t>(std::numeric_limits<T>::max()), typeid(T));
@@ -153,9 +153,10 @@ void require_fit(const nlohmann::json& json) {
   }
 }
 
-/// For types of users, whose `from_json` converts by itself: `written` is what they make of `read`. Throws
-/// `std::invalid_argument` if a number in it was cut to fewer bits, or a fraction was cut off. A 0 in place
-/// of a number of which 8 or 16 bits are 0 passes, for a type may reset a number on purpose.
+/// For types of users, whose `from_json` converts without checks: `written` is the JSON that they make of
+/// `read`. Throws `std::invalid_argument` if a number in it was cut to fewer bits, or a fraction was cut off.
+/// A 0 instead of a number whose lowest 8 or 16 bits are 0 is accepted, because a type may reset a number on
+/// purpose.
 void require_uncut(const nlohmann::json& read, const nlohmann::json& written);
 
 }  // namespace tg::detail
