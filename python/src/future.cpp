@@ -188,7 +188,7 @@ PyMethodDef methods[] = {
     {"result", as_method(&future_result), kFast,
      "result($self, /, timeout=None)\n--\n\nWait for the call, and return its result or raise what it "
      "raised. In a "
-     "task the wait lends the caller's place, and ends with WaitInterrupted when the caller's group is "
+     "task the wait lends the caller's slot, and ends with WaitInterrupted when the caller's group is "
      "stopped."},
     {"exception", as_method(&future_exception), kFast,
      "exception($self, /, timeout=None)\n--\n\nWait as result does, and return what the call raised, or "

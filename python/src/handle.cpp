@@ -334,7 +334,7 @@ PyType_Slot slots[] = {
     {Py_tp_doc,
      const_cast<char*>(
          "Looks at one task of a group, waits for it, and has its result.\n\n"
-         "It outlives the group. A wait lends the caller's place to other tasks of its group. It can be "
+         "It outlives the group. A wait lends the caller's slot to other tasks of its group. It can be "
          "awaited, and used as a future in concurrent.futures.wait and as_completed.")},
     {Py_tp_methods, methods},
     {Py_tp_getset, properties},

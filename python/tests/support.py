@@ -8,7 +8,7 @@ from threadgroup_core import ThreadGroup
 
 
 class Blocked:
-    """A group with a bound of one whose only place is taken until `go` is set."""
+    """A group with a bound of one whose only slot is taken until `go` is set."""
 
     def __init__(self, **options):
         self.go, begun = threading.Event(), threading.Event()

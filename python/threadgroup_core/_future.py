@@ -17,7 +17,7 @@ _T = TypeVar("_T")
 class Future(_core.FutureBase[_T], concurrent.futures.Future[_T]):
     """A ``concurrent.futures.Future`` whose waits are waits for the task.
 
-    A wait in the main thread ends with Ctrl-C, which stops all groups. In a task a wait lends the task's place to others,
+    A wait in the main thread ends with Ctrl-C, which stops all groups. In a task a wait lends the task's slot to others,
     and ends with ``WaitInterrupted`` when the task's group is stopped.
     """
 

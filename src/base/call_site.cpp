@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of places.
+// The table of locations.
 #include <threadgroup/detail/call_site.hpp>
 
 namespace tg::detail {

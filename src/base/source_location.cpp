@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Places in the source as text.
+// Locations in the source as text.
 #include <threadgroup/source_location.hpp>
 
 #include <string_view>

@@ -18,10 +18,10 @@ bool any_set(const WatchedEvents& events) noexcept {
   return false;
 }
 
-// The flow's places in the queues, for as long as it waits.
-class Places {
+// Keeps the flow linked in the queues for as long as it waits.
+class Links {
  public:
-  Places(runtime::Flow& flow, WaitQueue* source, const WatchedEvents& events)
+  Links(runtime::Flow& flow, WaitQueue* source, const WatchedEvents& events)
       : nodes_{WaitNode(flow), WaitNode(flow), WaitNode(flow)},
         queues_{source, events[0] != nullptr ? &events[0]->waiters() : nullptr,
                 events[1] != nullptr ? &events[1]->waiters() : nullptr} {
@@ -32,13 +32,13 @@ class Places {
       if (queues_[i] != nullptr) queues_[i]->link(nodes_[i]);
     }
   }
-  ~Places() {
+  ~Links() {
     for (std::size_t i = 0; i < queues_.size(); ++i) {
       if (queues_[i] != nullptr) queues_[i]->unlink(nodes_[i]);
     }
   }
-  // A source may release us for something that is not yet what we want; then we stand in line again. Events
-  // are set once, so their places are for good.
+  // A source may release the flow for something other than what it waits for; then the flow links itself
+  // again. An event is set once, so a link to one is needed once.
   void link_source_again() {
     if (queues_[0] != nullptr) queues_[0]->link(nodes_[0]);
   }
@@ -59,11 +59,11 @@ WaitOutcome wait_on(WaitQueue* source, const FunctionRef<bool()>* ready, const W
 
   if (const auto now = outcome()) return *now;
   runtime::Flow& me = runtime::Flow::current();
-  Places places(me, source, events);
+  Links links(me, source, events);
   for (;;) {
     if (const auto now = outcome()) return *now;
     me.spin_or_park_until(deadline);
-    places.link_source_again();  // Q1: before we look
+    links.link_source_again();  // Q1: before we look
   }
 }
 

@@ -65,9 +65,9 @@ class GroupCore final : public Node, public runtime::InBlock {
   std::size_t slots() const noexcept override { return pool_.bound(); }
   std::vector<RunningTask> running_tasks() const override { return pool_.running_tasks(); }
   bool run_now(Task& task) noexcept override { return pool_.run_now(task); }
-  void lend_place() noexcept override { pool_.lend_place(); }
-  void reclaim_place() noexcept override {
-    if (!runtime_generation_changed()) pool_.reclaim_place();  // the wait may have forked
+  void lend_slot() noexcept override { pool_.lend_slot(); }
+  void reclaim_slot() noexcept override {
+    if (!runtime_generation_changed()) pool_.reclaim_slot();  // the wait may have forked
   }
   bool wait_until_quiet(TimePoint deadline) noexcept override { return pool_.wait_until_quiet(deadline); }
 

@@ -31,7 +31,7 @@ Pool::Pool(Node& node, std::size_t bound, OnFailure on_failure)
       bound_(bound),
       on_failure_(on_failure),
       failure_reason_(on_failure == OnFailure::set_event ? new SharedReason(Reason{}) : nullptr),
-      places_(bound),
+      slots_(bound),
       supply_({&Worker::main, this}, {&Worker::late_main, this}),
       queue_(node) {}
 
@@ -75,8 +75,8 @@ void Pool::start_workers() noexcept {
     std::exception_ptr error;
     if (start_worker_for(0, error) != Started::made || started == kMadeByOne) return;
     MutexLock lock(queue_.mutex());
-    if (!places_.has_free() || !queue_.queue_has_more_than_locked(places_.on_their_way())) return;
-    places_.reserve();
+    if (!slots_.has_free() || !queue_.queue_has_more_than_locked(slots_.on_their_way())) return;
+    slots_.reserve();
   }
 }
 
@@ -102,19 +102,19 @@ Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own, const std::exc
   {
     MutexLock lock(queue_.mutex());
     bool needed = true;
-    if (places_.workers() == 1) {  // no other worker, not even one that lent its place and comes back
+    if (slots_.workers() == 1) {  // no other worker, not even one that lent its slot and comes back
       // P5: the next adder tries again. Set before the lists are searched, so that every later adder sees it.
       queue_.let_adder_call_locked();
       taken_back = own != 0 && queue_.take_back_locked(own);
       needed = queue_.has_shared_task_locked();  // others may have added tasks meanwhile
       idle_now = taken_back && !needed && queue_.is_idle_locked();
     }
-    // A lender that waits for its place goes first: a worker without a thread uses no place.
-    waits = needed && !supply_.waits_locked() && !places_.is_wanted_back();
+    // A lender that waits for its slot goes first: a worker without a thread uses no slot.
+    waits = needed && !supply_.waits_locked() && !slots_.is_wanted_back();
     if (waits) {
       supply_.request_locked(error);
     } else {
-      places_.give_reservation_back();
+      slots_.give_reservation_back();
     }
   }
   if (taken_back) wake_waiters(idle_now);  // a join may have seen the task that was taken back
@@ -122,7 +122,7 @@ Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own, const std::exc
     supply_.ask_at_once();
     supply_.report(node_, statistics(), error);
   } else {
-    place_waiters_.release_all();  // the reserved place is free again
+    slot_waiters_.release_all();  // the reserved slot is free again
     node_.release();
   }
   return taken_back ? Started::failed_for_own : Started::waits;
@@ -132,7 +132,7 @@ Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own, const std::exc
 // worker's reference is not the last one.
 void Pool::withdraw_request_locked() noexcept {
   if (!supply_.withdraw_locked()) return;
-  places_.give_reservation_back();
+  slots_.give_reservation_back();
   node_.release();
 }
 
@@ -318,9 +318,9 @@ GroupStatistics Pool::statistics() const {
   MutexLock lock(queue_.mutex());
   GroupStatistics counts = queue_.count_locked();
   const bool waits = supply_.waits_locked();  // then one of the workers has no thread yet
-  counts.threads = places_.workers() - (waits ? 1 : 0);
+  counts.threads = slots_.workers() - (waits ? 1 : 0);
   counts.thread_error = supply_.error_locked();
-  counts.threads_wanted = counts.threads + (waits ? std::min(counts.pending, places_.free() + 1) : 0);
+  counts.threads_wanted = counts.threads + (waits ? std::min(counts.pending, slots_.free() + 1) : 0);
   return counts;
 }
 
@@ -357,36 +357,36 @@ std::vector<Failure> Pool::take_failures() {
 
 bool Pool::run_now(Task& wanted) noexcept { return Worker::run_now(*this, wanted); }
 
-void Pool::lend_place() noexcept {
+void Pool::lend_slot() noexcept {
   bool start = false;
   bool hand_over = false;
   {
     MutexLock lock(queue_.mutex());
-    places_.lend();
-    hand_over = places_.some_are_wanted_back();
+    slots_.lend();
+    hand_over = slots_.some_are_wanted_back();
     start = reserve_worker_locked();
   }
-  if (hand_over) place_waiters_.release_all();
+  if (hand_over) slot_waiters_.release_all();
   if (start) start_workers();
 }
 
-void Pool::reclaim_place() noexcept {
+void Pool::reclaim_slot() noexcept {
   {
     MutexLock lock(queue_.mutex());
-    if (!places_.has_free()) withdraw_request_locked();  // a worker without a thread uses no place
-    if (node_.event().is_set() || places_.has_free()) return places_.take_back();
-    places_.begin_waiting();
+    if (!slots_.has_free()) withdraw_request_locked();  // a worker without a thread uses no slot
+    if (node_.event().is_set() || slots_.has_free()) return slots_.take_back();
+    slots_.begin_waiting();
   }
-  const auto place_is_free = [this] {
+  const auto slot_is_free = [this] {
     MutexLock lock(queue_.mutex());
-    return places_.try_end_waiting();
+    return slots_.try_end_waiting();
   };
   const RecordedWait recorded(TaskContext::current(), WaitTarget::slot_of(node_), {&node_.event(), nullptr},
                               TimePoint::never(), true, RecordedWait::OnCircle::report);
-  if (wait(place_waiters_, place_is_free, {&node_.event(), nullptr}, TimePoint::never()) !=
+  if (wait(slot_waiters_, slot_is_free, {&node_.event(), nullptr}, TimePoint::never()) !=
       WaitOutcome::ready) {
     MutexLock lock(queue_.mutex());
-    places_.give_up_waiting();
+    slots_.give_up_waiting();
   }
 }
 

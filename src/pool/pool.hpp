@@ -19,7 +19,7 @@
 #include <threadgroup/statistics.hpp>
 
 #include "pool/failure_list.hpp"
-#include "pool/places.hpp"
+#include "pool/slots.hpp"
 #include "pool/task_list.hpp"
 #include "pool/task_queue.hpp"
 #include "pool/thread_supply.hpp"
@@ -73,22 +73,22 @@ class Pool {
 
   /// A task of this pool waits for another one of it; see `Node::run_now`.
   bool run_now(Task& wanted) noexcept;
-  /// A task of this pool is about to wait for another one of it: another worker may use its place.
-  void lend_place() noexcept;
-  void reclaim_place() noexcept;
+  /// A task of this pool is about to wait for another one of it: another worker may use its slot.
+  void lend_slot() noexcept;
+  void reclaim_slot() noexcept;
   bool wait_until_quiet(TimePoint deadline) noexcept;
 
  private:
   friend class Worker;
 
   bool reserve_worker_locked() noexcept TG_REQUIRES(queue_.mutex()) {
-    if (places_.on_their_way() != 0 || !places_.has_free() || !queue_.is_work_left_locked()) return false;
-    places_.reserve();
+    if (slots_.on_their_way() != 0 || !slots_.has_free() || !queue_.is_work_left_locked()) return false;
+    slots_.reserve();
     return true;
   }
   /// Without the lock, for a check between two tasks.
-  bool some_places_are_wanted_back() const noexcept TG_NO_THREAD_SAFETY_ANALYSIS {
-    return places_.some_are_wanted_back();
+  bool some_slots_are_wanted_back() const noexcept TG_NO_THREAD_SAFETY_ANALYSIS {
+    return slots_.some_are_wanted_back();
   }
   void after_adding(Task& task, TaskQueue::Added added) {
     if (added.refused) return refuse(task);
@@ -118,8 +118,8 @@ class Pool {
                                                // atomic: several tasks may fail at the same moment
   WaitQueue idle_waiters_;
   WaitQueue change_waiters_;
-  WaitQueue place_waiters_;  // released whenever a place may have become free for one that is wanted back
-  Places places_ TG_GUARDED_BY(queue_.mutex());
+  WaitQueue slot_waiters_;  // released whenever a slot may have become free for one that is wanted back
+  Slots slots_ TG_GUARDED_BY(queue_.mutex());
   FailureList failures_ TG_GUARDED_BY(queue_.mutex());
   ThreadSupply supply_;
 

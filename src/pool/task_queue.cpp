@@ -74,7 +74,7 @@ void TaskQueue::close_locked(LocalQueue& local) noexcept {
   --local_queues_;
   local_indices_ = static_cast<std::uint16_t>(local_indices_ & ~(1U << (local.index - 1U)));
   take_out(first_local_, local);
-  // The worker may leave because its place is wanted back.
+  // The worker may leave because its slot is wanted back.
   if (!local.empty()) queue_.append(local.take_all());
   if (!queue_.empty())
     runtime::Flow::current().shared_queues |= shared_bit();  // P6: also what a thief moved there

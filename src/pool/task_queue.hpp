@@ -7,13 +7,13 @@
 // So adders and workers rarely meet. What tasks add to their own group goes into a queue of the worker that
 // runs them, with a lock of its own (local_queue.hpp).
 //
-// Invariants (P3, P4 and those of the places are in README.md)
+// Invariants (P3, P4 and those of the slots are in README.md)
 //   P1. A task is counted exactly once: pending -> running -> done, or pending -> done without running. The
 //       pending ones are those added but not begun (`added_ - begun_`, with those of the local queues). Each
 //       list changes together with its counter, under its lock, and to have all counts of one moment takes
 //       all locks: `mutex_`, then those of the local queues, then `add_mutex_`. (Tasks taken out to be
 //       skipped stay counted as pending until they are.)
-//   P5. While a place is free, no worker is on its way and nothing is pending, `call_worker_` is set: the
+//   P5. While a slot is free, no worker is on its way and nothing is pending, `call_worker_` is set: the
 //       next adder clears it and starts a worker. It is set under `mutex_`, and every list is searched after
 //       that: what was added before is found there, and an adder that comes later sees the flag. So a flow
 //       that reads it as set under `mutex_` knows that nothing is pending outside `queue_`, or that an adder

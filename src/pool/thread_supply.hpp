@@ -15,7 +15,7 @@ namespace tg::detail {
 ///
 /// Invariant
 ///   S1. While a request waits, its worker is counted as on its way (P3), so the group requests no other one.
-///       The request is withdrawn when the last task is done, and when a lender needs the place.
+///       The request is withdrawn when the last task is done, and when a lender needs the slot.
 ///
 /// Thread safety: functions that end in `_locked` are called under the pool's lock, which guards `waits_`;
 /// the others from any thread.

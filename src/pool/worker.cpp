@@ -62,10 +62,10 @@ void Worker::serve() noexcept {
   flow_.event = &pool_.node_.event();
 
   MutexLock lock(pool_.queue_.mutex());
-  pool_.places_.arrive();
+  pool_.slots_.arrive();
   pool_.queue_.enter_locked(self_);
   TimePoint now = runtime::coarse_now();
-  for (; !pool_.places_.is_wanted_back(); ++looks_) {
+  for (; !pool_.slots_.is_wanted_back(); ++looks_) {
     if (pool_.queue_.find_task_locked(&local_)) {
       Task& task = pool_.queue_.begin_next_locked(self_, now);
       const bool start_next = pool_.reserve_worker_locked();  // P3
@@ -94,7 +94,7 @@ void Worker::serve() noexcept {
       }
     }
     if (local_.use == LocalQueue::Use::open) {
-      if (pool_.places_.is_wanted_back()) break;
+      if (pool_.slots_.is_wanted_back()) break;
       if (pool_.queue_.queue_is_empty_locked()) local_.moved_ones_have_begun();  // P6
       lock.unlock();
       const int served = run_from_local_queue();
@@ -115,14 +115,14 @@ void Worker::serve() noexcept {
     spin_briefly([&] { return !others_may_leave_some && !pool_.idle_waiters_.empty(); });
     lock.lock();
   }
-  pool_.places_.leave();
+  pool_.slots_.leave();
   pool_.queue_.leave_locked(self_);
   pool_.queue_.close_locked(local_);
   pool_.withdraw_request_if_done_locked();
   const bool idle_now = pool_.queue_.is_idle_locked();
-  const bool place_is_free = pool_.places_.some_are_wanted_back();
+  const bool slot_is_free = pool_.slots_.some_are_wanted_back();
   lock.unlock();
-  end_thread_as_worker(idle_now, place_is_free);
+  end_thread_as_worker(idle_now, slot_is_free);
 }
 
 // No task was found. A worker that holds what others need (Python's lock) does not wait for more; nor does
@@ -147,7 +147,7 @@ int Worker::run_from_local_queue() noexcept {
     context_.task = nullptr;
     const TimePoint now = runtime::coarse_now();
     if (status == TaskStatus::succeeded && served < kLocalTurn && now == turn_began &&
-        !pool_.some_places_are_wanted_back()) {
+        !pool_.some_slots_are_wanted_back()) {
       task = local_.end_and_begin(here, now);
     } else {
       pool_.end_local(local_, here, *task, status, delivered_);
@@ -170,10 +170,10 @@ void Worker::release_delivered_outside() noexcept {
 }
 
 // The pool may be idle from here on, and may be destroyed by the last line.
-void Worker::end_thread_as_worker(bool idle_now, bool place_is_free) noexcept {
+void Worker::end_thread_as_worker(bool idle_now, bool slot_is_free) noexcept {
   // Before any flow is woken: the woken flows need what the worker kept from task to task.
   if (flow_.before_idle != nullptr) std::exchange(flow_.before_idle, nullptr)(flow_);
-  if (place_is_free) pool_.place_waiters_.release_all();
+  if (slot_is_free) pool_.slot_waiters_.release_all();
   if (idle_now) pool_.idle_waiters_.release_all();
   release_delivered_outside();
   flow_.task = nullptr;
@@ -187,8 +187,8 @@ bool Worker::run_now(Pool& pool, Task& task_waited_for) noexcept {
   if (wanted.status() != TaskStatus::pending) return false;
   runtime::Flow& flow = runtime::Flow::current();
   TaskContext* const outer = TaskContext::current();
-  // A task that waits inside a predicate has lent its place already; a task run here would have no place.
-  if (outer->place_is_lent || pool.node_.event().is_set() || !flow.half_of_stack_is_free()) return false;
+  // A task that waits inside a predicate has lent its slot already; a task run here would have no slot.
+  if (outer->slot_is_lent || pool.node_.event().is_set() || !flow.half_of_stack_is_free()) return false;
   // Called in a handler or a destructor: the wanted task would see an exception that is not its own.
   if (handles_exception()) return false;
   LocalQueue& local = *outer->local;

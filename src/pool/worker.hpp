@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One worker: a flow that serves the queue of a group for as long as there is work and a place.
+// One worker: a flow that serves the queue of a group for as long as there is work and a slot.
 #pragma once
 
 #include <threadgroup/detail/mutex.hpp>
@@ -45,7 +45,7 @@ class Worker {
   /// The same where no task of this worker is counted as running, so that the group may be gone from the
   /// forest: what the users' destructors make must not hang below it.
   void release_delivered_outside() noexcept;
-  void end_thread_as_worker(bool idle_now, bool place_is_free) noexcept;
+  void end_thread_as_worker(bool idle_now, bool slot_is_free) noexcept;
 
   Pool& pool_;
   runtime::Flow& flow_;

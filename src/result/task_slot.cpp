@@ -23,8 +23,8 @@ namespace tg::detail {
 
 namespace {
 
-// How long a task keeps its place while it waits for another one of its group that runs.
-constexpr Duration kKeepsPlace = Duration::from_nanos(1'000'000);
+// How long a task keeps its slot while it waits for another one of its group that runs.
+constexpr Duration kKeepsSlot = Duration::from_nanos(1'000'000);
 
 // The names of unnamed tasks that were asked for. That is rare, so they take no room in each task.
 class ShownNames {
@@ -164,17 +164,17 @@ WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline, Event* oth
   spin_briefly([this] { return status() != TaskStatus::running; });
   const auto is_done = [this] { return done(); };
   if (is_done()) return WaitOutcome::ready;
-  // A task that runs already needs no further place, so for a moment the caller keeps its own: lending it
+  // A task that runs already needs no further slot, so for a moment the caller keeps its own: lending it
   // would start one more thread, and most tasks end before that thread begins to work.
   if (own_group && status() == TaskStatus::running) {
-    const TimePoint lend_at = runtime::after(kKeepsPlace);
+    const TimePoint lend_at = runtime::after(kKeepsSlot);
     if (lend_at < deadline) {
       const WaitOutcome outcome = detail::wait(done_waiters_, is_done, {event, other}, lend_at);
       if (outcome != WaitOutcome::timed_out) return outcome;
     }
   }
   RecordedWait recorded(caller, WaitTarget(awaited()), {event, other}, deadline, own_group);
-  const PlaceLent lent(own_group ? caller : nullptr);
+  const SlotLent lent(own_group ? caller : nullptr);
   const WaitOutcome outcome = detail::wait(done_waiters_, is_done, {event, other}, deadline);
   recorded.end();
   return outcome;

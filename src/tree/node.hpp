@@ -89,12 +89,12 @@ class Node {
   virtual std::size_t slots() const noexcept { return std::numeric_limits<std::size_t>::max(); }
   virtual std::vector<RunningTask> running_tasks() const { return {}; }
   /// A task of this group waits for another one. If that is pending, it is run here and now, on the waiting
-  /// flow and in its place, as far as the stack allows; else nothing is done, and the answer is false.
+  /// flow and in its slot, as far as the stack allows; else nothing is done, and the answer is false.
   virtual bool run_now(Task&) noexcept { return false; }
-  /// A task of this group is about to wait for work of this group: its place may be used meanwhile.
-  virtual void lend_place() noexcept {}
-  /// That task goes on. Waits for a place, unless the event is set.
-  virtual void reclaim_place() noexcept {}
+  /// A task of this group is about to wait for work of this group: its slot may be used meanwhile.
+  virtual void lend_slot() noexcept {}
+  /// That task goes on. Waits for a slot, unless the event is set.
+  virtual void reclaim_slot() noexcept {}
   /// Waits until no task is pending or running but the one that the calling flow is in, or that waits for it
   /// further up. For the end of the process.
   virtual bool wait_until_quiet(TimePoint) noexcept { return true; }

@@ -22,7 +22,7 @@ std::string label_of_calling_task() {
   return "task '" + task->task_name() + "' of group '" + Forest::instance().path(*task->node) + "'";
 }
 void lend_slot_of_calling_task(FunctionRef<void()> wait) {
-  const PlaceLent lent(TaskContext::current());
+  const SlotLent lent(TaskContext::current());
   wait();
 }
 [[gnu::constructor]] void at_load() noexcept {

@@ -23,7 +23,7 @@ struct TaskContext {
   Task* task = nullptr;
   std::string (*name_of)(const Task&) = nullptr;  // the tree does not know what a task looks like
   LocalQueue* local = nullptr;                    // the pool's own: what the tasks of this flow add to it
-  bool place_is_lent = false;                     // only the flow itself looks
+  bool slot_is_lent = false;                      // only the flow itself looks
   // The task that waits below on this stack, until this one is done; of the same group.
   const TaskContext* outer = nullptr;
   // The wait that this task is in, and the next one in a list of such tasks. The wait graph's, and its
@@ -53,25 +53,25 @@ struct TaskContext {
   }
 };
 
-/// Lends the calling task's place to others of its group, for a scope in which it waits for one of them.
+/// Lends the calling task's slot to others of its group, for a scope in which it waits for one of them.
 ///
-/// A task has one place: a wait inside a wait, as a predicate may do, lends nothing more.
-class PlaceLent {
+/// A task has one slot: a wait inside a wait, as a predicate may do, lends nothing more.
+class SlotLent {
  public:
-  /// Lends nothing if the task is null, or has lent its place already.
-  explicit PlaceLent(TaskContext* task) noexcept
-      : task_(task != nullptr && !task->place_is_lent ? task : nullptr) {
+  /// Lends nothing if the task is null, or has lent its slot already.
+  explicit SlotLent(TaskContext* task) noexcept
+      : task_(task != nullptr && !task->slot_is_lent ? task : nullptr) {
     if (task_ == nullptr) return;
-    task_->place_is_lent = true;
-    task_->node->lend_place();
+    task_->slot_is_lent = true;
+    task_->node->lend_slot();
   }
-  ~PlaceLent() {
+  ~SlotLent() {
     if (task_ == nullptr) return;
-    task_->node->reclaim_place();
-    task_->place_is_lent = false;
+    task_->node->reclaim_slot();
+    task_->slot_is_lent = false;
   }
-  PlaceLent(const PlaceLent&) = delete;
-  PlaceLent& operator=(const PlaceLent&) = delete;
+  SlotLent(const SlotLent&) = delete;
+  SlotLent& operator=(const SlotLent&) = delete;
 
  private:
   TaskContext* const task_;

@@ -34,7 +34,7 @@
 // task on the stack of such a flow holds for the whole time, as does a count of slots that such flows hold. A
 // pending task begins in a slot of its own, or on the stack of a task that holds one and waits for it. The
 // bound allows no more slots than those that D holds, and none of D runs a task in its wait. (C1 of
-// src/pool/places.hpp has an exception, for groups whose event is set; for these no pending task counts.) An
+// src/pool/slots.hpp has an exception, for groups whose event is set; for these no pending task counts.) An
 // event that was seen unset was unset at the start of the hold, too. So at that moment all of D waited for
 // one another, and no wait in D can be the first to end, unless its event is set. The new wait is one of D.
 //
@@ -113,7 +113,7 @@ bool is_part_of(const TaskContext* caller, const Node& group);
 ///
 ///     if (is_there()) return;
 ///     RecordedWait recorded(caller, WaitTarget(task), event, deadline, lends);   // may throw
-///     const PlaceLent lent(lends ? caller : nullptr);
+///     const SlotLent lent(lends ? caller : nullptr);
 ///     const auto outcome = wait(...);
 ///     recorded.end();                                            // before the slot is waited for
 ///
@@ -132,7 +132,7 @@ class RecordedWait {
                bool lends, OnCircle on_circle = OnCircle::refuse)
       : target_(target), events_(events) {
     if (caller == nullptr || caller->task == nullptr || !deadline.is_never()) return;
-    lends_ = lends || caller->place_is_lent;
+    lends_ = lends || caller->slot_is_lent;
     record(*caller, on_circle);
   }
   ~RecordedWait() { end(); }

@@ -63,26 +63,26 @@ void set_phase(std::uint32_t value) noexcept {
 class Places {
  public:
   bool contains(std::uint64_t place) const noexcept {
-    for (std::size_t i = place % places_.size(), tries = 0; tries < places_.size();
-         i = (i + 1) % places_.size(), ++tries) {
-      const std::uint64_t there = places_[i].load();
+    for (std::size_t i = place % slots_.size(), tries = 0; tries < slots_.size();
+         i = (i + 1) % slots_.size(), ++tries) {
+      const std::uint64_t there = slots_[i].load();
       if (there == place) return true;
       if (there == 0) return false;
     }
     return true;
   }
   bool add(std::uint64_t place) noexcept {
-    for (std::size_t i = place % places_.size(), tries = 0; tries < places_.size();
-         i = (i + 1) % places_.size(), ++tries) {
+    for (std::size_t i = place % slots_.size(), tries = 0; tries < slots_.size();
+         i = (i + 1) % slots_.size(), ++tries) {
       std::uint64_t expected = 0;
-      if (places_[i].compare_exchange_strong(expected, place)) return true;
+      if (slots_[i].compare_exchange_strong(expected, place)) return true;
       if (expected == place) return false;
     }
     return false;
   }
 
  private:
-  std::array<std::atomic<std::uint64_t>, 8192> places_ = {};
+  std::array<std::atomic<std::uint64_t>, 8192> slots_ = {};
 };
 constinit Places places;
 

@@ -27,7 +27,7 @@ namespace {
 using namespace std::chrono_literals;
 using test::eventually;
 
-// A group with one place, which is taken until `let_go`.
+// A group with one slot, which is taken until `let_go`.
 class ClearPending : public testing::Test {
  protected:
   void SetUp() override {

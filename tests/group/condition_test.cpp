@@ -250,7 +250,7 @@ TEST(WaitForCondition, in_a_task_waits_for_the_tasks_own_group) {
     return thread_utils::wait_for_condition([&] { return flag.load(); }, kForever,
                                             {.interval = 1h, .stop_when_idle = false});
   });
-  group.post([&] { flag = true; });  // on the place of the one that waits
+  group.post([&] { flag = true; });  // on the slot of the one that waits
   EXPECT_EQ(waits.get(), WaitStatus::condition_met);
   EXPECT_EQ(group.reason()->kind, ReasonKind::condition_met);
   EXPECT_EQ(group.reason()->task, "task 1");

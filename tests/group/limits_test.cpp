@@ -150,7 +150,7 @@ TEST(Group, bound_of_1_whose_task_waits_for_another_of_its_tasks_finishes) {
 }
 
 TEST(Group, bound_counts_tasks_that_can_run) {
-  // Ten tasks wait for one task each; with two places two of the waited-for run at a time, never three.
+  // Ten tasks wait for one task each; with two slots two of the waited-for run at a time, never three.
   std::atomic<int> inside{0};
   std::atomic<bool> exceeded{false};
   ThreadGroup group("g", {.max_concurrent_threads = 2});

@@ -140,7 +140,7 @@ TEST_P(NoMemory, task_waits_for_the_worker_that_exists_when_there_is_none_for_an
 }
 
 // A thread that has no memory is no reason to throw: the task waits, for a thread or for the one that lent
-// its place.
+// its slot.
 TEST_P(NoMemory, add_by_a_task_that_lent_the_only_place_throws_or_adds_and_nothing_hangs) {
   ThreadGroup group("g", {.max_concurrent_threads = 1});
   std::size_t refused = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Places that are lent while their task waits, and taken back.
+// Slots that are lent while their task waits, and taken back.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -18,13 +18,13 @@ using test::eventually;
 using test::LinkedPool;
 using test::ProbeTask;
 
-PlaceLent lend() { return PlaceLent(TaskContext::current()); }
+SlotLent lend() { return SlotLent(TaskContext::current()); }
 
 TEST(Lending, lets_another_task_of_the_group_run) {
   LinkedPool pool(1);
   ProbeTask other;
   ProbeTask waits([&] {
-    const PlaceLent lent = lend();
+    const SlotLent lent = lend();
     eventually([&] { return other.ends() == 1; });
   });
   pool->add(waits);
@@ -38,7 +38,7 @@ TEST(Lending, also_one_that_comes_while_the_place_is_lent) {
   std::latch lent_now(1);
   ProbeTask other;
   ProbeTask waits([&] {
-    const PlaceLent lent = lend();
+    const SlotLent lent = lend();
     lent_now.count_down();
     eventually([&] { return other.ends() == 1; });
   });
@@ -49,14 +49,14 @@ TEST(Lending, also_one_that_comes_while_the_place_is_lent) {
 }
 
 TEST(Lending, goes_as_deep_as_there_are_tasks) {
-  // Each task waits for the next one, with one place for all.
+  // Each task waits for the next one, with one slot for all.
   LinkedPool pool(1);
   std::deque<ProbeTask> tasks;
   constexpr std::size_t kDepth = 20;
   for (std::size_t i = 0; i < kDepth; ++i) {
     tasks.emplace_back([&, i] {
       if (i + 1 == kDepth) return;
-      const PlaceLent lent = lend();
+      const SlotLent lent = lend();
       eventually([&] { return tasks[i + 1].ends() == 1 && tasks[i + 1].releases == 1; });
     });
   }
@@ -66,7 +66,7 @@ TEST(Lending, goes_as_deep_as_there_are_tasks) {
 }
 
 TEST(Lending, a_place_taken_back_counts_again) {
-  // While one waits for its place the other one works: never two at a time.
+  // While one waits for its slot the other one works: never two at a time.
   LinkedPool pool(1);
   std::atomic<int> inside{0};
   std::atomic<int> most{0};
@@ -80,7 +80,7 @@ TEST(Lending, a_place_taken_back_counts_again) {
     tasks.emplace_back([&] {
       work();
       {
-        const PlaceLent lent = lend();
+        const SlotLent lent = lend();
         std::this_thread::yield();
       }
       work();
@@ -99,16 +99,16 @@ TEST(Lending, a_wait_inside_a_wait_lends_nothing_more) {
   std::latch go(1);
   ProbeTask blocks([&] { go.wait(); });
   ProbeTask waits([&] {
-    const PlaceLent lent = lend();
+    const SlotLent lent = lend();
     {
-      const PlaceLent again = lend();
+      const SlotLent again = lend();
       pool->add(other);
       eventually([&] { return other.releases == 1; });
     }
     pool->add(blocks);
     pool->add(third);
     eventually([&] { return blocks.runs == 1; });
-    EXPECT_EQ(pool->statistics().running, 2u);  // this one, which waits, and the one on its place
+    EXPECT_EQ(pool->statistics().running, 2u);  // this one, which waits, and the one on its slot
     EXPECT_EQ(third.ends(), 0);
     go.count_down();
     eventually([&] { return third.ends() == 1; });
@@ -125,13 +125,13 @@ TEST(Lending, after_the_event_the_lender_goes_on_though_no_place_is_free) {
   std::latch back(1);
   ProbeTask lender([&] {
     {
-      const PlaceLent lent = lend();
+      const SlotLent lent = lend();
       lent_now.count_down();
       told.wait();
     }
     back.count_down();
   });
-  ProbeTask borrower([&] { back.wait(); });  // keeps the only place until the lender is back: two at once
+  ProbeTask borrower([&] { back.wait(); });  // keeps the only slot until the lender is back: two at once
   pool->add(lender);
   lent_now.wait();
   pool->add(borrower);
@@ -144,7 +144,7 @@ TEST(Lending, after_the_event_the_lender_goes_on_though_no_place_is_free) {
 }
 
 TEST(Lending, nothing_is_lent_outside_of_tasks) {
-  const PlaceLent none(nullptr);
+  const SlotLent none(nullptr);
   SUCCEED();
 }
 

@@ -33,8 +33,8 @@ std::vector<int> count_up(int to) {
 }
 
 TEST(LocalQueue, tasks_that_a_task_adds_start_in_their_order) {
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
-  std::vector<int> order;  // one place: no two of them write at the same time
+  ThreadGroup group("one slot", {.max_concurrent_threads = 1});
+  std::vector<int> order;  // one slot: no two of them write at the same time
   group.post([&] {
     for (int i = 1; i <= 1000; ++i) group.post([&order, i] { order.push_back(i); });
   });
@@ -43,8 +43,8 @@ TEST(LocalQueue, tasks_that_a_task_adds_start_in_their_order) {
 }
 
 TEST(LocalQueue, what_a_blocked_task_added_runs_elsewhere_in_its_order) {
-  ThreadGroup group("two places", {.max_concurrent_threads = 2});
-  std::vector<int> order;  // one place is left for all of them
+  ThreadGroup group("two slots", {.max_concurrent_threads = 2});
+  std::vector<int> order;  // one slot is left for all of them
   group.post([&] {
     std::latch all(100);
     for (int i = 1; i <= 100; ++i) {
@@ -60,7 +60,7 @@ TEST(LocalQueue, what_a_blocked_task_added_runs_elsewhere_in_its_order) {
 }
 
 TEST(LocalQueue, later_ones_wait_for_earlier_ones_that_another_worker_took) {
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   std::vector<int> order;
   group.post([&] {
     TaskHandle<void> awaited;
@@ -68,7 +68,7 @@ TEST(LocalQueue, later_ones_wait_for_earlier_ones_that_another_worker_took) {
       auto handle = group.add_task([&order, i] { order.push_back(i); });
       if (i == 25) awaited = handle;
     }
-    // With a time-out it lends the place: another worker takes them all, and leaves somewhere behind the
+    // With a time-out it lends the slot: another worker takes them all, and leaves somewhere behind the
     // 25th.
     EXPECT_EQ(awaited.wait(std::chrono::hours(1)), WaitOutcome::ready);
     for (int i = 51; i <= 60; ++i) group.post([&order, i] { order.push_back(i); });
@@ -80,7 +80,7 @@ TEST(LocalQueue, later_ones_wait_for_earlier_ones_that_another_worker_took) {
 TEST(LocalQueue, a_worker_is_called_for_what_a_task_adds_before_it_blocks) {
   // The call is not lost, whether the other worker is not there, on its way out, or looking around.
   for (int round = 0; round < 500; ++round) {
-    ThreadGroup group("two places", {.max_concurrent_threads = 2});
+    ThreadGroup group("two slots", {.max_concurrent_threads = 2});
     group.post([&] {
       for (int i = 0; i < 3; ++i) {
         std::latch ran(1);
@@ -93,7 +93,7 @@ TEST(LocalQueue, a_worker_is_called_for_what_a_task_adds_before_it_blocks) {
 }
 
 TEST(LocalQueue, tasks_that_always_add_another_one_do_not_keep_the_others_waiting) {
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   std::atomic<bool> served{false};
   std::latch begun(1);
   std::function<void()> again = [&] {
@@ -110,7 +110,7 @@ TEST(LocalQueue, tasks_that_always_add_another_one_do_not_keep_the_others_waitin
 }
 
 TEST(LocalQueue, more_workers_than_local_queues_lose_nothing) {
-  ThreadGroup group("many places", {.max_concurrent_threads = 40});
+  ThreadGroup group("many slots", {.max_concurrent_threads = 40});
   std::atomic<int> ran{0};
   std::latch all_there(40);
   for (int i = 0; i < 40; ++i) {
@@ -180,7 +180,7 @@ TEST(LocalQueue, counts_are_exact_at_each_moment) {
 }
 
 TEST(LocalQueue, an_event_skips_what_stands_in_it) {
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   std::vector<TaskHandle<void>> inner;
   group
       .add_task([&] {
@@ -195,7 +195,7 @@ TEST(LocalQueue, an_event_skips_what_stands_in_it) {
 }
 
 TEST(LocalQueue, clear_pending_finds_what_stands_in_it) {
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   std::size_t cleared = 0;
   group.post([&] {
     for (int i = 0; i < 10; ++i) group.post([] {});
@@ -207,7 +207,7 @@ TEST(LocalQueue, clear_pending_finds_what_stands_in_it) {
 }
 
 TEST(LocalQueue, failures_in_it_reach_the_join) {
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   group.post([&] {
     for (int i = 0; i < 5; ++i) {
       group.add_task(TaskName{"fails " + std::to_string(i)}, [] { throw std::runtime_error("no"); });
@@ -225,7 +225,7 @@ TEST(LocalQueue, failures_in_it_reach_the_join) {
 }
 
 TEST(LocalQueue, running_tasks_from_it_are_named) {
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   std::latch running(1);
   std::latch go(1);
   group.post([&] {
@@ -254,7 +254,7 @@ TEST(LocalQueue, a_destructor_of_a_task_in_it_may_add_tasks) {
       if (group != nullptr) group->post([r = ran] { ++*r; });
     }
   };
-  ThreadGroup group("two places", {.max_concurrent_threads = 2});
+  ThreadGroup group("two slots", {.max_concurrent_threads = 2});
   std::atomic<int> ran{0};
   group.post([&] {
     for (int i = 0; i < 100; ++i) group.post([adds = AddsInTheEnd(&group, &ran)] {});
@@ -275,7 +275,7 @@ TEST(LocalQueue, a_condition_sees_each_task_end) {
 }
 
 TEST(LocalQueue, what_a_blocked_task_added_does_not_starve_behind_tasks_that_always_add) {
-  ThreadGroup group("two places", {.max_concurrent_threads = 2});
+  ThreadGroup group("two slots", {.max_concurrent_threads = 2});
   std::latch ran(1);
   std::atomic<bool> stop{false};
   std::function<void()> again = [&] {
@@ -293,7 +293,7 @@ TEST(LocalQueue, what_a_blocked_task_added_does_not_starve_behind_tasks_that_alw
 }
 
 TEST(LocalQueue, a_turn_of_long_tasks_ends_for_those_that_others_add) {
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   std::atomic<int> renewals{0};
   std::atomic<int> renewals_at_start{-1};
   std::function<void()> again = [&] {
@@ -318,7 +318,7 @@ TEST(LocalQueue, failures_that_were_taken_do_not_pile_up) {
     Counted& operator=(const Counted&) = delete;
     ~Counted() override { --alive; }
   };
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   int most = 0;
   int left = 1000;
   std::function<void()> again = [&] {
@@ -336,7 +336,7 @@ TEST(LocalQueue, a_place_that_is_wanted_back_does_not_wait_for_what_the_other_ta
   // again.
   bool resumed_first = false;
   for (int attempt = 0; attempt < 20 && !resumed_first; ++attempt) {
-    ThreadGroup group("one place", {.max_concurrent_threads = 1});
+    ThreadGroup group("one slot", {.max_concurrent_threads = 1});
     std::atomic<bool> resumed{false};
     group.post([&] {
       const auto other = group.add_task([&] {
@@ -353,8 +353,8 @@ TEST(LocalQueue, a_place_that_is_wanted_back_does_not_wait_for_what_the_other_ta
 }
 
 TEST(LocalQueue, what_a_thread_added_in_an_earlier_life_as_a_worker_starts_first) {
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
-  std::vector<std::string> order;  // one place: no two of them write at the same time
+  ThreadGroup group("one slot", {.max_concurrent_threads = 1});
+  std::vector<std::string> order;  // one slot: no two of them write at the same time
   std::map<std::string, std::thread::id> added_by;
   const auto add = [&](const std::string& name, std::function<void()> task) {
     added_by[name] = std::this_thread::get_id();

@@ -76,7 +76,7 @@ TEST_F(NoThreads, while_a_place_is_lent_the_queue_waits_for_the_lender) {
   ProbeTask waits([&] {
     both_added.wait();
     cache.inject_creation_failures(1'000'000);
-    const PlaceLent lent(TaskContext::current());
+    const SlotLent lent(TaskContext::current());
     EXPECT_EQ(other.ends(), 0);
     EXPECT_EQ(pool->statistics().threads, 1u);
     EXPECT_EQ(pool->statistics().threads_wanted, 2u);
@@ -97,7 +97,7 @@ TEST_F(NoThreads, lender_that_waits_for_the_queue_goes_on_when_there_is_a_thread
   ProbeTask waits([&] {
     both_added.wait();
     cache.inject_creation_failures(3);
-    const PlaceLent lent(TaskContext::current());
+    const SlotLent lent(TaskContext::current());
     eventually([&] { return other.ends() == 1; });
   });
   pool->add(waits);
@@ -111,7 +111,7 @@ TEST_F(NoThreads, task_added_while_the_only_place_is_lent_waits_for_a_thread) {
   LinkedPool pool(1);
   ProbeTask other;
   ProbeTask waits([&] {
-    const PlaceLent lent(TaskContext::current());
+    const SlotLent lent(TaskContext::current());
     cache.inject_creation_failures(2);
     pool->add(other);
     eventually([&] { return other.releases == 1; });

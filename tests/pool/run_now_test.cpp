@@ -15,7 +15,7 @@ namespace tg {
 namespace {
 
 TEST(RunNow, the_next_in_line_runs_on_the_thread_that_waits_for_it) {
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   const auto same = group.add_task([&] {
     const auto inner = group.add_task([] { return std::this_thread::get_id(); });
     return inner.get() == std::this_thread::get_id();
@@ -24,8 +24,8 @@ TEST(RunNow, the_next_in_line_runs_on_the_thread_that_waits_for_it) {
 }
 
 TEST(RunNow, a_task_that_another_waits_for_starts_before_earlier_ones_and_these_keep_their_order) {
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
-  std::vector<int> order;  // one place: no two of them write at the same time
+  ThreadGroup group("one slot", {.max_concurrent_threads = 1});
+  std::vector<int> order;  // one slot: no two of them write at the same time
   group
       .add_task([&] {
         group.post([&] { order.push_back(1); });
@@ -41,7 +41,7 @@ TEST(RunNow, a_task_that_another_waits_for_starts_before_earlier_ones_and_these_
 }
 
 TEST(RunNow, both_tasks_on_the_stack_are_running) {
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   std::size_t running = 0;
   std::size_t named = 0;
   const auto look = [&] {
@@ -61,7 +61,7 @@ TEST(RunNow, both_tasks_on_the_stack_are_running) {
 
 TEST(RunNow, waiting_for_a_task_that_waits_for_the_caller_is_an_error) {
   std::latch there(1);
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   TaskHandle<bool> outer;
   const auto inner = [&] {
     try {
@@ -80,7 +80,7 @@ TEST(RunNow, waiting_for_a_task_that_waits_for_the_caller_is_an_error) {
 }
 
 TEST(RunNow, a_chain_deeper_than_a_stack_may_be_goes_on_in_threads) {
-  ThreadGroup group("two places", {.max_concurrent_threads = 2});
+  ThreadGroup group("two slots", {.max_concurrent_threads = 2});
   std::function<int(int)> descend = [&](int depth) -> int {
     return depth == 0 ? 0 : 1 + group.add_task([&, depth] { return descend(depth - 1); }).get();
   };
@@ -90,7 +90,7 @@ TEST(RunNow, a_chain_deeper_than_a_stack_may_be_goes_on_in_threads) {
 // The same for tasks that others than the waiter added: they are in the lists that all workers share.
 TEST(RunNow, also_where_another_thread_added_the_task) {
   std::latch added(1);
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   std::vector<int> order;
   TaskHandle<std::thread::id> wanted;
   const auto waits = group.add_task([&] {
@@ -114,7 +114,7 @@ TEST(RunNow, a_task_can_be_taken_from_the_queue_of_another_worker) {
   std::latch added(1);
   std::latch both(2);
   std::latch over(1);
-  ThreadGroup group("two places", {.max_concurrent_threads = 2});
+  ThreadGroup group("two slots", {.max_concurrent_threads = 2});
   TaskHandle<std::thread::id> wanted;
   // Its worker is blocked, with what it added in its own queue.
   group.post([&] {
@@ -138,7 +138,7 @@ TEST(RunNow, a_task_can_be_taken_from_the_queue_of_another_worker) {
 
 TEST(RunNow, each_task_of_a_queue_can_be_taken_in_any_order) {
   for (const std::size_t step : {1U, 3U, 7U, 10U}) {
-    ThreadGroup group("one place", {.max_concurrent_threads = 1});
+    ThreadGroup group("one slot", {.max_concurrent_threads = 1});
     constexpr std::size_t kTasks = 11;  // a prime: each step visits all
     const auto here = group.add_task([&] {
       std::vector<TaskHandle<std::thread::id>> tasks;
@@ -159,7 +159,7 @@ TEST(RunNow, each_task_of_a_queue_can_be_taken_in_any_order) {
 
 TEST(RunNow, tasks_that_were_cleared_are_not_run) {
   std::atomic<int> ran{0};
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   const auto outer = group.add_task([&] {
     const auto first = group.add_task([&] { ++ran; });
     const auto second = group.add_task([&] { ++ran; });
@@ -176,7 +176,7 @@ TEST(RunNow, tasks_that_were_cleared_are_not_run) {
 
 // Each task adds two and waits for both: no thread has to be made for a task that waits.
 TEST(RunNow, trees_of_tasks_need_no_thread_beyond_the_bound) {
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   const std::function<int(int)> fib = [&](int n) -> int {
     if (n < 2) return n;
     const auto first = group.add_task([&, n] { return fib(n - 1); });
@@ -191,7 +191,7 @@ TEST(RunNow, trees_of_tasks_need_no_thread_beyond_the_bound) {
 }
 
 TEST(RunNow, a_task_outlives_the_failure_of_one_that_it_ran) {
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   const auto outer = group.add_task([&] {
     const auto inner = group.add_task([]() -> int { throw std::runtime_error("inner"); });
     EXPECT_THROW(inner.get(), std::runtime_error);
@@ -202,7 +202,7 @@ TEST(RunNow, a_task_outlives_the_failure_of_one_that_it_ran) {
 }
 
 TEST(RunNow, with_a_time_out_the_task_is_left_to_others) {
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   const auto elsewhere = group.add_task([&] {
     const auto inner = group.add_task([] { return std::this_thread::get_id(); });
     EXPECT_EQ(inner.wait(std::chrono::hours(1)), WaitOutcome::ready);

@@ -203,7 +203,7 @@ TEST_F(Fork, predicate_may_fork_and_the_wait_throws_in_the_child) {
   EXPECT_EQ(fork_in_a_predicate(
                 [&](const auto& predicate) { static_cast<void>(group.wait_for_condition(predicate, 1h)); }),
             0);
-  // In a task that has lent its place for the wait, and does not get it back in the child.
+  // In a task that has lent its slot for the wait, and does not get it back in the child.
   ThreadGroup own("waits for itself", {.max_concurrent_threads = 1});
   EXPECT_EQ(own.add_task([] {
                  return fork_in_a_predicate([](const auto& predicate) {

@@ -23,12 +23,12 @@ int descend(ThreadGroup& group, int depth) {
 }
 
 TEST(InlineTask, large_frames_do_not_overflow_the_stack) {
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   EXPECT_EQ(group.add_task([&] { return descend(group, 200); }).get(), 201);
 }
 
 TEST(InlineTask, sees_no_exception_that_its_waiter_handles) {
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   const auto waits_in_handler = [&] {
     try {
       throw std::runtime_error("the waiter's");
@@ -40,7 +40,7 @@ TEST(InlineTask, sees_no_exception_that_its_waiter_handles) {
 }
 
 TEST(InlineTask, sees_no_exception_that_passes_its_waiter) {
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   struct WaitsAtTheEnd {
     ThreadGroup& group;
     int& seen;

@@ -79,7 +79,7 @@ TEST(Queue, every_place_is_filled_while_tasks_wait_for_each_other) {
   for (int round = 0; round < 300; ++round) {
     std::latch all(kBound);
     for (int i = 0; i < kBound; ++i) group.post([&all] { all.arrive_and_wait(); });
-    ASSERT_TRUE(group.join(60s)) << "round " << round << ": a queued task was not given its free place";
+    ASSERT_TRUE(group.join(60s)) << "round " << round << ": a queued task was not given its free slot";
   }
 }
 
@@ -121,7 +121,7 @@ TEST(Queue, worker_freed_by_the_event_does_not_start_the_next_task) {
 // A thief had moved a worker's tasks to the shared queue; the worker left, came back, and its next task went
 // ahead of them.
 TEST(Order, of_one_adder_is_kept_when_its_worker_leaves_and_comes_back) {
-  ThreadGroup group("two places", {.max_concurrent_threads = 2});
+  ThreadGroup group("two slots", {.max_concurrent_threads = 2});
   std::latch lender_began(1), added(1), first_began(1), all_began(2);
   std::mutex mutex;
   std::string order;
@@ -133,7 +133,7 @@ TEST(Order, of_one_adder_is_kept_when_its_worker_leaves_and_comes_back) {
   group.post([&] {
     lender_began.count_down();
     added.wait();
-    static_cast<void>(adder.wait(50ms));  // lends its place to a thief, and wants it back
+    static_cast<void>(adder.wait(50ms));  // lends its slot to a thief, and wants it back
     first_began.wait();
     static_cast<void>(first.wait());  // lends it again, and the adder's thread comes back for it
   });
@@ -155,7 +155,7 @@ TEST(Order, of_one_adder_is_kept_when_its_worker_leaves_and_comes_back) {
     });
     first_began.wait();
     tg::test::leave_time(
-        150ms);  // so that the lender waits for its place; without it, the test is only easier
+        150ms);  // so that the lender waits for its slot; without it, the test is only easier
   });
   added.count_down();
   static_cast<void>(group.join());

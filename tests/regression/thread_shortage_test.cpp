@@ -48,7 +48,7 @@ class ThreadShortage : public testing::Test {
 
 TEST_F(ThreadShortage, start_is_repeated_after_a_pause) {
   std::latch running(1);
-  ThreadGroup group("eight places", {.max_concurrent_threads = 8});
+  ThreadGroup group("eight slots", {.max_concurrent_threads = 8});
   group.post([&] {
     running.count_down();
     next_ran.acquire();
@@ -65,7 +65,7 @@ TEST_F(ThreadShortage, start_is_repeated_by_a_flow_that_slept_before) {
   std::atomic<bool> met{false};
   std::latch running(1);
   ThreadGroup elsewhere("elsewhere");
-  ThreadGroup group("eight places", {.max_concurrent_threads = 8});
+  ThreadGroup group("eight slots", {.max_concurrent_threads = 8});
   group.post([&] {
     running.count_down();
     met = elsewhere.wait_for_condition([&] { return done.load(); }, 20s, {20s, false}) ==
@@ -86,7 +86,7 @@ TEST_F(ThreadShortage, thread_that_becomes_free_is_used) {
   std::latch running(2);
   std::binary_semaphore end_other{0};
   ThreadGroup other("other");
-  ThreadGroup group("eight places", {.max_concurrent_threads = 8});
+  ThreadGroup group("eight slots", {.max_concurrent_threads = 8});
   other.post([&] {
     running.count_down();
     end_other.acquire();
@@ -107,7 +107,7 @@ TEST_F(ThreadShortage, thread_that_becomes_free_is_used) {
 TEST_F(ThreadShortage, tasks_wait_for_a_worker_that_lent_its_place) {
   std::atomic<bool> go_on{false};
   std::latch both_added(1);
-  ThreadGroup group("one place", {.max_concurrent_threads = 1});
+  ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   const auto lender = group.add_task([&] {
     both_added.wait();
     cache.inject_creation_failures(1'000'000);
@@ -123,7 +123,7 @@ TEST_F(ThreadShortage, tasks_wait_for_a_worker_that_lent_its_place) {
 TEST_F(ThreadShortage, statistics_tell_how_many_threads_are_missing) {
   std::latch running(1);
   std::binary_semaphore end{0};
-  ThreadGroup group("many places", {.max_concurrent_threads = 20'000});
+  ThreadGroup group("many slots", {.max_concurrent_threads = 20'000});
   group.post([&] {
     running.count_down();
     end.acquire();
@@ -142,7 +142,7 @@ TEST_F(ThreadShortage, statistics_tell_how_many_threads_are_missing) {
 
 TEST_F(ThreadShortage, start_is_repeated_by_a_task_that_slept_before) {
   std::latch running(1);
-  ThreadGroup group("eight places", {.max_concurrent_threads = 8});
+  ThreadGroup group("eight slots", {.max_concurrent_threads = 8});
   group.post([&] {
     running.count_down();
     static_cast<void>(thread_utils::event_aware_sleep(600s));
@@ -169,7 +169,7 @@ TEST_F(ThreadShortage, start_is_repeated_in_a_forked_child) {
   eventually([&] { return cache.statistics().idle >= 16; });
   const pid_t child = ::fork();
   if (child == 0) {
-    ThreadGroup group("eight places", {.max_concurrent_threads = 8});
+    ThreadGroup group("eight slots", {.max_concurrent_threads = 8});
     std::atomic<bool> ran{false};
     group.post([&] {
       test::leave_time(50ms);  // so that the join sleeps

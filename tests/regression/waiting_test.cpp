@@ -188,7 +188,7 @@ TEST(Waiting, wait_inside_a_predicate_lends_no_second_place) {
   wait_inside_a_predicate(false);
 }
 
-// The place is lent to the first task; the second one, run by the waiting thread itself, would have none.
+// The slot is lent to the first task; the second one, run by the waiting thread itself, would have none.
 TEST(Waiting, wait_inside_a_predicate_runs_nothing_without_a_place) {
   ThreadGroup group("bound of one", {.max_concurrent_threads = 1});
   std::atomic<bool> first_at_work{false}, overlapped{false};

@@ -21,8 +21,8 @@ class PoolNode final : public detail::Node {
       : Node(std::move(name), NodeKind::group), pool(*this, bound, on_failure) {}
   void on_event_set() noexcept override { pool.skip_pending(event().reason()); }
   GroupStatistics statistics() const override { return pool.statistics(); }
-  void lend_place() noexcept override { pool.lend_place(); }
-  void reclaim_place() noexcept override { pool.reclaim_place(); }
+  void lend_slot() noexcept override { pool.lend_slot(); }
+  void reclaim_slot() noexcept override { pool.reclaim_slot(); }
 
   detail::Pool pool;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many tasks of a group may run at a time, and the workers that have a place.
+// How many tasks of a group may run at a time, and the workers that have a slot.
 #pragma once
 
 #include <atomic>
@@ -8,24 +8,24 @@
 
 namespace tg::detail {
 
-/// The places of a group: permits to run tasks, as many as the bound says. Each worker has one from the
+/// The slots of a group: permits to run tasks, as many as the bound says. Each worker has one from the
 /// moment it is on its way until it leaves, except while its task waits for another task of the group: then
-/// it lends the place, and another worker may use it.
+/// it lends the slot, and another worker may use it.
 ///
 /// It only counts. The pool starts the threads and parks the flows, as the functions here tell it.
 ///
 /// Invariants
 ///   C1. workers - lent <= bound, so no more workers than the bound allows can run a task. The exception:
-///       when the event is set, a task that has lent its place goes on at once. A stop must not wait.
-///   C2. A lender that wants its place back comes before tasks that have not begun: while one waits, no place
-///       counts as free for a new worker, and a worker leaves between two tasks if no place is left for it.
+///       when the event is set, a task that has lent its slot goes on at once. A stop must not wait.
+///   C2. A lender that wants its slot back comes before tasks that have not begun: while one waits, no slot
+///       counts as free for a new worker, and a worker leaves between two tasks if no slot is left for it.
 ///
 /// Thread safety: the pool's lock guards everything; `some_are_wanted_back` may be called without it.
-class Places {
+class Slots {
  public:
-  explicit Places(std::size_t bound) noexcept : bound_(bound) {}
+  explicit Slots(std::size_t bound) noexcept : bound_(bound) {}
 
-  /// All workers, also those on their way and those that lent their places.
+  /// All workers, also those on their way and those that lent their slots.
   std::uint32_t workers() const noexcept { return workers_; }
   std::uint32_t on_their_way() const noexcept { return on_their_way_; }
   /// How many more workers may start.
@@ -57,10 +57,10 @@ class Places {
 
   // --- A lender ---
   void lend() noexcept { ++lent_; }
-  /// The lender goes on, whether or not a place is free: C1 says when.
+  /// The lender goes on, whether or not a slot is free: C1 says when.
   void take_back() noexcept { --lent_; }
-  /// The lender waits for a place, until `try_end_waiting` says true or it calls `give_up_waiting`; either
-  /// way it has taken its place back.
+  /// The lender waits for a slot, until `try_end_waiting` says true or it calls `give_up_waiting`; either
+  /// way it has taken its slot back.
   void begin_waiting() noexcept { wanted_back_.fetch_add(1, std::memory_order_relaxed); }
   bool try_end_waiting() noexcept {
     if (workers_ - lent_ >= bound_) return false;
@@ -77,7 +77,7 @@ class Places {
   std::uint32_t workers_ = 0;
   std::uint32_t on_their_way_ = 0;             // of the workers
   std::uint32_t lent_ = 0;                     // of the workers, those whose task waits for another one
-  std::atomic<std::uint32_t> wanted_back_{0};  // of the lent places; atomic: written under the pool's lock,
+  std::atomic<std::uint32_t> wanted_back_{0};  // of the lent slots; atomic: written under the pool's lock,
                                                // also read without
 };
 
