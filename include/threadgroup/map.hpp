@@ -2,11 +2,10 @@
 // One function over all elements of a range, and a race between several functions.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <functional>
+#include <iterator>
 #include <memory>
-#include <ranges>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include <threadgroup/as_completed.hpp>
+#include <threadgroup/detail/input_range.hpp>
 #include <threadgroup/detail/unique_function.hpp>
 #include <threadgroup/errors.hpp>
 #include <threadgroup/outcomes.hpp>
@@ -50,7 +50,7 @@ class MapFailures : public FunctionFailures {
 
 namespace detail {
 template <class Range>
-using MapElement = std::decay_t<std::ranges::range_reference_t<Range>>;
+using MapElement = std::decay_t<RangeReference<Range>>;
 template <class Range, class F>
 using MapResult = std::decay_t<typename CallResult<F&, MapElement<Range>&>::type>;
 
@@ -69,8 +69,7 @@ auto run_map(ThreadGroup& group, Range&& range, F f, SourceLocation where) {
     }
   };
   try {
-    if constexpr (std::ranges::sized_range<Range>)
-      tasks.reserve(static_cast<std::size_t>(std::ranges::size(range)));
+    if constexpr (requires { std::size(range); }) tasks.reserve(static_cast<std::size_t>(std::size(range)));
     for (auto&& element : range) {
       const bool last = group.event_is_set();  // then it is skipped, and shows that something is missing
       auto call = [shared, element = Element(std::forward<decltype(element)>(element))]() mutable -> R {
@@ -111,7 +110,7 @@ void claim_failures(const std::vector<TaskHandle<R>>& tasks) noexcept {
 /// from the range, and the last handle is that of a skipped task. All tasks have ended when the call returns
 /// or throws, unless the caller's own group was stopped first. In a task of the same group, the task lends
 /// its slot while it waits. The failures count as delivered: no join throws them.
-template <std::ranges::input_range Range, class F>
+template <detail::InputRange Range, class F>
 auto map_results(ThreadGroup& group, Range&& range, F f, SourceLocation where = SourceLocation::current()) {
   auto tasks = detail::run_map(group, std::forward<Range>(range), std::move(f), where);
   detail::claim_failures(tasks);
@@ -119,7 +118,7 @@ auto map_results(ThreadGroup& group, Range&& range, F f, SourceLocation where = 
 }
 
 /// As `map_results` above, in a group made for this call, with at most `max_workers` calls at a time.
-template <std::ranges::input_range Range, class F>
+template <detail::InputRange Range, class F>
 requires(!std::is_same_v<std::remove_cvref_t<Range>, ThreadGroup>)  //
     auto map_results(Range&& range, F f, std::size_t max_workers = 32,
                      SourceLocation where = SourceLocation::current()) {
@@ -135,7 +134,7 @@ requires(!std::is_same_v<std::remove_cvref_t<Range>, ThreadGroup>)  //
 /// but the group was stopped, throws the `Stopped` of the first task without a result (`TaskSkipped` if it
 /// never ran). Throws `WaitInterrupted` as soon as the caller's own group is stopped; the failures then reach
 /// the join of `group`. If `f` returns void, so does `map`.
-template <std::ranges::input_range Range, class F>
+template <detail::InputRange Range, class F>
 auto map(ThreadGroup& group, Range&& range, F f, SourceLocation where = SourceLocation::current()) {
   using R = detail::MapResult<Range, F>;
   std::vector<TaskHandle<R>> tasks = detail::run_map(group, std::forward<Range>(range), std::move(f), where);
@@ -165,7 +164,7 @@ auto map(ThreadGroup& group, Range&& range, F f, SourceLocation where = SourceLo
 }
 
 /// As `map` above, in a group made for this call, with at most `max_workers` calls at a time.
-template <std::ranges::input_range Range, class F>
+template <detail::InputRange Range, class F>
 requires(!std::is_same_v<std::remove_cvref_t<Range>, ThreadGroup>)  //
     auto map(Range&& range, F f, std::size_t max_workers = 32,
              SourceLocation where = SourceLocation::current()) {
@@ -205,10 +204,11 @@ auto quorum_of(std::size_t k, std::vector<F> all, SourceLocation where) {
                   enough ? "enough of them succeeded" : "too few of them can succeed");
   std::vector<Failure> failures = group.wait_idle().failures;
   if (!enough) {
-    const auto ended_by_stop = std::find_if(tasks.begin(), tasks.end(), [](const auto& t) {
-      return t.status() == TaskStatus::stopped || t.status() == TaskStatus::skipped;
-    });
-    if (failures.empty() && ended_by_stop != tasks.end()) ended_by_stop->get();
+    if (failures.empty()) {
+      for (const auto& task : tasks) {  // then one that the stop ended says why
+        if (task.status() == TaskStatus::stopped || task.status() == TaskStatus::skipped) task.get();
+      }
+    }
     if (ended.interrupted()) throw WaitInterrupted("quorum", *thread_utils::reason());
     throw_function_failures(group.path(), std::move(failures));
   }
@@ -229,9 +229,9 @@ auto quorum_of(std::size_t k, std::vector<F> all, SourceLocation where) {
 /// throws `FunctionFailures` ("candidate 2"), which holds what was thrown. If the caller's group was stopped
 /// first, it throws `TaskSkipped` or `WaitInterrupted`. Throws `std::invalid_argument` if `k` is 0 or larger
 /// than the number of functions.
-template <std::ranges::input_range Range>
+template <detail::InputRange Range>
 auto quorum(std::size_t k, Range&& functions, SourceLocation where = SourceLocation::current()) {
-  std::vector<std::decay_t<std::ranges::range_reference_t<Range>>> all;
+  std::vector<std::decay_t<detail::RangeReference<Range>>> all;
   for (auto&& f : functions) all.push_back(std::forward<decltype(f)>(f));
   return detail::quorum_of(k, std::move(all), where);
 }
@@ -271,36 +271,36 @@ auto first_of_these(SourceLocation where, Fs... fs) {
 /// The report of a failure says where `first_of` was called, except for more than four functions that are not
 /// in a range. (There is one overload for each number of functions, because no parameter after a pack can
 /// have a default.)
-template <std::ranges::input_range Range>
+template <detail::InputRange Range>
 auto first_of(Range&& functions, SourceLocation where = SourceLocation::current()) {
   auto results = quorum(1, std::forward<Range>(functions), where);
   return std::move(results.front());
 }
 /// \overload
 template <class A>
-requires(!std::ranges::range<A>) auto first_of(A a, SourceLocation where = SourceLocation::current()) {
+requires(!detail::InputRange<A>) auto first_of(A a, SourceLocation where = SourceLocation::current()) {
   return detail::first_of_these(where, std::move(a));
 }
 /// \overload
 template <class A, class B>
-requires(!std::ranges::range<A>) auto first_of(A a, B b, SourceLocation where = SourceLocation::current()) {
+requires(!detail::InputRange<A>) auto first_of(A a, B b, SourceLocation where = SourceLocation::current()) {
   return detail::first_of_these(where, std::move(a), std::move(b));
 }
 /// \overload
 template <class A, class B, class C>
-requires(!std::ranges::range<A>)  //
+requires(!detail::InputRange<A>)  //
     auto first_of(A a, B b, C c, SourceLocation where = SourceLocation::current()) {
   return detail::first_of_these(where, std::move(a), std::move(b), std::move(c));
 }
 /// \overload
 template <class A, class B, class C, class D>
-requires(!std::ranges::range<A>)  //
+requires(!detail::InputRange<A>)  //
     auto first_of(A a, B b, C c, D d, SourceLocation where = SourceLocation::current()) {
   return detail::first_of_these(where, std::move(a), std::move(b), std::move(c), std::move(d));
 }
 /// \overload
 template <class A, class B, class C, class D, class E, class... More>
-requires(!std::ranges::range<A>) auto first_of(A a, B b, C c, D d, E e, More... more) {
+requires(!detail::InputRange<A>) auto first_of(A a, B b, C c, D d, E e, More... more) {
   return detail::first_of_these(SourceLocation{}, std::move(a), std::move(b), std::move(c), std::move(d),
                                 std::move(e), std::move(more)...);
 }

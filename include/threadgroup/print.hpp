@@ -4,15 +4,15 @@
 
 #include <concepts>
 #include <cstddef>
+#include <iosfwd>
 #include <optional>
-#include <ostream>
-#include <ranges>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
+#include <threadgroup/detail/input_range.hpp>
 #include <threadgroup/detail/type_name.hpp>
 #include <threadgroup/detail/unique_function.hpp>
 
@@ -48,8 +48,7 @@ concept Streamable =
   out << value;
 };
 template <class T>
-concept Range = std::ranges::input_range<const T> &&
-    !std::same_as<std::remove_cvref_t<std::ranges::range_reference_t<const T>>, T>;
+concept Range = InputRange<const T> && !std::same_as<std::remove_cvref_t<RangeReference<const T>>, T>;
 template <class T>
 concept SetLike = Range<T> && requires {
   typename T::key_type;
@@ -85,7 +84,7 @@ void print_range(std::string& out, const T& range) {
       print(out, each.second);
     } else {
       // A proxy, as that of vector<bool>, becomes the value that it refers to.
-      const std::ranges::range_value_t<const T>& element = each;
+      const RangeValue<const T>& element = each;
       print(out, element);
     }
   }

@@ -8,11 +8,10 @@
 namespace tg::detail {
 
 void OfferedArguments::check_count(const std::string& function, std::size_t wanted) const {
-  if (arguments_.size() == wanted) return;
+  if (count_ == wanted) return;
   throw ArgumentError("function '" + function + "' takes " + std::to_string(wanted) +
-                      (wanted == 1 ? " argument" : " arguments") + ", and " +
-                      std::to_string(arguments_.size()) +
-                      (arguments_.size() == 1 ? " was given" : " were given"));
+                      (wanted == 1 ? " argument" : " arguments") + ", and " + std::to_string(count_) +
+                      (count_ == 1 ? " was given" : " were given"));
 }
 
 void OfferedArguments::throw_wrong_type(std::size_t index, const std::string& function,

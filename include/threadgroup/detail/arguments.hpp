@@ -5,7 +5,6 @@
 #include <array>
 #include <cstddef>
 #include <memory>
-#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -51,7 +50,8 @@ PlainValue plain_value_of(const T& value) {
 /// is a number that the type can hold, or a text for a `std::string`.
 class OfferedArguments {
  public:
-  explicit OfferedArguments(std::span<const OfferedArgument> arguments) noexcept : arguments_(arguments) {}
+  OfferedArguments(const OfferedArgument* arguments, std::size_t count) noexcept
+      : arguments_(arguments), count_(count) {}
 
   void check_count(const std::string& function, std::size_t wanted) const;
 
@@ -91,7 +91,8 @@ class OfferedArguments {
   [[noreturn]] void throw_does_not_fit(std::size_t index, const std::string& function,
                                        const std::type_info& wanted) const;
 
-  std::span<const OfferedArgument> arguments_;
+  const OfferedArgument* const arguments_;
+  const std::size_t count_;
 };
 
 /// Calls `use` with copies of the arguments, which exist during that call.
@@ -103,7 +104,7 @@ void with_offered(Use&& use, Args&&... args) {
         const std::array<OfferedArgument, sizeof...(Args)> offered = {
             OfferedArgument{&typeid(std::remove_reference_t<decltype(each)>),
                             static_cast<void*>(std::addressof(each)), plain_value_of(each)}...};
-        use(OfferedArguments(offered));
+        use(OfferedArguments(offered.data(), offered.size()));
       },
       kept);
 }
