@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Install, export and pkg-config: what find_package(threadgroup) and pkg-config threadgroup see.
+# Install, export and pkg-config: what find_package(threadgroup) and pkg-config see.
 include(CMakePackageConfigHelpers)
 
 set(tg_cmake_dir "${CMAKE_INSTALL_LIBDIR}/cmake/threadgroup")
@@ -27,12 +27,19 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/threadgroup-config-versi
 install(FILES "${PROJECT_BINARY_DIR}/threadgroup-config.cmake"
               "${PROJECT_BINARY_DIR}/threadgroup-config-version.cmake" DESTINATION ${tg_cmake_dir})
 
-# A static library's own needs are its users' needs; a shared one brings them along.
+# One file for pkg-config per component: cmake/NAME.pc.in. A static library's own needs are its users' needs; a shared
+# one brings them along.
 if(tg_type STREQUAL "STATIC_LIBRARY")
   set(tg_pc_requires "Requires: fmt")
 else()
   set(tg_pc_requires "Requires.private: fmt")
 endif()
 file(RELATIVE_PATH tg_pc_prefix "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
-configure_file(cmake/threadgroup.pc.in "${PROJECT_BINARY_DIR}/threadgroup.pc" @ONLY)
-install(FILES "${PROJECT_BINARY_DIR}/threadgroup.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+function(tg_install_pc name)
+  configure_file(cmake/${name}.pc.in "${PROJECT_BINARY_DIR}/${name}.pc" @ONLY)
+  install(FILES "${PROJECT_BINARY_DIR}/${name}.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+endfunction()
+tg_install_pc(threadgroup)
+if(TARGET threadgroup_vault_json)
+  tg_install_pc(threadgroup_vault_json)
+endif()

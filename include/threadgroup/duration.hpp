@@ -10,6 +10,8 @@
 #include <string>
 #include <type_traits>
 
+#include <threadgroup/detail/config.hpp>
+
 namespace tg {
 
 /// A length of time in nanoseconds, made from any `std::chrono` duration.

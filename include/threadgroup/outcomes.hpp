@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include <threadgroup/detail/config.hpp>
+
 namespace tg {
 
 /// The state of a task. It ends in exactly one of the last four.

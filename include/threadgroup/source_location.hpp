@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include <threadgroup/detail/config.hpp>
+
 namespace tg {
 
 /// The file, line and function of a call, taken as a default argument.

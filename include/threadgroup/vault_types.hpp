@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include <threadgroup/detail/config.hpp>
+
 namespace tg {
 
 /// Options of a `Vault`.

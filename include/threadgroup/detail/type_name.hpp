@@ -5,6 +5,8 @@
 #include <string>
 #include <typeinfo>
 
+#include <threadgroup/detail/config.hpp>
+
 namespace tg::detail {
 
 /// The name of a type as in the source: "std::vector<int>" and not "St6vectorIiSaIiEE".

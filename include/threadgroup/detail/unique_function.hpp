@@ -9,6 +9,8 @@
 #include <type_traits>
 #include <utility>
 
+#include <threadgroup/detail/config.hpp>
+
 namespace tg {
 
 template <class Signature>
