@@ -30,6 +30,7 @@
 #include <threadgroup/statistics.hpp>
 #include <threadgroup/task_handle.hpp>
 
+/// The namespace of the library.
 namespace tg {
 
 /// The name of a task in reports, dumps and errors, and where the task was added.
