@@ -102,7 +102,7 @@ class Vault {
     std::array<detail::Change, 1> change;
     change[0].slot = core_->find(key.info());
     change[0].value = key.info().make(T(std::forward<V>(value)));
-    core_->commit(change, {options.permit_modification, detail::kNobody, false});
+    core_->commit(change, {options.permit_modification, detail::kNone, false});
   }
   /// Stores all values in one step, or throws and stores none.
   ///
@@ -116,7 +116,7 @@ class Vault {
   void insert_all(InsertOptions options, Entry<T>... entries) {
     std::array<detail::Change, sizeof...(T)> changes{detail::Change{
         core_->find(entries.key.info()), entries.key.info().make(std::move(entries.value)), {}}...};
-    core_->commit(changes, {options.permit_modification, detail::kNobody, false});
+    core_->commit(changes, {options.permit_modification, detail::kNone, false});
   }
   /// Removes the values of these keys in one step. True if any of the keys held a value.
   template <class... T>

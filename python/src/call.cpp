@@ -53,7 +53,7 @@ PyCall::~PyCall() {
 void PyCall::drop_references() noexcept {
   const ErrorsSaved saved;
   if (teller_ == Teller::future && !begun_) {
-    // It will never run: those who wait for the future are told.
+    // It will never run: the waits for the future end.
     if (!calling_python([this] { return drop_future(told_); })) report_unraisable(told_);
   }
   calling_python([this] {

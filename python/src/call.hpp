@@ -7,7 +7,7 @@
 
 namespace tg::python {
 
-/// Who is told how a call ended, besides the C++ task.
+/// What learns how a call ended, besides the C++ task.
 enum class Teller {
   none,
   handle,  ///< a `TaskHandle`: its outcome

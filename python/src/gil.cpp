@@ -52,7 +52,7 @@ auto through_turnstile(F&& take) noexcept {
   return take_in_turn(place, take);
 }
 
-// Has a sleeper that is told of the event line up, without waking it before it is its turn.
+// Lines up a sleeper whose event was set, without waking it before it is its turn.
 struct LinesUp : detail::WaitNode {
   explicit LinesUp(runtime::Flow& flow) noexcept : WaitNode(&LinesUp::call), place(flow) {}
   static void call(WaitNode& node) noexcept { turnstile.line_up(static_cast<LinesUp&>(node).place); }

@@ -208,8 +208,8 @@ PyMethodDef methods[kMethods + kAddingMethods + 1] = {
      "set_event_for_child_tasks($self, /, message='')\n--\n\nThe same."},
     {"clear_pending", as_method(&group_clear_pending), kNamed,
      "clear_pending($self, /, message='')\n--\n\n"
-     "Skip the tasks that have not begun, and say how many. Those that run are told nothing, and the group "
-     "goes on."},
+     "Skip the tasks that have not begun, and say how many. Running tasks are not affected, and the group "
+     "is not stopped."},
     {"event_is_set", &group_event_is_set, METH_NOARGS,
      "event_is_set($self, /)\n--\n\nWhether the group was stopped."},
     {"_set_thread_names", &group_set_thread_names, METH_O, nullptr},

@@ -74,7 +74,7 @@ bool wait_or_raise(const TaskHandle<void>& task, Duration timeout, PyObject* tim
 }
 
 // Throws what there is instead of an outcome: the task was skipped, or else the caller's event has ended the
-// wait. The status is what the caller has seen: the task may go on meanwhile.
+// wait. The status is what the caller has seen: the task may continue meanwhile.
 [[noreturn]] void throw_instead_of_outcome(const TaskHandle<void>& task, TaskStatus seen) {
   if (seen == TaskStatus::skipped) throw TaskSkipped(task.name(), *task.reason());
   throw WaitInterrupted(task.name(), detail::event_of_caller()->reason());

@@ -18,7 +18,7 @@ Ref take_raised() noexcept;
 /// Raises the exception (again). Requires the interpreter's lock.
 void raise_again(PyObject* exception) noexcept;
 /// Drops the raised error if it is a `KeyboardInterrupt` on the main thread, and has the interpreter raise it
-/// again as soon as it goes on there. False if it is another one.
+/// again as soon as it continues there. False if it is another one.
 bool rearm_interrupt() noexcept;
 /// For an error that cannot be raised where it is: what `rearm_interrupt` does, or else what Python does with
 /// the error of a `__del__`. `where` is what raised it.

@@ -15,7 +15,7 @@ namespace tg::detail {
 
 /// "Stop, and here is why": unset at first, set once, never cleared.
 ///
-/// Setting has two halves, for a tree marks all events of a subtree before it wakes anybody: `mark`, and then
+/// Setting has two halves, because a tree marks all events of a subtree before it wakes a waiter: `mark`, and then
 /// `release_waiters` if the event `is_watched`. For many events at once: `mark_one_of_many`, `order_marks`.
 ///
 /// Guarantees: the first reason stays. `is_set` is one load. A flow that watches, and then finds the event
@@ -69,9 +69,9 @@ class Event {
     waiters_.release_all();
   }
 
-  /// Where flows stand that wait for this event and something else. They watch it first.
+  /// The flows that wait for this event and something else. They watch it first.
   WaitQueue& waiters() noexcept { return waiters_; }
-  /// Where flows stand that wait for this event and nothing else. They watch it first.
+  /// The flows that wait for this event and nothing else. They watch it first.
   runtime::Gate& gate() noexcept { return gate_; }
 
  private:

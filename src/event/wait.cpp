@@ -67,7 +67,7 @@ WaitOutcome wait_on(WaitQueue* source, const FunctionRef<bool()>* ready, const W
   }
 }
 
-// With nothing but one event to wait for, all waiters stand before its gate and are let through at once.
+// With nothing but one event to wait for, all waiters wait at its gate, and one call wakes them all.
 WaitOutcome wait_at_gate(Event& event, TimePoint deadline) {
   for (;;) {
     if (event.is_set()) return WaitOutcome::event_set;

@@ -56,7 +56,7 @@ void WaitQueue::release_all() noexcept {
   {
     MutexLock lock(mutex_);
     node = head_.exchange(nullptr, std::memory_order_relaxed);
-    if (++epoch_ == 0) ++epoch_;  // zero is the epoch of nodes that stand nowhere
+    if (++epoch_ == 0) ++epoch_;  // zero is the epoch of nodes that are in no queue
   }
   WaitNode* to_call = nullptr;  // last: sleeping flows must not wait for what these do
   while (node != nullptr) {

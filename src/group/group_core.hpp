@@ -26,7 +26,7 @@ namespace tg::detail {
 /// A group's node and pool.
 ///
 /// Lifetime: counted (see `Node`): the group's object holds one reference and each worker another, so a group
-/// that goes away from inside one of its own tasks leaves no worker with nothing under its feet.
+/// that goes away from inside one of its own tasks leaves no worker without the core that it uses.
 class GroupCore final : public Node, public runtime::InBlock {
  public:
   GroupCore(std::string&& name, const GroupOptions& options);

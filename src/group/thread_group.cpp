@@ -29,7 +29,7 @@ using detail::GroupCore;
 
 namespace {
 
-// Makes the core and hangs it into the forest.
+// Makes the core and links it into the forest.
 GroupCore* make_core(std::string&& name, const GroupOptions& options) {
   if (options.max_concurrent_threads == 0) {
     throw std::invalid_argument("ThreadGroup '" + name +
@@ -168,7 +168,7 @@ detail::Event* ThreadGroup::event_for_wait(const char* operation) const {
   const detail::TaskContext* const caller = detail::TaskContext::current();
   if (caller == nullptr) return nullptr;
   detail::refuse_own_group(caller, *core_);
-  // A group below the caller's is stopped together with it, so the wait will end. A group elsewhere may go on
+  // A group below the caller's is stopped together with it, so the wait will end. A group elsewhere may run
   // for ever, so there the caller's event ends the wait.
   return Forest::instance().is_same_or_descendant(*core_, *caller->node) ? nullptr : &caller->node->event();
 }

@@ -71,7 +71,7 @@ ProgressReporter::ProgressReporter(const ThreadGroup& group, ProgressObserver ob
       options_(options),
       before_(group.statistics()),
       start_(runtime::now()),
-      // A daemon: it goes on telling while the observed group is being stopped together with all others.
+      // A daemon: it keeps reporting while the observed group is being stopped together with all others.
       reporter_("progress of " + group.name(), {.max_concurrent_threads = 1, .daemon = true}) {
   if (options.interval <= Duration()) {
     throw std::invalid_argument("ProgressReporter on group '" + group.name() +

@@ -16,7 +16,7 @@ namespace tg::detail {
 ///
 /// Invariants
 ///   C1. workers - lent <= bound, so no more workers than the bound allows can run a task. The exception:
-///       when the event is set, a task that has lent its slot goes on at once. A stop must not wait.
+///       when the event is set, a task that has lent its slot continues at once. A stop must not wait.
 ///   C2. A lender that wants its slot back comes before tasks that have not begun: while one waits, no slot
 ///       counts as free for a new worker, and a worker leaves between two tasks if no slot is left for it.
 ///
@@ -57,7 +57,7 @@ class Slots {
 
   // --- A lender ---
   void lend() noexcept { ++lent_; }
-  /// The lender goes on, whether or not a slot is free: C1 says when.
+  /// The lender continues, whether or not a slot is free: C1 says when.
   void take_back() noexcept { --lent_; }
   /// The lender waits for a slot, until `try_end_waiting` says true or it calls `give_up_waiting`; either
   /// way it has taken its slot back.

@@ -64,7 +64,7 @@ void ThreadSupply::report(const Node& node, const GroupStatistics& counts,
     return;
   report_line({"group '", node.name(), "' wants ", std::to_string(counts.threads_wanted), " threads and has ",
                std::to_string(counts.threads),
-               "; it goes on with these and keeps asking for more: ", describe_exception(error)});
+               "; it continues with these and keeps asking for more: ", describe_exception(error)});
 } catch (const std::exception&) {
   // No memory for the text. The statistics have the numbers.
 }

@@ -43,7 +43,7 @@ class Worker {
     while (Task* task = delivered_.pop()) task->release();
   }
   /// The same where no task of this worker is counted as running, so that the group may be gone from the
-  /// forest: what the users' destructors make must not hang below it.
+  /// forest: what the users' destructors make must not become its children.
   void release_delivered_outside() noexcept;
   void end_thread_as_worker(bool idle_now, bool slot_is_free) noexcept;
 

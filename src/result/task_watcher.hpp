@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Is told when a task has ended.
+// A call when a task has ended.
 #pragma once
 
 #include <threadgroup/detail/wait_queue.hpp>

@@ -60,7 +60,7 @@ struct FreeBlock {
 };
 static_assert(sizeof(FreeBlock) <= kSmallest);
 
-// Room for free blocks of one size. Their addresses stand here and not in the blocks: another processor wrote
+// Room for free blocks of one size. Their addresses are here and not in the blocks: another processor wrote
 // those last, and to fetch one only to learn where the next one is takes longer than to use it.
 class Batch {
  public:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Linking, looking, and the end of the process. The invariants T1 to T5 stand in the header.
+// Linking, looking, and the end of the process. T1 to T5 are in the header.
 #include "tree/forest.hpp"
 
 #include <cstdlib>
@@ -22,7 +22,7 @@
 
 namespace tg::detail {
 
-// The root under which a thread's own groups hang. The main thread's stays; that of another thread goes when
+// The root of a thread's own groups. The main thread's stays; that of another thread goes when
 // the thread has ended and the last group below it is gone.
 struct ThreadRoot final : Node {
   ThreadRoot(std::string name, NodeKind kind, runtime::Flow* of) : Node(std::move(name), kind), flow(of) {}
@@ -60,7 +60,7 @@ void Forest::begin_locked() {
   has_begun_ = true;
 }
 
-// Siblings stand in the order in which they came. The first one's link backwards leads to the last.
+// Siblings are in the order in which they came. The first one's link backwards leads to the last.
 void Forest::attach_locked(Node& node, Node* parent) {
   NodeCore*& first = parent != nullptr ? parent->core_->first_child : first_root_;
   NodeCore* const core = node.core_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// All groups of the process and how they hang together.
+// All groups of the process, and the tree that they form.
 //
 // Invariants
 //   T1. A set parent has set children; a child linked under a set parent is born set. Linking and marking
@@ -73,7 +73,7 @@ class Forest {
   void set_exit_grace(Duration grace);
   void set_destructor_warning(Duration after);
   Duration destructor_warning() const;
-  /// Tells what is left to stop, waits for it within the grace, and names on stderr what does not stop. Only
+  /// Stops what is left, waits for it within the grace, and names on stderr what does not stop. Only
   /// the first call does anything: the end of the process makes it, or a runtime that has to end earlier.
   void finish_process() noexcept;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How an event reaches a subtree: marking and waking. The invariants T1 to T5 stand in forest.hpp, M1 in
+// How an event reaches a subtree: marking and waking. T1 to T5 are in forest.hpp, M1 in
 // marking.hpp.
 #include "tree/marking.hpp"
 

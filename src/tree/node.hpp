@@ -24,7 +24,7 @@ class Node;
 class Task;
 
 /// The part of a node that walks of the forest touch: its event, and the links that lead downwards. It is one
-/// cache line, in memory where such lines stand side by side, for a walk over many groups is bound by the
+/// cache line, in memory where such lines are next to each other, because a walk over many groups is bound by the
 /// memory that it touches.
 ///
 /// The links belong to the `Forest` and its lock.
@@ -34,7 +34,7 @@ struct alignas(kCacheLine) NodeCore {
   Event event;
   NodeCore* first_child = nullptr;
   NodeCore* next_sibling = nullptr;
-  // The link of a walk that marks, and then of the setter's list of nodes to wake, which goes on without the
+  // The link of a walk that marks, and then of the setter's list of nodes to wake, which continues without the
   // lock. An event is set once, so a node is in one such walk and list in its life.
   NodeCore* walk_next = nullptr;
   Node* const node;
@@ -93,7 +93,7 @@ class Node {
   virtual bool run_now(Task&) noexcept { return false; }
   /// A task of this group is about to wait for work of this group: its slot may be used meanwhile.
   virtual void lend_slot() noexcept {}
-  /// That task goes on. Waits for a slot, unless the event is set.
+  /// That task continues. Waits for a slot, unless the event is set.
   virtual void reclaim_slot() noexcept {}
   /// Waits until no task is pending or running but the one that the calling flow is in, or that waits for it
   /// further up. For the end of the process.

@@ -8,7 +8,7 @@
 namespace tg::detail {
 
 namespace {
-// Walks are fast where nodes stand side by side over many pages of memory; a program with ten groups needs
+// Walks are fast where nodes are next to each other over many pages of memory; a program with ten groups needs
 // little. So each piece is twice as large as the one before it.
 constexpr std::size_t kFirstBytes = 4096;
 constexpr std::size_t kLastBytes = std::size_t{1024} * 1024;

@@ -53,7 +53,7 @@ class NodeCores {
   Slot* fresh_end_ = nullptr;
   std::size_t page_bytes_ = 0;
 
-  std::atomic<Slot*> returned_{nullptr};  // atomic: pushed to by anybody, taken as a whole under the lock
+  std::atomic<Slot*> returned_{nullptr};  // atomic: pushed to by any thread, taken as a whole under the lock
 };
 
 }  // namespace tg::detail

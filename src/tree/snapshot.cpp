@@ -69,7 +69,7 @@ std::string to_text(const ForestSnapshot& snapshot) {
   }
 
   std::string text;
-  std::vector<bool> open;  // for each depth, whether its line goes on downwards
+  std::vector<bool> open;  // for each depth, whether its line continues downwards
   for (std::size_t i = 0; i < count; ++i) {
     const NodeSnapshot& node = snapshot.nodes[i];
     open.resize(node.depth + 1, false);

@@ -310,7 +310,7 @@ class WaitGraph {
     return dead_one_locked(*group, true, from);
   }
 
-  // Goes on from the target of a wait to the wait that blocks it.
+  // Continues from the target of a wait to the wait that blocks it.
   static void describe_waiter(const RecordedWait& wait, const WaitTarget& target, PathText& text) {
     const bool is_for_task = target.kind_ == Kind::task || target.kind_ == Kind::first_of;
     if (is_for_task) {

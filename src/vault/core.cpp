@@ -147,7 +147,7 @@ void VaultCore::take_set_locked(std::size_t automatic, Aftermath& after) noexcep
   if (info.clean_outputs) {
     for (const std::size_t output : info.outputs) {
       Change& change = after.garbage.emplace_back(Change{output, {}, {}});
-      store_.exchange_locked(change, kNobody);
+      store_.exchange_locked(change, kNone);
       parts_->persistence.keep(change);
     }
   }
@@ -191,18 +191,18 @@ class OnExit {
 KeyWait VaultCore::wait_for(std::span<const std::size_t> slots, Duration timeout) const {
   const TimePoint deadline = runtime::after(timeout);
   Event* const event = event_of_caller();
-  std::size_t missing = kNobody;
+  std::size_t missing = kNone;
   {
     MutexLock lock(store_.mutex());
     missing = store_.find_missing_locked(slots);
-    if (missing == kNobody) return KeyWait::present;
+    if (missing == kNone) return KeyWait::present;
     ++parts_->waits;
   }
   const OnExit uncount([this] {
     MutexLock lock(store_.mutex());
     --parts_->waits;
   });
-  // Key after key: once one is there we go on to the next, and at the end look at all of them at one moment.
+  // Key after key: once one is there comes the next, and at the end all are looked at in one moment.
   for (;;) {
     bool hopeless = false;
     const auto ready = [&] {
@@ -227,7 +227,7 @@ KeyWait VaultCore::wait_for(std::span<const std::size_t> slots, Duration timeout
     if (hopeless) return event != nullptr && event->is_set() ? KeyWait::event_set : KeyWait::producer_failed;
     MutexLock lock(store_.mutex());
     missing = store_.find_missing_locked(slots);
-    if (missing == kNobody) return KeyWait::present;
+    if (missing == kNone) return KeyWait::present;
   }
 }
 

@@ -36,7 +36,7 @@ std::string names_of(const ValueStore& store, const std::vector<AutomaticInfo::I
                      " would close a cycle: " + store.key_name(path.back().slot) + " -> " +
                      quoted(added.name);
   for (const FlowGraph::Hop& hop : path) {
-    if (hop.function != kNobody) text += " -> " + quoted(automatics[hop.function]->name);
+    if (hop.function != kNone) text += " -> " + quoted(automatics[hop.function]->name);
     text += " -> " + store.key_name(hop.slot);
   }
   throw DeclarationError(key, text);
@@ -55,7 +55,7 @@ void Dataflow::check(const ValueStore& store, const AutomaticInfo& added) {
                              "automatic " + quoted(added.name) + ": key '" + key + "' is an output twice");
     }
     const std::size_t producer = graph_.producer_of(output);
-    if (producer != kNobody && !automatics_[producer]->runner->lost()) {
+    if (producer != kNone && !automatics_[producer]->runner->lost()) {
       const AutomaticInfo& other = *automatics_[producer];
       throw DeclarationError(key, "vault '" + store.vault_name() + "': key '" + key +
                                       "' would have two producers: " + names_of(store, other.inputs) +
@@ -85,7 +85,7 @@ std::vector<std::size_t> Dataflow::find_lost(const AutomaticInfo& added) const {
   std::vector<std::size_t> lost;
   for (const std::size_t output : added.outputs) {
     const std::size_t producer = graph_.producer_of(output);
-    if (producer != kNobody && automatics_[producer]->runner->lost()) lost.push_back(producer);
+    if (producer != kNone && automatics_[producer]->runner->lost()) lost.push_back(producer);
   }
   const auto [first, last] = without_outputs_.equal_range(added.name);
   for (auto at = first; at != last; ++at) {
@@ -156,7 +156,7 @@ bool Dataflow::take_set(const ValueStore& store, std::size_t index) noexcept {
   const AutomaticInfo& info = *automatics_[index];
   AutomaticProgress& progress = progress_[index];
   if (!std::exchange(progress.had_a_set, true) && !info.outputs.empty() &&
-      store.find_missing_locked(info.outputs) == kNobody) {
+      store.find_missing_locked(info.outputs) == kNone) {
     progress.state = AutomaticProgress::State::kept;
     return false;
   }

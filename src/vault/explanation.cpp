@@ -18,7 +18,7 @@ std::string why_not_started(const AutomaticInfo& info, const AutomaticProgress& 
 std::string producers_of(const VaultParts& parts, std::size_t slot) {
   const std::size_t producer = parts.flow.graph().producer_of(slot);
   std::string text;
-  if (producer != kNobody) text = quoted(parts.flow.info(producer).name);
+  if (producer != kNone) text = quoted(parts.flow.info(producer).name);
   for (const std::size_t function : parts.producers.functions_of(slot)) {
     const BoundFunction& bound = parts.producers.functions()[function];
     text += (text.empty() ? "" : ", ") + quoted(bound.name);
@@ -31,7 +31,7 @@ namespace {
 std::string missing_input(const ValueStore& store, const VaultParts& parts, std::size_t slot) {
   const std::size_t producer = parts.flow.graph().producer_of(slot);
   std::string text = store.key_name(slot);
-  if (producer == kNobody) {
+  if (producer == kNone) {
     if (parts.producers.functions_of(slot).empty()) return text + " (no function produces it)";
     return text + " (stored by " + producers_of(parts, slot) + " when called)";
   }

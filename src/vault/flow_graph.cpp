@@ -21,7 +21,7 @@ void FlowGraph::add(const AutomaticInfo& function) {
 
 void FlowGraph::remove(std::size_t function) noexcept {
   for (const std::size_t output : functions_[function]->outputs) {
-    if (keys_[output].producer == function) keys_[output].producer = kNobody;
+    if (keys_[output].producer == function) keys_[output].producer = kNone;
   }
   for (const auto& input : functions_[function]->inputs) {
     std::erase_if(keys_[input.slot].takers,
@@ -52,7 +52,7 @@ bool FlowGraph::advance_forwards(Side& side, std::uint64_t other_mark) {
 bool FlowGraph::advance_backwards(Side& side, std::uint64_t other_mark) {
   const std::size_t producer = keys_[side.reached[side.next++]].producer;
   ++side.steps;
-  if (producer == kNobody) return false;
+  if (producer == kNone) return false;
   for (const auto& input : functions_[producer]->inputs) {
     if (reach(side, input.slot, other_mark)) return true;
   }
@@ -76,7 +76,7 @@ bool FlowGraph::would_close_cycle(const AutomaticInfo& added) {
 std::vector<FlowGraph::Hop> FlowGraph::path(std::size_t from, const AutomaticInfo& to) {
   Side side{.mark = ++marks_, .reached = {from}};
   keys_[from].mark = side.mark;
-  keys_[from].came_by = {kNobody, kNobody};
+  keys_[from].came_by = {kNone, kNone};
   const auto is_input = [&to](std::size_t slot) {
     return std::any_of(to.inputs.begin(), to.inputs.end(),
                        [slot](const auto& input) { return input.slot == slot; });
@@ -84,8 +84,8 @@ std::vector<FlowGraph::Hop> FlowGraph::path(std::size_t from, const AutomaticInf
   for (; !side.exhausted(); ++side.next) {
     const std::size_t slot = side.reached[side.next];
     if (is_input(slot)) {
-      std::vector<Hop> hops{{kNobody, from}};
-      for (std::size_t at = slot; keys_[at].came_by.function != kNobody; at = keys_[at].came_by.slot)
+      std::vector<Hop> hops{{kNone, from}};
+      for (std::size_t at = slot; keys_[at].came_by.function != kNone; at = keys_[at].came_by.slot)
         hops.insert(hops.begin() + 1, {keys_[at].came_by.function, at});
       return hops;
     }

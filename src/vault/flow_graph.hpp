@@ -36,7 +36,7 @@ class FlowGraph {
   void add(const AutomaticInfo& function);
   void remove(std::size_t function) noexcept;
 
-  /// The function that stores the key, or `kNobody`.
+  /// The function that stores the key, or `kNone`.
   std::size_t producer_of(std::size_t slot) const noexcept { return keys_[slot].producer; }
   /// In the order of their numbers.
   const std::vector<Taker>& takers_of(std::size_t slot) const noexcept { return keys_[slot].takers; }
@@ -54,10 +54,10 @@ class FlowGraph {
 
  private:
   struct KeyNode {
-    std::size_t producer = kNobody;
+    std::size_t producer = kNone;
     std::vector<Taker> takers;
-    std::uint64_t mark = 0;         // the search, and its side, that came here last
-    Hop came_by{kNobody, kNobody};  // in `path`: the function, and the key before it
+    std::uint64_t mark = 0;     // the search, and its side, that came here last
+    Hop came_by{kNone, kNone};  // in `path`: the function, and the key before it
   };
   // What one direction of a search has reached.
   struct Side {

@@ -15,7 +15,7 @@ namespace tg::detail {
 /// The sink of a vault, and each value in the sink's form.
 ///
 /// A step is encoded before it is made, without the lock; the encoded values change together with the values,
-/// under it; and the sink is told of the revision afterwards. So what the sink asks for is always the vault
+/// under it; and the sink gets the revision afterwards. So what the sink asks for is always the vault
 /// of one moment, whatever the order in which the calls of several steps come to it.
 ///
 /// Thread safety: the vault's lock, which is the store's, guards everything; static functions call the sink

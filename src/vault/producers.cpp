@@ -22,11 +22,11 @@ std::size_t Producers::add(const std::string& name, std::span<const std::size_t>
     functions_.push_back({name, {inputs.begin(), inputs.end()}, {outputs.begin(), outputs.end()}, 0, {}, {}});
     for (const std::size_t output : outputs) functions_of_[output].push_back(index);
   }
-  return outputs.empty() ? kNobody : index;
+  return outputs.empty() ? kNone : index;
 }
 
 void Producers::announce(Production& production) noexcept {
-  if (production.function_ == kNobody || production.state_ != Production::State::unknown) return;
+  if (production.function_ == kNone || production.state_ != Production::State::unknown) return;
   production.state_ = Production::State::announced;
   ++functions_[production.function_].at_work;
 }
@@ -56,7 +56,7 @@ Producers::Hope Producers::look_at_producers(const ValueStore& store, const Data
     hopeless = hopeless || ended(functions_[index].failed_at);
   }
   const std::size_t producer = flow.graph().producer_of(slot);
-  if (producer == kNobody) return hopeless ? Hope::none : Hope::open;
+  if (producer == kNone) return hopeless ? Hope::none : Hope::open;
   const AutomaticProgress& progress = flow.progress(producer);
   if (progress.busy) return Hope::coming;
   const bool can_run = flow.info(producer).can_run();
@@ -78,7 +78,7 @@ bool Producers::is_hopeless(const ValueStore& store, const Dataflow& flow,
   std::vector<Hope> known;
   std::vector<std::size_t> to_explore;
   for (const std::size_t slot : wanted) {
-    const bool has_producers = flow.graph().producer_of(slot) != kNobody || !functions_of_[slot].empty();
+    const bool has_producers = flow.graph().producer_of(slot) != kNone || !functions_of_[slot].empty();
     if (!has_producers || store.present_locked(slot)) continue;
     if (known.empty()) known.resize(store.slots(), Hope::unexplored);
     to_explore.push_back(slot);
@@ -86,7 +86,7 @@ bool Producers::is_hopeless(const ValueStore& store, const Dataflow& flow,
       const std::size_t next = to_explore.back();
       const std::size_t before = to_explore.size();
       const std::size_t producer = flow.graph().producer_of(next);
-      if (known[next] == Hope::unexplored && producer != kNobody) {
+      if (known[next] == Hope::unexplored && producer != kNone) {
         for (const auto& input : flow.info(producer).inputs) {
           if (known[input.slot] == Hope::unexplored) to_explore.push_back(input.slot);
         }

@@ -33,7 +33,7 @@ class Producers {
  public:
   explicit Producers(std::size_t slots) : functions_of_(slots) {}
 
-  /// Its number, or `kNobody` if it has no outputs. Bound again and again, it is one function.
+  /// Its number, or `kNone` if it has no outputs. Bound again and again, it is one function.
   std::size_t add(const std::string& name, std::span<const std::size_t> inputs,
                   std::span<const std::size_t> outputs);
   const std::vector<BoundFunction>& functions() const noexcept { return functions_; }

@@ -15,7 +15,7 @@ Production::~Production() {
 }
 
 void Production::announce() noexcept {
-  if (function_ != kNobody) core_.announce(*this);
+  if (function_ != kNone) core_.announce(*this);
 }
 
 void Production::end() noexcept {

@@ -31,7 +31,7 @@ ValueStore::ValueStore(std::string vault, const KeyList& keys) : vault_name_(std
   table_mask_ = table_size - 1;
   for (const auto& key : keys.infos()) {
     const std::size_t known = find_name(key->name);
-    if (known == kNobody) {
+    if (known == kNone) {
       infos_.push_back(key);
       std::uint64_t at = key->hash & table_mask_;
       while (table_[at] != 0) at = (at + 1) & table_mask_;
@@ -51,7 +51,7 @@ std::size_t ValueStore::find_name(const std::string& name) const noexcept {
        at = (at + 1) & table_mask_) {
     if (infos_[table_[at] - 1]->name == name) return table_[at] - 1;
   }
-  return kNobody;
+  return kNone;
 }
 
 std::size_t ValueStore::find(const KeyInfo& key) const {
@@ -93,7 +93,7 @@ std::size_t ValueStore::find_missing_locked(std::span<const std::size_t> slots) 
   for (const std::size_t slot : slots) {
     if (!present_locked(slot)) return slot;
   }
-  return kNobody;
+  return kNone;
 }
 
 // --- Writing
@@ -105,14 +105,14 @@ void ValueStore::check_locked(std::span<const Change> changes, const Writer& wri
     const std::string& key = infos_[slot]->name;
     for (std::size_t j = 0; j < i; ++j) {
       if (changes[j].slot == slot)
-        throw VaultError(key, "vault '" + vault_name_ + "': key '" + key + "' stands twice in one step");
+        throw VaultError(key, "vault '" + vault_name_ + "': key '" + key + "' is twice in one step");
     }
     if (!state.source.empty() && !writer.from_resource) {
       throw ReadOnlyKeyError(key, "vault '" + vault_name_ + "': key '" + key + "' is read from " +
                                       state.source + " and not written");
     }
     if (!changes[i].value || !present_locked(slot)) continue;
-    const bool own_output = writer.automatic != kNobody && state.stored_by == writer.automatic;
+    const bool own_output = writer.automatic != kNone && state.stored_by == writer.automatic;
     if (!writer.permit_modification && !own_output) {
       throw KeyExistsError(key, "vault '" + vault_name_ + "': key '" + key +
                                     "' holds a value already, and modification is not permitted");

@@ -32,7 +32,7 @@ class Errand {
   virtual ~Errand() = default;
 
   /// Runs it: on another flow if the caller can be stopped and a thread can be started, else on the caller's.
-  /// False if the caller gave up; then the work goes on without it.
+  /// False if the caller gave up; then the work continues without it.
   static bool run(const std::shared_ptr<Errand>& errand, Duration grace);
 
  private:
@@ -45,7 +45,7 @@ class Errand {
 };
 
 /// What `work` returns or throws; nothing if the caller was stopped and the work was not done `grace` later.
-/// The work goes on without the caller then, so it owns all that it uses.
+/// The work continues without the caller then, so it owns all that it uses.
 template <class F>
 std::optional<std::invoke_result_t<F&>> run_aside(F work, Duration grace) {
   struct OneErrand final : Errand {

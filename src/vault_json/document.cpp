@@ -221,10 +221,9 @@ Document read_document(std::string_view text, const std::string& file, const Vau
     if (!seen.insert(member.name).second) refuse(member.at, "it appears twice");
     const std::string raw(text.substr(member.begin, member.end - member.begin));
     const std::size_t slot = core.find_name(member.name);
-    if (slot == kNobody || schema.codecs[slot].decode == nullptr) {
+    if (slot == kNone || schema.codecs[slot].decode == nullptr) {
       if (unknown == UnknownKeys::refuse)
-        refuse(member.at,
-               slot == kNobody ? "the vault has no such key" : "this key is not kept in this file");
+        refuse(member.at, slot == kNone ? "the vault has no such key" : "this key is not kept in this file");
       document.ignored.emplace_back(member.name, raw);
       continue;
     }

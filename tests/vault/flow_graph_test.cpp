@@ -15,7 +15,7 @@ namespace {
 
 using tg::detail::AutomaticInfo;
 using tg::detail::FlowGraph;
-using tg::detail::kNobody;
+using tg::detail::kNone;
 
 AutomaticInfo function(std::vector<std::size_t> inputs, std::vector<std::size_t> outputs) {
   AutomaticInfo info;
@@ -80,7 +80,7 @@ TEST(FlowGraph, a_removed_function_is_no_way) {
   EXPECT_TRUE(two.add({0}, {1}));
   EXPECT_FALSE(two.add({1}, {0}));
   two.graph.remove(0);
-  EXPECT_EQ(two.graph.producer_of(1), kNobody);
+  EXPECT_EQ(two.graph.producer_of(1), kNone);
   EXPECT_TRUE(two.add({1}, {0}));
 }
 

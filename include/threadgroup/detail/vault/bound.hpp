@@ -63,7 +63,7 @@ class BoundCall<F, Inputs<In...>, Outputs<Out...>> {
       if (options_.clean_outputs) core.erase(output_slots_);
       return call(
           core, inputs,
-          {options_.permit_modification || options_.output_replaces_input, kNobody, false, &production});
+          {options_.permit_modification || options_.output_replaces_input, kNone, false, &production});
     } catch (...) {
       production.fail(std::current_exception());
       throw;
@@ -106,7 +106,7 @@ class BoundCall<F, Inputs<In...>, Outputs<Out...>> {
   std::vector<bool> required_;
   std::tuple<Key<Out>...> output_keys_;
   BindOptions options_;
-  std::size_t function_ = kNobody;
+  std::size_t function_ = kNone;
 
   F f_;  // called on the flow of the caller, like a plain callable
 };

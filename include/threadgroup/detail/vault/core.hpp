@@ -31,7 +31,7 @@ struct VaultParts;
 
 struct CommitOptions {
   bool permit_modification = false;
-  std::size_t by = kNobody;          // the automatic that stores its outputs
+  std::size_t by = kNone;            // the automatic that stores its outputs
   bool from_resource = false;        // true if the source of a read-only key makes the change
   Production* production = nullptr;  // the call that ends with this step
   bool* stored = nullptr;            // set to true when the changes are made, even if the call throws later
@@ -86,7 +86,7 @@ class VaultCore : public std::enable_shared_from_this<VaultCore> {
   void tell_waiters() noexcept;
 
   // --- Functions
-  /// Returns the function's number, for `Production`; `kNobody` if it has no outputs.
+  /// Returns the function's number, for `Production`; `kNone` if it has no outputs.
   std::size_t add_bound_function(const std::string& name, std::span<const std::size_t> inputs,
                                  std::span<const std::size_t> outputs);
   /// Returns the automatic's number. Declares nothing if it throws, unless removing the outputs that it

@@ -23,7 +23,7 @@ enum class CallEnd : std::uint8_t { returned, failed, withdrawn };
 /// Lifetime: the vault's core outlives it.
 class Production {
  public:
-  /// Without a function (`kNobody`) nothing is counted.
+  /// Without a function (`kNone`) nothing is counted.
   Production(VaultCore& core, std::size_t function) noexcept : core_(core), function_(function) {}
   Production(Production&& other) noexcept
       : core_(other.core_), function_(other.function_), state_(std::exchange(other.state_, State::ended)) {}
@@ -41,7 +41,7 @@ class Production {
  private:
   friend class Producers;
   enum class State : std::uint8_t { unknown, announced, ended };
-  bool announced() const noexcept { return function_ != kNobody && state_ == State::announced; }
+  bool announced() const noexcept { return function_ != kNone && state_ == State::announced; }
 
   VaultCore& core_;
   const std::size_t function_;

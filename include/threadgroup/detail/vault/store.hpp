@@ -30,7 +30,7 @@
 namespace tg::detail {
 
 /// No key, and no function.
-inline constexpr std::size_t kNobody = static_cast<std::size_t>(-1);
+inline constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
 /// The change of one key in a step: a value to store, or none to remove the value. After the step it holds
 /// the previous value.
@@ -61,7 +61,7 @@ class ValueStore {
   const std::string& key_name(std::size_t slot) const noexcept { return infos_[slot]->name; }
   /// Throws `UnknownKeyError`, or `KeyTypeError` for a key of the same name and another type.
   std::size_t find(const KeyInfo& key) const;
-  /// The slot of the key of this name, or `kNobody`.
+  /// The slot of the key of this name, or `kNone`.
   std::size_t find_name(const std::string& name) const noexcept;
 
   // --- Reading
@@ -107,15 +107,15 @@ class ValueStore {
   ValueRef current_locked(std::size_t slot) const noexcept TG_REQUIRES(mutex_) {
     return cells_[slot].value.current();
   }
-  /// The first of these keys that holds no value, or `kNobody`.
+  /// The first of these keys that holds no value, or `kNone`.
   std::size_t find_missing_locked(std::span<const std::size_t> slots) const noexcept TG_REQUIRES(mutex_);
 
   // --- Writing
   /// The origin of a change, and what it is permitted to do.
   struct Writer {
     bool permit_modification = false;
-    std::size_t automatic = kNobody;  // the automatic that stores its outputs
-    bool from_resource = false;       // true if the source of a read-only key makes the change
+    std::size_t automatic = kNone;  // the automatic that stores its outputs
+    bool from_resource = false;     // true if the source of a read-only key makes the change
   };
   /// Throws if the changes are not permitted.
   void check_locked(std::span<const Change> changes, const Writer& writer) const TG_REQUIRES(mutex_);
@@ -144,13 +144,13 @@ class ValueStore {
   /// Stores the value, or removes the present one. Afterwards the change holds the previous value.
   void exchange_locked(Change& change, std::size_t automatic) noexcept TG_REQUIRES(mutex_) {
     State& state = states_[change.slot];
-    state.stored_by = change.value ? automatic : kNobody;
+    state.stored_by = change.value ? automatic : kNone;
     if (change.value) state.stored_at = revision_;
     change.value = cells_[change.slot].exchange(std::move(change.value), infos_[change.slot]->is_short);
   }
   /// The number of the latest step.
   std::uint64_t revision_locked() const noexcept TG_REQUIRES(mutex_) { return revision_; }
-  /// The automatic whose output the key holds, or `kNobody`.
+  /// The automatic whose output the key holds, or `kNone`.
   std::size_t stored_by_locked(std::size_t slot) const noexcept TG_REQUIRES(mutex_) {
     return states_[slot].stored_by;
   }
@@ -184,7 +184,7 @@ class ValueStore {
     }
   };
   struct State {
-    std::size_t stored_by = kNobody;
+    std::size_t stored_by = kNone;
     std::uint64_t stored_at = 0;
     std::string source;  // if not empty, the key is read-only and filled from this source
   };
