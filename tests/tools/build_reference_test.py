@@ -73,6 +73,9 @@ class Pages(unittest.TestCase):
         code = "```c++\n## not a heading\n[](int a) { a[0](1); }\n```\n"
         self.assertEqual(self.page(code), code)
 
+    def test_code_with_a_quote_ends_where_it_ends(self):
+        self.assertEqual(self.page("`group 'a'` and `b`"), "``group 'a'`` and `b`")
+
     def test_names_in_the_tables_of_the_reference_become_links(self):
         row = "| [m.hpp](../include/threadgroup/m.hpp) | `map`, `TG_X`, `std::map` |"
         self.assertIn('<code>@ref tg::map "map"</code>, <code>@ref TG_X "TG_X"</code>, `std::map`', self.page(row, "reference"))
