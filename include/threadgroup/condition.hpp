@@ -18,7 +18,7 @@ using Predicate = FunctionRef<bool()>;
 struct ConditionOptions {
   /// The longest time between two calls of the predicate. Must be above zero.
   Duration interval = std::chrono::milliseconds(100);
-  /// End the wait when the group has no pending or running task, as no task can make the condition true then.
+  /// End the wait when the group has no pending or running task that could make the condition true.
   bool stop_when_idle = true;
 };
 

@@ -64,7 +64,8 @@ template <class F>
 concept NoTaskName = !std::same_as<std::remove_cvref_t<F>, TaskName>;
 }  // namespace detail
 
-/// A named group of tasks that may block: at most so many run at a time, and one event stops all of them.
+/// A named group of tasks that may block, with a bound on how many run at a time and one event that stops
+/// all.
 ///
 ///     tg::ThreadGroup group("Verifying Users", {.max_concurrent_threads = 10});
 ///     for (const User& user : users) group.add_task(verify, user);
@@ -167,7 +168,8 @@ class ThreadGroup {
 
   /// Waits until no task is pending or running, then throws the failures that were not delivered before: a
   /// single one as itself, several as `TaskFailures`. Any number of threads may join, and the group can be
-  /// used again afterwards. If the event of the caller's own group is set first, it returns early.
+  /// used again afterwards. If the event of the caller's own group is set first, and this group is not below
+  /// that one, it returns early; the result says so.
   ///
   /// Throws `std::system_error` (`resource_deadlock_would_occur`) in a task of this group or of a group below
   /// it, and if the wait would deadlock because a task of this group waits, directly or not, for the caller.
@@ -217,14 +219,15 @@ class ThreadGroup {
   /// Runs the registered functions and yields the results one by one, in the order in which the functions
   /// end. They are not kept for `get_results`. Failures are in the results and are not thrown.
   ResultStream as_completed();
-  /// True if an `execute` has been completed, with or without failures.
+  /// True if a run by `execute` or `as_completed` has been completed, with or without failures.
   bool executed() const;
   /// The results of the latest `execute`; empty before the first.
   const ResultList& get_results() const;
 
   /// Waits until the predicate is true, and then stops the group. The predicate is called once at the start,
   /// whenever a task ends, at each `notify`, at least every `interval`, and once when the time is up. What it
-  /// throws is passed on, and the event is not set then.
+  /// throws is passed on, and the event is not set then. Throws `std::invalid_argument` if the interval is
+  /// not above zero.
   WaitStatus wait_for_condition(Predicate predicate, Duration timeout, const ConditionOptions& options = {},
                                 SourceLocation where = SourceLocation::current());
   /// Makes every `wait_for_condition` on this group call its predicate again.

@@ -93,9 +93,10 @@ class Vault {
 
   // --- Writing
 
-  /// Stores a value. Throws `ValueRejectedError` if a validator or a modifier refuses it, and
-  /// `KeyExistsError` if the key holds a value and neither the vault nor the call permits modification. The
-  /// value must fit the key's type as for `entry`.
+  /// Stores a value, which must fit the key's type as for `entry`. Throws `ValueRejectedError` if a validator
+  /// or a modifier refuses it, and `KeyExistsError` if the key holds a value and neither the vault nor the
+  /// call permits modification. If an automatic cannot be started or a resource cannot keep the value, it
+  /// stores the value and throws; see `automatic` and `JsonResource`.
   template <class T, class V>
   void insert(const Key<T>& key, V&& value, InsertOptions options = {}) {
     static_assert(detail::kFits<V, T>, "tg::Vault::insert: the value does not fit the key's type");
