@@ -64,8 +64,7 @@ template <class F>
 concept NoTaskName = !std::same_as<std::remove_cvref_t<F>, TaskName>;
 }  // namespace detail
 
-/// A named group of tasks that may block, with a bound on how many run at a time and one event that stops
-/// all.
+/// A named group of tasks that may block: a bound limits how many run at a time, one event stops them all.
 ///
 ///     tg::ThreadGroup group("Verifying Users", {.max_concurrent_threads = 10});
 ///     for (const User& user : users) group.add_task(verify, user);
