@@ -2,6 +2,7 @@
 // The library's clock.
 #pragma once
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/duration.hpp>
 
 namespace tg {
@@ -11,6 +12,6 @@ namespace tg {
 ///     const tg::Duration since = tg::now() - reason.when;
 ///
 /// Thread safety: from any thread.
-TimePoint now() noexcept;
+TG_EXPORT TimePoint now() noexcept;
 
 }  // namespace tg

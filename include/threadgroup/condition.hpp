@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/unique_function.hpp>
 #include <threadgroup/duration.hpp>
 #include <threadgroup/source_location.hpp>
@@ -30,24 +31,25 @@ enum class WaitStatus {
   group_idle,     ///< the group has no pending or running task that could make the condition true
 };
 /// The enumerator's name: "condition_met".
-const char* to_string(WaitStatus status) noexcept;
+TG_EXPORT const char* to_string(WaitStatus status) noexcept;
 
 namespace detail {
 class GroupCore;
-WaitStatus wait_for_condition(GroupCore& core, Predicate predicate, Duration timeout,
-                              const ConditionOptions& options, SourceLocation where);
+TG_EXPORT WaitStatus wait_for_condition(GroupCore& core, Predicate predicate, Duration timeout,
+                                        const ConditionOptions& options, SourceLocation where);
 }  // namespace detail
 
 namespace thread_utils {
 
 /// Calls `ThreadGroup::wait_for_condition` on the calling task's own group. The task lends its slot to the
 /// group's other tasks while it waits. Throws `NoGroupError` outside a task, and what the predicate throws.
-WaitStatus wait_for_condition(Predicate predicate, Duration timeout, const ConditionOptions& options = {},
-                              SourceLocation where = SourceLocation::current());
+TG_EXPORT WaitStatus wait_for_condition(Predicate predicate, Duration timeout,
+                                        const ConditionOptions& options = {},
+                                        SourceLocation where = SourceLocation::current());
 
 /// Makes every `wait_for_condition` on the calling task's group call its predicate again. Throws
 /// `NoGroupError` outside a task.
-void notify();
+TG_EXPORT void notify();
 
 }  // namespace thread_utils
 }  // namespace tg

@@ -10,7 +10,7 @@
 #include <string>
 #include <type_traits>
 
-#include <threadgroup/detail/config.hpp>
+#include <threadgroup/detail/export.hpp>
 
 namespace tg {
 
@@ -79,7 +79,7 @@ class Duration {
 };
 
 /// Text for people: "20 ms", "1.5 s", "90 s", "10 min"; at most three digits after the point.
-std::string to_string(Duration duration);
+TG_EXPORT std::string to_string(Duration duration);
 
 /// A point on the library's steady clock, in nanoseconds. `tg::now()` reads that clock.
 class TimePoint {

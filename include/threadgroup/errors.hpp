@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/shared_reason.hpp>
 #include <threadgroup/reason.hpp>
 #include <threadgroup/source_location.hpp>
@@ -17,20 +18,20 @@ namespace tg {
 
 /// A call that needs the caller's own group was made outside a task: on the main thread, or on a thread that
 /// the library did not start.
-class NoGroupError : public std::logic_error {
+class TG_EXPORT NoGroupError : public std::logic_error {
  public:
   using std::logic_error::logic_error;
 };
 
 /// A group, or the handle of an unfinished task, was used in a process forked from the one that made it. The
 /// threads that would do the work do not exist in the child.
-class ForkedError : public std::logic_error {
+class TG_EXPORT ForkedError : public std::logic_error {
  public:
   using std::logic_error::logic_error;
 };
 
 /// The number or the types of arguments do not fit a function. The text names the function.
-class ArgumentError : public std::invalid_argument {
+class TG_EXPORT ArgumentError : public std::invalid_argument {
  public:
   using std::invalid_argument::invalid_argument;
 };
@@ -44,7 +45,7 @@ class ArgumentError : public std::invalid_argument {
 /// because of a stop derives from `Stopped`.
 ///
 /// Lifetime: copies share the reason.
-class Stopped : public std::runtime_error {
+class TG_EXPORT Stopped : public std::runtime_error {
  public:
   /// Requires: `reason` is that of the event, as `thread_utils::reason` or `ThreadGroup::reason` returns it.
   Stopped(const std::string& what, Reason reason)
@@ -67,11 +68,11 @@ struct Failure {
   SourceLocation where = {};     ///< file and line where the task was added, if known
 };
 /// What the task threw, and where the task was added: "no route (added at main.cpp:42)".
-std::string describe_failure(const Failure& failure);
+TG_EXPORT std::string describe_failure(const Failure& failure);
 
 /// Several tasks failed. (A single failure is thrown as itself.) For each task the text says what was thrown
 /// and where the task was added.
-class TaskFailures : public std::runtime_error {
+class TG_EXPORT TaskFailures : public std::runtime_error {
  public:
   /// `group` is the path of the group, for the text.
   TaskFailures(const std::string& group, std::vector<Failure> failures);
@@ -88,7 +89,7 @@ class TaskFailures : public std::runtime_error {
 
 /// The result of a task was requested, but the task never ran: its group was stopped first, or the task was
 /// skipped by `clear_pending`.
-class TaskSkipped : public Stopped {
+class TG_EXPORT TaskSkipped : public Stopped {
  public:
   /// `task` is the name of the task, for the text.
   TaskSkipped(const std::string& task, Reason reason);
@@ -97,7 +98,7 @@ class TaskSkipped : public Stopped {
 };
 
 /// A wait for a result ended without it, because the caller's own group was stopped first.
-class WaitInterrupted : public Stopped {
+class TG_EXPORT WaitInterrupted : public Stopped {
  public:
   /// `task` is the name of the task that was waited for, for the text.
   WaitInterrupted(const std::string& task, Reason reason);
@@ -112,11 +113,11 @@ using UnseenFailureHandler = std::function<void(const std::string& group_path, c
 /// Replaces the handler for unseen failures. An empty one restores the default, which writes group, task and
 /// text to stderr. Returns the previous handler (empty: the default). If a handler throws, that is reported
 /// on stderr.
-UnseenFailureHandler set_unseen_failure_handler(UnseenFailureHandler handler);
+TG_EXPORT UnseenFailureHandler set_unseen_failure_handler(UnseenFailureHandler handler);
 
 namespace detail {
 /// Hands each failure to the handler.
-void report_unseen(const std::string& group_path, const std::vector<Failure>& failures) noexcept;
+TG_EXPORT void report_unseen(const std::string& group_path, const std::vector<Failure>& failures) noexcept;
 }  // namespace detail
 
 }  // namespace tg

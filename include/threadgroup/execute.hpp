@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <vector>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/function.hpp>
 #include <threadgroup/results.hpp>
 #include <threadgroup/thread_group.hpp>
@@ -24,9 +25,10 @@ namespace tg {
 /// It waits for all of them. If any failed, it then throws `FunctionFailures`, which also holds the results
 /// of the others. In a task it obeys the event of the task's group: functions that have not started are
 /// skipped, and the results say so. Throws `std::invalid_argument` if `max_workers` is 0.
-ResultList threaded_execution(std::vector<Function> functions, std::size_t max_workers = 32);
+TG_EXPORT ResultList threaded_execution(std::vector<Function> functions, std::size_t max_workers = 32);
 
 /// As `threaded_execution`, but failures are in the results and are not thrown.
-ResultList threaded_execution_results(std::vector<Function> functions, std::size_t max_workers = 32);
+TG_EXPORT ResultList threaded_execution_results(std::vector<Function> functions,
+                                                std::size_t max_workers = 32);
 
 }  // namespace tg

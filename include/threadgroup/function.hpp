@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/function_call.hpp>
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/results.hpp>
@@ -31,7 +32,7 @@ struct FunctionName {
 namespace detail {
 
 /// A name, and a call whose arguments may be replaced.
-class FunctionCell {
+class TG_EXPORT FunctionCell {
  public:
   /// Throws `std::invalid_argument` if the name is empty.
   FunctionCell(FunctionName name, std::shared_ptr<const FunctionCall> call);

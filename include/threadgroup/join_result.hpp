@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/task.hpp>
 #include <threadgroup/errors.hpp>
 #include <threadgroup/reason.hpp>
@@ -17,7 +18,7 @@ namespace tg {
 /// How a join ended: how the tasks ended, or why the join returned early and what is left.
 ///
 ///     if (const auto joined = group.join(10s); !joined.all_succeeded()) std::cerr << joined.str() << '\n';
-struct JoinResult {
+struct TG_EXPORT JoinResult {
   bool timed_out = false;   ///< the time-out passed before all tasks had ended
   bool event_set = false;   ///< the caller's own group was stopped, and the joined group is not below it
   std::size_t pending = 0;  ///< tasks that have not started; 0 if all have ended

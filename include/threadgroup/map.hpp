@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <threadgroup/as_completed.hpp>
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/input_range.hpp>
 #include <threadgroup/detail/unique_function.hpp>
 #include <threadgroup/errors.hpp>
@@ -35,7 +36,7 @@ namespace tg {
 ///
 /// `std::rethrow_if_nested` throws the first failure as itself.
 template <class R>
-class MapFailures : public FunctionFailures {
+class TG_EXPORT MapFailures : public FunctionFailures {
  public:
   /// For the library.
   MapFailures(const std::string& group, std::vector<Failure> failures, std::vector<TaskHandle<R>> tasks)

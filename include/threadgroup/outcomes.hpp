@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include <threadgroup/detail/config.hpp>
+#include <threadgroup/detail/export.hpp>
 
 namespace tg {
 
@@ -18,7 +18,7 @@ enum class TaskStatus : std::uint8_t {
   skipped,    ///< it never ran, because its group was stopped or it was dropped by `clear_pending`
 };
 /// The enumerator's name: "succeeded".
-const char* to_string(TaskStatus status) noexcept;
+TG_EXPORT const char* to_string(TaskStatus status) noexcept;
 
 /// How a wait ended. Each call documents which of these it returns.
 enum class [[nodiscard]] WaitOutcome{
@@ -28,6 +28,6 @@ enum class [[nodiscard]] WaitOutcome{
     closed,     ///< it can never be successful, as the other side was closed
 };
 /// The enumerator's name: "timed_out".
-const char* to_string(WaitOutcome outcome) noexcept;
+TG_EXPORT const char* to_string(WaitOutcome outcome) noexcept;
 
 }  // namespace tg

@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/input_range.hpp>
 #include <threadgroup/detail/type_name.hpp>
 #include <threadgroup/detail/unique_function.hpp>
@@ -28,12 +29,13 @@ struct Printer {};
 
 namespace detail {
 
-void print_integer(std::string& out, long long value);
-void print_integer(std::string& out, unsigned long long value);
-void print_floating(std::string& out, float value);  // the shortest text that reads back as the same number
-void print_floating(std::string& out, double value);
-void print_floating(std::string& out, long double value);
-void print_streamed(std::string& out, FunctionRef<void(std::ostream&)> write);
+TG_EXPORT void print_integer(std::string& out, long long value);
+TG_EXPORT void print_integer(std::string& out, unsigned long long value);
+TG_EXPORT void print_floating(std::string& out,
+                              float value);  // the shortest text that reads back as the same number
+TG_EXPORT void print_floating(std::string& out, double value);
+TG_EXPORT void print_floating(std::string& out, long double value);
+TG_EXPORT void print_streamed(std::string& out, FunctionRef<void(std::ostream&)> write);
 
 template <class T>
 concept HasPrinter = requires(std::string& out, const T& value) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/duration.hpp>
 #include <threadgroup/statistics.hpp>
 #include <threadgroup/thread_group.hpp>
@@ -16,7 +17,7 @@
 namespace tg {
 
 /// The counts of a group's tasks since the observation began.
-struct Progress {
+struct TG_EXPORT Progress {
   std::uint64_t done = 0;             ///< tasks that have ended: succeeded, failed, stopped or skipped
   std::uint64_t failed = 0;           ///< tasks that threw
   std::uint64_t stopped = 0;          ///< tasks that exited because of a stop
@@ -34,8 +35,8 @@ struct Progress {
 
 /// The progress from one set of counts of a group to a later one. `expected` is how many tasks there will be,
 /// if known; fewer may have been added so far.
-Progress progress_between(const GroupStatistics& before, const GroupStatistics& now, Duration elapsed,
-                          std::uint64_t expected = 0);
+TG_EXPORT Progress progress_between(const GroupStatistics& before, const GroupStatistics& now,
+                                    Duration elapsed, std::uint64_t expected = 0);
 
 /// Receives the progress at intervals.
 using ProgressObserver = std::function<void(const Progress&)>;
@@ -57,7 +58,7 @@ struct ProgressOptions {
 /// the destructor, the others by another thread. If the observer throws, it is not called again, and the
 /// exception goes to the handler for unseen failures.
 /// Lifetime: the group must outlive the reporter.
-class ProgressReporter {
+class TG_EXPORT ProgressReporter {
  public:
   /// Begins to observe the group. Throws `std::invalid_argument` for an interval that is not above zero.
   ProgressReporter(const ThreadGroup& group, ProgressObserver observer, ProgressOptions options = {});
@@ -77,6 +78,6 @@ class ProgressReporter {
 
 /// An observer that updates one line on a terminal. If `out` is not a terminal, it writes only the last
 /// state, as one line.
-ProgressObserver progress_line(std::FILE* out = stderr);
+TG_EXPORT ProgressObserver progress_line(std::FILE* out = stderr);
 
 }  // namespace tg

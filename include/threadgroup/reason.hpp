@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/duration.hpp>
 #include <threadgroup/source_location.hpp>
 
@@ -30,11 +31,11 @@ enum class ReasonKind {
   signal,         ///< the process received a signal to stop
 };
 /// The enumerator's name: "condition_met".
-const char* to_string(ReasonKind kind) noexcept;
+TG_EXPORT const char* to_string(ReasonKind kind) noexcept;
 
 /// Why an event was set, and where that started: the groups below share the reason of the group that was
 /// stopped.
-struct Reason {
+struct TG_EXPORT Reason {
   ReasonKind kind = ReasonKind::requested;  ///< what set the event
   std::string message;                      ///< the caller's text; may be empty
   GroupId origin;                           ///< the group whose event was set first
@@ -49,6 +50,6 @@ struct Reason {
 };
 
 /// The text of an exception: its `what()`, or the name of its type if it has no `what()` or that is null.
-std::string describe_exception(const std::exception_ptr& exception);
+TG_EXPORT std::string describe_exception(const std::exception_ptr& exception);
 
 }  // namespace tg

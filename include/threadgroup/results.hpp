@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/errors.hpp>
 #include <threadgroup/outcomes.hpp>
 #include <threadgroup/print.hpp>
@@ -64,7 +65,7 @@ class Value {
   }
 
  private:
-  struct HeldBase {
+  struct TG_EXPORT HeldBase {
     virtual ~HeldBase() = default;
     virtual const std::type_info& type() const noexcept = 0;
     virtual std::string str() const = 0;
@@ -82,7 +83,7 @@ class Value {
 };
 
 /// A result was requested as another type than its own.
-class ResultTypeError : public std::logic_error {
+class TG_EXPORT ResultTypeError : public std::logic_error {
  public:
   /// `function` is the name of the function, for the text.
   ResultTypeError(const std::string& function, const std::type_info& asked, const std::type_info& held);
@@ -95,7 +96,7 @@ class ResultTypeError : public std::logic_error {
 ///
 /// Thread safety: any number of threads may read one object.
 /// Lifetime: cheap to copy; the result lives as long as any copy.
-class ResultStruct {
+class TG_EXPORT ResultStruct {
  public:
   /// For the library.
   explicit ResultStruct(TaskHandle<Value> handle) noexcept : handle_(std::move(handle)) {}
@@ -140,7 +141,7 @@ class ResultStruct {
 ///
 /// Thread safety: any number of threads may read one object; a list never changes.
 /// Lifetime: cheap to copy, independent of the group.
-class ResultList {
+class TG_EXPORT ResultList {
  public:
   using value_type = ResultStruct;                                   ///< the result of one function
   using const_iterator = std::vector<ResultStruct>::const_iterator;  ///< a random-access iterator
@@ -177,9 +178,9 @@ class ResultList {
 };
 
 /// Writes `result.str()`.
-std::ostream& operator<<(std::ostream& out, const ResultStruct& result);
+TG_EXPORT std::ostream& operator<<(std::ostream& out, const ResultStruct& result);
 /// Writes `results.str()`.
-std::ostream& operator<<(std::ostream& out, const ResultList& results);
+TG_EXPORT std::ostream& operator<<(std::ostream& out, const ResultList& results);
 
 /// One or several functions failed. It is thrown after all functions have ended. The text names each failed
 /// one, and `results` has all results.
@@ -191,7 +192,7 @@ std::ostream& operator<<(std::ostream& out, const ResultList& results);
 ///     }
 ///
 /// `std::rethrow_if_nested` throws the first failure as itself.
-class FunctionFailures : public TaskFailures, public std::nested_exception {
+class TG_EXPORT FunctionFailures : public TaskFailures, public std::nested_exception {
  public:
   /// The results of all functions, also of those that succeeded.
   const ResultList& results() const noexcept { return results_; }
@@ -210,12 +211,12 @@ class FunctionFailures : public TaskFailures, public std::nested_exception {
 };
 
 /// For the library: throws `FunctionFailures` if `failures` is not empty.
-void throw_function_failures(const std::string& group, std::vector<Failure> failures,
-                             ResultList results = {});
+TG_EXPORT void throw_function_failures(const std::string& group, std::vector<Failure> failures,
+                                       ResultList results = {});
 
 namespace detail {
 /// Marks the failures as delivered, so that no join throws them again.
-void claim_failures(const ResultList& results) noexcept;
+TG_EXPORT void claim_failures(const ResultList& results) noexcept;
 }  // namespace detail
 
 }  // namespace tg

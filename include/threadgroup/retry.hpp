@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <threadgroup/detail/current_failure.hpp>
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/duration.hpp>
 
 namespace tg {
@@ -47,16 +48,16 @@ std::function<bool(const std::exception_ptr&)> thrown() {
 
 namespace detail {
 /// Throws `std::invalid_argument` that names the option that is out of range.
-void check(const RetryOptions& options);
+TG_EXPORT void check(const RetryOptions& options);
 /// The delay after the given number of failed tries; `chance` is from 0 (short) up to 1 (long).
-Duration retry_delay(const RetryOptions& options, std::size_t failed_tries, double chance);
-double random_chance() noexcept;
+TG_EXPORT Duration retry_delay(const RetryOptions& options, std::size_t failed_tries, double chance);
+TG_EXPORT double random_chance() noexcept;
 /// No try begins later than this.
-TimePoint retry_deadline(const RetryOptions& options);
+TG_EXPORT TimePoint retry_deadline(const RetryOptions& options);
 /// Sleeps before the next try. False if there is no next try: because of the limits, the predicate or the
 /// event.
-bool wait_for_next_try(const RetryOptions& options, std::size_t failed_tries, TimePoint limit,
-                       const std::exception_ptr& failure);
+TG_EXPORT bool wait_for_next_try(const RetryOptions& options, std::size_t failed_tries, TimePoint limit,
+                                 const std::exception_ptr& failure);
 
 /// An object that exists as long as a callable is retried: `F::Retried` if the callable has that type, so
 /// that it knows that another try may follow a failure.

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/duration.hpp>
 #include <threadgroup/reason.hpp>
 #include <threadgroup/source_location.hpp>
@@ -23,7 +24,7 @@ enum class NodeKind {
   daemon,          ///< a group that is the root of a tree of its own
 };
 /// The enumerator's name: "main_thread".
-const char* to_string(NodeKind kind) noexcept;
+TG_EXPORT const char* to_string(NodeKind kind) noexcept;
 
 /// One node of the forest at the moment of the snapshot.
 struct NodeSnapshot {
@@ -41,7 +42,7 @@ struct NodeSnapshot {
 /// All nodes of the forest, tree by tree, each parent before its children.
 ///
 /// Lifetime: pointers to nodes are valid as long as `nodes` is not changed.
-struct ForestSnapshot {
+struct TG_EXPORT ForestSnapshot {
   std::vector<NodeSnapshot> nodes;  ///< all nodes
 
   /// The node of this group; null if there is none.
@@ -58,7 +59,7 @@ struct ForestSnapshot {
 ///
 ///     MainThread
 ///     `-- Jobs  [3 pending, 1 running (ann for 2 s), 4 done: 1 failed]  event: requested at MainThread/Jobs
-std::string to_text(const ForestSnapshot& snapshot);
+TG_EXPORT std::string to_text(const ForestSnapshot& snapshot);
 
 /// The view of all groups of the process. Groups register and unregister themselves.
 ///
@@ -68,7 +69,7 @@ std::string to_text(const ForestSnapshot& snapshot);
 /// up.
 /// Thread safety: everything from any thread.
 /// Lifetime: never destroyed.
-class ThreadEventsController {
+class TG_EXPORT ThreadEventsController {
  public:
   /// The only object of this class.
   static ThreadEventsController& instance() noexcept { return only_; }

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include <threadgroup/detail/config.hpp>
+#include <threadgroup/detail/export.hpp>
 
 namespace tg {
 
@@ -31,6 +31,6 @@ struct SourceLocation {
 };
 
 /// "main.cpp:42", without the folders; empty if the place of the call is unknown.
-std::string to_string(const SourceLocation& where);
+TG_EXPORT std::string to_string(const SourceLocation& where);
 
 }  // namespace tg

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/duration.hpp>
 
 namespace tg {
@@ -41,9 +42,9 @@ struct RunningTask {
 };
 
 /// "2 running (fetch 17 for 9.8 s, fetch 18 for 9.7 s)": names at most ten tasks, the oldest first.
-std::string describe_running(std::size_t count, std::vector<RunningTask> tasks);
+TG_EXPORT std::string describe_running(std::size_t count, std::vector<RunningTask> tasks);
 
 /// "3 succeeded, 1 failed, 2 skipped": how tasks ended; counts of zero are left out.
-std::string describe_ends(const GroupStatistics& counts);
+TG_EXPORT std::string describe_ends(const GroupStatistics& counts);
 
 }  // namespace tg

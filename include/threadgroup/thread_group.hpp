@@ -15,6 +15,7 @@
 #include <threadgroup/detail/arguments.hpp>
 #include <threadgroup/detail/call.hpp>
 #include <threadgroup/detail/call_site.hpp>
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/group_link.hpp>
 #include <threadgroup/detail/shared_reason.hpp>
 #include <threadgroup/detail/task.hpp>
@@ -54,11 +55,11 @@ class Node;
 /// Destroys a group for an owner that does not choose the thread, such as a garbage collector. If that is a
 /// task of the group itself or of a group below it, this is not a mistake and is not reported: the other
 /// tasks are stopped, and not awaited.
-void destroy_where_it_falls(ThreadGroup* group) noexcept;
+TG_EXPORT void destroy_where_it_falls(ThreadGroup* group) noexcept;
 
 /// The failures that have not been delivered so far, without a wait, because the caller may be a task of the
 /// group.
-std::vector<Failure> take_failures(ThreadGroup& group);
+TG_EXPORT std::vector<Failure> take_failures(ThreadGroup& group);
 
 template <class F>
 concept NoTaskName = !std::same_as<std::remove_cvref_t<F>, TaskName>;
@@ -79,7 +80,7 @@ concept NoTaskName = !std::same_as<std::remove_cvref_t<F>, TaskName>;
 /// and each failure is delivered once: by a join, by a handle's `get`, or to the handler for unseen failures.
 /// Thread safety: everything from any thread, except for the destructor.
 /// Lifetime: the destructor stops the tasks and waits for them; handles stay valid.
-class ThreadGroup {
+class TG_EXPORT ThreadGroup {
  public:
   /// An empty name is replaced by a generated one. Throws `std::invalid_argument` if
   /// `max_concurrent_threads` is 0.

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/vault_json/codec.hpp>
 #include <threadgroup/duration.hpp>
 #include <threadgroup/errors.hpp>
@@ -18,14 +19,14 @@
 namespace tg {
 
 /// A file could not be read, parsed or written. The text names the file and, if known, line, column and key.
-class ResourceError : public VaultError {
+class TG_EXPORT ResourceError : public VaultError {
  public:
   using VaultError::VaultError;
 };
 
 /// The caller was stopped while a disk did not answer. After a read, nothing has changed. After a write, the
 /// value is in the vault, and is written to the file if the disk answers later.
-class ResourceInterrupted : public Stopped {
+class TG_EXPORT ResourceInterrupted : public Stopped {
  public:
   using Stopped::Stopped;
 };
@@ -126,7 +127,7 @@ class JsonFile;
 /// `state.json.lock`. An existing file keeps its mode; a new one gets the mode of the umask.
 /// Thread safety: everything from any thread, except for the destructor.
 /// Lifetime: the destructor writes what is left and detaches from the vault; later changes are not written.
-class JsonResource {
+class TG_EXPORT JsonResource {
  public:
   /// Resolves a relative path now. Symbolic links are resolved now for a file that is written, and at each
   /// read for a file that is only read.

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/vault/value.hpp>
 #include <threadgroup/print.hpp>
 #include <threadgroup/reason.hpp>
@@ -23,7 +24,7 @@ namespace tg {
 namespace detail {
 
 /// A key without the type of its values. Constant after construction.
-struct KeyInfo {
+struct TG_EXPORT KeyInfo {
   KeyInfo(std::string given, const std::type_info& its_type, bool type_is_short);
   virtual ~KeyInfo() = default;
   virtual std::string print(const ValueRef& value) const = 0;
@@ -34,7 +35,7 @@ struct KeyInfo {
   const bool is_short;  // its values fit a `ShortCopy`
 };
 
-[[noreturn]] void throw_rejected(const std::string& key, const std::string& why);
+[[noreturn]] TG_EXPORT void throw_rejected(const std::string& key, const std::string& why);
 
 template <class F>
 struct NamedCheck {

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include <threadgroup/detail/config.hpp>
+#include <threadgroup/detail/export.hpp>
 
 namespace tg {
 
@@ -23,7 +23,7 @@ enum class [[nodiscard]] KeyWait{
     producer_failed,  ///< no known producer can store it any more; one failed, was stopped or was skipped
 };
 /// The enumerator's name: "present".
-const char* to_string(KeyWait outcome) noexcept;
+TG_EXPORT const char* to_string(KeyWait outcome) noexcept;
 
 /// A key and its value as text.
 struct VaultEntry {
@@ -47,7 +47,7 @@ struct BindOptions {
 };
 
 /// The base of all errors of vaults.
-class VaultError : public std::runtime_error {
+class TG_EXPORT VaultError : public std::runtime_error {
  public:
   /// `what` shows the text with its control characters escaped. The key is kept unchanged.
   VaultError(std::string key, const std::string& text);
@@ -59,51 +59,51 @@ class VaultError : public std::runtime_error {
 };
 
 /// The vault was made without this key.
-class UnknownKeyError : public VaultError {
+class TG_EXPORT UnknownKeyError : public VaultError {
  public:
   using VaultError::VaultError;
 };
 
 /// Two keys have the same name and different types.
-class KeyTypeError : public VaultError {
+class TG_EXPORT KeyTypeError : public VaultError {
  public:
   using VaultError::VaultError;
 };
 
 /// The key holds no value.
-class MissingKeyError : public VaultError {
+class TG_EXPORT MissingKeyError : public VaultError {
  public:
   using VaultError::VaultError;
 };
 
 /// The key holds a value, and neither the vault nor the call permits modification.
-class KeyExistsError : public VaultError {
+class TG_EXPORT KeyExistsError : public VaultError {
  public:
   using VaultError::VaultError;
 };
 
 /// A validator or a modifier refused the value, or the vault's resource cannot represent it.
-class ValueRejectedError : public VaultError {
+class TG_EXPORT ValueRejectedError : public VaultError {
  public:
   using VaultError::VaultError;
 };
 
 /// The key's value comes from a resource that is only read, so it cannot be changed here.
-class ReadOnlyKeyError : public VaultError {
+class TG_EXPORT ReadOnlyKeyError : public VaultError {
  public:
   using VaultError::VaultError;
 };
 
 /// An automatic has all its inputs and cannot run, because its group has been destroyed. The inserted values
 /// are in the vault.
-class GroupGoneError : public VaultError {
+class TG_EXPORT GroupGoneError : public VaultError {
  public:
   using VaultError::VaultError;
 };
 
 /// A function cannot be declared like this: it would close a cycle, or a key would have two producers, or a
 /// key is both input and output without `BindOptions::output_replaces_input`.
-class DeclarationError : public VaultError {
+class TG_EXPORT DeclarationError : public VaultError {
  public:
   using VaultError::VaultError;
 };

@@ -5,11 +5,13 @@
 #include <initializer_list>
 #include <string_view>
 
+#include <threadgroup/detail/export.hpp>
+
 namespace tg::detail {
 
 /// Writes "threadgroup: ", the parts, and a line break to stderr, in one piece. Control characters in the
 /// parts are escaped, so that a name or a message can neither forge a line nor steer a terminal. Needs no
 /// memory: where there is none, each character that would be escaped becomes a '?'.
-void report_line(std::initializer_list<std::string_view> parts) noexcept;
+TG_EXPORT void report_line(std::initializer_list<std::string_view> parts) noexcept;
 
 }  // namespace tg::detail

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/unique_function.hpp>
 #include <threadgroup/detail/wait_queue.hpp>
 #include <threadgroup/duration.hpp>
@@ -22,10 +23,10 @@ using WatchedEvents = std::array<Event*, 2>;
 /// Requires: the flow that makes `ready` true calls `source.release_all()` afterwards. `ready` is the
 /// library's own code: short, and it does not park; it may take a lock. The caller holds no lock.
 /// Guarantees: no wake-up is lost (Q1); a deadline that has passed does not block.
-WaitOutcome wait(WaitQueue& source, FunctionRef<bool()> ready, const WatchedEvents& events,
-                 TimePoint deadline);
+TG_EXPORT WaitOutcome wait(WaitQueue& source, FunctionRef<bool()> ready, const WatchedEvents& events,
+                           TimePoint deadline);
 
 /// The same with no source: until an event is set or the deadline has come.
-WaitOutcome wait(const WatchedEvents& events, TimePoint deadline);
+TG_EXPORT WaitOutcome wait(const WatchedEvents& events, TimePoint deadline);
 
 }  // namespace tg::detail

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/duration.hpp>
 
 namespace tg::detail {
@@ -48,14 +49,14 @@ class Flow {
   static void become(Flow& reserved) noexcept;
   static void give_back(Flow& reserved) noexcept;
 
-  void park_until(TimePoint deadline) noexcept;
+  TG_EXPORT void park_until(TimePoint deadline) noexcept;
   /// The same for what may be over soon: if the flow's last such wait was, it spins before it parks, for
   /// about as long as it takes to be parked and woken. That costs at most twice as much as to have known
   /// better: A. R. Karlin and others, "Empirical studies of competitive spinning" (1991).
   void spin_or_park_until(TimePoint deadline) noexcept;
   /// Whether that would spin: never where there is one processor.
   bool would_spin() const noexcept { return last_wait_was_short_; }
-  void unpark() noexcept;
+  TG_EXPORT void unpark() noexcept;
   /// Whether `park_until` would return at once.
   bool has_permit() const noexcept { return state_.load(std::memory_order_acquire) == kPermit; }
 
@@ -90,14 +91,14 @@ class Flow {
   friend class FlowPool;
   friend class Asleep;
   Flow() = default;
-  static Flow& adopt();
+  TG_EXPORT static Flow& adopt();
   bool park(TimePoint deadline) noexcept;
 
   static constexpr std::uint32_t kNoPermit = 0;
   static constexpr std::uint32_t kPermit = 1;
   static constexpr std::uint32_t kParked = 2;
 
-  static constinit thread_local Flow* current_;
+  TG_EXPORT static constinit thread_local Flow* current_;
 
   std::atomic<std::uint32_t> state_{kNoPermit};  // atomic: written by any flow that unparks it
   // The word on which it sleeps. Atomic: read by those who wake some.

@@ -5,12 +5,13 @@
 #include <atomic>
 #include <cstdint>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/mutex.hpp>
 
 namespace tg::runtime {
 
 namespace detail {
-extern std::atomic<std::uint32_t>
+TG_EXPORT extern std::atomic<std::uint32_t>
     fork_generation_counter;  // atomic: read by all, written only in a fresh child
 }
 
@@ -40,7 +41,7 @@ constexpr int kOtherLibraries = 110;  // the components that are libraries of th
 /// Calls the three functions around every fork: the first before it, the others after it in the parent and
 /// the child. A component takes its locks in the first, so that the child inherits them free and the data
 /// consistent. Throws `std::bad_alloc`.
-void at_fork(void (*prepare)(), void (*parent)(), void (*child)());
+TG_EXPORT void at_fork(void (*prepare)(), void (*parent)(), void (*child)());
 
 struct NothingInTheChild {
   void operator()() const noexcept {}

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/duration.hpp>
 
 namespace tg::runtime {
@@ -30,7 +31,7 @@ class Gate {
   /// Announces a waiter. It looks at its condition once more before it calls `wait_until`.
   void approach() noexcept;
   void wait_until(TimePoint deadline) noexcept;
-  void open() noexcept;
+  TG_EXPORT void open() noexcept;
 
  private:
   static constexpr std::uint32_t kShut = 0;

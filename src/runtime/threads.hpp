@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include <threadgroup/detail/annotations.hpp>
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/duration.hpp>
 
@@ -66,7 +67,7 @@ class ThreadCache {
 
   /// Runs the job on a thread of its own; true if that was made for it. Throws `std::system_error` or
   /// `std::bad_alloc` if a thread is needed and cannot be made; then the job will not run.
-  bool start(Job job);
+  TG_EXPORT bool start(Job job);
 
   /// Runs the job on an idle thread, or else as soon as there is a thread for it. The caller may hold a lock;
   /// it calls `ask_again` once it holds none.
@@ -104,7 +105,7 @@ class ThreadCache {
   struct IdleThread;
 
   constexpr ThreadCache() = default;
-  static ThreadCache only_;
+  TG_EXPORT static ThreadCache only_;
   static void* thread_main(void* start);
   void serve(Job job);
   bool wait_for_job(IdleThread& self, Job& job);

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include <threadgroup/detail/caller.hpp>
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/detail/shared_reason.hpp>
 #include <threadgroup/duration.hpp>
@@ -75,11 +76,11 @@ class Forest {
   Duration destructor_warning() const;
   /// Stops what is left, waits for it within the grace, and names on stderr what does not stop. Only
   /// the first call does anything: the end of the process makes it, or a runtime that has to end earlier.
-  void finish_process() noexcept;
+  TG_EXPORT void finish_process() noexcept;
 
  private:
   constexpr Forest() = default;
-  static Forest only_;
+  TG_EXPORT static Forest only_;
 
   void begin_locked() TG_REQUIRES(mutex_);
   Node& root_of_calling_thread_locked() TG_REQUIRES(mutex_);

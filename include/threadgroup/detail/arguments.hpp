@@ -14,6 +14,8 @@
 #include <utility>
 #include <variant>
 
+#include <threadgroup/detail/export.hpp>
+
 namespace tg {
 
 namespace detail {
@@ -48,7 +50,7 @@ PlainValue plain_value_of(const T& value) {
 
 /// The arguments of one `update_fn_args`. An argument fits if it has the type of the one that it replaces, or
 /// is a number that the type can hold, or a text for a `std::string`.
-class OfferedArguments {
+class TG_EXPORT OfferedArguments {
  public:
   OfferedArguments(const OfferedArgument* arguments, std::size_t count) noexcept
       : arguments_(arguments), count_(count) {}

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <new>
 
+#include <threadgroup/detail/export.hpp>
+
 namespace tg::runtime {
 
 /// The largest block that is kept for reuse; larger ones come from the heap.
@@ -23,16 +25,16 @@ constexpr std::size_t kLargestBlock = 512;
 /// Lifetime: the memory is not returned to the heap, only reused; a flow keeps up to 8 KB of each size for
 /// the next owner of the flow. Under AddressSanitizer and ThreadSanitizer each block comes from the heap, so
 /// that they see the lifetime of each object.
-void* take_block(std::size_t bytes);
+TG_EXPORT void* take_block(std::size_t bytes);
 /// Frees a block. `size` is the one that was requested.
-void give_block(void* block, std::size_t bytes) noexcept;
+TG_EXPORT void give_block(void* block, std::size_t bytes) noexcept;
 /// The same for objects that are over-aligned, perhaps beyond a cache line.
 /// Requires: the size is a multiple of the alignment, as it is for every type.
-void* take_block(std::size_t bytes, std::align_val_t alignment);
-void give_block(void* block, std::size_t bytes, std::align_val_t alignment) noexcept;
+TG_EXPORT void* take_block(std::size_t bytes, std::align_val_t alignment);
+TG_EXPORT void give_block(void* block, std::size_t bytes, std::align_val_t alignment) noexcept;
 
 /// False if each block comes from the heap. For tests.
-bool blocks_are_kept() noexcept;
+TG_EXPORT bool blocks_are_kept() noexcept;
 
 /// A base for classes whose objects live in blocks.
 class InBlock {

@@ -8,12 +8,14 @@
 #include <type_traits>
 #include <utility>
 
+#include <threadgroup/detail/export.hpp>
+
 namespace tg::detail {
 
 class Node;
 
 /// The token of the group.
-std::stop_token token_of(Node& group);
+TG_EXPORT std::stop_token token_of(Node& group);
 
 /// The type that a call returns, with a `std::stop_token` first if the callable takes one.
 template <class F, class... Args>

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/source_location.hpp>
 
 namespace tg::detail {
@@ -19,7 +20,7 @@ namespace tg::detail {
 ///
 /// Thread safety: everything from any thread.
 /// Lifetime: that of the program, as for `SourceLocation`.
-class CallSite {
+class TG_EXPORT CallSite {
  public:
   static constexpr std::size_t kSlots = 4096;  // 32 KB, of which a program touches what it uses
 

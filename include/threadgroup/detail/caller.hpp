@@ -4,14 +4,16 @@
 
 #include <stop_token>
 
+#include <threadgroup/detail/export.hpp>
+
 namespace tg::detail {
 
 class Event;
 
 /// The event of the group whose task the calling flow runs; null outside a task.
-Event* event_of_caller() noexcept;
+TG_EXPORT Event* event_of_caller() noexcept;
 
 /// A token that is stopped together with that event; outside a task, one that is never stopped.
-std::stop_token token_of_caller();
+TG_EXPORT std::stop_token token_of_caller();
 
 }  // namespace tg::detail

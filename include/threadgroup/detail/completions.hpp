@@ -4,6 +4,8 @@
 
 #include <memory>
 
+#include <threadgroup/detail/export.hpp>
+
 namespace tg::detail {
 
 class CompletionQueue;
@@ -13,7 +15,7 @@ class TaskSlot;
 /// The tasks that a reader waits for, handed out in the order in which they end.
 ///
 /// Thread safety: none; one flow uses it. The tasks end on any flow.
-class Completions {
+class TG_EXPORT Completions {
  public:
   Completions();
   Completions(Completions&&) noexcept = default;

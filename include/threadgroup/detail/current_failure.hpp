@@ -5,6 +5,8 @@
 #include <exception>
 #include <string>
 
+#include <threadgroup/detail/export.hpp>
+
 namespace tg::detail {
 
 /// The current exception, for a handler that catches everything that a task throws.
@@ -12,9 +14,9 @@ namespace tg::detail {
 /// `pthread_exit` and `pthread_cancel` unwind a thread as an exception does, but cannot be stored like one.
 /// A thread that exits during a task would leave the task without a result and its slot occupied. In that
 /// case this function names the task on stderr and calls `std::abort`.
-std::exception_ptr current_failure() noexcept;
+TG_EXPORT std::exception_ptr current_failure() noexcept;
 
 /// `describe_exception` that does not throw: "out of memory" if the text cannot be allocated.
-std::string describe_if_possible(const std::exception_ptr& exception) noexcept;
+TG_EXPORT std::string describe_if_possible(const std::exception_ptr& exception) noexcept;
 
 }  // namespace tg::detail

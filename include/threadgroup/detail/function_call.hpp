@@ -12,6 +12,7 @@
 
 #include <threadgroup/detail/argument_types.hpp>
 #include <threadgroup/detail/arguments.hpp>
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/unique_function.hpp>
 #include <threadgroup/results.hpp>
 #include <threadgroup/thread_utils.hpp>
@@ -33,7 +34,7 @@ Value value_of(Call&& call) {
 }
 
 /// A function and its arguments. Neither of them changes.
-class FunctionCall {
+class TG_EXPORT FunctionCall {
  public:
   virtual ~FunctionCall() = default;
   virtual Value call() const = 0;

@@ -5,6 +5,7 @@
 #include <stop_token>
 #include <string>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/unique_function.hpp>
 
 namespace tg::detail {
@@ -19,7 +20,7 @@ class GroupCore;
 /// Guarantees: a task that is added while the group is being destroyed is run, skipped or refused.
 /// Thread safety: everything from any thread.
 /// Lifetime: may outlive the group.
-class GroupLink {
+class TG_EXPORT GroupLink {
  public:
   /// Requires that the group's object is alive.
   explicit GroupLink(GroupCore& core);

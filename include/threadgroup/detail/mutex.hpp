@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include <threadgroup/detail/annotations.hpp>
+#include <threadgroup/detail/export.hpp>
 
 namespace tg::detail {
 
@@ -20,7 +21,7 @@ namespace tg::detail {
 /// Guarantees: the exchange that frees the mutex is the last access of the unlocking thread to its content.
 /// After that it uses only the address, to wake a waiter. So the next holder may destroy the mutex.
 /// Thread safety: everything from any thread.
-class TG_CAPABILITY("mutex") Mutex {
+class TG_CAPABILITY("mutex") TG_EXPORT Mutex {
  public:
   Mutex() = default;
   Mutex(const Mutex&) = delete;

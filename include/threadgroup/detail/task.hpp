@@ -8,6 +8,7 @@
 #include <string>
 
 #include <threadgroup/detail/blocks.hpp>
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/shared_reason.hpp>
 #include <threadgroup/outcomes.hpp>
 
@@ -24,7 +25,7 @@ class Node;
 /// A pool calls exactly one of `run`, `skip` and `fail`, once, with no lock held, and then `release`; for a
 /// failed task, after its failure was taken. None of them throws: an exception of the user's code becomes the
 /// task's failure.
-class Task : public runtime::InBlock {
+class TG_EXPORT Task : public runtime::InBlock {
  public:
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
@@ -78,7 +79,7 @@ class Task : public runtime::InBlock {
 /// The pool sets the status to `running` in the step that takes the task out of its list, under the list's
 /// lock: a task whose status is `pending` under all locks that may guard it is in one of the lists, or was
 /// taken out to be skipped.
-class ClaimableTask : public Task {
+class TG_EXPORT ClaimableTask : public Task {
  public:
   TaskStatus status() const noexcept { return status_.load(std::memory_order_acquire); }
 

@@ -15,6 +15,7 @@
 #include <threadgroup/detail/call.hpp>
 #include <threadgroup/detail/call_site.hpp>
 #include <threadgroup/detail/current_failure.hpp>
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/shared_reason.hpp>
 #include <threadgroup/detail/task.hpp>
 #include <threadgroup/detail/wait_queue.hpp>
@@ -43,7 +44,7 @@ void destroy_keeping_error(T& object, std::exception_ptr& error) noexcept {
 /// True if an exception that left a task of the group means that the task was stopped, and not that it
 /// failed: the exception is a `Stopped`, and the group's event is set. Costs nothing while the event is not
 /// set.
-bool is_stop(const std::exception_ptr& exception, const Node& group) noexcept;
+TG_EXPORT bool is_stop(const std::exception_ptr& exception, const Node& group) noexcept;
 
 /// The state that a handle shares with the task, without the result itself.
 ///
@@ -52,7 +53,7 @@ bool is_stop(const std::exception_ptr& exception, const Node& group) noexcept;
 /// does not change afterwards.
 /// Thread safety: everything from any thread, except for the calls that belong to the pool (see `Task`).
 /// Lifetime: reference-counted; a new one has a reference of the pool and one of a handle.
-class TaskSlot : public ClaimableTask {
+class TG_EXPORT TaskSlot : public ClaimableTask {
  public:
   TaskSlot(Node& group, CallSite added_at) noexcept;
 
@@ -143,7 +144,7 @@ class TaskSlot : public ClaimableTask {
 static_assert(sizeof(void*) != 8 || sizeof(TaskSlot) == 64);
 
 /// Throws `std::logic_error`: a handle without a task was used.
-[[noreturn]] void throw_no_task();
+[[noreturn]] TG_EXPORT void throw_no_task();
 
 template <class R>
 class ResultPin;

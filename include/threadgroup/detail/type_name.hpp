@@ -5,11 +5,11 @@
 #include <string>
 #include <typeinfo>
 
-#include <threadgroup/detail/config.hpp>
+#include <threadgroup/detail/export.hpp>
 
 namespace tg::detail {
 
 /// The name of a type as in the source: "std::vector<int>" and not "St6vectorIiSaIiEE".
-std::string type_name(const std::type_info& type);
+TG_EXPORT std::string type_name(const std::type_info& type);
 
 }  // namespace tg::detail

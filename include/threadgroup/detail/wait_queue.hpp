@@ -16,6 +16,7 @@
 #include <memory>
 
 #include <threadgroup/detail/annotations.hpp>
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/mutex.hpp>
 
 namespace tg::runtime {
@@ -56,7 +57,7 @@ class WaitNode {
 /// Memory ordering: `link` and `release_all` are sequentially consistent with an atomic that one side writes
 /// before and the other reads after (Q1), if those accesses are sequentially consistent too, are made under a
 /// common lock, or have a sequentially consistent fence between them and `release_all`.
-class WaitQueue {
+class TG_EXPORT WaitQueue {
  public:
   WaitQueue() = default;
   WaitQueue(const WaitQueue&) = delete;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/unique_function.hpp>
 #include <threadgroup/detail/vault/runner.hpp>
 #include <threadgroup/detail/vault/value.hpp>
@@ -20,7 +21,7 @@ class VaultCore;
 enum class RunOutcome { stored, condition_was_false };
 
 /// Makes the waits for keys check their keys again.
-struct TellWaiters {
+struct TG_EXPORT TellWaiters {
   VaultCore* core;
   void operator()() const noexcept;
 };

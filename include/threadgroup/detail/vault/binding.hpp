@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <threadgroup/detail/caller.hpp>
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/signature.hpp>
 #include <threadgroup/detail/vault/core.hpp>
 #include <threadgroup/print.hpp>
@@ -256,7 +257,7 @@ std::vector<std::size_t> find_all(const VaultCore& core, const std::tuple<Key<T>
 }
 
 /// "a, b -> c"
-std::string describe_flow(const VaultCore& core, std::span<const std::size_t> inputs,
-                          std::span<const std::size_t> outputs);
+TG_EXPORT std::string describe_flow(const VaultCore& core, std::span<const std::size_t> inputs,
+                                    std::span<const std::size_t> outputs);
 
 }  // namespace tg::detail

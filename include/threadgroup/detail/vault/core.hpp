@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/detail/vault/automatic_info.hpp>
 #include <threadgroup/detail/vault/keyring.hpp>
@@ -41,7 +42,7 @@ struct CommitOptions {
 ///
 /// Thread safety: everything from any thread.
 /// Lifetime: shared by the vault, what is bound to it, and runs.
-class VaultCore : public std::enable_shared_from_this<VaultCore> {
+class TG_EXPORT VaultCore : public std::enable_shared_from_this<VaultCore> {
  public:
   VaultCore(std::string name, const KeyList& keys, VaultOptions options);
   VaultCore(const VaultCore&) = delete;

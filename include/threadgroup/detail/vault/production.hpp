@@ -7,6 +7,7 @@
 #include <exception>
 #include <utility>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/vault/store.hpp>
 
 namespace tg::detail {
@@ -21,7 +22,7 @@ enum class CallEnd : std::uint8_t { returned, failed, withdrawn };
 ///
 /// Thread safety: none.
 /// Lifetime: the vault's core outlives it.
-class Production {
+class TG_EXPORT Production {
  public:
   /// Without a function (`kNone`) nothing is counted.
   Production(VaultCore& core, std::size_t function) noexcept : core_(core), function_(function) {}

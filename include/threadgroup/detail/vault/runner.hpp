@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/unique_function.hpp>
 
 namespace tg::detail {
@@ -14,7 +15,7 @@ namespace tg::detail {
 /// Starts the runs of one automatic.
 ///
 /// Thread safety: everything from any thread.
-class Runner {
+class TG_EXPORT Runner {
  public:
   Runner() = default;
   Runner(const Runner&) = delete;

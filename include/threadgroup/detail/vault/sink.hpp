@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/vault/value.hpp>
 
 namespace tg::detail {
@@ -22,7 +23,7 @@ struct EncodedVault {
 };
 
 /// Keeps a copy of a vault elsewhere. No call is made under a lock.
-class VaultSink {
+class TG_EXPORT VaultSink {
  public:
   VaultSink() = default;
   VaultSink(const VaultSink&) = delete;

@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/detail/vault/keyring.hpp>
 #include <threadgroup/detail/vault/short_copy.hpp>
@@ -46,7 +47,7 @@ struct Change {
 /// those that are removed.
 /// Thread safety: everything from any thread. Functions that end in `_locked` require `mutex()`, which is
 /// also the lock of the other parts of a vault.
-class ValueStore {
+class TG_EXPORT ValueStore {
  public:
   /// `vault` is the name in errors. Throws `KeyTypeError` for two keys of one name and two types.
   ValueStore(std::string vault, const KeyList& keys);

@@ -18,12 +18,13 @@
 #include <utility>
 
 #include <threadgroup/detail/blocks.hpp>
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/vault/short_copy.hpp>
 
 namespace tg::detail {
 
 /// A value of some type, shared by its readers.
-class ValueNode : public runtime::InBlock {
+class TG_EXPORT ValueNode : public runtime::InBlock {
  public:
   ValueNode(const ValueNode&) = delete;
   ValueNode& operator=(const ValueNode&) = delete;

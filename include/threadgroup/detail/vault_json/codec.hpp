@@ -12,6 +12,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/vault/keyring.hpp>
 #include <threadgroup/detail/vault/sink.hpp>
 #include <threadgroup/detail/vault_json/json_fit.hpp>
@@ -30,13 +31,13 @@ concept JsonAble = requires(const T& value, const nlohmann::json& json) {
 inline constexpr int kDeepestValue = 99;
 
 /// Throws `std::invalid_argument` if JSON cannot represent it: NaN, infinity, binary data, too deep nesting.
-void require_writable(const nlohmann::json& json);
+TG_EXPORT void require_writable(const nlohmann::json& json);
 /// The text of a value. Throws as well if it contains text that is not UTF-8.
-std::string json_text(const nlohmann::json& json);
+TG_EXPORT std::string json_text(const nlohmann::json& json);
 
 /// Empties a JSON value at the end of a scope. The destructor of a list or an object that is not empty
 /// allocates memory, and ends the process if that fails.
-class EmptiedJson {
+class TG_EXPORT EmptiedJson {
  public:
   explicit EmptiedJson(nlohmann::json& json) noexcept : json_(json) {}
   EmptiedJson(const EmptiedJson&) = delete;

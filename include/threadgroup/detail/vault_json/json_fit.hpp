@@ -23,6 +23,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <threadgroup/detail/export.hpp>
+
 namespace tg::detail {
 
 // nlohmann-json converts numbers by `static_cast`: what does not fit wraps around or is undefined. So each
@@ -105,14 +107,15 @@ template <class T>
 using IsNoView = std::bool_constant<!std::is_same_v<T, std::string_view> && !std::is_pointer_v<T>>;
 
 /// Throws `std::invalid_argument`: "5000000000 does not fit the type int".
-[[noreturn]] void throw_misfit(const nlohmann::json& json, const std::type_info& type);
+[[noreturn]] TG_EXPORT void throw_misfit(const nlohmann::json& json, const std::type_info& type);
 /// Throws unless it is an integer between the bounds. Leaves values that are not numbers to nlohmann-json.
-void require_integer(const nlohmann::json& json, std::int64_t lowest, std::uint64_t highest,
-                     const std::type_info& type);
+TG_EXPORT void require_integer(const nlohmann::json& json, std::int64_t lowest, std::uint64_t highest,
+                               const std::type_info& type);
 /// Throws unless it is a number up to `highest`, the largest one that is rounded to a number of the type, and
 /// is not rounded to 0 although it is not 0.
-void require_real(const nlohmann::json& json, double smallest, double highest, const std::type_info& type);
-void require_length(const nlohmann::json& json, std::size_t length);
+TG_EXPORT void require_real(const nlohmann::json& json, double smallest, double highest,
+                            const std::type_info& type);
+TG_EXPORT void require_length(const nlohmann::json& json, std::size_t length);
 
 /// Throws `std::invalid_argument` if a number in it does not fit, or a list has the wrong length.
 template <class T>
@@ -157,6 +160,6 @@ void require_fit(const nlohmann::json& json) {
 /// `read`. Throws `std::invalid_argument` if a number in it was cut to fewer bits, or a fraction was cut off.
 /// A 0 instead of a number whose lowest 8 or 16 bits are 0 is accepted, because a type may reset a number on
 /// purpose.
-void require_uncut(const nlohmann::json& read, const nlohmann::json& written);
+TG_EXPORT void require_uncut(const nlohmann::json& read, const nlohmann::json& written);
 
 }  // namespace tg::detail
