@@ -5,10 +5,10 @@
 #include <cstring>
 #include <new>
 
-#include <threadgroup/detail/caller.hpp>
 #include <threadgroup/errors.hpp>
 
 #include "convert.hpp"
+#include "event/callers_task.hpp"
 #include "future.hpp"
 #include "handle.hpp"
 

@@ -5,13 +5,13 @@
 #include <memory>
 #include <new>
 
-#include <threadgroup/detail/caller.hpp>
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/duration.hpp>
 #include <threadgroup/outcomes.hpp>
 #include <threadgroup/task_handle.hpp>
 
 #include "arguments.hpp"
+#include "event/callers_task.hpp"
 #include "event/wait.hpp"
 #include "handle.hpp"
 #include "result/task_watcher.hpp"

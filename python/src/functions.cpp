@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include <threadgroup/detail/caller.hpp>
 #include <threadgroup/duration.hpp>
 #include <threadgroup/errors.hpp>
 #include <threadgroup/snapshot.hpp>
@@ -16,6 +15,7 @@
 #include "base/report.hpp"
 #include "caller.hpp"
 #include "condition.hpp"
+#include "event/callers_task.hpp"
 
 namespace tg::python {
 

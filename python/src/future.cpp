@@ -4,7 +4,6 @@
 
 #include <optional>
 
-#include <threadgroup/detail/caller.hpp>
 #include <threadgroup/detail/task_slot.hpp>
 #include <threadgroup/duration.hpp>
 #include <threadgroup/errors.hpp>
@@ -13,6 +12,7 @@
 #include <threadgroup/task_handle.hpp>
 
 #include "arguments.hpp"
+#include "event/callers_task.hpp"
 #include "event/wait.hpp"
 #include "future_object.hpp"
 

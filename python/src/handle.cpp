@@ -8,7 +8,6 @@
 
 #include <new>
 
-#include <threadgroup/detail/caller.hpp>
 #include <threadgroup/duration.hpp>
 #include <threadgroup/errors.hpp>
 #include <threadgroup/outcomes.hpp>
@@ -18,6 +17,7 @@
 #include "arguments.hpp"
 #include "base/escaped.hpp"
 #include "caller.hpp"
+#include "event/callers_task.hpp"
 #include "group.hpp"
 #include "result/task_watcher.hpp"
 

@@ -7,7 +7,15 @@
 
 #include <threadgroup/detail/unique_function.hpp>
 
+#include "runtime/flow.hpp"
+
 namespace tg::detail {
+
+/// The event of the group that the calling flow works for, or null where there is none.
+inline Event* event_of_caller() noexcept {
+  const runtime::Flow* const flow = runtime::Flow::current_if_any();
+  return flow != nullptr ? flow->event : nullptr;
+}
 
 /// Calls `wait` while the calling task's slot is free for others of its group. Outside a task, or if the slot
 /// is lent already, it just calls.

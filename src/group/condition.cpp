@@ -7,6 +7,7 @@
 #include <threadgroup/errors.hpp>
 #include <threadgroup/statistics.hpp>
 
+#include "event/callers_task.hpp"
 #include "event/wait.hpp"
 #include "group/group_core.hpp"
 #include "runtime/steady_clock.hpp"

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <utility>
 
-#include <threadgroup/detail/caller.hpp>
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/detail/task_slot.hpp>
 #include <threadgroup/detail/unique_function.hpp>
@@ -13,6 +12,7 @@
 #include <threadgroup/errors.hpp>
 #include <threadgroup/outcomes.hpp>
 
+#include "event/callers_task.hpp"
 #include "event/wait.hpp"
 #include "result/task_watcher.hpp"
 #include "runtime/fork.hpp"

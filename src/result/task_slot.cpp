@@ -6,11 +6,11 @@
 #include <system_error>
 #include <unordered_map>
 
-#include <threadgroup/detail/caller.hpp>
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/errors.hpp>
 
 #include "base/spin.hpp"
+#include "event/callers_task.hpp"
 #include "event/wait.hpp"
 #include "result/task_watcher.hpp"
 #include "runtime/fork.hpp"

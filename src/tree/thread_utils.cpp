@@ -6,6 +6,7 @@
 #include <threadgroup/errors.hpp>
 #include <threadgroup/outcomes.hpp>
 
+#include "event/callers_task.hpp"
 #include "event/wait.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/steady_clock.hpp"

@@ -6,7 +6,6 @@
 #include <list>
 #include <utility>
 
-#include <threadgroup/detail/caller.hpp>
 #include <threadgroup/vault_types.hpp>
 
 #include "event/callers_task.hpp"

@@ -2,9 +2,9 @@
 // Starts the work and waits for it.
 #include "vault_json/aside.hpp"
 
-#include <threadgroup/detail/caller.hpp>
 #include <threadgroup/outcomes.hpp>
 
+#include "event/callers_task.hpp"
 #include "event/wait.hpp"
 #include "runtime/steady_clock.hpp"
 #include "runtime/threads.hpp"
