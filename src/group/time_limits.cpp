@@ -84,7 +84,7 @@ void TimeLimits::add(TimeLimit& limit) {
     wheel_.add(limit, at);
     start = state_ == State::absent;
     wake = (state_ == State::asleep || state_ == State::lingering) && at < sleeps_until_;
-    if (wake) wake_locked();
+    if (wake) state_ = State::awake;
   }
   if (wake) woken_.release_all();
   if (!start) return;
@@ -104,19 +104,9 @@ void TimeLimits::remove(TimeLimit& limit) noexcept {
     wheel_.remove(limit);
     // If this was the last limit, the flow must not sleep until its time.
     wake = wheel_.empty() && state_ == State::asleep;
-    if (wake) wake_locked();
+    if (wake) state_ = State::awake;
   }
   if (wake) woken_.release_all();
-}
-
-void TimeLimits::wake_locked() noexcept {
-  state_ = State::awake;
-  ++wake_ups_;
-}
-
-std::uint64_t TimeLimits::wake_ups() const {
-  MutexLock lock(mutex_);
-  return wake_ups_;
 }
 
 // --- The flow ---

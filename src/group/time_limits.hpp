@@ -52,9 +52,6 @@ class TimeLimits {
   /// Called once, while the library is loaded.
   static void hold_across_forks();
 
-  /// For tests: how often a limit that was added or removed woke the flow. Most do not.
-  std::uint64_t wake_ups() const;
-
  private:
   friend class TimeLimit;
   constexpr TimeLimits() = default;
@@ -70,13 +67,11 @@ class TimeLimits {
   void serve() noexcept;
   Due take_due_locked(TimePoint now) noexcept TG_REQUIRES(mutex_);
   bool begin_sleep_locked(TimePoint now) noexcept TG_REQUIRES(mutex_);
-  void wake_locked() noexcept TG_REQUIRES(mutex_);
 
-  mutable Mutex mutex_;
+  Mutex mutex_;
   TimerWheel wheel_ TG_GUARDED_BY(mutex_);
   State state_ TG_GUARDED_BY(mutex_) = State::absent;  // of the flow
   TimePoint sleeps_until_ TG_GUARDED_BY(mutex_);       // while it is asleep or lingers
-  std::uint64_t wake_ups_ TG_GUARDED_BY(mutex_) = 0;
   WaitQueue woken_;
 };
 

@@ -292,8 +292,6 @@ class BlockCache {
   std::array<Shelf, kSizes> shelves_;
 };
 
-bool blocks_are_kept() noexcept { return kKeep; }
-
 void* take_block(std::size_t bytes) {
   if (!is_kept(bytes)) return ::operator new(bytes);
   return BlockCache::of_flow().take(index_of(bytes));

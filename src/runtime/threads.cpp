@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/spin.hpp"
+#include "runtime/faults.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/fork.hpp"
 #include "runtime/steady_clock.hpp"
@@ -52,6 +53,7 @@ struct ThreadStart {
 
 // Makes a detached thread. Returns 0 or the system's error.
 int launch(void* (*main)(void*), void* argument) noexcept {
+  if (faults::is_thread_refused()) return EAGAIN;
   pthread_attr_t attributes;
   int error = ::pthread_attr_init(&attributes);
   if (error != 0) return error;
@@ -188,12 +190,12 @@ TimePoint ThreadCache::ask_if_it_is_time() noexcept {
     if (first_waiting_ == nullptr) return TimePoint::never();
     if (now() < ask_at_) return ask_at_;
     // The thread is made under the lock, so that a job is either withdrawn or has a thread. This is rare.
-    if (start != nullptr) start->job = first_waiting_->job_;
-    bool made = start != nullptr && count_new_thread_locked();
-    if (made && launch(&ThreadCache::thread_main, start.get()) != 0) {
-      --thread_count_;
-      --created_;
-      made = false;
+    bool made = false;
+    if (start != nullptr) {
+      start->job = first_waiting_->job_;
+      count_new_thread_locked();
+      made = launch(&ThreadCache::thread_main, start.get()) == 0;
+      if (!made) uncount_thread_locked();
     }
     if (!made) {
       ask_at_ = after(pause_);
@@ -218,32 +220,27 @@ void ThreadCache::end_asking() noexcept {
 
 // --- Making threads ---
 
-// Before it runs, so that its own leaving cannot come first. False if a test wants it to fail.
-bool ThreadCache::count_new_thread_locked() {
-  if (failures_to_inject_ > 0) {
-    --failures_to_inject_;
-    return false;
-  }
+// Before it runs, so that its own leaving cannot come first.
+void ThreadCache::count_new_thread_locked() {
   ++thread_count_;
   ++created_;
-  return true;
+}
+
+void ThreadCache::uncount_thread_locked() {
+  --thread_count_;
+  --created_;
 }
 
 void ThreadCache::create_thread(Job job) {
   auto start = std::make_unique<ThreadStart>(this, job);
   start->flow = &Flow::reserve();
-  bool injected = false;
   {
     MutexLock lock(mutex_);
-    injected = !count_new_thread_locked();
+    count_new_thread_locked();
   }
-  if (injected)
-    throw std::system_error(EAGAIN, std::generic_category(),
-                            "threadgroup: cannot create a thread (injected)");
   if (const int error = launch(&ThreadCache::thread_main, start.get()); error != 0) {
     MutexLock lock(mutex_);
-    --thread_count_;
-    --created_;
+    uncount_thread_locked();
     throw std::system_error(error, std::generic_category(), "threadgroup: cannot create a thread");
   }
   static_cast<void>(start.release());  // the thread has it now
@@ -377,11 +374,6 @@ void ThreadCache::retire_idle_threads(TimePoint deadline) {
   }
   MutexLock lock(mutex_);
   retiring_ = false;
-}
-
-void ThreadCache::inject_creation_failures(int count) {
-  MutexLock lock(mutex_);
-  failures_to_inject_ = count;
 }
 
 }  // namespace tg::runtime

@@ -95,9 +95,6 @@ class ThreadCache {
   /// deadline. For the end of the process; a later `start` works, with a new thread.
   void retire_idle_threads(TimePoint deadline);
 
-  /// For tests: the next `count` attempts to make a thread fail as if the system had none left.
-  void inject_creation_failures(int count);
-
   /// Called once, while the library is loaded.
   static void hold_across_forks();
 
@@ -113,7 +110,8 @@ class ThreadCache {
   IdleThread* take_idle_locked(Job job) TG_REQUIRES(mutex_);
   void take_out_locked(WaitingJob& job) noexcept TG_REQUIRES(mutex_);
   TimePoint ask_if_it_is_time() noexcept;
-  bool count_new_thread_locked() TG_REQUIRES(mutex_);
+  void count_new_thread_locked() TG_REQUIRES(mutex_);
+  void uncount_thread_locked() TG_REQUIRES(mutex_);
   void create_thread(Job job);
   void forget_threads_after_fork() TG_REQUIRES(mutex_);
 
@@ -128,7 +126,6 @@ class ThreadCache {
   std::size_t max_idle_ TG_GUARDED_BY(mutex_) = kDefaultMaxIdle;
   Duration idle_time_ TG_GUARDED_BY(mutex_) = kDefaultIdleTime;
   bool retiring_ TG_GUARDED_BY(mutex_) = false;
-  int failures_to_inject_ TG_GUARDED_BY(mutex_) = 0;
   // While a job waits, no thread is idle.
   WaitingJob* first_waiting_ TG_GUARDED_BY(mutex_) = nullptr;
   WaitingJob* last_waiting_ TG_GUARDED_BY(mutex_) = nullptr;

@@ -15,6 +15,7 @@
 #include <threadgroup/thread_utils.hpp>
 #include <threadgroup/vault.hpp>
 
+#include "runtime/faults.hpp"
 #include "runtime/steady_clock.hpp"
 #include "runtime/threads.hpp"
 #include "support/eventually.hpp"
@@ -357,7 +358,7 @@ TEST(TimeLimit, that_cannot_be_watched_for_want_of_a_thread_is_an_error) {
   auto& cache = runtime::ThreadCache::instance();
   cache.set_limits(0, runtime::ThreadCache::kDefaultIdleTime);
   test::eventually([&] { return cache.statistics().threads == 0; });  // also the one that watched before
-  cache.inject_creation_failures(1);
+  runtime::faults::refuse_threads(1);
   EXPECT_THROW(ThreadGroup("g", {.time_limit = 1h}), std::system_error);
   {
     ThreadGroup group("g", {.time_limit = 1ms});  // and the next one works

@@ -19,6 +19,7 @@
 #include <threadgroup/thread_utils.hpp>
 
 #include "runtime/threads.hpp"
+#include "support/blocks.hpp"
 #include "support/eventually.hpp"
 #include "support/in_child.hpp"
 #include "support/scarce_memory.hpp"
@@ -225,7 +226,7 @@ TEST_P(NoMemory, thread_that_finds_none_at_its_start_runs_its_task) {
 }
 
 TEST_P(NoMemory, block_given_back_without_memory_to_note_it_is_used_again) {
-  if (!runtime::blocks_are_kept()) GTEST_SKIP() << "each block comes from the heap, which needs no note";
+  if (!test::kBlocksAreKept) GTEST_SKIP() << "each block comes from the heap, which needs no note";
   // In a child, where no thread has had blocks of that size, however often the test is repeated.
   EXPECT_EQ(test::in_child([] {
               constexpr std::size_t kSize = 456;

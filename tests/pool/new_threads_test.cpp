@@ -9,6 +9,7 @@
 #include <deque>
 #include <latch>
 
+#include "runtime/faults.hpp"
 #include "runtime/threads.hpp"
 
 #include "support/eventually.hpp"
@@ -29,7 +30,7 @@ class NewThreads : public testing::Test {
     forget();
   }
   void TearDown() override {
-    cache.inject_creation_failures(0);
+    runtime::faults::refuse_threads(0);
     cache.set_limits(runtime::ThreadCache::kDefaultMaxIdle, runtime::ThreadCache::kDefaultIdleTime);
   }
   void forget() {
@@ -107,13 +108,13 @@ TEST_F(NewThreads, are_made_a_few_at_a_time) {
   pool->add(blocks);
   eventually([&] { return blocks.runs == 1; });
   // They stay in the queue until the next worker comes to them all.
-  cache.inject_creation_failures(1'000'000);
+  runtime::faults::refuse_threads(1'000'000);
   pool->add(looks);
   for (int i = 0; i < 10; ++i) {
     others.emplace_back([&] { go.wait(); });
     pool->add(others.back());
   }
-  cache.inject_creation_failures(0);
+  runtime::faults::refuse_threads(0);
   pool.wait();
   EXPECT_GE(seen, 6U);  // two workers', and four that the second one made before it ran the task
 }

@@ -8,6 +8,7 @@
 #include <system_error>
 #include <thread>
 
+#include "runtime/faults.hpp"
 #include "runtime/steady_clock.hpp"
 #include "runtime/threads.hpp"
 
@@ -26,7 +27,7 @@ class NoThreads : public testing::Test {
  protected:
   void SetUp() override { forbid_reuse(); }
   void TearDown() override {
-    cache.inject_creation_failures(0);
+    runtime::faults::refuse_threads(0);
     cache.set_limits(runtime::ThreadCache::kDefaultMaxIdle, runtime::ThreadCache::kDefaultIdleTime);
   }
   // From here on each worker needs a new thread.
@@ -41,7 +42,7 @@ class NoThreads : public testing::Test {
 TEST_F(NoThreads, add_throws_and_takes_nothing_when_there_is_no_worker_at_all) {
   LinkedPool pool(2);
   ProbeTask task;
-  cache.inject_creation_failures(1);
+  runtime::faults::refuse_threads(1);
   EXPECT_THROW(pool->add(task), std::system_error);
   EXPECT_EQ(task.ends(), 0);
   EXPECT_EQ(task.releases, 0);
@@ -60,7 +61,7 @@ TEST_F(NoThreads, task_waits_for_a_worker_that_exists) {
   ProbeTask waits;
   pool->add(busy);
   eventually([&] { return busy.runs == 1; });
-  cache.inject_creation_failures(1'000);
+  runtime::faults::refuse_threads(1'000);
   pool->add(waits);  // no second worker, no error
   EXPECT_EQ(pool->statistics().pending, 1u);
   EXPECT_EQ(pool->statistics().threads, 1u);
@@ -75,7 +76,7 @@ TEST_F(NoThreads, while_a_place_is_lent_the_queue_waits_for_the_lender) {
   std::latch both_added(1);
   ProbeTask waits([&] {
     both_added.wait();
-    cache.inject_creation_failures(1'000'000);
+    runtime::faults::refuse_threads(1'000'000);
     const SlotLent lent(TaskContext::current());
     EXPECT_EQ(other.ends(), 0);
     EXPECT_EQ(pool->statistics().threads, 1u);
@@ -96,7 +97,7 @@ TEST_F(NoThreads, lender_that_waits_for_the_queue_goes_on_when_there_is_a_thread
   std::latch both_added(1);
   ProbeTask waits([&] {
     both_added.wait();
-    cache.inject_creation_failures(3);
+    runtime::faults::refuse_threads(3);
     const SlotLent lent(TaskContext::current());
     eventually([&] { return other.ends() == 1; });
   });
@@ -112,7 +113,7 @@ TEST_F(NoThreads, task_added_while_the_only_place_is_lent_waits_for_a_thread) {
   ProbeTask other;
   ProbeTask waits([&] {
     const SlotLent lent(TaskContext::current());
-    cache.inject_creation_failures(2);
+    runtime::faults::refuse_threads(2);
     pool->add(other);
     eventually([&] { return other.releases == 1; });
   });
@@ -129,7 +130,7 @@ TEST_F(NoThreads, worker_that_waits_for_a_thread_is_called_off_when_there_is_no_
   std::deque<ProbeTask> others(2);
   pool->add(busy);
   eventually([&] { return busy.runs == 1; });
-  cache.inject_creation_failures(1'000'000);
+  runtime::faults::refuse_threads(1'000'000);
   for (ProbeTask& other : others) pool->add(other);
   EXPECT_EQ(pool->statistics().threads, 1u);
   EXPECT_EQ(pool->statistics().threads_wanted, 3u);
@@ -148,7 +149,7 @@ TEST_F(NoThreads, a_waiter_is_woken_when_the_task_it_saw_is_taken_back) {
   });
   for (int round = 0; round < 3'000; ++round) {
     ProbeTask task;
-    cache.inject_creation_failures(1);
+    runtime::faults::refuse_threads(1);
     EXPECT_THROW(pool->add(task), std::system_error);
   }
   stop = true;
@@ -162,7 +163,7 @@ TEST_F(NoThreads, counts_add_up_whichever_creations_fail) {
     std::deque<ProbeTask> tasks(30);
     std::size_t refused = 0;
     for (std::size_t i = 0; i < tasks.size(); ++i) {
-      if (static_cast<int>(i) % (round % 5 + 1) == 0) cache.inject_creation_failures(round % 3 + 1);
+      if (static_cast<int>(i) % (round % 5 + 1) == 0) runtime::faults::refuse_threads(round % 3 + 1);
       try {
         pool->add(tasks[i]);
       } catch (const std::system_error&) {

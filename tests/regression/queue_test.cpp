@@ -15,6 +15,7 @@
 
 #include <threadgroup/threadgroup.hpp>
 
+#include "runtime/faults.hpp"
 #include "runtime/threads.hpp"
 #include "support/eventually.hpp"
 #include "support/throwing.hpp"
@@ -170,7 +171,7 @@ class ThreadsFail : public testing::Test {
     while (ThreadCache::instance().statistics().idle > 0) std::this_thread::yield();
   }
   void TearDown() override {
-    ThreadCache::instance().inject_creation_failures(0);
+    tg::runtime::faults::refuse_threads(0);
     ThreadCache::instance().set_limits(ThreadCache::kDefaultMaxIdle, ThreadCache::kDefaultIdleTime);
   }
 };
@@ -187,7 +188,7 @@ TEST_F(ThreadsFail, join_that_saw_a_task_which_could_not_be_added_returns) {
     }
   });
   for (int i = 0; i < 20000; ++i) {
-    ThreadCache::instance().inject_creation_failures(1);
+    tg::runtime::faults::refuse_threads(1);
     EXPECT_THROW(group.post([] {}), std::system_error);
   }
   stop = true;
@@ -204,7 +205,7 @@ TEST_F(ThreadsFail, task_waits_for_a_worker_that_exists) {
     go.wait();
   });
   started.wait();
-  ThreadCache::instance().inject_creation_failures(100);
+  tg::runtime::faults::refuse_threads(100);
   const auto second = group.add_task([] { return 2; });
   go.count_down();
   EXPECT_EQ(second.get(), 2);
@@ -214,7 +215,7 @@ TEST_F(ThreadsFail, task_waits_for_a_worker_that_exists) {
 TEST_F(ThreadsFail, waiting_for_a_task_that_no_thread_can_run_runs_it) {
   ThreadGroup group("one thread", {.max_concurrent_threads = 4});
   const auto outer = group.add_task([&] {
-    ThreadCache::instance().inject_creation_failures(1000000);
+    tg::runtime::faults::refuse_threads(1000000);
     const auto ahead = group.add_task([] { return 1; });  // so that the awaited one is not the next in line
     const auto inner = group.add_task([] { return 2; });
     return inner.get();
@@ -227,7 +228,7 @@ TEST_F(ThreadsFail, waiting_for_a_task_that_no_thread_can_run_runs_it) {
 TEST_F(ThreadsFail, a_task_that_waits_for_the_next_in_line_needs_no_second_thread) {
   ThreadGroup group("one thread", {.max_concurrent_threads = 4});
   const auto outer = group.add_task([&] {
-    ThreadCache::instance().inject_creation_failures(1000000);
+    tg::runtime::faults::refuse_threads(1000000);
     return group.add_task([] { return 2; }).get();
   });
   EXPECT_EQ(outer.get(), 2);

@@ -15,6 +15,7 @@
 #include <threadgroup/threadgroup.hpp>
 
 #include "base/sanitizers.hpp"
+#include "runtime/faults.hpp"
 #include "runtime/threads.hpp"
 #include "support/eventually.hpp"
 
@@ -33,7 +34,7 @@ class ThreadShortage : public testing::Test {
     eventually([&] { return cache.statistics().threads == 0; });
   }
   void TearDown() override {
-    cache.inject_creation_failures(0);
+    runtime::faults::refuse_threads(0);
     cache.set_limits(ThreadCache::kDefaultMaxIdle, ThreadCache::kDefaultIdleTime);
   }
   // Where a start is not repeated, the test fails instead of hanging.
@@ -54,7 +55,7 @@ TEST_F(ThreadShortage, start_is_repeated_after_a_pause) {
     next_ran.acquire();
   });
   running.wait();
-  cache.inject_creation_failures(5);
+  runtime::faults::refuse_threads(5);
   group.post([&] { next_ran.release(); });
   expect_to_end(group);
   EXPECT_EQ(group.statistics().succeeded, 2u);
@@ -72,7 +73,7 @@ TEST_F(ThreadShortage, start_is_repeated_by_a_flow_that_slept_before) {
           WaitStatus::condition_met;
   });
   running.wait();
-  cache.inject_creation_failures(5);
+  runtime::faults::refuse_threads(5);
   group.post([&] {
     done = true;
     elsewhere.notify();
@@ -96,7 +97,7 @@ TEST_F(ThreadShortage, thread_that_becomes_free_is_used) {
     next_ran.acquire();
   });
   running.wait();
-  cache.inject_creation_failures(1'000'000);
+  runtime::faults::refuse_threads(1'000'000);
   group.post([&] { next_ran.release(); });
   EXPECT_EQ(group.statistics().threads, 1u);
   end_other.release();
@@ -110,7 +111,7 @@ TEST_F(ThreadShortage, tasks_wait_for_a_worker_that_lent_its_place) {
   ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   const auto lender = group.add_task([&] {
     both_added.wait();
-    cache.inject_creation_failures(1'000'000);
+    runtime::faults::refuse_threads(1'000'000);
     return thread_utils::wait_for_condition([&] { return go_on.load(); }, 20ms) == WaitStatus::timed_out;
   });
   const auto next = group.add_task([] { return 7; });
@@ -129,7 +130,7 @@ TEST_F(ThreadShortage, statistics_tell_how_many_threads_are_missing) {
     end.acquire();
   });
   running.wait();
-  cache.inject_creation_failures(1'000'000);
+  runtime::faults::refuse_threads(1'000'000);
   for (int i = 0; i < 99; ++i) group.post([] {});
   EXPECT_EQ(group.statistics().threads, 1u);
   EXPECT_EQ(group.statistics().threads_wanted, 100u);
@@ -149,7 +150,7 @@ TEST_F(ThreadShortage, start_is_repeated_by_a_task_that_slept_before) {
   });
   running.wait();
   test::leave_time(50ms);  // so that it sleeps; without it, the test is only easier
-  cache.inject_creation_failures(2);
+  runtime::faults::refuse_threads(2);
   group.post([&] { next_ran.release(); });
   // This thread is outside of the library.
   EXPECT_TRUE(next_ran.try_acquire_for(20s)) << "a task is pending, and nothing will start it";
@@ -173,7 +174,7 @@ TEST_F(ThreadShortage, start_is_repeated_in_a_forked_child) {
     std::atomic<bool> ran{false};
     group.post([&] {
       test::leave_time(50ms);  // so that the join sleeps
-      cache.inject_creation_failures(2);
+      runtime::faults::refuse_threads(2);
       group.post([&] { next_ran.release(); });
       ran = next_ran.try_acquire_for(20s);
     });

@@ -19,6 +19,7 @@
 #include <threadgroup/detail/blocks.hpp>
 
 #include "runtime/flow.hpp"
+#include "support/blocks.hpp"
 #include "support/in_child.hpp"
 
 namespace tg::runtime {
@@ -52,7 +53,7 @@ TEST(Blocks, given_back_are_used_again) {
     if (i % 1000 == 0) seen.insert(block);
     give_block(block, 100);
   }
-  if (blocks_are_kept()) {
+  if (test::kBlocksAreKept) {
     EXPECT_LE(seen.size(), 100U);
   }
 }
@@ -85,13 +86,13 @@ TEST(Blocks, travel_between_the_flow_that_takes_and_the_flow_that_gives_back) {
     given_back.acquire();
   }
   other.join();
-  if (blocks_are_kept()) {
+  if (test::kBlocksAreKept) {
     EXPECT_LE(seen.size(), 3 * kRound) << "they do not come back to the flow that takes";
   }
 }
 
 TEST(Blocks, given_back_in_order_come_back_in_order) {
-  if (!blocks_are_kept()) GTEST_SKIP() << "each block comes from the heap";
+  if (!test::kBlocksAreKept) GTEST_SKIP() << "each block comes from the heap";
   constexpr std::size_t kSize = 344;
   constexpr std::size_t kBatch = 4096 / kSize;
   std::vector<void*> given(4 * kBatch);
@@ -113,7 +114,7 @@ TEST(Blocks, given_back_in_order_come_back_in_order) {
 }
 
 TEST(Blocks, are_refused_where_there_is_no_memory_and_had_again_where_there_is) {
-  if (!blocks_are_kept()) GTEST_SKIP() << "each block comes from the heap";
+  if (!test::kBlocksAreKept) GTEST_SKIP() << "each block comes from the heap";
   EXPECT_EQ(test::in_child([] {
               constexpr std::size_t kSize = 504;
               rlimit before{};

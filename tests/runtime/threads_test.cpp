@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/faults.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/steady_clock.hpp"
 #include "runtime/threads.hpp"
@@ -32,7 +33,7 @@ class ThreadCacheTest : public testing::Test {
  protected:
   void SetUp() override { start_empty(); }
   void TearDown() override {
-    cache.inject_creation_failures(0);
+    faults::refuse_threads(0);
     cache.set_limits(ThreadCache::kDefaultMaxIdle, ThreadCache::kDefaultIdleTime);
     start_empty();
   }
@@ -149,7 +150,7 @@ TEST_F(ThreadCacheTest, a_job_may_start_a_job) {
 
 TEST_F(ThreadCacheTest, says_so_when_no_thread_can_be_made) {
   const auto before = cache.statistics();
-  cache.inject_creation_failures(1);
+  faults::refuse_threads(1);
   std::atomic<int> runs{0};
   auto work = [&] { ++runs; };
   try {
@@ -167,7 +168,7 @@ TEST_F(ThreadCacheTest, says_so_when_no_thread_can_be_made) {
 
 TEST_F(ThreadCacheTest, needs_no_new_thread_while_one_is_idle) {
   run_one();
-  cache.inject_creation_failures(1);
+  faults::refuse_threads(1);
   run_one();  // takes the idle one: there is nothing that could fail
   std::latch go(1);
   auto blocks = [&] { go.wait(); };

@@ -15,6 +15,7 @@
 
 #include <threadgroup/threadgroup.hpp>
 
+#include "runtime/faults.hpp"
 #include "runtime/threads.hpp"
 #include "stress/support.hpp"
 
@@ -210,7 +211,7 @@ TEST(PoolHammer, threads_that_cannot_be_made_lose_no_task) {
       adders.emplace_back([&] {
         together.arrive_and_wait();
         for (int k = 0; k < 40; ++k) {
-          if (k % 4 == 0) cache.inject_creation_failures(2);
+          if (k % 4 == 0) runtime::faults::refuse_threads(2);
           try {
             if (k % 2 == 0) {
               group.post([counts = Counts(&destroyed)] {});
@@ -234,7 +235,7 @@ TEST(PoolHammer, threads_that_cannot_be_made_lose_no_task) {
     EXPECT_EQ(group.statistics().total(), static_cast<std::uint64_t>(accepted.load()));
     EXPECT_EQ(destroyed.load(), accepted + refused);
   }
-  cache.inject_creation_failures(0);
+  runtime::faults::refuse_threads(0);
   cache.set_limits(ThreadCache::kDefaultMaxIdle, ThreadCache::kDefaultIdleTime);
 }
 

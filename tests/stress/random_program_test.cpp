@@ -14,6 +14,7 @@
 
 #include <threadgroup/threadgroup.hpp>
 
+#include "runtime/faults.hpp"
 #include "runtime/threads.hpp"
 #include "stress/random_world.hpp"
 #include "stress/support.hpp"
@@ -302,7 +303,7 @@ class Program {
   void disturb_threads(Random& random) {
     switch (random.below(3)) {
       case 0:
-        if (threads_may_fail_) ThreadCache::instance().inject_creation_failures(random.below(4));
+        if (threads_may_fail_) runtime::faults::refuse_threads(random.below(4));
         break;
       case 1:
         ThreadCache::instance().set_limits(static_cast<std::size_t>(random.below(6)),
@@ -355,7 +356,7 @@ void run_program(std::uint64_t seed, bool threads_may_fail) {
     program.drive(random.fork());
     for (std::thread& thread : threads) thread.join();
   }
-  ThreadCache::instance().inject_creation_failures(0);
+  runtime::faults::refuse_threads(0);
   program.finish(random);
   ThreadCache::instance().set_limits(ThreadCache::kDefaultMaxIdle, ThreadCache::kDefaultIdleTime);
   set_unseen_failure_handler(before);

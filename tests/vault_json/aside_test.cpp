@@ -13,6 +13,7 @@
 #include <threadgroup/thread_utils.hpp>
 #include <threadgroup/vault_json.hpp>
 
+#include "runtime/faults.hpp"
 #include "runtime/threads.hpp"
 #include "vault_json/file_calls.hpp"
 
@@ -193,9 +194,9 @@ TEST(JsonHang, without_a_thread_to_be_had_a_task_writes_by_itself) {
   tg::ThreadGroup group("g", {.max_concurrent_threads = 1});
   const auto task = group.add_task([&] {
     tg::runtime::ThreadCache::instance().set_limits(0, 0ms);  // no idle thread
-    tg::runtime::ThreadCache::instance().inject_creation_failures(1);
+    tg::runtime::faults::refuse_threads(1);
     kept.vault.insert(number, 1);
-    tg::runtime::ThreadCache::instance().inject_creation_failures(0);
+    tg::runtime::faults::refuse_threads(0);
     tg::runtime::ThreadCache::instance().set_limits(tg::runtime::ThreadCache::kDefaultMaxIdle,
                                                     tg::runtime::ThreadCache::kDefaultIdleTime);
     return contents(folder.file("v.json"));

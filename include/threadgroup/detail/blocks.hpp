@@ -33,9 +33,6 @@ TG_EXPORT void give_block(void* block, std::size_t bytes) noexcept;
 TG_EXPORT void* take_block(std::size_t bytes, std::align_val_t alignment);
 TG_EXPORT void give_block(void* block, std::size_t bytes, std::align_val_t alignment) noexcept;
 
-/// False if each block comes from the heap. For tests.
-TG_EXPORT bool blocks_are_kept() noexcept;
-
 /// A base for classes whose objects live in blocks.
 class InBlock {
  public:

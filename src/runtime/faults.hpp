@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Faults of the system that tests ask for, because a test cannot use up the threads of a machine.
+#pragma once
+
+#include <atomic>
+
+namespace tg::runtime::faults {
+
+inline constinit std::atomic<int> threads_to_refuse{0};  // atomic: tests write it, creators count it down
+
+/// The next `count` attempts to create a thread fail, as if the system had none left. Only tests call it.
+inline void refuse_threads(int count) noexcept { threads_to_refuse.store(count, std::memory_order_relaxed); }
+
+/// Whether this attempt is one of them.
+inline bool is_thread_refused() noexcept {
+  int left = threads_to_refuse.load(std::memory_order_relaxed);
+  while (left > 0 && !threads_to_refuse.compare_exchange_weak(left, left - 1, std::memory_order_relaxed)) {
+  }
+  return left > 0;
+}
+
+}  // namespace tg::runtime::faults
