@@ -60,8 +60,14 @@ struct FreeBlock {
 };
 static_assert(sizeof(FreeBlock) <= kSmallest);
 
-// Room for free blocks of one size. Their addresses are here and not in the blocks: another processor wrote
-// those last, and to fetch one only to learn where the next one is takes longer than to use it.
+// A stack of free blocks of one size. It holds their addresses, and the blocks are not linked: another
+// processor wrote them last, and to fetch one only to learn where the next one is takes longer than to use
+// it.
+//
+// The depot is a stack, too, so blocks are taken in the reverse of the order in which they were given back.
+// Neighbours in memory remain neighbours in that order, which the processor foresees, wherever a batch ends.
+// If each batch kept the order of its blocks instead, every batch would end within a run of neighbours and
+// cut it in two, until none are left.
 class Batch {
  public:
   static Batch* make(std::size_t index, void* memory) noexcept {
@@ -88,9 +94,6 @@ class Batch {
     }
     tg::detail::prefetch_for_write(end - 1);  // a batch need not begin where a line does
   }
-  // Tasks are given back in the order of their queue. To be taken in that order again keeps their addresses
-  // in order, which the processor foresees.
-  void reverse() noexcept { std::reverse(addresses(), addresses() + count_); }
 
   Batch* next = nullptr;  // in the depot
 
@@ -150,7 +153,6 @@ class BlockDepot {
     }
     if (empty == nullptr) empty = Batch::make(index, ::operator new(Batch::bytes(index), std::nothrow));
     if (empty == nullptr || full == nullptr) return empty;
-    full->reverse();
     tg::detail::MutexLock lock(mutex_);
     put(full_[index], *full);
     return empty;

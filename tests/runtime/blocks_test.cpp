@@ -91,7 +91,7 @@ TEST(Blocks, travel_between_the_flow_that_takes_and_the_flow_that_gives_back) {
   }
 }
 
-TEST(Blocks, given_back_in_order_come_back_in_order) {
+TEST(Blocks, given_back_in_one_order_come_back_in_the_reverse_order) {
   if (!test::kBlocksAreKept) GTEST_SKIP() << "each block comes from the heap";
   constexpr std::size_t kSize = 344;
   constexpr std::size_t kBatch = 4096 / kSize;
@@ -107,10 +107,39 @@ TEST(Blocks, given_back_in_order_come_back_in_order) {
   std::size_t in_order = 0;
   for (std::size_t i = 1; i < taken.size(); ++i) {
     const auto before = std::find(given.begin(), given.end(), taken[i - 1]);
-    if (before != given.end() && before + 1 != given.end() && *(before + 1) == taken[i]) ++in_order;
+    if (before != given.end() && before != given.begin() && *(before - 1) == taken[i]) ++in_order;
   }
   EXPECT_GE(in_order, kBatch - 1);
   for (void* const block : taken) give_block(block, kSize);
+}
+
+TEST(Blocks, that_are_neighbours_remain_so_wherever_batches_end) {
+  if (!test::kBlocksAreKept) GTEST_SKIP() << "each block comes from the heap";
+  constexpr std::size_t kSize = 496;
+  constexpr std::size_t kCount = 4000;
+  constexpr int kRounds = 30;
+  std::vector<std::byte*> blocks;
+  std::vector<void*> kept;  // one more in each round, so that batches end elsewhere
+  const auto is_next = [](const std::byte* a, const std::byte* b) {
+    const std::ptrdiff_t distance = b - a;
+    return distance == kSize || distance == -static_cast<std::ptrdiff_t>(kSize);
+  };
+  double part = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    kept.push_back(take_block(kSize));
+    blocks.clear();
+    while (blocks.size() < kCount) blocks.push_back(static_cast<std::byte*>(take_block(kSize)));
+    std::size_t pairs = 0;
+    for (std::size_t i = 1; i < kCount; ++i) pairs += is_next(blocks[i - 1], blocks[i]) ? 1 : 0;
+    const double now = static_cast<double>(pairs) / kCount;
+    if (round == 0) part = now;
+    ASSERT_GE(now, 0.9 * part) << "round " << round;
+    std::thread([&] {
+      Flow::current();
+      for (void* const block : blocks) give_block(block, kSize);
+    }).join();
+  }
+  for (void* const block : kept) give_block(block, kSize);
 }
 
 TEST(Blocks, are_refused_where_there_is_no_memory_and_had_again_where_there_is) {
