@@ -4,19 +4,25 @@ include(CMakePackageConfigHelpers)
 
 set(tg_cmake_dir "${CMAKE_INSTALL_LIBDIR}/cmake/threadgroup")
 
-install(TARGETS threadgroup EXPORT threadgroup-targets)
-install(EXPORT threadgroup-targets NAMESPACE threadgroup:: DESTINATION ${tg_cmake_dir})
+# Three parts, which the Debian packages are made of: the shared libraries, what one builds with, and tools.
+function(tg_install_library target export)
+  install(TARGETS ${target} EXPORT ${export}
+          RUNTIME COMPONENT runtime
+          LIBRARY COMPONENT runtime NAMELINK_COMPONENT dev
+          ARCHIVE COMPONENT dev)
+  install(EXPORT ${export} NAMESPACE threadgroup:: DESTINATION ${tg_cmake_dir} COMPONENT dev)
+endfunction()
+tg_install_library(threadgroup threadgroup-targets)
+set(tg_without PATTERN "vault_json*" EXCLUDE)
 if(TARGET threadgroup_vault_json)
-  install(TARGETS threadgroup_vault_json EXPORT threadgroup-vault_json-targets)
-  install(EXPORT threadgroup-vault_json-targets NAMESPACE threadgroup:: DESTINATION ${tg_cmake_dir})
-  install(DIRECTORY include/ TYPE INCLUDE FILES_MATCHING PATTERN "*.hpp")
-else()
-  install(DIRECTORY include/ TYPE INCLUDE FILES_MATCHING PATTERN "*.hpp" PATTERN "vault_json*" EXCLUDE)
+  tg_install_library(threadgroup_vault_json threadgroup-vault_json-targets)
+  set(tg_without "")
 endif()
+install(DIRECTORY include/ TYPE INCLUDE COMPONENT dev FILES_MATCHING PATTERN "*.hpp" ${tg_without})
 
 # For gdb. Not in gdb's own folder for automatic loading: that is for shared libraries at a fixed path.
 file(GLOB tg_gdb_scripts CONFIGURE_DEPENDS tools/gdb/*.py)
-install(FILES ${tg_gdb_scripts} DESTINATION "${CMAKE_INSTALL_DATADIR}/threadgroup/gdb")
+install(FILES ${tg_gdb_scripts} DESTINATION "${CMAKE_INSTALL_DATADIR}/threadgroup/gdb" COMPONENT tools)
 
 get_target_property(tg_type threadgroup TYPE)
 configure_package_config_file(cmake/threadgroup-config.cmake.in
@@ -25,19 +31,20 @@ configure_package_config_file(cmake/threadgroup-config.cmake.in
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/threadgroup-config-version.cmake"
   COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/threadgroup-config.cmake"
-              "${PROJECT_BINARY_DIR}/threadgroup-config-version.cmake" DESTINATION ${tg_cmake_dir})
+              "${PROJECT_BINARY_DIR}/threadgroup-config-version.cmake" DESTINATION ${tg_cmake_dir} COMPONENT dev)
 
 # One file for pkg-config per component: cmake/NAME.pc.in. A static library's own needs are its users' needs; a shared
 # one brings them along.
-if(tg_type STREQUAL "STATIC_LIBRARY")
+set(tg_pc_requires "Requires.private: fmt")
+if(TG_FMT_HEADER_ONLY)
+  set(tg_pc_requires "")
+elseif(tg_type STREQUAL "STATIC_LIBRARY")
   set(tg_pc_requires "Requires: fmt")
-else()
-  set(tg_pc_requires "Requires.private: fmt")
 endif()
 file(RELATIVE_PATH tg_pc_prefix "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
 function(tg_install_pc name)
   configure_file(cmake/${name}.pc.in "${PROJECT_BINARY_DIR}/${name}.pc" @ONLY)
-  install(FILES "${PROJECT_BINARY_DIR}/${name}.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+  install(FILES "${PROJECT_BINARY_DIR}/${name}.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT dev)
 endfunction()
 tg_install_pc(threadgroup)
 if(TARGET threadgroup_vault_json)

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Conan 2 recipe, which builds the tree that it is in: `conan create .`"""
+import os
+import re
+
+from conan import ConanFile
+from conan.tools.cmake import CMake, CMakeDeps, CMakeToolchain, cmake_layout
+from conan.tools.files import copy, load
+
+
+class Threadgroup(ConanFile):
+    name = "threadgroup"
+    description = "Groups of threads that form trees and share a one-way stop event"
+    license = "Apache-2.0"
+    package_type = "library"
+    settings = "os", "compiler", "build_type", "arch"
+    options = {"shared": [True, False], "vault_json": [True, False]}
+    default_options = {"shared": False, "vault_json": True}
+    exports_sources = "CMakeLists.txt", "LICENSE", "cmake/*", "include/*", "src/*", "tools/gdb/*.py"
+
+    def set_version(self):
+        text = load(self, os.path.join(self.recipe_folder, "include/threadgroup/version.hpp"))
+        self.version = ".".join(re.findall(r"#define TG_VERSION_[A-Z]+ (\d+)", text))
+
+    def layout(self):
+        cmake_layout(self)
+
+    def requirements(self):
+        self.requires("fmt/[>=9 <12]")
+        if self.options.vault_json:
+            self.requires("nlohmann_json/[>=3.11 <4]", transitive_headers=True)
+
+    def generate(self):
+        CMakeDeps(self).generate()
+        toolchain = CMakeToolchain(self)
+        toolchain.cache_variables.update(self.cache_variables())
+        toolchain.generate()
+
+    def cache_variables(self):
+        """The options of our CMakeLists.txt; Conan sets BUILD_SHARED_LIBS by itself."""
+        return {
+            "TG_BUILD_TESTS": "OFF",
+            "TG_BUILD_EXAMPLES": "OFF",
+            "TG_CHECK_HOUSE": "OFF",
+            "TG_BUILD_VAULT_JSON": "ON" if self.options.vault_json else "OFF",
+        }
+
+    def build(self):
+        cmake = CMake(self)
+        cmake.configure()
+        cmake.build()
+
+    def package(self):
+        copy(self, "LICENSE", self.source_folder, os.path.join(self.package_folder, "licenses"))
+        CMake(self).install()
+
+    def package_info(self):
+        core = self.cpp_info.components["threadgroup"]
+        core.libs = ["threadgroup"]
+        core.system_libs = ["pthread"]
+        core.requires = ["fmt::fmt"]
+        core.set_property("cmake_target_name", "threadgroup::threadgroup")
+        core.set_property("pkg_config_name", "threadgroup")
+        if self.options.vault_json:
+            json = self.cpp_info.components["vault_json"]
+            json.libs = ["threadgroup_vault_json"]
+            json.requires = ["threadgroup", "nlohmann_json::nlohmann_json"]
+            json.set_property("cmake_target_name", "threadgroup::vault_json")
+            json.set_property("pkg_config_name", "threadgroup_vault_json")
