@@ -19,8 +19,8 @@
 #include <threadgroup/detail/vault/binding.hpp>
 #include <threadgroup/detail/vault/bound.hpp>
 #include <threadgroup/detail/vault/core.hpp>
-#include <threadgroup/detail/vault/keyring.hpp>
 #include <threadgroup/duration.hpp>
+#include <threadgroup/vault_keyring.hpp>
 #include <threadgroup/vault_types.hpp>
 
 namespace tg {

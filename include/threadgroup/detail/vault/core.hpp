@@ -18,12 +18,12 @@
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/detail/vault/automatic_info.hpp>
-#include <threadgroup/detail/vault/keyring.hpp>
 #include <threadgroup/detail/vault/production.hpp>
 #include <threadgroup/detail/vault/sink.hpp>
 #include <threadgroup/detail/vault/store.hpp>
 #include <threadgroup/detail/vault/value.hpp>
 #include <threadgroup/duration.hpp>
+#include <threadgroup/vault_keyring.hpp>
 #include <threadgroup/vault_types.hpp>
 
 namespace tg::detail {

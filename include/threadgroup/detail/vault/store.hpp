@@ -22,11 +22,11 @@
 
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/mutex.hpp>
-#include <threadgroup/detail/vault/keyring.hpp>
 #include <threadgroup/detail/vault/short_copy.hpp>
 #include <threadgroup/detail/vault/sink.hpp>
 #include <threadgroup/detail/vault/value.hpp>
 #include <threadgroup/detail/wait_queue.hpp>
+#include <threadgroup/vault_keyring.hpp>
 
 namespace tg::detail {
 

@@ -13,9 +13,9 @@
 #include <nlohmann/json.hpp>
 
 #include <threadgroup/detail/export.hpp>
-#include <threadgroup/detail/vault/keyring.hpp>
 #include <threadgroup/detail/vault/sink.hpp>
 #include <threadgroup/detail/vault_json/json_fit.hpp>
+#include <threadgroup/vault_keyring.hpp>
 
 namespace tg::detail {
 
