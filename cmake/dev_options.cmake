@@ -49,8 +49,10 @@ function(tg_unity target)
   endforeach()
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP
     UNITY_BUILD_CODE_BEFORE_INCLUDE "// NOLINTNEXTLINE(bugprone-suspicious-include)")
-  # A name may shadow one of another source, and to g++ an included source is a header.
-  target_compile_options(${target} PRIVATE -Wno-shadow $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+  if(PROJECT_IS_TOP_LEVEL)
+    # A name may shadow one of another source, and to g++ an included source is a header.
+    target_compile_options(${target} PRIVATE -Wno-shadow $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+  endif()
 endfunction()
 
 # Lint a library target as part of its build. Most of the time goes into headers: a copy of the target, with one source

@@ -6,6 +6,8 @@
 
 #include <random>
 
+#include "base/sanitizers.hpp"
+
 namespace {
 
 const std::vector<std::string> kSeeds = {
@@ -24,9 +26,10 @@ TEST(JsonLoader, refuses_or_loads_mutations_of_them_and_never_half) {
   const std::string_view pieces[] = {"{",    "}",    "[",       "]", "\"",       "\\",   ",",
                                      ":",    "1",    "-",       ".", "e9",       "null", "\"number\"",
                                      "true", "\xff", "\\u0000", " ", "\"any\":", "\n",   "[[[[[[[["};
+  const int rounds = TG_THREAD_SANITIZER ? 2'000 : 20'000;  // one thread cannot race, and takes 17 s there
   std::mt19937 random(7);
   int loaded = 0;
-  for (int i = 0; i < 20'000; ++i) {
+  for (int i = 0; i < rounds; ++i) {
     std::string text = kSeeds[random() % kSeeds.size()];
     for (auto changes = 1 + random() % 4; changes > 0; --changes) {
       const std::size_t at = random() % (text.size() + 1);
@@ -38,7 +41,7 @@ TEST(JsonLoader, refuses_or_loads_mutations_of_them_and_never_half) {
     }
     loaded += tg::fuzz::one_input(text) ? 1 : 0;
   }
-  EXPECT_GT(loaded, 100);
+  EXPECT_GT(loaded, rounds / 200);
 }
 
 }  // namespace
