@@ -2,8 +2,6 @@
 // Waiting for a condition, and stopping the group once it is true.
 #pragma once
 
-#include <functional>
-
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/unique_function.hpp>
 #include <threadgroup/duration.hpp>

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include <threadgroup/detail/export.hpp>
-#include <threadgroup/detail/task.hpp>
 #include <threadgroup/errors.hpp>
 #include <threadgroup/reason.hpp>
 #include <threadgroup/statistics.hpp>

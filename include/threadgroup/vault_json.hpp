@@ -2,7 +2,6 @@
 // The values of a vault in a JSON file; needs nlohmann-json.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <initializer_list>
 #include <memory>

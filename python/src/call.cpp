@@ -3,7 +3,6 @@
 #include "call.hpp"
 
 #include <cstring>
-#include <new>
 
 #include <threadgroup/errors.hpp>
 

@@ -3,7 +3,6 @@
 #include "group_life.hpp"
 
 #include <memory>
-#include <new>
 #include <optional>
 
 #include <threadgroup/duration.hpp>

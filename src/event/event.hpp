@@ -6,7 +6,6 @@
 
 #include <threadgroup/detail/shared_reason.hpp>
 #include <threadgroup/detail/wait_queue.hpp>
-#include <threadgroup/reason.hpp>
 
 #include "base/fence.hpp"
 #include "runtime/gate.hpp"

@@ -41,7 +41,6 @@
 #include "pool/local_queue.hpp"
 #include "pool/pending_list.hpp"
 #include "pool/task_list.hpp"
-#include "runtime/flow.hpp"
 #include "tree/node.hpp"
 
 namespace tg::detail {

@@ -13,7 +13,6 @@
 #include "base/spin.hpp"
 #include "pool/task_list.hpp"
 #include "runtime/steady_clock.hpp"
-#include "tree/forest.hpp"
 #include "tree/task_context.hpp"
 
 namespace tg::detail {

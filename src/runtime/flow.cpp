@@ -14,7 +14,6 @@
 #include <iterator>
 #include <new>
 
-#include <threadgroup/detail/blocks.hpp>
 #include <threadgroup/detail/mutex.hpp>
 
 #include "base/sanitizers.hpp"

@@ -54,8 +54,6 @@ class Flow {
   /// about as long as it takes to be parked and woken. That costs at most twice as much as to have known
   /// better: A. R. Karlin and others, "Empirical studies of competitive spinning" (1991).
   void spin_or_park_until(TimePoint deadline) noexcept;
-  /// Whether that would spin: never where there is one processor.
-  bool would_spin() const noexcept { return last_wait_was_short_; }
   TG_EXPORT void unpark() noexcept;
   /// Whether `park_until` would return at once.
   bool has_permit() const noexcept { return state_.load(std::memory_order_acquire) == kPermit; }
@@ -90,6 +88,7 @@ class Flow {
   friend class BlockCache;
   friend class FlowPool;
   friend class Asleep;
+  friend struct FlowProbe;  // of the tests
   Flow() = default;
   TG_EXPORT static Flow& adopt();
   bool park(TimePoint deadline) noexcept;

@@ -5,8 +5,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include <threadgroup/detail/annotations.hpp>
 #include <threadgroup/detail/export.hpp>
-#include <threadgroup/detail/mutex.hpp>
 
 namespace tg::runtime {
 

@@ -2,6 +2,8 @@
 // The gate, on one futex.
 #include "runtime/gate.hpp"
 
+#include <climits>
+
 #include "runtime/futex.hpp"
 #include "runtime/sleep.hpp"
 

@@ -10,7 +10,6 @@
 #include <threadgroup/detail/shared_reason.hpp>
 #include <threadgroup/duration.hpp>
 
-#include "base/escaped.hpp"
 #include "base/report.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/fork.hpp"
@@ -18,7 +17,6 @@
 #include "runtime/threads.hpp"
 #include "tree/still_running.hpp"
 #include "tree/task_context.hpp"
-#include "tree/wait_graph.hpp"
 
 namespace tg::detail {
 

@@ -18,9 +18,7 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
-#include <threadgroup/detail/caller.hpp>
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/detail/shared_reason.hpp>

@@ -3,7 +3,6 @@
 #include "tree/wait_graph.hpp"
 
 #include <array>
-#include <exception>
 #include <new>
 #include <system_error>
 #include <utility>

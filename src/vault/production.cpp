@@ -6,7 +6,6 @@
 
 #include <threadgroup/detail/current_failure.hpp>
 #include <threadgroup/detail/vault/core.hpp>
-#include <threadgroup/reason.hpp>
 
 namespace tg::detail {
 

@@ -7,7 +7,6 @@
 
 #include <threadgroup/detail/current_failure.hpp>
 #include <threadgroup/detail/mutex.hpp>
-#include <threadgroup/reason.hpp>
 #include <threadgroup/vault_types.hpp>
 
 #include "vault/parts.hpp"

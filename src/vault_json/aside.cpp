@@ -3,12 +3,12 @@
 #include "vault_json/aside.hpp"
 
 #include <threadgroup/outcomes.hpp>
+#include <threadgroup/vault_json.hpp>
 
 #include "event/callers_task.hpp"
 #include "event/wait.hpp"
 #include "runtime/steady_clock.hpp"
 #include "runtime/threads.hpp"
-#include "vault_json/document.hpp"
 
 namespace tg::detail {
 

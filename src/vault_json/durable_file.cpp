@@ -13,7 +13,8 @@
 #include <system_error>
 #include <vector>
 
-#include "vault_json/document.hpp"
+#include <threadgroup/vault_json.hpp>
+
 #include "vault_json/file_calls.hpp"
 
 namespace tg::detail {

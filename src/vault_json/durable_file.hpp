@@ -2,7 +2,6 @@
 // Files that are replaced as a whole and survive the process and the power going away.
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>

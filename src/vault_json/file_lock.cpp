@@ -10,8 +10,9 @@
 #include <charconv>
 #include <system_error>
 
+#include <threadgroup/vault_json.hpp>
+
 #include "runtime/fork.hpp"
-#include "vault_json/document.hpp"
 #include "vault_json/file_calls.hpp"
 
 namespace tg::detail {

@@ -2,10 +2,7 @@
 // One writing process per file.
 #pragma once
 
-#include <cstdint>
 #include <string>
-
-#include <threadgroup/detail/mutex.hpp>
 
 namespace tg::detail {
 

@@ -18,13 +18,10 @@
 #define TG_PT_GUARDED_BY(lock) TG_THREAD_ANNOTATION(pt_guarded_by(lock))
 /// The caller holds the lock.
 #define TG_REQUIRES(...) TG_THREAD_ANNOTATION(requires_capability(__VA_ARGS__))
-/// The caller does not hold the lock.
-#define TG_EXCLUDES(...) TG_THREAD_ANNOTATION(locks_excluded(__VA_ARGS__))
 #define TG_ACQUIRE(...) TG_THREAD_ANNOTATION(acquire_capability(__VA_ARGS__))
 #define TG_RELEASE(...) TG_THREAD_ANNOTATION(release_capability(__VA_ARGS__))
 #define TG_TRY_ACQUIRE(...) TG_THREAD_ANNOTATION(try_acquire_capability(__VA_ARGS__))
 #define TG_RETURN_CAPABILITY(lock) TG_THREAD_ANNOTATION(lock_returned(lock))
-#define TG_ACQUIRED_BEFORE(...) TG_THREAD_ANNOTATION(acquired_before(__VA_ARGS__))
 #define TG_ACQUIRED_AFTER(...) TG_THREAD_ANNOTATION(acquired_after(__VA_ARGS__))
 /// The analysis cannot follow this function; its comment must say what holds instead.
 #define TG_NO_THREAD_SAFETY_ANALYSIS TG_THREAD_ANNOTATION(no_thread_safety_analysis)

@@ -2,7 +2,6 @@
 // The rules by which a function fits its keys: the parameter for an input, and the result for the outputs.
 #pragma once
 
-#include <concepts>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -19,7 +18,6 @@
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/signature.hpp>
 #include <threadgroup/detail/vault/core.hpp>
-#include <threadgroup/print.hpp>
 #include <threadgroup/vault_key.hpp>
 
 namespace tg::detail {

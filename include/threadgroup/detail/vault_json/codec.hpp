@@ -2,13 +2,8 @@
 // Conversion of values to JSON and back, by nlohmann-json's usual hooks.
 #pragma once
 
-#include <initializer_list>
-#include <memory>
 #include <stdexcept>
 #include <string>
-#include <type_traits>
-#include <utility>
-#include <vector>
 
 #include <nlohmann/json.hpp>
 
