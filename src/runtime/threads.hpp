@@ -87,8 +87,9 @@ class ThreadCache {
   bool begin_asking() noexcept;
   void end_asking() noexcept;
 
-  /// How many threads may wait for work, and for how long. Threads idle beyond the new limit end. Only tests
-  /// call it so far.
+  // Only tests call these two so far.
+
+  /// How many threads may wait for work, and for how long. Threads idle beyond the new limit end.
   void set_limits(std::size_t max_idle, Duration idle_time);
   Statistics statistics() const;
 
