@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The exceptions of the library, failures of tasks, and the handler for failures that no caller receives.
+// The exceptions of groups and tasks, `Failure`, and the handler for failures that no caller has seen.
 #pragma once
 
 #include <exception>

@@ -45,11 +45,11 @@ struct TG_EXPORT Reason {
   TimePoint when;                           ///< when the event was set, on the clock of `tg::now`
   std::exception_ptr exception;             ///< for `ReasonKind::failure`: what the task threw
 
-  /// One line for people: "requested by MainThread/Verifying Users: enough users (main.cpp:42)".
+  /// One line for people: "requested at MainThread/Verifying Users: enough users (main.cpp:42)".
   std::string str() const;
 };
 
-/// The text of an exception: its `what()`, or the name of its type if it has no `what()` or that is null.
+/// The text of an exception: its `what()`; "an exception of type X" if it has none or that is null.
 TG_EXPORT std::string describe_exception(const std::exception_ptr& exception);
 
 }  // namespace tg

@@ -23,7 +23,7 @@
 
 namespace tg {
 
-/// Owns a value of any movable type, or nothing, which is the result of a function that returns void.
+/// Owns a value of any movable type, or nothing (the result of a function that returns void). Move-only.
 ///
 ///     Value v = Value::of(std::vector{1, 2});
 ///     v.str();                          // "[1, 2]"
@@ -153,7 +153,7 @@ class TG_EXPORT ResultList {
       : results_(std::make_shared<const std::vector<ResultStruct>>(std::move(results))) {}
 
   const_iterator begin() const noexcept { return all().begin(); }  ///< the first result
-  const_iterator end() const noexcept { return all().end(); }      ///< behind the last result
+  const_iterator end() const noexcept { return all().end(); }      ///< one past the last result
   std::size_t size() const noexcept { return all().size(); }       ///< the number of results
   bool empty() const noexcept { return all().empty(); }            ///< true if there are no results
   /// The result of the function registered at this position, from 0. Requires: `index` < `size()`.

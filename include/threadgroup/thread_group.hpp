@@ -210,7 +210,7 @@ class TG_EXPORT ThreadGroup {
   /// this group is not below that one, the results are not `complete`. Throws `std::system_error`
   /// (`resource_deadlock_would_occur`) where `join` does.
   ///
-  /// The list is valid until the next `execute`; if several threads execute, until none of them does.
+  /// The list is valid until an `execute` begins while no other is running.
   const ResultList& execute();
   /// Calls `execute`.
   const ResultList& operator()() { return execute(); }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What layers that do not know the tree ask of the calling task.
+// Hooks through which lower layers ask the tree about the calling task.
 #pragma once
 
 #include <stop_token>
@@ -18,7 +18,7 @@ inline Event* event_of_caller() noexcept {
 }
 
 /// Calls `wait` while the calling task's slot is free for others of its group. Outside a task, or if the slot
-/// is lent already, it just calls.
+/// is lent already, it only calls `wait`.
 void while_slot_is_lent(FunctionRef<void()> wait);
 
 /// "task 'x' of group 'MainThread/g'"; "code" outside a task.

@@ -14,11 +14,11 @@ namespace tg::detail {
 
 /// "Stop, and here is why": unset at first, set once, never cleared.
 ///
-/// Setting has two halves, because a tree marks all events of a subtree before it wakes a waiter: `mark`, and then
-/// `release_waiters` if the event `is_watched`. For many events at once: `mark_one_of_many`, `order_marks`.
+/// Setting has two halves, because a tree marks all events of a subtree before it wakes a waiter: `mark`, and
+/// then `release_waiters` if the event `is_watched`. For many events at once: `mark_one_of_many`, `order_marks`.
 ///
-/// Guarantees: the first reason stays. `is_set` is one load. A flow that watches, and then finds the event
-/// unset, is told.
+/// Guarantees: the first reason stays. `is_set` is one load. A flow that calls `watch` and then finds the
+/// event unset is woken when it is set.
 /// Thread safety: everything from any thread.
 /// Memory ordering: what comes before `mark` happens before the return of an `is_set` that says true.
 /// Lifetime: no flow waits on it when it is destroyed.
@@ -31,31 +31,30 @@ class Event {
     if (const SharedReason* reason = reason_.load(std::memory_order_relaxed)) reason->release();
   }
 
-  // Sequentially consistent, for Q1 rests on it; on x86 and ARMv8 the instruction is the same as for an
+  // Sequentially consistent, because Q1 depends on it; on x86 and ARMv8 the instruction is the same as for an
   // acquire.
   bool is_set() const noexcept { return reason_.load(std::memory_order_seq_cst) != nullptr; }
   ReasonPointer reason() const noexcept {
     return ReasonPointer::share(reason_.load(std::memory_order_acquire));  // stays alive with the event
   }
 
-  /// Says that a waiter is to be woken when the event is set; permanently. The caller looks at `is_set`
+  /// Requests, permanently, that waiters are woken when the event is set. The caller checks `is_set`
   /// afterwards.
   void watch() noexcept {
-    // As strong as the store: then the store of the flow that watched first precedes our look at the event,
-    // too.
+    // Sequentially consistent as well: if another flow watched first, its store must precede our check of the
+    // event.
     if (!watched_.load(std::memory_order_seq_cst)) watched_.store(true, std::memory_order_seq_cst);
   }
   bool is_watched() const noexcept { return watched_.load(std::memory_order_seq_cst); }
 
-  /// Sets it, if it is unset, and says whether it did. If so, the event owns one of the caller's references.
+  /// Sets the event if it is unset; true if this call set it. Then the event owns one of the caller's references.
   bool mark(const SharedReason* reason) noexcept {
     const SharedReason* expected = nullptr;
     return reason_.compare_exchange_strong(expected, reason, std::memory_order_seq_cst,
                                            std::memory_order_acquire);
   }
-  /// The same for one of many events that are marked together, without the fence that makes most of the price
-  /// of a `mark`. Requires: calls for one event exclude one another, and one `order_marks` comes between the
-  /// marks and the look who watches.
+  /// As `mark`, for one of many events, without the fence that is most of the cost of `mark`. Requires: calls
+  /// for one event are serialized, and `order_marks` is called between the marks and `is_watched`.
   bool mark_one_of_many(const SharedReason* reason) noexcept {
     if (reason_.load(std::memory_order_relaxed) != nullptr) return false;
     reason_.store(reason, std::memory_order_release);

@@ -19,8 +19,7 @@ GroupCore::GroupCore(std::string&& name, const GroupOptions& options)
 
 void GroupCore::on_last_reference() noexcept try {
   if (!pool_.has_failures_at_the_end()) return;
-  // None, but for a group that was destroyed from one of its own tasks: its destructor could not wait for
-  // these.
+  // Only a group that one of its own tasks destroyed still has failures here: its destructor did not wait.
   const std::vector<Failure> failures = pool_.take_failures();
   if (!failures.empty()) report_unseen(Forest::instance().path(*this), failures);
 } catch (const std::exception& e) {

@@ -42,7 +42,7 @@ class GroupCore final : public Node, public runtime::InBlock {
   /// The registered functions, if there are any.
   RegistryHook& registry() noexcept { return registry_; }
 
-  /// Whether anything but the tasks could notice that the event is set.
+  /// True if a stop token was made for this group.
   bool has_stop_token() const;
   /// Requires that the node is linked.
   void set_time_limit(Duration limit) { time_limit_ = std::make_unique<TimeLimit>(*this, limit); }
@@ -53,8 +53,8 @@ class GroupCore final : public Node, public runtime::InBlock {
   bool is_closed() const noexcept { return closed_.load(std::memory_order_acquire); }
   void close() noexcept { closed_.store(true, std::memory_order_release); }
 
-  /// To be destroyed by a task of its own is no mistake of the group's owner. Before the destructor, if at
-  /// all.
+  /// Destruction by one of the group's own tasks will not be reported as a mistake. Call it before the
+  /// destructor.
   void allow_own_task() noexcept { own_task_is_allowed_ = true; }
   bool own_task_is_allowed() const noexcept { return own_task_is_allowed_; }
 

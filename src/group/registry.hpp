@@ -2,8 +2,8 @@
 // The registered functions of one group and the results of its runs.
 //
 // Invariants
-//   R1. The list that `end_run` or `latest` returned stays where it is until a run begins that overlaps
-//       no other, and another has ended since. So threads that execute at the same time each read what their
+//   R1. A list that `end_run` or `latest` returned stays valid until a newer run has ended and, after that, a
+//       run begins while no other is running. So threads that execute at the same time each read what their
 //       run returned.
 //   R2. Results and functions that are dropped are destroyed with no lock held: they are the user's.
 #pragma once
@@ -28,7 +28,8 @@ struct RegisteredCall {
   std::shared_ptr<const FunctionCall> call;
 };
 
-/// See the invariants.
+/// The functions registered with one group, and the results of their runs (R1, R2).
+///
 /// Thread safety: everything from any thread.
 /// Lifetime: the group's.
 class Registry {

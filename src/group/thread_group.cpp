@@ -98,12 +98,12 @@ ThreadGroup::~ThreadGroup() {
   detail::Pool& pool = core_->pool();
   if (!own_task && !pool.idle()) {
     const detail::RecordedWait recorded(caller, detail::WaitTarget::idleness_of(*core_), {},
-                                        TimePoint::never(), false, detail::RecordedWait::OnCircle::report);
+                                        TimePoint::never(), false, detail::RecordedWait::OnCycle::report);
     wait_and_report(*core_);
   }
   try {
     if (own_task) {
-      // Waiting would be waiting for the caller. The workers hold the core, and the last one takes it out of
+      // A wait would include the calling task itself. The workers hold the core, and the last one takes it out of
       // the forest.
       if (!core_->own_task_is_allowed()) {
         detail::report_unseen(
@@ -117,7 +117,7 @@ ThreadGroup::~ThreadGroup() {
     } else {
       report_all(pool.take_failures());
     }
-  } catch (const std::exception& e) {  // no memory: what is left in the pool is tried again with the core
+  } catch (const std::exception& e) {  // no memory: `on_last_reference` reports what is left
     detail::report_line({"cannot say how group '", name(), "' ended: ", e.what()});
   }
   if (!own_task) Forest::instance().unlink(*core_);
@@ -157,7 +157,7 @@ void ThreadGroup::report_all(const std::vector<Failure>& failures) const {
   std::string where;
   try {
     where = path();
-  } catch (const std::bad_alloc&) {  // then without
+  } catch (const std::bad_alloc&) {  // no memory: report without the path
   }
   detail::report_unseen(where, failures);
 }

@@ -60,7 +60,7 @@ TimeLimit::TimeLimit(Node& node, Duration limit)
   try {
     TimeLimits::instance().add(*this);
   } catch (...) {
-    // Null if another one's flow has already passed this limit and used the reason.
+    // Null if a flow started for another limit has already used the reason.
     if (reason_ != nullptr) reason_->release();
     throw;
   }
@@ -140,8 +140,7 @@ bool TimeLimits::begin_sleep_locked(TimePoint now) noexcept {
 void TimeLimits::serve() noexcept {
   {
     MutexLock lock(mutex_);
-    // Set only here. Had `add` set it, a limit that came while the flow was being made would rely on it, and
-    // be left alone if there turned out to be no thread for it.
+    // Set only here, not in `add`: a second limit would then rely on a flow that may fail to start.
     if (state_ != State::absent) return;
     state_ = State::awake;
   }

@@ -12,7 +12,8 @@
 namespace tg::detail {
 
 namespace {
-// Numbers that a worker takes at a time, at most: those it does not use are lost unless it took the last.
+// The most numbers that a worker takes at a time. Unused ones are lost, unless no other worker took numbers
+// since.
 constexpr std::uint64_t kLargestShare = 256;
 }  // namespace
 

@@ -44,8 +44,9 @@ struct RunningHere {
   const std::uint32_t fork_generation = runtime::fork_generation();
 };
 
-// A queue that one worker fills and serves with a lock of its own, which no other thread takes as long as the
-// worker keeps up. A worker without work may move the tasks into the pool's queue.
+// A queue that one worker fills and serves, with a lock of its own. Other threads take it rarely: to look for
+// work, to steal, to claim or skip a task, and to count. A worker without work may move the tasks into the
+// pool's queue.
 //
 //     Task* task = local.begin(here, now);    // the worker
 //     queue_ = local.take_all_if_stale();  // another worker, under the pool's lock
@@ -83,7 +84,7 @@ class alignas(kCacheLine) LocalQueue {
   // --- For the worker ---
   // Whether the pool knows this queue. Once refused it stays so, for the sake of the order.
   Use use = Use::not_asked;
-  // Numbers for tasks: taken from the pool some at a time, more each time.
+  // Task numbers, taken from the pool in growing batches.
   bool has_number() const noexcept { return next_number_ != numbers_end_; }
   std::uint64_t next_number() noexcept { return next_number_++; }
   void take_numbers(std::uint64_t& from) noexcept;
@@ -96,9 +97,9 @@ class alignas(kCacheLine) LocalQueue {
   // is not here.
   bool claim(ClaimableTask& wanted, RunningHere& here, TimePoint now) noexcept;
   void end(RunningHere& here, TaskStatus status) noexcept;
-  // Ends the one, which succeeded, and begins the next.
+  // Ends a task that succeeded, and begins the next.
   Task* end_and_begin(RunningHere& here, TimePoint now) noexcept;
-  // The pool's queue was seen empty, under the pool's lock.
+  // Lifts what L1 forbids: the pool's queue was seen empty, under the pool's lock.
   void moved_ones_have_begun() noexcept;
   // The worker's thread may have added tasks that are in the pool's queue: L1 holds for them, too.
   void earlier_ones_are_in_pool() noexcept;

@@ -21,8 +21,8 @@
 namespace tg::detail {
 
 namespace {
-// Threads that one worker makes before it runs its task. A thread that makes any keeps some 650 bytes for it
-// (glibc's allocator does), and with four only a quarter of them do; more would hold up the task for little.
+// Threads that one worker makes before it runs its task. glibc keeps some 650 bytes for each thread that has
+// made one; with four, that is a quarter of the threads. More would delay the task for little.
 constexpr int kMadeByOne = 4;
 }  // namespace
 
@@ -110,7 +110,7 @@ Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own, const std::exc
       idle_now = taken_back && !needed && queue_.is_idle_locked();
     }
     // A lender that waits for its slot goes first: a worker without a thread uses no slot.
-    waits = needed && !supply_.waits_locked() && !slots_.is_wanted_back();
+    waits = needed && !supply_.has_request_locked() && !slots_.is_wanted_back();
     if (waits) {
       supply_.request_locked(error);
     } else {
@@ -139,7 +139,7 @@ void Pool::withdraw_request_locked() noexcept {
 // For a worker that leaves: otherwise the one that waits for a thread might start long after the work is
 // done.
 void Pool::withdraw_request_if_done_locked() noexcept {
-  if (supply_.waits_locked() && !queue_.search_all_locked()) withdraw_request_locked();
+  if (supply_.has_request_locked() && !queue_.search_all_locked()) withdraw_request_locked();
 }
 
 // --- Running and ending ---
@@ -317,7 +317,7 @@ bool Pool::wait_until_quiet(TimePoint deadline) noexcept {
 GroupStatistics Pool::statistics() const {
   MutexLock lock(queue_.mutex());
   GroupStatistics counts = queue_.count_locked();
-  const bool waits = supply_.waits_locked();  // then one of the workers has no thread yet
+  const bool waits = supply_.has_request_locked();  // then one of the workers has no thread yet
   counts.threads = slots_.workers() - (waits ? 1 : 0);
   counts.thread_error = supply_.error_locked();
   counts.threads_wanted = counts.threads + (waits ? std::min(counts.pending, slots_.free() + 1) : 0);
@@ -382,11 +382,11 @@ void Pool::reclaim_slot() noexcept {
     return slots_.try_end_waiting();
   };
   const RecordedWait recorded(TaskContext::current(), WaitTarget::slot_of(node_), {&node_.event(), nullptr},
-                              TimePoint::never(), true, RecordedWait::OnCircle::report);
+                              TimePoint::never(), true, RecordedWait::OnCycle::report);
   if (wait(slot_waiters_, slot_is_free, {&node_.event(), nullptr}, TimePoint::never()) !=
       WaitOutcome::ready) {
     MutexLock lock(queue_.mutex());
-    slots_.give_up_waiting();
+    slots_.end_waiting();
   }
 }
 

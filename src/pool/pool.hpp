@@ -67,8 +67,8 @@ class Pool {
   WaitQueue& change_waiters() noexcept { return change_waiters_; }
   std::uint64_t changes() const;
   void notify() noexcept;
-  /// Waits until the counts say of these tasks (numbers, in order) that they are done. All of them have
-  /// ended: a handle may know that a moment before the counts do.
+  /// Waits until these tasks (sorted numbers) are counted as done. Requires: all have ended; a handle may show
+  /// that before the counts do.
   void wait_until_counted(const std::vector<std::uint64_t>& numbers) noexcept;
 
   /// A task of this pool waits for another one of it; see `Node::run_now`.

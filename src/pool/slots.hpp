@@ -12,7 +12,7 @@ namespace tg::detail {
 /// moment it is on its way until it leaves, except while its task waits for another task of the group: then
 /// it lends the slot, and another worker may use it.
 ///
-/// It only counts. The pool starts the threads and parks the flows, as the functions here tell it.
+/// It only counts. The pool starts the threads and parks the flows, and acts on what the functions here return.
 ///
 /// Invariants
 ///   C1. workers - lent <= bound, so no more workers than the bound allows can run a task. The exception:
@@ -29,13 +29,8 @@ class Slots {
   std::uint32_t workers() const noexcept { return workers_; }
   std::uint32_t on_their_way() const noexcept { return on_their_way_; }
   /// How many more workers may start.
-  std::size_t free() const noexcept {
-    const std::size_t used = workers_ - lent_ + wanted_back_.load(std::memory_order_relaxed);
-    return used < bound_ ? bound_ - used : 0;
-  }
-  bool has_free() const noexcept {
-    return workers_ - lent_ + wanted_back_.load(std::memory_order_relaxed) < bound_;
-  }
+  std::size_t free() const noexcept { return has_free() ? bound_ - used() : 0; }
+  bool has_free() const noexcept { return used() < bound_; }
 
   // --- A worker ---
   void reserve() noexcept {
@@ -49,30 +44,32 @@ class Slots {
   void arrive() noexcept { --on_their_way_; }
   void leave() noexcept { --workers_; }
   /// The worker has to leave before it takes another task: C2.
-  bool is_wanted_back() const noexcept {
-    const std::uint32_t wanted = wanted_back_.load(std::memory_order_relaxed);
-    return wanted > 0 && workers_ - lent_ + wanted > bound_;
-  }
+  bool is_wanted_back() const noexcept { return some_are_wanted_back() && used() > bound_; }
   bool some_are_wanted_back() const noexcept { return wanted_back_.load(std::memory_order_relaxed) > 0; }
 
   // --- A lender ---
   void lend() noexcept { ++lent_; }
   /// The lender continues, whether or not a slot is free: C1 says when.
   void take_back() noexcept { --lent_; }
-  /// The lender waits for a slot, until `try_end_waiting` says true or it calls `give_up_waiting`; either
-  /// way it has taken its slot back.
+  /// The lender waits for a slot, until `try_end_waiting` returns true or it calls `end_waiting`.
   void begin_waiting() noexcept { wanted_back_.fetch_add(1, std::memory_order_relaxed); }
   bool try_end_waiting() noexcept {
     if (workers_ - lent_ >= bound_) return false;
-    give_up_waiting();
+    end_waiting();
     return true;
   }
-  void give_up_waiting() noexcept {
+  /// The lender continues, with a slot or (if the event is set) beyond the bound.
+  void end_waiting() noexcept {
     --lent_;
     wanted_back_.fetch_sub(1, std::memory_order_relaxed);
   }
 
  private:
+  // By workers that can run, and by lenders that wait for one.
+  std::size_t used() const noexcept {
+    return workers_ - lent_ + wanted_back_.load(std::memory_order_relaxed);
+  }
+
   const std::size_t bound_;
   std::uint32_t workers_ = 0;
   std::uint32_t on_their_way_ = 0;             // of the workers

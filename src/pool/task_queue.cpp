@@ -14,7 +14,7 @@
 namespace tg::detail {
 
 namespace {
-// As many workers as can keep a processor busy on most machines. A search looks into each.
+// About the number of processors of most machines. A search visits every local queue.
 constexpr std::uint32_t kMostLocalQueues = 16;
 
 // The lists are linked through entries on the stacks of flows.

@@ -7,7 +7,7 @@
 // So adders and workers rarely meet. What tasks add to their own group goes into a queue of the worker that
 // runs them, with a lock of its own (local_queue.hpp).
 //
-// Invariants (P3, P4 and those of the slots are in README.md)
+// Invariants (P3 and P4 are in README.md, C1 and C2 in slots.hpp)
 //   P1. A task is counted exactly once: pending -> running -> done, or pending -> done without running. The
 //       pending ones are those added but not begun (`added_ - begun_`, with those of the local queues). Each
 //       list changes together with its counter, under its lock, and to have all counts of one moment takes
@@ -133,7 +133,7 @@ class TaskQueue {
     --running_;
     count_done_locked(status);
   }
-  /// A task ended that ran from a local queue and did not succeed.
+  /// Counts a task that has ended. (Local queues count the tasks that succeeded in them.)
   void count_done_locked(TaskStatus status) noexcept TG_REQUIRES(mutex_) {
     ++changes_;
     switch (status) {

@@ -39,17 +39,17 @@ ThreadSupply::Brought ThreadSupply::bring(std::exception_ptr& error) noexcept {
   }
 }
 
-int ThreadSupply::error_locked() const noexcept { return waits_ ? error_ : 0; }
+int ThreadSupply::error_locked() const noexcept { return has_request_ ? error_ : 0; }
 
 void ThreadSupply::request_locked(const std::exception_ptr& error) noexcept {
-  waits_ = true;
+  has_request_ = true;
   error_ = number_of(error);
   runtime::ThreadCache::instance().start_when_possible(request_);
 }
 
 bool ThreadSupply::withdraw_locked() noexcept {
-  if (!waits_ || !runtime::ThreadCache::instance().withdraw(request_)) return false;
-  waits_ = false;
+  if (!has_request_ || !runtime::ThreadCache::instance().withdraw(request_)) return false;
+  has_request_ = false;
   return true;
 }
 

@@ -17,7 +17,7 @@ namespace tg::detail {
 ///   S1. While a request waits, its worker is counted as on its way (P3), so the group requests no other one.
 ///       The request is withdrawn when the last task is done, and when a lender needs the slot.
 ///
-/// Thread safety: functions that end in `_locked` are called under the pool's lock, which guards `waits_`;
+/// Thread safety: functions that end in `_locked` are called under the pool's lock, which guards `has_request_`;
 /// the others from any thread.
 class ThreadSupply {
  public:
@@ -31,8 +31,8 @@ class ThreadSupply {
   /// Brings a thread for a worker. On `refused`, `error` says why.
   Brought bring(std::exception_ptr& error) noexcept;
 
-  /// Waits for a thread, which was refused with `error`. Requires that no request waits. Afterwards the
-  /// caller calls `ask_at_once`, without the lock.
+  /// Leaves a request with the thread cache; `error` says why the system refused. Requires: there is no
+  /// request. Afterwards the caller calls `ask_at_once`, without the lock.
   void request_locked(const std::exception_ptr& error) noexcept;
   void ask_at_once() noexcept { runtime::ThreadCache::instance().ask_again(); }
   /// For a worker that runs anyway: asks the system again if any job of the process waits for a thread and
@@ -40,10 +40,10 @@ class ThreadSupply {
   static void ask_if_short() noexcept {
     if (runtime::ThreadCache::is_short_of_threads()) runtime::ThreadCache::instance().ask_again();
   }
-  bool waits_locked() const noexcept { return waits_; }
-  /// With which number the system refused the thread that is waited for; 0 if none is.
+  bool has_request_locked() const noexcept { return has_request_; }
+  /// The `errno` of the refusal while there is a request; else 0.
   int error_locked() const noexcept;
-  void arrived_locked() noexcept { waits_ = false; }
+  void arrived_locked() noexcept { has_request_ = false; }
   /// Takes the request back. False if there is none, or its worker has a thread already.
   bool withdraw_locked() noexcept;
 
@@ -55,7 +55,7 @@ class ThreadSupply {
  private:
   const runtime::Job worker_;
   runtime::WaitingJob request_;  // the cache's while it waits there
-  bool waits_ = false;           // until the worker arrives
+  bool has_request_ = false;     // until the worker arrives
   int error_ = 0;                // of the last request
 };
 

@@ -18,17 +18,16 @@
 namespace tg::detail {
 
 namespace {
-// A worker serves its local queue for so many tasks, or until the coarse clock advances, every few
-// milliseconds; then it looks at the other queues.
+// A turn of the local queue: at most this many tasks, and not beyond the next tick of the coarse clock (a few
+// milliseconds). Then the worker looks at the other queues.
 constexpr int kLocalTurn = 64;
 
-// How often a worker that finds nothing looks again for what other workers leave in their local queues, with
-// about 2 us between. Leaving at once would cost the next adder a wake-up each time.
+// How many times a worker that found nothing looks into the other local queues, about 2 us apart, before it
+// leaves. Leaving at once would cost the next adder a wake-up each time.
 constexpr int kLooks = 8;
 
-// Whether the calling thread handles an exception or unwinds for one. In the terms of the Itanium C++ ABI,
-// which has both in one place; `std::current_exception` would make a pointer of it first, in each nested
-// wait.
+// True if the calling thread handles an exception or unwinds. Reads the globals of the Itanium C++ ABI:
+// `std::current_exception` would make an `exception_ptr` in each nested wait.
 bool handles_exception() noexcept {
   struct Globals {
     void* caught;

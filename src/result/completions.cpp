@@ -29,10 +29,10 @@ struct ReleaseHandle {
 using TaskReference = std::unique_ptr<TaskSlot, ReleaseHandle>;
 }  // namespace
 
-/// The tasks that have ended, in the order of their ends. It lives as long as a task will still report its
-/// end to it.
+/// The tasks that have ended, in the order of their ends.
 ///
 /// Thread safety: the reader's functions belong to one flow; the tasks end on any.
+/// Lifetime: until the reader is gone and the last watched task has ended.
 class CompletionQueue final : public AwaitedTasks {
  public:
   CompletionQueue() = default;
@@ -77,7 +77,7 @@ class CompletionQueue final : public AwaitedTasks {
     Watcher(std::shared_ptr<CompletionQueue> q, TaskReference t) noexcept
         : queue(std::move(q)), task(std::move(t)) {}
     void ended() noexcept override {
-      // Out of the node before the node goes in, or queue and node would keep each other alive.
+      // Take the reference out before the watcher is queued; otherwise queue and watcher would own each other.
       const std::shared_ptr<CompletionQueue> to = std::move(queue);
       to->push(*this);
       to->waiters_.release_all();
@@ -132,7 +132,7 @@ void Completions::check_process() const {
 
 void Completions::watch(TaskSlot& task) {
   TaskReference reference(&task);
-  // For what it throws: the task may be the caller, or have stayed behind in the parent of a fork.
+  // Called for its checks: it throws if the task is the caller's own, or runs in the parent of a fork.
   if (!task.done()) static_cast<void>(task.wait_for(Duration()));
   if (const TaskContext* const caller = TaskContext::current();
       caller != nullptr && task.belongs_to(caller->node)) {

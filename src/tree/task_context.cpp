@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is asked of the calling task: its reasons, and what lower layers need of it.
+// The calling task's answers to the hooks of callers_task.hpp, and reasons that name it.
 #include "tree/task_context.hpp"
 
 #include <utility>

@@ -23,7 +23,7 @@ struct TaskContext {
   Task* task = nullptr;
   std::string (*name_of)(const Task&) = nullptr;  // the tree does not know what a task looks like
   LocalQueue* local = nullptr;                    // the pool's own: what the tasks of this flow add to it
-  bool slot_is_lent = false;                      // only the flow itself looks
+  bool slot_is_lent = false;                      // read and written only by its flow
   // The task that waits below on this stack, until this one is done; of the same group.
   const TaskContext* outer = nullptr;
   // The wait that this task is in, and the next one in a list of such tasks. The wait graph's, and its

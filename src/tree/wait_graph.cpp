@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The search for circles, and their texts. What counts and why is in the header.
+// The search for cycles, and their texts. What counts and why is in the header.
 #include "tree/wait_graph.hpp"
 
 #include <array>
@@ -79,8 +79,8 @@ class WaitGraph {
                                []() TG_NO_THREAD_SAFETY_ANALYSIS { graph_.forget_all_locked(); });
   }
 
-  // True if the wait closes a circle; then `path` names it, unless there is no memory.
-  bool record(RecordedWait& wait, const TaskContext& waiter, bool keep_in_circle, PathText& path) {
+  // True if the wait closes a cycle; then `path` names it, unless there is no memory.
+  bool record(RecordedWait& wait, const TaskContext& waiter, bool keep_in_cycle, PathText& path) {
     MutexLock lock(mutex_);
     insert_locked(wait, waiter);
     if (!is_dead_locked(wait)) return false;
@@ -88,7 +88,7 @@ class WaitGraph {
       describe_locked(wait, path);
     } catch (const std::bad_alloc&) {  // then it names what fitted
     }
-    if (!keep_in_circle) remove_locked(wait);
+    if (!keep_in_cycle) remove_locked(wait);
     return true;
   }
   void remove(RecordedWait& wait) noexcept {
@@ -246,7 +246,7 @@ class WaitGraph {
     return wait.dead_;
   }
 
-  // One of the group's waits that the search has left dead: the one that closes the circle, if it is there.
+  // One of the group's waits that the search has left dead: the one that closes the cycle, if it is there.
   const RecordedWait* dead_one_locked(const Node& group, bool with_slot,
                                       const RecordedWait& from) const noexcept TG_REQUIRES(mutex_) {
     const RecordedWait* found = nullptr;
@@ -347,9 +347,9 @@ namespace {
 [[gnu::constructor(runtime::at_load::kLeaves)]] void hold_waits() { WaitGraph::hold_across_forks(); }
 }  // namespace
 
-void RecordedWait::record(TaskContext& caller, OnCircle on_circle) {
+void RecordedWait::record(TaskContext& caller, OnCycle on_cycle) {
   PathText path;
-  const bool report = on_circle == OnCircle::report;
+  const bool report = on_cycle == OnCycle::report;
   if (!WaitGraph::instance().record(*this, caller, report, path)) return;
   if (!report) throw_deadlock(path.str());
   try {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which task waits for what, and the refusal of a wait that closes a circle: the one deadlock check.
+// Which task waits for what, and the refusal of a wait that closes a cycle: the one deadlock check.
 //
 // A wait without a time limit that a task is about to park in is recorded: what it waits for, which tasks are
 // on its stack, which event ends it early, and whether its slot is lent meanwhile. Then, under the same hold
@@ -15,7 +15,7 @@
 // The search first takes all waits that the new one can depend on as dead. Then it removes those that can end
 // in another way, until no more can be removed. If the new one is among the rest, it is refused.
 //
-// What does not make a circle: a wait with a time limit, or of a group with one, its own or an inherited one,
+// What does not make a cycle: a wait with a time limit, or of a group with one, its own or an inherited one,
 // because it ends by itself; a wait whose event is set, because it is over; a wait for a condition, an event,
 // a time or a key of a vault, because any thread may end it. That another thread could set an event, or clear
 // the pending tasks, does not count as another way to end: that is how a program resolves a deadlock from
@@ -27,7 +27,7 @@
 //       a record runs no code of a task: the tasks on its stack do not end, and it keeps the slot that the
 //       record says it holds.
 //   G2. A wait is recorded and its search made under one hold of the lock. So of two waits that close a
-//       circle together the second one finds both.
+//       cycle together the second one finds both.
 //
 // Why no wait is refused in error: let D be the waits that a search leaves as dead. The links were read at
 // various times, but under one hold of the lock, during which each flow in D is in its wait (G1). A link to a
@@ -38,8 +38,8 @@
 // event that was seen unset was unset at the start of the hold, too. So at that moment all of D waited for
 // one another, and no wait in D can be the first to end, unless its event is set. The new wait is one of D.
 //
-// What is missed: circles through the program's own locks and queues; through waits that the list above
-// leaves out; and a circle that is closed by a flow that takes its slot back or by a group's destructor,
+// What is missed: cycles through the program's own locks and queues; through waits that the list above
+// leaves out; and a cycle that is closed by a flow that takes its slot back or by a group's destructor,
 // which cannot throw: that is named on stderr, and each later wait for a part of it is refused.
 #pragma once
 
@@ -101,7 +101,7 @@ class WaitTarget {
   Node* group_ = nullptr;
 };
 
-/// Refuses a wait that the caller can see to be circular without looking at others: for a task on its own
+/// Refuses a wait that the caller can see to be cyclic without looking at others: for a task on its own
 /// stack, and for a group that its task is part of. It applies to waits with a time limit, too. Throws
 /// `std::system_error` (`resource_deadlock_would_occur`).
 [[noreturn]] void throw_own_task(const TaskContext& caller, const AwaitedTask& task);
@@ -119,21 +119,21 @@ bool is_part_of(const TaskContext* caller, const Node& group);
 ///
 /// Requires: it is made and ended by the flow that waits, which holds no lock. The target outlives the wait.
 /// Guarantees: throws `std::system_error` (`resource_deadlock_would_occur`) that names the path if the wait
-/// closes a circle; or, for a caller that cannot fail, names it on stderr. Outside a task, and with a
+/// closes a cycle; or, for a caller that cannot fail, names it on stderr. Outside a task, and with a
 /// deadline, it does nothing.
 /// Thread safety: belongs to one flow.
 class RecordedWait {
  public:
-  enum class OnCircle : std::uint8_t { refuse, report };
+  enum class OnCycle : std::uint8_t { refuse, report };
 
   /// `events` are those that end the wait early, if any. `lends` says that the caller's slot is free for
   /// others during the wait.
   RecordedWait(TaskContext* caller, const WaitTarget& target, const WatchedEvents& events, TimePoint deadline,
-               bool lends, OnCircle on_circle = OnCircle::refuse)
+               bool lends, OnCycle on_cycle = OnCycle::refuse)
       : target_(target), events_(events) {
     if (caller == nullptr || caller->task == nullptr || !deadline.is_never()) return;
     lends_ = lends || caller->slot_is_lent;
-    record(*caller, on_circle);
+    record(*caller, on_cycle);
   }
   ~RecordedWait() { end(); }
   RecordedWait(const RecordedWait&) = delete;
@@ -145,7 +145,7 @@ class RecordedWait {
 
  private:
   friend class WaitGraph;
-  void record(TaskContext& caller, OnCircle on_circle);
+  void record(TaskContext& caller, OnCycle on_cycle);
   void take_out() noexcept;
 
   // Constant while it is recorded.

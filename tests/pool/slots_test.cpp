@@ -59,7 +59,7 @@ TEST(Slots, a_stopped_lender_goes_on_beyond_the_bound) {
   slots.reserve();
   slots.arrive();
   slots.begin_waiting();
-  slots.give_up_waiting();
+  slots.end_waiting();
   EXPECT_EQ(slots.free(), 0u);
   EXPECT_FALSE(slots.some_are_wanted_back());
   slots.leave();

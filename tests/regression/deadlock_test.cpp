@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Circles of waits: each is refused at the wait that closes it, and nothing else is.
+// Cycles of waits: each is refused at the wait that closes it, and nothing else is.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -33,7 +33,7 @@ std::string refusal(Wait wait) {
   return {};
 }
 
-// Of two waits that close a circle together the later one is refused, and which that is, the test does not
+// Of two waits that close a cycle together the later one is refused, and which that is, the test does not
 // know: the text of the one that was, and how many were.
 class Refusals {
  public:
@@ -228,7 +228,7 @@ TEST(Deadlock, a_group_that_executes_functions_which_wait_for_the_caller) {
   EXPECT_EQ(refusals.count(), 1) << refusals.text();
 }
 
-TEST(Deadlock, a_pending_task_whose_groups_slots_are_all_held_in_the_circle) {
+TEST(Deadlock, a_pending_task_whose_groups_slots_are_all_held_in_the_cycle) {
   std::latch known(1);
   ThreadGroup a("A", {.max_concurrent_threads = 1});
   ThreadGroup b("B", {.max_concurrent_threads = 1});

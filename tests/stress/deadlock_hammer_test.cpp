@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random programs whose tasks wait for one another: without a circle no wait is refused, with one exactly
+// Random programs whose tasks wait for one another: without a cycle no wait is refused, with one exactly
 // one.
 #include <gtest/gtest.h>
 
@@ -87,7 +87,7 @@ TEST(DeadlockHammer, waits_in_an_acyclic_order_are_never_refused) {
   }
 }
 
-TEST(DeadlockHammer, a_planted_circle_is_refused_exactly_once) {
+TEST(DeadlockHammer, a_planted_cycle_is_refused_exactly_once) {
   Random random(tg::stress::choose_seed());
   for (int round = 0; round < tg::stress::rounds(1000); ++round) {
     std::atomic<int> refused = 0;

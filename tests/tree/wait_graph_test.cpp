@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The circle check on tasks that run nowhere: each wait is recorded as if its task's flow were about to park.
+// The cycle check on tasks that run nowhere: each wait is recorded as if its task's flow were about to park.
 #include <gtest/gtest.h>
 
 #include <deque>
@@ -82,7 +82,7 @@ WaitTarget one(FakeTask& task) { return WaitTarget(task.awaited()); }
 
 }  // namespace
 
-TEST(WaitGraph, a_circle_of_joins_is_refused_at_its_last_wait_with_its_path) {
+TEST(WaitGraph, a_cycle_of_joins_is_refused_at_its_last_wait_with_its_path) {
   Linked a("A", tg::NodeKind::daemon);
   Linked b("B", tg::NodeKind::daemon);
   Linked c("C", tg::NodeKind::daemon);
@@ -99,7 +99,7 @@ TEST(WaitGraph, a_circle_of_joins_is_refused_at_its_last_wait_with_its_path) {
   EXPECT_EQ(waits.begin(z, all_of(a)), "");
 }
 
-TEST(WaitGraph, a_circle_of_tasks_is_refused_at_its_last_wait_with_its_path) {
+TEST(WaitGraph, a_cycle_of_tasks_is_refused_at_its_last_wait_with_its_path) {
   Linked a("A", tg::NodeKind::daemon);
   FakeTask x("x", a);
   FakeTask y("y", a);
@@ -179,7 +179,7 @@ TEST(WaitGraph, waits_of_a_group_with_a_time_limit_or_below_one_are_no_links) {
   }
 }
 
-TEST(WaitGraph, a_pending_task_is_stuck_if_all_slots_are_held_in_the_circle) {
+TEST(WaitGraph, a_pending_task_is_stuck_if_all_slots_are_held_in_the_cycle) {
   Linked a("A", tg::NodeKind::daemon);
   Linked b("B", tg::NodeKind::daemon);
   a->slot_count = 2;
@@ -242,7 +242,7 @@ TEST(WaitGraph, a_flow_that_takes_its_slot_back_waits_for_those_who_hold_them) {
       "'A', which waits for a slot of group 'A'");
 }
 
-TEST(WaitGraph, a_wait_that_leads_into_a_circle_is_refused_too) {
+TEST(WaitGraph, a_wait_that_leads_into_a_cycle_is_refused_too) {
   Linked a("A", tg::NodeKind::daemon);
   FakeTask x("x", a);
   FakeTask y("y", a);
@@ -251,7 +251,7 @@ TEST(WaitGraph, a_wait_that_leads_into_a_circle_is_refused_too) {
   EXPECT_EQ(waits.begin(x, one(y)), "");
   testing::internal::CaptureStderr();
   const RecordedWait closing(&y.context, one(x), {}, TimePoint::never(), false,
-                             RecordedWait::OnCircle::report);
+                             RecordedWait::OnCycle::report);
   EXPECT_EQ(
       testing::internal::GetCapturedStderr(),
       "threadgroup: deadlock: task 'y' of group 'A' waits for task 'x' of group 'A', which waits for task "
@@ -261,7 +261,7 @@ TEST(WaitGraph, a_wait_that_leads_into_a_circle_is_refused_too) {
             "which waits for task 'x' of group 'A'");
 }
 
-TEST(WaitGraph, a_join_is_stuck_by_any_task_of_the_group_and_finds_the_one_in_the_circle) {
+TEST(WaitGraph, a_join_is_stuck_by_any_task_of_the_group_and_finds_the_one_in_the_cycle) {
   Linked a("A", tg::NodeKind::daemon);
   Linked b("B", tg::NodeKind::daemon);
   Linked c("C", tg::NodeKind::daemon);
@@ -276,7 +276,7 @@ TEST(WaitGraph, a_join_is_stuck_by_any_task_of_the_group_and_finds_the_one_in_th
             "task 'x' of group 'A' waits for group 'B', whose task 'stuck' waits for group 'A'");
 }
 
-TEST(WaitGraph, a_thread_without_a_task_is_never_part_of_a_circle) {
+TEST(WaitGraph, a_thread_without_a_task_is_never_part_of_a_cycle) {
   Linked a("A", tg::NodeKind::daemon);
   FakeTask x("x", a);
   const RecordedWait first(nullptr, one(x), {}, TimePoint::never(), false);

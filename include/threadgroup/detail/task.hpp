@@ -22,9 +22,8 @@ class Node;
 
 /// A task in a pool's queue, or in its list of failures.
 ///
-/// A pool calls exactly one of `run`, `skip` and `fail`, once, with no lock held, and then `release`; for a
-/// failed task, after its failure was taken. None of them throws: an exception of the user's code becomes the
-/// task's failure.
+/// A pool calls either `run` or `skip`, once, with no lock held, and then `release` (for a failed task: after
+/// its failure was taken). Neither throws: an exception of the user's code becomes the task's failure.
 class TG_EXPORT Task : public runtime::InBlock {
  public:
   Task(const Task&) = delete;
