@@ -17,6 +17,7 @@
 #include <threadgroup/task_handle.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 /// A single-pass range of tasks or results in the order in which they end.
 ///
@@ -144,4 +145,5 @@ AsCompleted<T> as_completed(std::vector<TaskHandle<T>> tasks) {
       count);
 }
 
+}  // namespace v0
 }  // namespace tg

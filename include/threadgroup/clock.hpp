@@ -6,6 +6,7 @@
 #include <threadgroup/duration.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 /// The current time on the steady clock that deadlines, `Reason::when` and reports use.
 ///
@@ -14,4 +15,5 @@ namespace tg {
 /// Thread safety: from any thread.
 TG_EXPORT TimePoint now() noexcept;
 
+}  // namespace v0
 }  // namespace tg

@@ -8,6 +8,7 @@
 #include <threadgroup/source_location.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 /// Returns true once the condition is met. It runs on the waiting thread with no lock held, so it may take
 /// locks and block.
@@ -50,4 +51,5 @@ TG_EXPORT WaitStatus wait_for_condition(Predicate predicate, Duration timeout,
 TG_EXPORT void notify();
 
 }  // namespace thread_utils
+}  // namespace v0
 }  // namespace tg

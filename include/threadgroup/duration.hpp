@@ -12,6 +12,7 @@
 #include <threadgroup/detail/export.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 /// A length of time in nanoseconds, made from any `std::chrono` duration.
 ///
@@ -122,4 +123,5 @@ class TimePoint {
   std::int64_t nanos_ = 0;
 };
 
+}  // namespace v0
 }  // namespace tg

@@ -15,6 +15,7 @@
 #include <threadgroup/source_location.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 /// A call that needs the caller's own group was made outside a task: on the main thread, or on a thread that
 /// the library did not start.
@@ -120,4 +121,5 @@ namespace detail {
 TG_EXPORT void report_unseen(const std::string& group_path, const std::vector<Failure>& failures) noexcept;
 }  // namespace detail
 
+}  // namespace v0
 }  // namespace tg

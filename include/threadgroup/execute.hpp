@@ -15,6 +15,7 @@
   (group).register_function(#function, function __VA_OPT__(, ) __VA_ARGS__)
 
 namespace tg {
+inline namespace v0 {
 
 /// Runs the functions, at most `max_workers` at a time, and returns their results in the same order.
 ///
@@ -31,4 +32,5 @@ TG_EXPORT ResultList threaded_execution(std::vector<Function> functions, std::si
 TG_EXPORT ResultList threaded_execution_results(std::vector<Function> functions,
                                                 std::size_t max_workers = 32);
 
+}  // namespace v0
 }  // namespace tg

@@ -16,6 +16,7 @@
 #include <threadgroup/source_location.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 /// The name of a function, and where the function was named. Pass a string: the implicit conversion records
 /// the file and line of the call, which the report of a failure shows.
@@ -125,4 +126,5 @@ Function create_function(FunctionName name, F&& f, Args&&... args) {
       detail::bind_call(std::make_shared<Callable>(std::forward<F>(f)), std::forward<Args>(args)...)));
 }
 
+}  // namespace v0
 }  // namespace tg

@@ -13,6 +13,7 @@
 #include <threadgroup/statistics.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 /// How a join ended: how the tasks ended, or why the join returned early and what is left.
 ///
@@ -38,4 +39,5 @@ struct TG_EXPORT JoinResult {
   std::string str() const;
 };
 
+}  // namespace v0
 }  // namespace tg

@@ -25,6 +25,7 @@
 #include <threadgroup/thread_utils.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 /// Some calls of a `map` failed. It is thrown after all calls have ended. The text names each failed one, and
 /// `tasks` has the results of the others.
@@ -306,4 +307,5 @@ requires(!detail::InputRange<A>) auto first_of(A a, B b, C c, D d, E e, More... 
                                 std::move(e), std::move(more)...);
 }
 
+}  // namespace v0
 }  // namespace tg

@@ -8,6 +8,7 @@
 #include <threadgroup/duration.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 /// What a group does when one of its tasks fails.
 enum class OnFailure {
@@ -25,4 +26,5 @@ struct GroupOptions {
   std::optional<Duration> time_limit = {};
 };
 
+}  // namespace v0
 }  // namespace tg

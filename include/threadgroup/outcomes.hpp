@@ -7,6 +7,7 @@
 #include <threadgroup/detail/export.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 /// The state of a task. It ends in exactly one of the last four.
 enum class TaskStatus : std::uint8_t {
@@ -30,4 +31,5 @@ enum class [[nodiscard]] WaitOutcome{
 /// The enumerator's name: "timed_out".
 TG_EXPORT const char* to_string(WaitOutcome outcome) noexcept;
 
+}  // namespace v0
 }  // namespace tg

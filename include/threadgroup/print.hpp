@@ -18,6 +18,7 @@
 #include <threadgroup/detail/unique_function.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 /// Prints values of a type. Specialise it for a type that has no `operator<<`, or one that prints too much.
 ///
@@ -148,4 +149,5 @@ std::string printed(const T& value) {
 }
 
 }  // namespace detail
+}  // namespace v0
 }  // namespace tg

@@ -10,6 +10,7 @@
 #include <threadgroup/print.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 /// Prints values by `fmt::format_to` if their type has a `fmt::formatter` and the library cannot print it
 /// otherwise.
@@ -26,4 +27,5 @@ requires(fmt::is_formattable<T>::value && !std::is_arithmetic_v<T> && !std::is_p
   }
 };
 
+}  // namespace v0
 }  // namespace tg

@@ -15,6 +15,7 @@
 #include <threadgroup/thread_group.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 /// The counts of a group's tasks since the observation began.
 struct TG_EXPORT Progress {
@@ -80,4 +81,5 @@ class TG_EXPORT ProgressReporter {
 /// state, as one line.
 TG_EXPORT ProgressObserver progress_line(std::FILE* out = stderr);
 
+}  // namespace v0
 }  // namespace tg

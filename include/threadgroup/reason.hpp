@@ -13,6 +13,7 @@
 #include <threadgroup/source_location.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 /// Identifies a group; unique within the process.
 struct GroupId {
@@ -52,4 +53,5 @@ struct TG_EXPORT Reason {
 /// The text of an exception: its `what()`; "an exception of type X" if it has none or that is null.
 TG_EXPORT std::string describe_exception(const std::exception_ptr& exception);
 
+}  // namespace v0
 }  // namespace tg

@@ -22,6 +22,7 @@
 #include <threadgroup/task_handle.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 /// Owns a value of any movable type, or nothing (the result of a function that returns void). Move-only.
 ///
@@ -219,4 +220,5 @@ namespace detail {
 TG_EXPORT void claim_failures(const ResultList& results) noexcept;
 }  // namespace detail
 
+}  // namespace v0
 }  // namespace tg

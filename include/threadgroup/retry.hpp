@@ -13,6 +13,7 @@
 #include <threadgroup/duration.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 /// Options of `with_retries`.
 struct RetryOptions {
@@ -153,4 +154,5 @@ auto with_retries(F f, RetryOptions options = {}) {
   return detail::Retrying<F>(std::move(f), std::move(options));
 }
 
+}  // namespace v0
 }  // namespace tg

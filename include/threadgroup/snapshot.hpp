@@ -14,6 +14,7 @@
 #include <threadgroup/statistics.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 /// What a node of the forest represents.
 enum class NodeKind {
@@ -100,4 +101,5 @@ class TG_EXPORT ThreadEventsController {
   static ThreadEventsController only_;
 };
 
+}  // namespace v0
 }  // namespace tg

@@ -8,6 +8,7 @@
 #include <threadgroup/detail/export.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 /// The file, line and function of a call, taken as a default argument.
 ///
@@ -33,4 +34,5 @@ struct SourceLocation {
 /// "main.cpp:42", without the folders; empty if the place of the call is unknown.
 TG_EXPORT std::string to_string(const SourceLocation& where);
 
+}  // namespace v0
 }  // namespace tg

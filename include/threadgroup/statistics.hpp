@@ -11,6 +11,7 @@
 #include <threadgroup/duration.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 /// The counts of one group, all of one moment. Each task that was ever added is in exactly one of the first
 /// six.
@@ -47,4 +48,5 @@ TG_EXPORT std::string describe_running(std::size_t count, std::vector<RunningTas
 /// "3 succeeded, 1 failed, 2 skipped": how tasks ended; counts of zero are left out.
 TG_EXPORT std::string describe_ends(const GroupStatistics& counts);
 
+}  // namespace v0
 }  // namespace tg

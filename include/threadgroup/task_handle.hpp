@@ -14,6 +14,7 @@
 #include <threadgroup/source_location.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 namespace detail {
 struct SlotOf;
@@ -161,4 +162,5 @@ struct SlotOf {
 };
 }  // namespace detail
 
+}  // namespace v0
 }  // namespace tg

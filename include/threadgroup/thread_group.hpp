@@ -33,6 +33,7 @@
 
 /// The namespace of the library.
 namespace tg {
+inline namespace v0 {
 
 /// The name of a task in reports, dumps and errors, and where the task was added.
 ///
@@ -322,4 +323,5 @@ class TG_EXPORT ThreadGroup {
   detail::Node& node_;             // the same object, as the type that this header knows
 };
 
+}  // namespace v0
 }  // namespace tg

@@ -23,6 +23,7 @@
 #include <threadgroup/vault_types.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 /// A function that a vault runs by itself; see `Vault::automatic`. The function continues to run when this
 /// object is destroyed.
@@ -384,4 +385,5 @@ class Vault {
   const std::shared_ptr<detail::VaultCore> core_;
 };
 
+}  // namespace v0
 }  // namespace tg

@@ -16,6 +16,7 @@
 #include <threadgroup/vault_types.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 /// A file could not be read, parsed or written. The text names the file and, if known, line, column and key.
 class TG_EXPORT ResourceError : public VaultError {
@@ -161,4 +162,5 @@ class TG_EXPORT JsonResource {
   std::shared_ptr<detail::JsonFile> file_;
 };
 
+}  // namespace v0
 }  // namespace tg

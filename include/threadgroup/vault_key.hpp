@@ -20,6 +20,7 @@
 #include <threadgroup/vault_types.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 namespace detail {
 
@@ -229,4 +230,5 @@ Outputs<T...> outputs(const Key<T>&... key) {
   return {{key...}};
 }
 
+}  // namespace v0
 }  // namespace tg

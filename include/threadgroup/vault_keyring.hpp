@@ -12,6 +12,7 @@
 #include <threadgroup/vault_key.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 /// A struct of keys: an aggregate with 1 to 24 members, all of them keys, or a class with a static `keys()`
 /// that returns its keys as a tuple. Use the second form for more keys, or for keys that are static members.
@@ -61,4 +62,5 @@ KeyList keys(const Some&... some) {
   return all;
 }
 
+}  // namespace v0
 }  // namespace tg

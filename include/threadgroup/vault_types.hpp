@@ -8,6 +8,7 @@
 #include <threadgroup/detail/export.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 /// Options of a `Vault`.
 struct VaultOptions {
@@ -107,4 +108,5 @@ class TG_EXPORT DeclarationError : public VaultError {
   using VaultError::VaultError;
 };
 
+}  // namespace v0
 }  // namespace tg

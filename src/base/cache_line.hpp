@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include <threadgroup/detail/config.hpp>
+
 namespace tg::detail {
 
 /// In bytes. A constant of our own, for the standard's changes with the compiler's options, and with it would

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 namespace tg {
+inline namespace v0 {
 
 namespace {
 struct Unit {
@@ -33,4 +34,5 @@ std::string to_string(Duration duration) {
   return text + ' ' + unit->name;
 }
 
+}  // namespace v0
 }  // namespace tg

@@ -4,6 +4,8 @@
 
 #include <atomic>
 
+#include <threadgroup/detail/config.hpp>
+
 namespace tg::detail {
 
 /// A sequentially consistent fence. g++ warns that ThreadSanitizer does not see what it orders; it is used

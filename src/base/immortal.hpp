@@ -2,6 +2,8 @@
 // A global object that exists before the program starts and is never destroyed.
 #pragma once
 
+#include <threadgroup/detail/config.hpp>
+
 namespace tg::detail {
 
 /// Holds a `T` and never destroys it.

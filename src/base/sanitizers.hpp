@@ -2,6 +2,8 @@
 // Which sanitizer a source is compiled with, as 1 or 0: g++ says it by macros, clang by features.
 #pragma once
 
+#include <threadgroup/detail/config.hpp>
+
 #if defined(__has_feature)
 #define TG_HAS_FEATURE(feature) __has_feature(feature)
 #else

@@ -5,6 +5,7 @@
 #include <string_view>
 
 namespace tg {
+inline namespace v0 {
 
 std::string to_string(const SourceLocation& where) {
   if (where.line == 0) return {};
@@ -12,4 +13,5 @@ std::string to_string(const SourceLocation& where) {
   return std::string(path.substr(path.rfind('/') + 1)) + ":" + std::to_string(where.line);
 }
 
+}  // namespace v0
 }  // namespace tg

@@ -2,6 +2,8 @@
 // What a loop does that waits for another processor for some nanoseconds.
 #pragma once
 
+#include <threadgroup/detail/config.hpp>
+
 namespace tg::detail {
 
 /// Tells the processor that this is such a loop.

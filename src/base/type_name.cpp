@@ -14,6 +14,12 @@ namespace {
 // The standard library's inner name of `std::string` is four times as long and says nothing more.
 constexpr std::string_view kInnerString =
     "std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >";
+constexpr std::string_view kAbi = "tg::v0::";  // which users never write
+
+void replace_all(std::string& text, std::string_view old, std::string_view now) {
+  for (std::size_t at = text.find(old); at != std::string::npos; at = text.find(old, at + now.size()))
+    text.replace(at, old.size(), now);
+}
 }  // namespace
 
 std::string type_name(const std::type_info& type) {
@@ -22,8 +28,8 @@ std::string type_name(const std::type_info& type) {
       abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), std::free);
   if (status != 0) return type.name();
   std::string text = name.get();
-  for (std::size_t at = text.find(kInnerString); at != std::string::npos; at = text.find(kInnerString, at))
-    text.replace(at, kInnerString.size(), "std::string");
+  replace_all(text, kInnerString, "std::string");
+  replace_all(text, kAbi, "tg::");
   return text;
 }
 

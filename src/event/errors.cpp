@@ -17,6 +17,7 @@
 #include "runtime/fork.hpp"
 
 namespace tg {
+inline namespace v0 {
 
 std::string describe_failure(const Failure& failure) {
   std::string text = describe_exception(failure.exception);
@@ -127,4 +128,5 @@ void report_unseen(const std::string& group_path, const std::vector<Failure>& fa
 
 }  // namespace detail
 
+}  // namespace v0
 }  // namespace tg

@@ -3,6 +3,7 @@
 #include <threadgroup/outcomes.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 const char* to_string(TaskStatus status) noexcept {
   switch (status) {
@@ -36,4 +37,5 @@ const char* to_string(WaitOutcome outcome) noexcept {
   return "unknown";
 }
 
+}  // namespace v0
 }  // namespace tg

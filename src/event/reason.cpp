@@ -9,6 +9,7 @@
 #include "base/escaped.hpp"
 
 namespace tg {
+inline namespace v0 {
 
 const char* to_string(ReasonKind kind) noexcept {
   switch (kind) {
@@ -62,4 +63,5 @@ std::string Reason::str() const {
   return detail::escaped(text);
 }
 
+}  // namespace v0
 }  // namespace tg

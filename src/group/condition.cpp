@@ -15,6 +15,7 @@
 #include "tree/task_context.hpp"
 
 namespace tg {
+inline namespace v0 {
 
 const char* to_string(WaitStatus status) noexcept {
   switch (status) {
@@ -105,4 +106,5 @@ WaitStatus wait_for_condition(Predicate predicate, Duration timeout, const Condi
 void notify() { detail::core_of_caller("notify").pool().notify(); }
 
 }  // namespace thread_utils
+}  // namespace v0
 }  // namespace tg

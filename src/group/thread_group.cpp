@@ -23,6 +23,7 @@
 #include "tree/wait_graph.hpp"
 
 namespace tg {
+inline namespace v0 {
 
 using detail::Forest;
 using detail::GroupCore;
@@ -360,4 +361,5 @@ const ResultList& ThreadGroup::get_results() const {
   return registry != nullptr ? registry->latest() : detail::Registry::none();
 }
 
+}  // namespace v0
 }  // namespace tg

@@ -20,6 +20,7 @@
 #include "runtime/steady_clock.hpp"
 
 namespace tg {
+inline namespace v0 {
 
 namespace {
 double seconds(Duration d) { return static_cast<double>(d.nanos()) / 1e9; }
@@ -130,4 +131,5 @@ ProgressObserver progress_line(std::FILE* out) {
   };
 }
 
+}  // namespace v0
 }  // namespace tg

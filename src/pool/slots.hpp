@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <threadgroup/detail/config.hpp>
+
 namespace tg::detail {
 
 /// The slots of a group: permits to run tasks, as many as the bound says. Each worker has one from the

@@ -6,6 +6,7 @@
 #include <utility>
 
 namespace tg {
+inline namespace v0 {
 
 ResultList threaded_execution_results(std::vector<Function> functions, std::size_t max_workers) {
   if (max_workers == 0) {
@@ -23,4 +24,5 @@ ResultList threaded_execution(std::vector<Function> functions, std::size_t max_w
   return results;
 }
 
+}  // namespace v0
 }  // namespace tg

@@ -5,6 +5,7 @@
 #include "base/escaped.hpp"
 
 namespace tg {
+inline namespace v0 {
 
 std::string JoinResult::str() const {
   std::string text;
@@ -26,4 +27,5 @@ std::string JoinResult::str() const {
   return detail::escaped(text);
 }
 
+}  // namespace v0
 }  // namespace tg

@@ -12,6 +12,7 @@
 #include "base/immortal.hpp"
 
 namespace tg {
+inline namespace v0 {
 
 ResultTypeError::ResultTypeError(const std::string& function, const std::type_info& asked,
                                  const std::type_info& held)
@@ -109,4 +110,5 @@ void claim_failures(const ResultList& results) noexcept {
 }
 }  // namespace detail
 
+}  // namespace v0
 }  // namespace tg

@@ -5,7 +5,9 @@
 #include "runtime/steady_clock.hpp"
 
 namespace tg {
+inline namespace v0 {
 
 TimePoint now() noexcept { return runtime::now(); }
 
+}  // namespace v0
 }  // namespace tg

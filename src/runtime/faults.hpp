@@ -4,6 +4,8 @@
 
 #include <atomic>
 
+#include <threadgroup/detail/config.hpp>
+
 namespace tg::runtime::faults {
 
 inline constinit std::atomic<int> threads_to_refuse{0};  // atomic: tests write it, creators count it down

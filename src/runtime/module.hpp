@@ -2,6 +2,8 @@
 // The executable or shared object that the library is part of.
 #pragma once
 
+#include <threadgroup/detail/config.hpp>
+
 namespace tg::runtime {
 
 /// Keeps that shared object in memory until the process ends, even after `dlclose`: idle threads, the ends of

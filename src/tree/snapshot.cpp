@@ -9,6 +9,7 @@
 #include "tree/task_context.hpp"
 
 namespace tg {
+inline namespace v0 {
 
 const char* to_string(NodeKind kind) noexcept {
   switch (kind) {
@@ -140,4 +141,5 @@ void ThreadEventsController::set_destructor_warning(Duration after) {
   detail::Forest::instance().set_destructor_warning(after);
 }
 
+}  // namespace v0
 }  // namespace tg

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 namespace tg {
+inline namespace v0 {
 
 std::string describe_running(std::size_t count, std::vector<RunningTask> tasks) {
   constexpr std::size_t kMostShown = 10;  // a line with a thousand names helps less
@@ -36,4 +37,5 @@ std::string describe_ends(const GroupStatistics& counts) {
   return text;
 }
 
+}  // namespace v0
 }  // namespace tg

@@ -14,6 +14,7 @@
 #include "tree/task_context.hpp"
 
 namespace tg {
+inline namespace v0 {
 
 namespace thread_utils {
 
@@ -74,4 +75,5 @@ std::string current_path() {
 }
 
 }  // namespace thread_utils
+}  // namespace v0
 }  // namespace tg

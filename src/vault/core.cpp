@@ -17,6 +17,7 @@
 #include "vault/runs.hpp"
 
 namespace tg {
+inline namespace v0 {
 
 namespace detail {
 
@@ -373,4 +374,5 @@ void VaultCore::forget_parent_locked() noexcept {
 }
 
 }  // namespace detail
+}  // namespace v0
 }  // namespace tg

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include <threadgroup/detail/config.hpp>
+
 namespace tg::detail {
 
 inline std::string quoted(const std::string& text) { return "'" + text + "'"; }

@@ -7,6 +7,7 @@
 #include "base/escaped.hpp"
 
 namespace tg {
+inline namespace v0 {
 
 const char* to_string(KeyWait outcome) noexcept {
   switch (outcome) {
@@ -25,4 +26,5 @@ const char* to_string(KeyWait outcome) noexcept {
 VaultError::VaultError(std::string key, const std::string& text)
     : std::runtime_error(detail::escaped(text)), key_(std::move(key)) {}
 
+}  // namespace v0
 }  // namespace tg

@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include <threadgroup/detail/config.hpp>
+
 namespace tg::detail {
 
 // All of this blocks for as long as the disk takes. Failures throw a `ResourceError` that names the path.

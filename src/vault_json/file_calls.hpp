@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include <threadgroup/detail/config.hpp>
+
 namespace tg::detail {
 
 /// The system's functions, by their own names and with their own results.

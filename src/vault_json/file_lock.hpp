@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include <threadgroup/detail/config.hpp>
+
 namespace tg::detail {
 
 /// The right to write a file, from the constructor to the destructor.

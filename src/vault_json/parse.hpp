@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <threadgroup/detail/config.hpp>
+
 namespace tg::detail {
 
 /// As `nlohmann::json::parse`, with its exceptions, into a value of the caller's. If it throws, `root` has

@@ -9,6 +9,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <threadgroup/detail/config.hpp>
+
 namespace tg::detail {
 
 /// The numbers of a text with which a reader of doubles cannot tell what was written.

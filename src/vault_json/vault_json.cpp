@@ -10,6 +10,7 @@
 #include "vault_json/json_file.hpp"
 
 namespace tg {
+inline namespace v0 {
 
 namespace {
 
@@ -66,4 +67,5 @@ std::string JsonResource::last_error() const {
   return file_ != nullptr ? file_->last_error() : std::string();
 }
 
+}  // namespace v0
 }  // namespace tg

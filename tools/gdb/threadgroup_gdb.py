@@ -11,8 +11,8 @@ import gdb.printing
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import threadgroup_gdb_structures as tg  # noqa: E402
-from threadgroup_gdb_values import (Threads, enum_name, field, final, first_word, optional, shown, string,  # noqa: E402
-                                    target, vector, why)
+from threadgroup_gdb_values import (Threads, enum_name, field, final, first_word, optional, shown,  # noqa: E402
+                                    string, target, type_text, vector, why)
 
 MOST_NAMED = 10  # a line with a thousand names helps less
 NO_BOUND = (1 << 64) - 1
@@ -122,9 +122,9 @@ def handle(value):
     kind = value.type.strip_typedefs().unqualified()
     slot = tg.slot_of_handle(value)
     if slot is None:
-        return f"{kind} of no task", []
+        return f"{type_text(kind)} of no task", []
     status = enum_name(field(slot, "status_"))
-    text = f"{kind} '{shown(tg.task_name(slot))}', {status}"
+    text = f"{type_text(kind)} '{shown(tg.task_name(slot))}', {status}"
     if status == "succeeded":
         if tg.is_taken(slot):
             return text + " (result taken)", []
@@ -206,7 +206,7 @@ def snapshot(value):
 
 def key(value):
     kind = value.type.strip_typedefs().unqualified()
-    return f"{kind} '{shown(string(field(first_word(field(value, 'info_')), 'name')))}'", []
+    return f"{type_text(kind)} '{shown(string(field(first_word(field(value, 'info_')), 'name')))}'", []
 
 
 def vault(value):

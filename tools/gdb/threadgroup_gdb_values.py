@@ -28,16 +28,26 @@ def require(kind):
     plain_kind = kind.strip_typedefs().unqualified()
     if plain_kind.code == gdb.TYPE_CODE_STRUCT:
         if not plain_kind.fields() and not plain_kind.sizeof:
-            raise Unreadable(f"no debug information for {plain_kind}: build the library and the program with -g")
+            raise Unreadable(f"no debug information for {type_text(plain_kind)}: build the library and the program with -g")
         for base in plain_kind.fields():
             if base.is_base_class:
                 require(base.type)
     return kind
 
 
+def in_abi(name):
+    """The name with the library's inline namespace, which gdb wants to be told."""
+    return name.replace("tg::", "tg::v0::", 1)
+
+
+def type_text(kind):
+    """The type as users write it."""
+    return str(kind).replace("tg::v0::", "tg::")
+
+
 def type_named(name):
     try:
-        return gdb.lookup_type(name)
+        return gdb.lookup_type(in_abi(name))
     except gdb.error:
         raise Unreadable(f"no debug information for {name}: build the library and the program with -g") from None
 
@@ -60,13 +70,13 @@ def field(value, *names):
         except gdb.error:
             continue
     kind = require(value.type).strip_typedefs().unqualified()
-    raise Unreadable(f"the printers do not fit this version: {kind} has no field {' or '.join(names)}")
+    raise Unreadable(f"the printers do not fit this version: {type_text(kind)} has no field {' or '.join(names)}")
 
 
 def address_named(name):
     """Of a global object, also where the library has no debug information."""
     try:
-        return gdb.parse_and_eval(f"&'{name}'")
+        return gdb.parse_and_eval(f"&'{in_abi(name)}'")
     except gdb.error:
         raise Unreadable(f"no symbol {name}: the program does not use the library, or it is stripped") from None
 
@@ -104,7 +114,7 @@ def linked(first, name):
     entry, seen = target(first), set()
     while entry is not None:
         if int(entry.address) in seen:
-            raise Unreadable(f"damaged memory: a list of {entry.type} leads back to itself")
+            raise Unreadable(f"damaged memory: a list of {type_text(entry.type)} leads back to itself")
         seen.add(int(entry.address))
         yield entry
         entry = target(field(entry, name))
@@ -172,7 +182,7 @@ def plain(value):
     while value.type.strip_typedefs().code == gdb.TYPE_CODE_STRUCT:
         data = [f for f in value.type.strip_typedefs().fields() if hasattr(f, "bitpos")]
         if len(data) != 1:
-            raise Unreadable(f"the printers do not fit this version: {value.type} is not an atomic")
+            raise Unreadable(f"the printers do not fit this version: {type_text(value.type)} is not an atomic")
         value = value[data[0]]
     return value
 

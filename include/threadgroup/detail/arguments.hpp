@@ -16,6 +16,7 @@
 #include <threadgroup/detail/export.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 namespace detail {
 
@@ -111,4 +112,5 @@ void with_offered(Use&& use, Args&&... args) {
 }
 
 }  // namespace detail
+}  // namespace v0
 }  // namespace tg

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the library needs of the compiler, in sentences. The headers that include no other include this one.
+// What the library needs of the compiler, in sentences, and its inline namespace. The headers that include no other
+// header of ours include this one.
 #pragma once
 
 #if !defined(__cpp_exceptions)
@@ -11,3 +12,14 @@
 #if __cplusplus < 202002L
 #error "threadgroup needs C++20. Compile with -std=c++20 or a later standard."
 #endif
+
+/// Everything of `tg` is in an inline namespace, which users never write. Its number is part of all symbols and changes
+/// with each release that is not compatible with binaries of the one before: so two of them in one program do not meet.
+/// `namespace tg::detail {` continues the namespaces that are declared here.
+namespace tg {
+inline namespace v0 {
+namespace detail {}
+namespace runtime {}
+namespace thread_utils {}
+}  // namespace v0
+}  // namespace tg

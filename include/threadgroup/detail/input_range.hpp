@@ -4,6 +4,8 @@
 
 #include <iterator>
 
+#include <threadgroup/detail/config.hpp>
+
 namespace tg::detail {
 
 // In a namespace of its own: `begin` and `end` are found as a range-based `for` finds them, by

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <tuple>
 
+#include <threadgroup/detail/config.hpp>
+
 namespace tg::detail {
 
 template <class... P>

@@ -13,8 +13,10 @@
 #include <threadgroup/outcomes.hpp>
 
 namespace tg {
+inline namespace v0 {
 struct Failure;
-}
+}  // namespace v0
+}  // namespace tg
 
 namespace tg::detail {
 

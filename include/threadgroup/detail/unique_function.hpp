@@ -12,6 +12,7 @@
 #include <threadgroup/detail/config.hpp>
 
 namespace tg {
+inline namespace v0 {
 
 template <class Signature>
 class UniqueFunction;
@@ -151,4 +152,5 @@ class FunctionRef<R(Args...)> {
   R (*call_)(void*, Args...);
 };
 
+}  // namespace v0
 }  // namespace tg

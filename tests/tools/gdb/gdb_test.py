@@ -146,7 +146,7 @@ print point
                          r"\A\$2 = <the printers do not fit this version: tg::TaskHandle<.*Point> has no field gone>\Z")
 
     def test_damaged_list_ends_the_tree(self):
-        first = "tg::detail::Forest::only_.first_root_"
+        first = "tg::v0::detail::Forest::only_.first_root_"
         shown = run_gdb(f"break look\nrun\nset var {first}->next_sibling = {first}\n" + asked("tg-tree"), PROGRAM)
         self.assertIn("tg-tree: damaged memory: a list of tg::detail::NodeCore leads back to itself", shown["tg-tree"])
 

@@ -12,6 +12,8 @@
 #include <optional>
 #include <type_traits>
 
+#include <threadgroup/detail/config.hpp>
+
 namespace tg::detail {
 
 /// A copy of a number or another short value, kept beside the value itself. Readers of long values count
