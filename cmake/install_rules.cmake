@@ -35,10 +35,8 @@ install(FILES "${PROJECT_BINARY_DIR}/threadgroup-config.cmake"
 
 # One file for pkg-config per component: cmake/NAME.pc.in. A static library's own needs are its users' needs; a shared
 # one brings them along.
-set(tg_pc_requires "Requires.private: fmt")
-if(TG_FMT_HEADER_ONLY)
-  set(tg_pc_requires "")
-elseif(tg_type STREQUAL "STATIC_LIBRARY")
+set(tg_pc_requires "")
+if(tg_type STREQUAL "STATIC_LIBRARY" AND NOT TG_FMT_HEADER_ONLY)
   set(tg_pc_requires "Requires: fmt")
 endif()
 file(RELATIVE_PATH tg_pc_prefix "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")

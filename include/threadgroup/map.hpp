@@ -2,6 +2,7 @@
 // One function over all elements of a range, and a race between several functions.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <functional>
 #include <iterator>
@@ -71,7 +72,10 @@ auto run_map(ThreadGroup& group, Range&& range, F f, SourceLocation where) {
     }
   };
   try {
-    if constexpr (requires { std::size(range); }) tasks.reserve(static_cast<std::size_t>(std::size(range)));
+    if constexpr (requires {
+                    { std::size(range) } -> std::integral;
+                  })
+      tasks.reserve(static_cast<std::size_t>(std::size(range)));
     for (auto&& element : range) {
       const bool last = group.event_is_set();  // then it is skipped, and shows that something is missing
       auto call = [shared, element = Element(std::forward<decltype(element)>(element))]() mutable -> R {

@@ -4,8 +4,8 @@
 
 #include <concepts>
 #include <cstddef>
-#include <iosfwd>
 #include <optional>
+#include <ostream>  // complete, so that `Streamable` means the same everywhere
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -57,8 +57,10 @@ concept SetLike = Range<T> && requires {
   typename T::key_type;
 };
 template <class T>
-concept MapLike = SetLike<T> && requires {
+concept MapLike = SetLike<T> && requires(RangeReference<const T> each) {
   typename T::mapped_type;
+  each.first;
+  each.second;
 };
 
 template <class T>

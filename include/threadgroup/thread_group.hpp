@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -16,6 +17,7 @@
 #include <threadgroup/detail/call.hpp>
 #include <threadgroup/detail/call_site.hpp>
 #include <threadgroup/detail/export.hpp>
+#include <threadgroup/detail/fork_generation.hpp>
 #include <threadgroup/detail/group_link.hpp>
 #include <threadgroup/detail/shared_reason.hpp>
 #include <threadgroup/detail/task.hpp>
@@ -135,6 +137,7 @@ class TG_EXPORT ThreadGroup {
   /// task was added for any number of arguments.
   template <class F, class... Args>
   auto add_task(TaskName name, F&& f, Args&&... args) {
+    check_process("add_task");
     return hand_over_with_handle(new detail::NamedTask<detail::CallFor<F, Args...>>(
         std::move(name.value), detail::CallSite(name.where), node_, std::forward<F>(f),
         std::forward<Args>(args)...));
@@ -274,31 +277,37 @@ class TG_EXPORT ThreadGroup {
  private:
   template <class F, class... Args>
   auto add_task_at(const SourceLocation& where, F&& f, Args&&... args) {
+    check_process("add_task");
     return hand_over_with_handle(new detail::CallableTask<detail::CallFor<F, Args...>>(
         detail::CallSite(where), node_, std::forward<F>(f), std::forward<Args>(args)...));
   }
   template <class F, class... Args>
   void post_at(const SourceLocation& where, F&& f, Args&&... args) {
+    check_process("post");
     hand_over(new detail::PostedTask<detail::CallFor<F, Args...>>(detail::CallSite(where), std::forward<F>(f),
-                                                                  std::forward<Args>(args)...),
-              "post");
+                                                                  std::forward<Args>(args)...));
   }
 
   template <class Call>
   TaskHandle<typename Call::Result> hand_over_with_handle(detail::CallableTask<Call>* task) {
     TaskHandle<typename Call::Result> handle(task);
-    hand_over(task, "add_task");
+    hand_over(task);
     return handle;
   }
 
-  // Every task goes through this one call. Throws `ForkedError` for `operation` in a forked child.
-  void add_to_pool(detail::Task& task, const char* operation);
+  // Before a task is made: in a forked child the caller keeps its arguments.
+  void check_process(const char* operation) const {
+    if (fork_generation_ != runtime::fork_generation()) throw_forked(operation);
+  }
+  [[noreturn]] void throw_forked(const char* operation) const;
+  // Every task goes through this one call.
+  void add_to_pool(detail::Task& task);
 
   // Gives the task to the pool, or destroys it if the pool does not take it.
   template <class T>
-  void hand_over(T* task, const char* operation) {
+  void hand_over(T* task) {
     try {
-      add_to_pool(*task, operation);
+      add_to_pool(*task);
     } catch (...) {
       task->discard();
       throw;
@@ -320,7 +329,8 @@ class TG_EXPORT ThreadGroup {
   friend std::vector<Failure> detail::take_failures(ThreadGroup&);
 
   detail::GroupCore* const core_;  // one reference
-  detail::Node& node_;             // the same object, as the type that this header knows
+  const std::uint32_t fork_generation_ = runtime::fork_generation();
+  detail::Node& node_;  // the same object, as the type that this header knows
 };
 
 }  // namespace v0

@@ -36,6 +36,8 @@ struct TG_EXPORT KeyInfo {
   const bool is_short;  // its values fit a `ShortCopy`
 };
 
+/// The text, or its beginning and its length if it is long.
+TG_EXPORT std::string in_short(std::string text);
 [[noreturn]] TG_EXPORT void throw_rejected(const std::string& key, const std::string& why);
 
 template <class F>
@@ -101,7 +103,7 @@ struct TypedKeyInfo final : KeyInfo {
       } catch (...) {
         problem = describe_exception(std::current_exception());
       }
-      if (problem) throw_rejected(name, *problem + " (value: " + printed(value) + ")");
+      if (problem) throw_rejected(name, *problem + " (value: " + in_short(printed(value)) + ")");
     }
   }
 

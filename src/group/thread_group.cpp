@@ -138,10 +138,8 @@ std::vector<Failure> take_failures(ThreadGroup& group) {
 }
 }  // namespace detail
 
-void ThreadGroup::add_to_pool(detail::Task& task, const char* operation) {
-  core_->check_process(operation);
-  core_->pool().add(task);
-}
+void ThreadGroup::throw_forked(const char* operation) const { core_->throw_forked(operation); }
+void ThreadGroup::add_to_pool(detail::Task& task) { core_->pool().add(task); }
 
 detail::GroupLink ThreadGroup::link() {
   core_->check_process("link");

@@ -1,25 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Knows whether the process was forked since an object was made.
+// What components do around a fork.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
-
 #include <threadgroup/detail/annotations.hpp>
-#include <threadgroup/detail/export.hpp>
+#include <threadgroup/detail/fork_generation.hpp>
 
 namespace tg::runtime {
-
-namespace detail {
-TG_EXPORT extern std::atomic<std::uint32_t>
-    fork_generation_counter;  // atomic: read by all, written only in a fresh child
-}
-
-/// A number that is another one in a forked child. It counts the forks that the library has seen on the way
-/// here.
-inline std::uint32_t fork_generation() noexcept {
-  return detail::fork_generation_counter.load(std::memory_order_relaxed);
-}
 
 /// When each component registers what it does around a fork: priorities of `gnu::constructor` functions,
 /// which run while the library is loaded. So no fork can come before the registration, or into the middle of
@@ -29,6 +15,7 @@ inline std::uint32_t fork_generation() noexcept {
 ///     [[gnu::constructor(runtime::at_load::kFlows)]] void at_load() { Cache::hold_across_forks(); }
 namespace at_load {
 constexpr int kForkCount = 101;  // lower ones are the system's
+constexpr int kHooks = 101;      // what the tree fills in, no fork handler
 constexpr int kBlocks = 102;
 constexpr int kFlows = 103;
 constexpr int kThreads = 104;

@@ -7,6 +7,7 @@
 #include <threadgroup/detail/unique_function.hpp>
 
 #include "event/callers_task.hpp"
+#include "runtime/fork.hpp"
 #include "tree/forest.hpp"
 
 namespace tg::detail {
@@ -25,7 +26,7 @@ void lend_slot_of_calling_task(FunctionRef<void()> wait) {
   const SlotLent lent(TaskContext::current());
   wait();
 }
-[[gnu::constructor]] void at_load() noexcept {
+[[gnu::constructor(runtime::at_load::kHooks)]] void at_load() noexcept {
   callers_task_in_tree = {&token_of_calling_task, &label_of_calling_task, &lend_slot_of_calling_task};
 }
 }  // namespace

@@ -91,4 +91,17 @@ TEST(print, what_cannot_be_printed_shows_its_type) {
   EXPECT_EQ(printed(&printed<int>).find("0x"), std::string::npos);
 }
 
+// Containers of other libraries may be gone through value by value.
+struct MapOfValues {
+  using key_type = int;
+  using mapped_type = std::string;
+  std::vector<std::string> values;
+  auto begin() const { return values.begin(); }
+  auto end() const { return values.end(); }
+};
+
+TEST(print, map_that_is_gone_through_by_value_shows_its_values) {
+  EXPECT_EQ(tg::detail::printed(MapOfValues{{"a", "b"}}), "{a, b}");
+}
+
 }  // namespace

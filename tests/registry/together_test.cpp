@@ -311,4 +311,19 @@ TEST(quorum, that_cannot_be_is_refused) {
   EXPECT_THROW(tg::quorum(2, one), std::invalid_argument);
 }
 
+// A size that is no number, as images and matrices have it.
+struct Picture {
+  struct Size {
+    int width, height;
+  };
+  std::vector<int> pixels;
+  Size size() const { return {2, 1}; }
+  auto begin() const { return pixels.begin(); }
+  auto end() const { return pixels.end(); }
+};
+
+TEST(map, range_whose_size_is_no_number_is_gone_through) {
+  EXPECT_EQ(tg::map(Picture{{1, 2}}, [](int pixel) { return pixel + 1; }), (std::vector<int>{2, 3}));
+}
+
 }  // namespace

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <semaphore>
 #include <string>
@@ -58,6 +59,10 @@ void use_inherited(ThreadGroup& group, const TaskHandle<int>& unfinished, const 
   REQUIRE_IN_CHILD(ThreadEventsController::instance().snapshot().nodes.empty());
   REQUIRE_IN_CHILD(throws_forked([&] { group.post([] {}); }));
   REQUIRE_IN_CHILD(throws_forked([&] { group.add_task([] {}); }));
+  auto mine = std::make_unique<int>(1);  // is not moved into a task that cannot be
+  REQUIRE_IN_CHILD(throws_forked([&] { group.post([](std::unique_ptr<int>) {}, std::move(mine)); }));
+  REQUIRE_IN_CHILD(throws_forked([&] { group.add_task([](std::unique_ptr<int>) {}, std::move(mine)); }));
+  REQUIRE_IN_CHILD(mine != nullptr);
   REQUIRE_IN_CHILD(throws_forked([&] { static_cast<void>(group.join()); }));
   REQUIRE_IN_CHILD(throws_forked([&] { static_cast<void>(group.join(1s)); }));
   REQUIRE_IN_CHILD(throws_forked([&] { static_cast<void>(group.wait_idle()); }));

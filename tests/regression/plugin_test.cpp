@@ -13,6 +13,8 @@
 
 #include <gtest/gtest.h>
 
+#include <threadgroup/threadgroup.hpp>
+
 #include "base/sanitizers.hpp"
 
 #include "support/eventually.hpp"
@@ -34,6 +36,11 @@ bool has_thread_named(const std::string& name) {
   if (plugin == nullptr) std::_Exit(2);
   const auto use = reinterpret_cast<int (*)()>(::dlsym(plugin, "use_threadgroup"));
   if (use == nullptr || use() != 7) std::_Exit(3);
+  // Two copies in one process, each with its own locks: a fork takes those of both.
+  if (tg::ThreadGroup("outside").add_task([] { return 1; }).get() != 1) std::_Exit(6);
+  const pid_t child = ::fork();
+  if (child == 0) std::_Exit(0);
+  if (::waitpid(child, nullptr, 0) != child) std::_Exit(7);
   std::latch used(1);
   std::latch unloaded(1);
   std::thread foreign([&] {

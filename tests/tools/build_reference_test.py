@@ -51,6 +51,11 @@ class Headers(unittest.TestCase):
     def test_the_parts_of_a_class_comment_get_headings(self):
         self.assertEqual(self.lines[6], "/// \\ThreadSafety None.")
 
+    def test_the_inline_namespace_and_export_marks_vanish(self):
+        text = "// l\n// f\n#pragma once\nnamespace tg {\ninline namespace v0 {\nclass TG_EXPORT A;\n}  // namespace v0\n}  // namespace tg\n"
+        self.assertEqual(build_reference.filtered_header(text).split("\n")[3:8],
+                         ["namespace tg {", "", "class A;", "", "}  // namespace tg"])
+
     def test_deleted_functions_vanish_and_documented_defaults_stay(self):
         self.assertEqual(self.lines[8], "")
         self.assertIn("operator==", self.lines[10])

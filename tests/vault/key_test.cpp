@@ -13,6 +13,25 @@ using tg::test::error_of;
 
 bool positive(const int& i) { return i > 0; }
 
+TEST(Key, the_text_of_a_rejected_value_is_cut_to_a_readable_length) {
+  const tg::Key<std::string> name{"name",
+                                  tg::validator("short", [](const std::string& s) { return s.size() < 9; })};
+  tg::Vault vault("v", {name});
+  // The cut is not inside a character of two bytes.
+  const auto text = error_of<tg::ValueRejectedError>([&] {
+    vault.insert(
+        name, std::string(199, 'x') + [] {
+          std::string many;
+          for (int i = 0; i < 100'000; ++i) many += "\u00e9";
+          return many;
+        }());
+  });
+  EXPECT_HAS(text, "xxx");
+  EXPECT_HAS(text, "... (200199 bytes)");
+  EXPECT_LT(text.size(), 500u);
+  EXPECT_EQ(text.find("\\x"), std::string::npos) << text;
+}
+
 TEST(Key, a_rejected_value_names_the_key_and_why_and_nothing_changes) {
   const tg::Key<int> port{"port", tg::validator("a port is positive", positive)};
   tg::Vault vault("v", {port});

@@ -8,4 +8,11 @@
 /// Exceptions and classes with virtual functions have it, too: the library and its users must agree on their
 /// type. In private headers it marks what the Python module and threadgroup_vault_json use: they share the one
 /// forest of the process with the program.
+///
+/// In a static library nothing is exported: it defines TG_STATIC while it is compiled. Else two shared objects
+/// that each contain a copy would share some objects of the two, and not others.
+#if defined(TG_STATIC)
+#define TG_EXPORT
+#else
 #define TG_EXPORT __attribute__((visibility("default")))
+#endif

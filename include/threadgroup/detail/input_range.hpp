@@ -2,33 +2,62 @@
 // What can be gone through by a range-based `for`.
 #pragma once
 
+#include <cstddef>
 #include <iterator>
+#include <type_traits>
+#include <utility>
 
 #include <threadgroup/detail/config.hpp>
 
 namespace tg::detail {
 
-// In a namespace of its own: `begin` and `end` are found as a range-based `for` finds them, by
-// argument-dependent lookup, too. The header <ranges> has this and much more; it costs a tenth of the time to
-// compile `core.hpp`.
+// The ends of a range are found as a range-based `for` finds them: arrays, then members, then argument-dependent
+// lookup. The header <ranges> has this and much more; it costs a tenth of the time to compile `core.hpp`.
 namespace range_access {
-using std::begin;
-using std::end;
+void begin() = delete;  // so that argument-dependent lookup alone finds others
+void end() = delete;
+
 template <class R>
-using Iterator = decltype(begin(static_cast<R (*)()>(nullptr)()));
+concept HasMembers = requires(R& range) {
+  range.begin();
+  range.end();
+};
+template <class T, std::size_t N>
+T* begin_of(T (&array)[N]) noexcept {
+  return array;
+}
+template <class T, std::size_t N>
+T* end_of(T (&array)[N]) noexcept {
+  return array + N;
+}
 template <class R>
-concept HasEnds = requires(R range) {
-  begin(range) != end(range);
+requires(!std::is_array_v<R>) decltype(auto) begin_of(R& range) requires HasMembers<R> {
+  return range.begin();
+}
+template <class R>
+requires(!std::is_array_v<R>) decltype(auto) end_of(R& range) requires HasMembers<R> { return range.end(); }
+template <class R>
+requires(!std::is_array_v<R> && !HasMembers<R>) auto begin_of(R& range) -> decltype(begin(range)) {
+  return begin(range);
+}
+template <class R>
+requires(!std::is_array_v<R> && !HasMembers<R>) auto end_of(R& range) -> decltype(end(range)) {
+  return end(range);
+}
+template <class R>
+concept HasEnds = requires(R& range) {
+  begin_of(range) != end_of(range);
 };
 }  // namespace range_access
 
 /// The iterator of a range, given as a reference: `RangeIterator<const std::vector<int>&>`.
 template <class R>
-using RangeIterator = range_access::Iterator<R>;
+using RangeIterator = std::remove_cvref_t<decltype(range_access::begin_of(std::declval<R&>()))>;
 
 /// `for (auto&& each : range)` compiles. `R` is a range or a reference to one.
 template <class R>
-concept InputRange = range_access::HasEnds<R&> && std::input_iterator<RangeIterator<R&>>;
+concept InputRange =
+    range_access::HasEnds<std::remove_reference_t<R>> && std::input_iterator<RangeIterator<R&>>;
 
 template <class R>
 using RangeReference = std::iter_reference_t<RangeIterator<R&>>;
