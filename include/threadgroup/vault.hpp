@@ -18,6 +18,7 @@
 #include <threadgroup/detail/vault/binding.hpp>
 #include <threadgroup/detail/vault/bound.hpp>
 #include <threadgroup/detail/vault/core.hpp>
+#include <threadgroup/detail/vault/value_cell.hpp>
 #include <threadgroup/duration.hpp>
 #include <threadgroup/vault_keyring.hpp>
 #include <threadgroup/vault_types.hpp>

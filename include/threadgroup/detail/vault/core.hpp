@@ -21,6 +21,7 @@
 #include <threadgroup/detail/vault/sink.hpp>
 #include <threadgroup/detail/vault/store.hpp>
 #include <threadgroup/detail/vault/value.hpp>
+#include <threadgroup/detail/vault/value_cell.hpp>
 #include <threadgroup/duration.hpp>
 #include <threadgroup/vault_keyring.hpp>
 #include <threadgroup/vault_types.hpp>

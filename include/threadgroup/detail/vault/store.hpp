@@ -25,6 +25,7 @@
 #include <threadgroup/detail/vault/short_copy.hpp>
 #include <threadgroup/detail/vault/sink.hpp>
 #include <threadgroup/detail/vault/value.hpp>
+#include <threadgroup/detail/vault/value_cell.hpp>
 #include <threadgroup/detail/wait_queue.hpp>
 #include <threadgroup/vault_keyring.hpp>
 
