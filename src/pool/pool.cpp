@@ -85,14 +85,9 @@ void Pool::start_workers() noexcept {
 // `failed_for_own`; tasks that others have added meanwhile were accepted, and wait.
 Pool::Started Pool::start_worker_for(std::uint64_t own, std::exception_ptr& error) noexcept {
   node_.add_reference();  // P4
-  switch (supply_.bring(error)) {
-    case ThreadSupply::Brought::made:
-      return Started::made;
-    case ThreadSupply::Brought::woken:
-      return Started::woken;
-    default:
-      return wait_for_thread_or_give_up(own, error);
-  }
+  const ThreadSupply::Brought brought = supply_.bring(error);
+  if (brought == ThreadSupply::Brought::refused) return wait_for_thread_or_give_up(own, error);
+  return brought == ThreadSupply::Brought::made ? Started::made : Started::not_made;
 }
 
 Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own, const std::exception_ptr& error) noexcept {
@@ -104,9 +99,9 @@ Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own, const std::exc
     bool needed = true;
     if (slots_.workers() == 1) {  // no other worker, not even one that lent its slot and comes back
       // P5: the next adder tries again. Set before the lists are searched, so that every later adder sees it.
-      queue_.let_adder_call_locked();
+      queue_.arm_locked();
       taken_back = own != 0 && queue_.take_back_locked(own);
-      needed = queue_.has_shared_task_locked();  // others may have added tasks meanwhile
+      needed = queue_.refill_if_empty_locked();  // others may have added tasks meanwhile
       idle_now = taken_back && !needed && queue_.is_idle_locked();
     }
     // A lender that waits for its slot goes first: a worker without a thread uses no slot.
@@ -125,7 +120,7 @@ Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own, const std::exc
     slot_waiters_.release_all();  // the reserved slot is free again
     node_.release();
   }
-  return taken_back ? Started::failed_for_own : Started::waits;
+  return taken_back ? Started::failed_for_own : Started::not_made;
 }
 
 // The worker that waits for a thread is not needed any more. The caller holds a reference to the node, so the
@@ -139,7 +134,7 @@ void Pool::withdraw_request_locked() noexcept {
 // For a worker that leaves: otherwise the one that waits for a thread might start long after the work is
 // done.
 void Pool::withdraw_request_if_done_locked() noexcept {
-  if (supply_.has_request_locked() && !queue_.search_all_locked()) withdraw_request_locked();
+  if (supply_.has_request_locked() && !queue_.search_or_arm_locked()) withdraw_request_locked();
 }
 
 // --- Running and ending ---

@@ -82,7 +82,7 @@ class Pool {
   friend class Worker;
 
   bool reserve_worker_locked() noexcept TG_REQUIRES(queue_.mutex()) {
-    if (slots_.on_their_way() != 0 || !slots_.has_free() || !queue_.is_work_left_locked()) return false;
+    if (slots_.on_their_way() != 0 || !slots_.has_free() || !queue_.needs_worker_locked()) return false;
     slots_.reserve();
     return true;
   }
@@ -96,7 +96,8 @@ class Pool {
   }
   void bring_worker(std::uint64_t number);
   void start_workers() noexcept;
-  enum class Started { woken, made, waits, failed_for_own };
+  // `not_made`: a cached thread was woken, or a thread is waited for, or none is needed any more.
+  enum class Started { made, not_made, failed_for_own };
   Started start_worker_for(std::uint64_t own, std::exception_ptr& error) noexcept;
   Started wait_for_thread_or_give_up(std::uint64_t own, const std::exception_ptr& error) noexcept;
   void withdraw_request_locked() noexcept TG_REQUIRES(queue_.mutex());

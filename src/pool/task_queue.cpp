@@ -141,7 +141,7 @@ bool TaskQueue::has_pending_locked() noexcept {
   return false;
 }
 
-bool TaskQueue::search_all_locked() noexcept {
+bool TaskQueue::search_or_arm_locked() noexcept {
   if (has_pending_locked()) return true;
   call_worker_.store(true, std::memory_order_relaxed);
   if (!has_pending_locked()) return false;

@@ -100,19 +100,17 @@ class TaskQueue {
   /// The local queue of the worker that calls, if it runs a task of the group. It is opened when first asked
   /// for, because most tasks add none.
   LocalQueue* local_queue_of_caller() noexcept;
-  /// The next adder starts a worker. For a caller that failed to.
-  void let_adder_call_locked() noexcept TG_REQUIRES(mutex_) {
-    call_worker_.store(true, std::memory_order_relaxed);
-  }
+  /// The next adder starts a worker: sets `call_worker_`. For a caller that failed to start one.
+  void arm_locked() noexcept TG_REQUIRES(mutex_) { call_worker_.store(true, std::memory_order_relaxed); }
 
   // --- Serving ---
 
   void enter_locked(Runner& runner) noexcept TG_REQUIRES(mutex_);
   void leave_locked(Runner& runner) noexcept TG_REQUIRES(mutex_);
 
-  /// Whether there is a task to pop: in the queue, left in another worker's local queue, or new. In that
-  /// order: what a blocked worker left comes before what is new, because there is no end to that.
-  bool find_task_locked(const LocalQueue* own) noexcept TG_REQUIRES(mutex_) {
+  /// Fills the queue if it is empty: by a steal of what a blocked worker left, else from `incoming_`. In that
+  /// order, because new tasks may never stop coming. True if there is a task to pop.
+  bool fill_queue_locked(const LocalQueue* own) noexcept TG_REQUIRES(mutex_) {
     return !queue_.empty() || steal_locked(own, false) || refill_locked();
   }
   /// The next task, counted as running. Requires that there is one in the queue.
@@ -160,18 +158,19 @@ class TaskQueue {
   bool take_back_locked(std::uint64_t number) noexcept TG_REQUIRES(mutex_);
 
   bool queue_is_empty_locked() const noexcept TG_REQUIRES(mutex_) { return queue_.empty(); }
-  /// Whether there is a task outside the local queues; if so, there is one in the queue.
-  bool has_shared_task_locked() noexcept TG_REQUIRES(mutex_) { return !queue_.empty() || refill_locked(); }
+  /// Fills the queue from `incoming_` if it is empty. True if there is a task to pop.
+  bool refill_if_empty_locked() noexcept TG_REQUIRES(mutex_) { return !queue_.empty() || refill_locked(); }
   bool queue_has_more_than_locked(std::size_t count) noexcept TG_REQUIRES(mutex_) {
-    return has_shared_task_locked() && queue_.has_more_than(count);
+    return refill_if_empty_locked() && queue_.has_more_than(count);
   }
-  /// Whether anything is pending. If not, the next adder starts a worker: P5.
-  bool is_work_left_locked() noexcept TG_REQUIRES(mutex_) {
+  /// As `search_or_arm_locked`, but trusts `call_worker_` if it is set: P5.
+  bool needs_worker_locked() noexcept TG_REQUIRES(mutex_) {
     if (!queue_.empty()) return true;
-    return !call_worker_.load(std::memory_order_relaxed) && search_all_locked();
+    return !call_worker_.load(std::memory_order_relaxed) && search_or_arm_locked();
   }
-  /// The same by a worker about to leave, which does not rely on an adder that is on its way.
-  bool search_all_locked() noexcept TG_REQUIRES(mutex_);
+  /// True if anything is pending; else sets `call_worker_`, so that the next adder starts a worker. For a
+  /// worker about to leave, which does not rely on an adder that is on its way.
+  bool search_or_arm_locked() noexcept TG_REQUIRES(mutex_);
   /// Moves what another worker has in its local queue into the empty queue: what it leaves there, or all.
   /// False if there is none.
   bool steal_locked(const LocalQueue* own, bool at_once) noexcept TG_REQUIRES(mutex_);

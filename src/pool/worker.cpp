@@ -64,7 +64,7 @@ void Worker::serve() noexcept {
   pool_.queue_.enter_locked(self_);
   TimePoint now = runtime::coarse_now();
   for (; !pool_.slots_.is_wanted_back(); ++looks_) {
-    if (pool_.queue_.find_task_locked(&local_)) {
+    if (pool_.queue_.fill_queue_locked(&local_)) {
       Task& task = pool_.queue_.begin_next_locked(self_, now);
       const bool start_next = pool_.reserve_worker_locked();  // P3
       lock.unlock();
@@ -103,7 +103,7 @@ void Worker::serve() noexcept {
     }
     if (!pool_.queue_.queue_is_empty_locked()) continue;
     if (is_last_look_locked()) {
-      if (!pool_.queue_.steal_locked(&local_, true) && !pool_.queue_.search_all_locked()) break;
+      if (!pool_.queue_.steal_locked(&local_, true) && !pool_.queue_.search_or_arm_locked()) break;
       continue;
     }
     // Pauses, so that some tasks arrive: a worker as fast as the adder would otherwise fetch each task alone,
