@@ -216,7 +216,7 @@ auto quorum_of(std::size_t k, std::vector<F> all, SourceLocation where) {
       }
     }
     if (ended.interrupted()) throw WaitInterrupted("quorum", *thread_utils::reason());
-    throw_function_failures(group.path(), std::move(failures));
+    throw_function_failures(group.path(), std::move(failures), {});
   }
   std::vector<R> results;
   for (const auto& task : won) results.push_back(std::move(detail::SlotOf::get(task)->stored()));

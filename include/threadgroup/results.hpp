@@ -183,6 +183,14 @@ TG_EXPORT std::ostream& operator<<(std::ostream& out, const ResultStruct& result
 /// Writes `results.str()`.
 TG_EXPORT std::ostream& operator<<(std::ostream& out, const ResultList& results);
 
+namespace detail {
+/// Throws `FunctionFailures` if `failures` is not empty.
+TG_EXPORT void throw_function_failures(const std::string& group, std::vector<Failure> failures,
+                                       ResultList results);
+/// Marks the failures as delivered, so that no join throws them again.
+TG_EXPORT void claim_failures(const ResultList& results) noexcept;
+}  // namespace detail
+
 /// One or several functions failed. It is thrown after all functions have ended. The text names each failed
 /// one, and `results` has all results.
 ///
@@ -205,20 +213,11 @@ class TG_EXPORT FunctionFailures : public TaskFailures, public std::nested_excep
       : TaskFailures(what, group, std::move(failures)) {}
 
  private:
-  friend void throw_function_failures(const std::string& group, std::vector<Failure> failures,
-                                      ResultList results);
+  friend void detail::throw_function_failures(const std::string& group, std::vector<Failure> failures,
+                                              ResultList results);
   FunctionFailures(const std::string& group, std::vector<Failure> failures, ResultList results);
   ResultList results_;
 };
-
-/// For the library: throws `FunctionFailures` if `failures` is not empty.
-TG_EXPORT void throw_function_failures(const std::string& group, std::vector<Failure> failures,
-                                       ResultList results = {});
-
-namespace detail {
-/// Marks the failures as delivered, so that no join throws them again.
-TG_EXPORT void claim_failures(const ResultList& results) noexcept;
-}  // namespace detail
 
 }  // namespace v0
 }  // namespace tg

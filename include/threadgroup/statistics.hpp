@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/duration.hpp>
@@ -41,12 +40,6 @@ struct RunningTask {
   std::string name;      ///< the task's name, or "task 17"
   Duration running_for;  ///< to the nearest tick of the kernel, 1 to 10 ms
 };
-
-/// "2 running (fetch 17 for 9.8 s, fetch 18 for 9.7 s)": names at most ten tasks, the oldest first.
-TG_EXPORT std::string describe_running(std::size_t count, std::vector<RunningTask> tasks);
-
-/// "3 succeeded, 1 failed, 2 skipped": how tasks ended; counts of zero are left out.
-TG_EXPORT std::string describe_ends(const GroupStatistics& counts);
 
 }  // namespace v0
 }  // namespace tg

@@ -18,7 +18,9 @@ inline namespace v0 {
 
 namespace detail {
 struct SlotOf;
-}
+template <class T>
+concept Object = std::is_object_v<T>;
+}  // namespace detail
 
 /// The handle of one task, with which its status is read, its end is awaited and its result is fetched.
 ///
@@ -109,9 +111,8 @@ class TaskHandle {
   /// It does not move a result that another handle uses: if there are several handles, and one of them is
   /// copying the result in `get` or has shown it by `view`, it throws `std::logic_error` and leaves the
   /// result. (This does not apply to trivially copyable results, which do not change when they are moved.)
-  template <class U = T>
-  requires std::is_object_v<U> U take()
-  const {
+  template <detail::Object U = T>
+  U take() const {
     slot().wait_for_success();
     slot_->claim_result();
     return std::move(slot_->stored());

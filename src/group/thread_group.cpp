@@ -324,7 +324,7 @@ const ResultList& ThreadGroup::run_registered(const char* operation, ResultList&
 const ResultList& ThreadGroup::execute() {
   ResultList results;
   const ResultList& kept = run_registered("execute", results);
-  throw_function_failures(path(), results.failures(), results);
+  detail::throw_function_failures(path(), results.failures(), results);
   return kept;
 }
 

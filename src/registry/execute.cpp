@@ -20,7 +20,7 @@ ResultList threaded_execution_results(std::vector<Function> functions, std::size
 
 ResultList threaded_execution(std::vector<Function> functions, std::size_t max_workers) {
   ResultList results = threaded_execution_results(std::move(functions), max_workers);
-  throw_function_failures("threaded_execution", results.failures(), results);
+  detail::throw_function_failures("threaded_execution", results.failures(), results);
   return results;
 }
 

@@ -3,6 +3,7 @@
 #include <threadgroup/join_result.hpp>
 
 #include "base/escaped.hpp"
+#include "tree/counts_text.hpp"
 
 namespace tg {
 inline namespace v0 {
@@ -12,7 +13,7 @@ std::string JoinResult::str() const {
   const char* before = ": ";
   if (!*this) {
     text = timed_out ? "timed out: " : "stopped while waiting: ";
-    text += std::to_string(pending) + " pending, " + describe_running(running.size(), running);
+    text += std::to_string(pending) + " pending, " + detail::describe_running(running.size(), running);
     before = ", ";
   } else if (reason) {
     text = std::string("stopped (") + to_string(reason->kind);
@@ -22,7 +23,7 @@ std::string JoinResult::str() const {
   } else {
     text = "done";
   }
-  const std::string ends = describe_ends(counts);
+  const std::string ends = detail::describe_ends(counts);
   if (!ends.empty()) text += before + ends;
   return detail::escaped(text);
 }

@@ -93,6 +93,7 @@ FunctionFailures::FunctionFailures(const std::string& group, std::vector<Failure
                                    ResultList results)
     : TaskFailures("function", group, std::move(failures)), results_(std::move(results)) {}
 
+namespace detail {
 void throw_function_failures(const std::string& group, std::vector<Failure> failures, ResultList results) {
   if (failures.empty()) return;
   try {
@@ -102,7 +103,6 @@ void throw_function_failures(const std::string& group, std::vector<Failure> fail
   }
 }
 
-namespace detail {
 void claim_failures(const ResultList& results) noexcept {
   for (const ResultStruct& result : results) {
     if (result.status() == TaskStatus::failed) SlotOf::get(result.handle())->claim_failure();

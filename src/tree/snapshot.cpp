@@ -5,6 +5,7 @@
 #include <threadgroup/thread_utils.hpp>
 
 #include "base/escaped.hpp"
+#include "tree/counts_text.hpp"
 #include "tree/forest.hpp"
 #include "tree/task_context.hpp"
 
@@ -82,11 +83,11 @@ std::string to_text(const ForestSnapshot& snapshot) {
     const GroupStatistics& counts = node.counts;
     if (counts.total() > 0) {
       text += "  [" + std::to_string(counts.pending) + " pending, " +
-              detail::escaped(describe_running(counts.running, node.running)) + ", " +
+              detail::escaped(detail::describe_running(counts.running, node.running)) + ", " +
               std::to_string(counts.done()) + " done";
       GroupStatistics without_success = counts;
       without_success.succeeded = 0;
-      const std::string ends = describe_ends(without_success);
+      const std::string ends = detail::describe_ends(without_success);
       if (!ends.empty()) text += ": " + ends;
       text += ']';
     }

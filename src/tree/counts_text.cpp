@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Running tasks as text.
-#include <threadgroup/statistics.hpp>
+#include "tree/counts_text.hpp"
 
 #include <algorithm>
 
 #include <fmt/format.h>
 
-namespace tg {
-inline namespace v0 {
+namespace tg::detail {
 
 std::string describe_running(std::size_t count, std::vector<RunningTask> tasks) {
   constexpr std::size_t kMostShown = 10;  // a line with a thousand names helps less
@@ -37,5 +36,4 @@ std::string describe_ends(const GroupStatistics& counts) {
   return text;
 }
 
-}  // namespace v0
-}  // namespace tg
+}  // namespace tg::detail
