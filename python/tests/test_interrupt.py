@@ -80,10 +80,18 @@ def test_the_end_of_a_block_is_interrupted():
 
 
 def test_the_going_of_a_group_is_interrupted():
-    # Its task does not listen: without the interrupt the program would wait for it.
+    # Its task does not listen, and runs: without the interrupt the program would wait for it.
     # The interpreter is told again, for nothing can be raised from a destructor.
-    result = run("", "other = ThreadGroup('other')\nother.post(go.wait)\ndel other\nwhile not told: pass\n"
-                     "raise KeyboardInterrupt")
+    result = run("", """
+other = ThreadGroup('other')
+began = threading.Event()
+other.post(lambda: (began.set(), go.wait()))
+try:
+    while not began.is_set(): pass
+finally:
+    del other
+while not told: pass
+raise KeyboardInterrupt""")
     assert result.stdout == "interrupted True signal\n", result.stderr
 
 
