@@ -14,7 +14,7 @@
 
 /// The calls that a task makes to its own group: the group of the task that the calling thread runs. Two of
 /// them, `wait_for_condition` and `notify`, are in `<threadgroup/condition.hpp>`.
-namespace tg::thread_utils {
+namespace tg::inline v0::thread_utils {
 
 /// Sleeps until the time is up or the event is set. Returns true if it slept the whole time, and false if the
 /// event is set, even if it was set before the call. Outside a task it is a plain sleep and returns true.
@@ -44,4 +44,4 @@ TG_EXPORT void set_all_events(std::string message = {}, SourceLocation where = S
 /// thread's root: "MainThread".
 TG_EXPORT std::string current_path();
 
-}  // namespace tg::thread_utils
+}  // namespace tg::inline v0::thread_utils

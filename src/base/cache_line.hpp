@@ -6,7 +6,7 @@
 
 #include <threadgroup/detail/config.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// In bytes. A constant of our own, for the standard's changes with the compiler's options, and with it would
 /// the layout of what two libraries share.
@@ -21,4 +21,4 @@ inline void prefetch_for_write(const void* address) noexcept {
 #endif
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

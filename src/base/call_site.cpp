@@ -2,7 +2,7 @@
 // The table of locations.
 #include <threadgroup/detail/call_site.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 constinit std::array<std::atomic<CallSite::Key>, CallSite::kSlots> CallSite::table{};
 
@@ -28,4 +28,4 @@ SourceLocation CallSite::location() const noexcept {
   return where;
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 
@@ -82,4 +82,4 @@ std::string escaped(std::string_view text) {
   return shown;
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -7,11 +7,11 @@
 
 #include <threadgroup/detail/export.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// The text without what could forge a line or steer a terminal: control characters, line separators and the
 /// marks that turn the direction of writing become escapes ("\n", "\x1b", "\u202e"), as do bytes that are not
 /// UTF-8. The rest stays as it is, backslashes included, so that escaping twice changes nothing.
 TG_EXPORT std::string escaped(std::string_view text);
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -6,7 +6,7 @@
 
 #include <threadgroup/detail/config.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// A sequentially consistent fence. g++ warns that ThreadSanitizer does not see what it orders; it is used
 /// only between atomics that publish nothing by it.
@@ -21,4 +21,4 @@ inline void full_fence() noexcept {
 #endif
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

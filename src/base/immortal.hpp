@@ -4,7 +4,7 @@
 
 #include <threadgroup/detail/config.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// Holds a `T` and never destroys it.
 ///
@@ -21,4 +21,4 @@ union Immortal {
   T value;
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

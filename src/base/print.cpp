@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 void print_integer(std::string& out, long long value) {
   fmt::format_to(std::back_inserter(out), "{}", value);
@@ -27,4 +27,4 @@ void print_streamed(std::string& out, FunctionRef<void(std::ostream&)> write) {
   out += stream.view();
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -8,7 +8,7 @@
 
 #include "base/escaped.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 void report_line(std::initializer_list<std::string_view> parts) noexcept {
   try {
@@ -25,4 +25,4 @@ void report_line(std::initializer_list<std::string_view> parts) noexcept {
   }
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -7,11 +7,11 @@
 
 #include <threadgroup/detail/export.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// Writes "threadgroup: ", the parts, and a line break to stderr, in one piece. Control characters in the
 /// parts are escaped, so that a name or a message can neither forge a line nor steer a terminal. Needs no
 /// memory: where there is none, each character that would be escaped becomes a '?'.
 TG_EXPORT void report_line(std::initializer_list<std::string_view> parts) noexcept;
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -8,7 +8,7 @@
 // NOLINTNEXTLINE(bugprone-reserved-identifier): it is the sanitizer's own name
 extern "C" [[gnu::weak]] void __tsan_init();
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 void warn_of_unseen_locks() noexcept {
   if (TG_THREAD_SANITIZER || &__tsan_init == nullptr) return;
@@ -18,4 +18,4 @@ void warn_of_unseen_locks() noexcept {
       stderr);
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

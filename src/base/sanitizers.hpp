@@ -28,10 +28,10 @@
 #define TG_MEMORY_SANITIZER 0
 #endif
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// If the program is built with ThreadSanitizer and the library is not, says on stderr that its reports will
 /// be false, because the sanitizer cannot see the library's locks. Called once, while the library is loaded.
 void warn_of_unseen_locks() noexcept;
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

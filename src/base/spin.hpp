@@ -4,7 +4,7 @@
 
 #include <threadgroup/detail/config.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// Tells the processor that this is such a loop.
 inline void relax() noexcept {
@@ -23,4 +23,4 @@ void spin_briefly(Done done) noexcept {
   for (int i = 0; i < 100 && !done(); ++i) relax();
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -7,7 +7,7 @@
 #include <limits>
 #include <utility>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 constexpr int kMovesAtOnce = 256;
@@ -102,4 +102,4 @@ TimerEntry* TimerWheel::pop_due(TimePoint now) noexcept {
   return nullptr;
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -16,7 +16,7 @@
 
 #include <threadgroup/duration.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// One point in time in a wheel; a member or a base of the object that is to be notified.
 class TimerEntry {
@@ -81,4 +81,4 @@ class TimerWheel {
   std::array<TimerEntry*, kLevels* kSlots> slots_ = {};  // heads of lists
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -8,7 +8,7 @@
 #include <memory>
 #include <string_view>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 // The standard library's inner name of `std::string` is four times as long and says nothing more.
@@ -33,4 +33,4 @@ std::string type_name(const std::type_info& type) {
   return text;
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -4,11 +4,11 @@
 
 #include "event/callers_task.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 std::stop_token token_of_caller() {
   if (event_of_caller() == nullptr || callers_task_in_tree.token == nullptr) return {};
   return callers_task_in_tree.token();
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

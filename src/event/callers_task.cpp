@@ -2,7 +2,7 @@
 // Asks the tree, if there is one.
 #include "event/callers_task.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 constinit CallersTask callers_task_in_tree;
 
@@ -15,4 +15,4 @@ std::string label_of_callers_task() {
   return callers_task_in_tree.label != nullptr ? callers_task_in_tree.label() : "code";
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -9,7 +9,7 @@
 
 #include "runtime/flow.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// The event of the group that the calling flow works for, or null where there is none.
 inline Event* event_of_caller() noexcept {
@@ -33,4 +33,4 @@ struct CallersTask {
 };
 extern CallersTask callers_task_in_tree;
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

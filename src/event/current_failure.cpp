@@ -10,7 +10,7 @@
 #include "event/callers_task.hpp"
 #include "runtime/flow.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 std::exception_ptr current_failure() noexcept {
   std::exception_ptr failure = std::current_exception();
@@ -34,4 +34,4 @@ std::string describe_if_possible(const std::exception_ptr& exception) noexcept t
   return "out of memory";  // short enough for a string to need none
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -10,7 +10,7 @@
 #include "base/fence.hpp"
 #include "runtime/gate.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// "Stop, and here is why": unset at first, set once, never cleared.
 ///
@@ -79,4 +79,4 @@ class Event {
   WaitQueue waiters_;
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

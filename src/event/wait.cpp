@@ -7,7 +7,7 @@
 #include "runtime/flow.hpp"
 #include "runtime/steady_clock.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 
@@ -91,4 +91,4 @@ WaitOutcome wait(const WatchedEvents& events, TimePoint deadline) {
   return wait_on(nullptr, nullptr, events, deadline);
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -12,7 +12,7 @@
 
 #include "event/event.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// What ends a wait early: up to two events, each of which may be absent.
 using WatchedEvents = std::array<Event*, 2>;
@@ -29,4 +29,4 @@ TG_EXPORT WaitOutcome wait(WaitQueue& source, FunctionRef<bool()> ready, const W
 /// The same with no source: until an event is set or the deadline has come.
 TG_EXPORT WaitOutcome wait(const WatchedEvents& events, TimePoint deadline);
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -6,7 +6,7 @@
 
 #include "runtime/flow.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 // Q3: a releaser has taken the node and is on its way to it; it unparks us after its last touch.
@@ -80,4 +80,4 @@ void WaitQueue::release_all() noexcept {
   }
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

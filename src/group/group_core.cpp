@@ -9,7 +9,7 @@
 #include "runtime/steady_clock.hpp"
 #include "tree/forest.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 GroupCore::GroupCore(std::string&& name, const GroupOptions& options)
     : Node(std::move(name), options.daemon ? NodeKind::daemon : NodeKind::group,
@@ -59,4 +59,4 @@ void GroupCore::on_event_set() noexcept {
   pool_.skip_pending(event().reason());
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

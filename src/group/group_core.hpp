@@ -21,7 +21,7 @@
 #include "runtime/fork.hpp"
 #include "tree/node.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// A group's node and pool.
 ///
@@ -92,4 +92,4 @@ class GroupCore final : public Node, public runtime::InBlock {
 
 static_assert(sizeof(GroupCore) <= runtime::kLargestBlock);
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

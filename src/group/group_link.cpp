@@ -10,7 +10,7 @@
 
 #include "group/group_core.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 GroupLink::GroupLink(GroupCore& core) : core_(core), stop_token_(core.stop_token()) { core.add_reference(); }
 
@@ -35,4 +35,4 @@ void GroupLink::add_task(std::string task_name, UniqueFunction<void()> run) {
   }
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

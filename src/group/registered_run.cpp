@@ -12,7 +12,7 @@
 #include <threadgroup/duration.hpp>
 #include <threadgroup/outcomes.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 
@@ -65,4 +65,4 @@ ResultList run_registered(ThreadGroup& group, Pool& pool, std::vector<Registered
   return list;
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -11,7 +11,7 @@
 #include "group/registry.hpp"
 #include "pool/pool.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// Starts one of them as a task.
 TaskHandle<Value> start_registered(ThreadGroup& group, RegisteredCall& call);
@@ -20,4 +20,4 @@ TaskHandle<Value> start_registered(ThreadGroup& group, RegisteredCall& call);
 /// started (no memory, no thread), throws after those before it have ended.
 ResultList run_registered(ThreadGroup& group, Pool& pool, std::vector<RegisteredCall> calls, Event* event);
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

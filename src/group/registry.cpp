@@ -8,7 +8,7 @@
 
 #include "base/immortal.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 Registry& RegistryHook::get_or_make() {
   if (Registry* const there = get()) return *there;
@@ -94,4 +94,4 @@ const ResultList& Registry::latest() const {
   return results_.empty() ? none() : results_.back();
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -20,7 +20,7 @@
 #include <threadgroup/function.hpp>
 #include <threadgroup/results.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// A function as it was when a run began.
 struct RegisteredCall {
@@ -80,4 +80,4 @@ class RegistryHook {
   std::atomic<Registry*> registry_{nullptr};  // atomic: several threads may be the first to register
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -15,7 +15,7 @@
 #include "runtime/threads.hpp"
 #include "tree/forest.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 // A program may make one short-lived limit after the other. The flow does not end between two of them: to
@@ -175,4 +175,4 @@ void TimeLimits::serve() noexcept {
   }
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -13,7 +13,7 @@
 #include "base/timer_wheel.hpp"
 #include "tree/node.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// The time limit of one node, in force from the constructor to the destructor. When the limit passes, the
 /// node's event is set with a reason of kind `deadline`. The reason is made with this object, so the stop
@@ -75,4 +75,4 @@ class TimeLimits {
   WaitQueue woken_;
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

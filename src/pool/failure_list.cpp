@@ -4,7 +4,7 @@
 
 #include "pool/task_list.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 void FailureList::push(Task& task, TaskList& delivered) noexcept {
   for (int looks = 0; looks < 2; ++looks) {
@@ -32,4 +32,4 @@ void FailureList::put_back(TaskList tasks) noexcept {
   tasks_ = tasks;
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -6,7 +6,7 @@
 
 #include "pool/task_list.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// The failed tasks of a group, in the order in which they failed, until a join takes them.
 ///
@@ -28,4 +28,4 @@ class FailureList {
   Task* looked_at_ = nullptr;  // the last one that was found undelivered; null: begin with the first
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -9,7 +9,7 @@
 
 #include "pool/task_list.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 // The most numbers that a worker takes at a time. Unused ones are lost, unless no other worker took numbers
@@ -158,4 +158,4 @@ bool LocalQueue::runs_one_of(const std::vector<std::uint64_t>& sorted_numbers) c
   return false;
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -19,7 +19,7 @@
 #include "runtime/fork.hpp"
 #include "runtime/steady_clock.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 // A task that runs, as others see it. It is on the stack of the flow that runs it.
 struct RunningHere {
@@ -152,4 +152,4 @@ class alignas(kCacheLine) LocalQueue {
   Counts counts_ TG_GUARDED_BY(mutex_);
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -6,7 +6,7 @@
 
 #include "pool/task_list.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// A first-in-first-out list of tasks that have not begun.
 ///
@@ -73,4 +73,4 @@ class PendingList : private TaskList {
   }
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -18,7 +18,7 @@
 #include "tree/task_context.hpp"
 #include "tree/wait_graph.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 // Threads that one worker makes before it runs its task. glibc keeps some 650 bytes for each thread that has
@@ -385,4 +385,4 @@ void Pool::reclaim_slot() noexcept {
   }
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

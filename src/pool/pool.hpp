@@ -25,7 +25,7 @@
 #include "pool/thread_supply.hpp"
 #include "tree/node.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// The queue of one group, and the workers that serve it: at most `bound` at a time, on threads that are
 /// taken from the process's cache when work arrives and given back when none is left.
@@ -127,4 +127,4 @@ class Pool {
   TaskQueue queue_;  // on cache lines of its own
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -8,7 +8,7 @@
 
 #include <threadgroup/detail/config.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// The slots of a group: permits to run tasks, as many as the bound says. Each worker has one from the
 /// moment it is on its way until it leaves, except while its task waits for another task of the group: then
@@ -80,4 +80,4 @@ class Slots {
                                                // also read without
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -6,7 +6,7 @@
 
 #include <threadgroup/detail/task.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// A first-in-first-out list through the tasks themselves. It owns nothing.
 class TaskList {
@@ -59,4 +59,4 @@ class TaskList {
   Task* last_ = nullptr;  // meaningless while the list is empty
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -11,7 +11,7 @@
 #include "pool/task_list.hpp"
 #include "tree/task_context.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 // About the number of processors of most machines. A search visits every local queue.
@@ -214,4 +214,4 @@ bool TaskQueue::runs_one_of_locked(const std::vector<std::uint64_t>& sorted_numb
   return false;
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -43,7 +43,7 @@
 #include "pool/task_list.hpp"
 #include "tree/node.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// The queues of one group and the counts of its tasks.
 ///
@@ -246,4 +246,4 @@ class TaskQueue {
   std::uint64_t changes_ TG_GUARDED_BY(mutex_) = 0;
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

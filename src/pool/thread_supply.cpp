@@ -14,7 +14,7 @@
 #include "base/report.hpp"
 #include "runtime/steady_clock.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 constexpr Duration kBetweenReports = Duration::from_nanos(60'000'000'000);
@@ -69,4 +69,4 @@ void ThreadSupply::report(const Node& node, const GroupStatistics& counts,
   // No memory for the text. The statistics have the numbers.
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

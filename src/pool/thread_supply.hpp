@@ -9,7 +9,7 @@
 #include "runtime/threads.hpp"
 #include "tree/node.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// Takes threads from the process's cache. For one worker at a time it can wait until there is a thread.
 ///
@@ -59,4 +59,4 @@ class ThreadSupply {
   int error_ = 0;                // of the last request
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -15,7 +15,7 @@
 #include "runtime/steady_clock.hpp"
 #include "tree/task_context.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 // A turn of the local queue: at most this many tasks, and not beyond the next tick of the coarse clock (a few
@@ -217,4 +217,4 @@ bool Worker::run_now(Pool& pool, Task& task_waited_for) noexcept {
   return true;
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -13,7 +13,7 @@
 #include "tree/node.hpp"
 #include "tree/task_context.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// Serves a pool on the calling flow.
 ///
@@ -56,4 +56,4 @@ class Worker {
   int looks_ = 0;       // since it last ran a task
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

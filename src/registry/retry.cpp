@@ -11,7 +11,7 @@
 
 #include "runtime/steady_clock.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 void check(const RetryOptions& options) {
   if (options.max_tries == 0) throw std::invalid_argument("with_retries: max_tries is 0; give at least 1");
@@ -53,4 +53,4 @@ bool wait_for_next_try(const RetryOptions& options, std::size_t failed_tries, Ti
   return thread_utils::event_aware_sleep(delay);
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -5,7 +5,7 @@
 #include <threadgroup/detail/type_name.hpp>
 #include <threadgroup/errors.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 void OfferedArguments::check_count(const std::string& function, std::size_t wanted) const {
   if (count_ == wanted) return;
@@ -31,4 +31,4 @@ void OfferedArguments::throw_does_not_fit(std::size_t index, const std::string& 
       ", which does not fit into a " + type_name(wanted));
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

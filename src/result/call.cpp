@@ -4,8 +4,8 @@
 
 #include "tree/node.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 std::stop_token token_of(Node& group) { return group.stop_token(); }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

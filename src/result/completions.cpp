@@ -19,7 +19,7 @@
 #include "tree/task_context.hpp"
 #include "tree/wait_graph.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 // A reference to a task.
@@ -154,4 +154,4 @@ TaskSlot* Completions::next() {
   return outcome == WaitOutcome::ready ? queue_->take() : nullptr;
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

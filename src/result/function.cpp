@@ -9,7 +9,7 @@
 #include "base/cache_line.hpp"
 #include "runtime/fork.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 // Functions belong to no group, so a forked child may use those of its parent. A lock in each of them could
@@ -53,4 +53,4 @@ void FunctionCell::replace(std::shared_ptr<const FunctionCall> call) {
   lock.unlock();  // the old arguments go with no lock held
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

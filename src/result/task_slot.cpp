@@ -19,7 +19,7 @@
 #include "tree/task_context.hpp"
 #include "tree/wait_graph.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 
@@ -259,4 +259,4 @@ void TaskSlot::wait_for_success() {
   }
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

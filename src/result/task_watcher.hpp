@@ -4,7 +4,7 @@
 
 #include <threadgroup/detail/wait_queue.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// Is called once when a task has ended. It owns itself from `TaskSlot::watch` until `ended` is called.
 class TaskWatcher : public WaitNode {
@@ -19,4 +19,4 @@ class TaskWatcher : public WaitNode {
   ~TaskWatcher() = default;
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -23,7 +23,7 @@
 #include "runtime/flow.hpp"
 #include "runtime/fork.hpp"
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 
 namespace {
 
@@ -319,4 +319,4 @@ void give_block(void* block, std::size_t bytes, std::align_val_t alignment) noex
   is_kept(bytes, alignment) ? give_block(block, bytes) : ::operator delete(block, alignment);
 }
 
-}  // namespace tg::runtime
+}  // namespace tg::inline v0::runtime

@@ -6,7 +6,7 @@
 
 #include <threadgroup/detail/config.hpp>
 
-namespace tg::runtime::faults {
+namespace tg::inline v0::runtime::faults {
 
 inline constinit std::atomic<int> threads_to_refuse{0};  // atomic: tests write it, creators count it down
 
@@ -21,4 +21,4 @@ inline bool is_thread_refused() noexcept {
   return left > 0;
 }
 
-}  // namespace tg::runtime::faults
+}  // namespace tg::inline v0::runtime::faults

@@ -24,7 +24,7 @@
 #include "runtime/sleep.hpp"
 #include "runtime/steady_clock.hpp"
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 
 namespace {
 
@@ -283,4 +283,4 @@ std::string Flow::os_label() const {
   return os_name_[0] != '\0' ? std::string(os_name_) + " (" + number + ")" : number;
 }
 
-}  // namespace tg::runtime
+}  // namespace tg::inline v0::runtime

@@ -9,13 +9,13 @@
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/duration.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 class Event;
 struct TaskContext;
 struct ThreadRoot;
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 
 class BlockCache;
 
@@ -112,4 +112,4 @@ class Flow {
   Flow* next_ = nullptr;       // of all flows; likewise
 };
 
-}  // namespace tg::runtime
+}  // namespace tg::inline v0::runtime

@@ -6,7 +6,7 @@
 
 #include <new>
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 
 namespace detail {
 constinit std::atomic<std::uint32_t> fork_generation_counter{0};
@@ -23,4 +23,4 @@ void at_fork(void (*prepare)(), void (*parent)(), void (*child)()) {
   if (::pthread_atfork(prepare, parent, child) != 0) throw std::bad_alloc();
 }
 
-}  // namespace tg::runtime
+}  // namespace tg::inline v0::runtime

@@ -5,7 +5,7 @@
 #include <threadgroup/detail/annotations.hpp>
 #include <threadgroup/detail/fork_generation.hpp>
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 
 /// When each component registers what it does around a fork: priorities of `gnu::constructor` functions,
 /// which run while the library is loaded. So no fork can come before the registration, or into the middle of
@@ -50,4 +50,4 @@ void hold_across_forks(LockOf, InChild = {}) {
           });
 }
 
-}  // namespace tg::runtime
+}  // namespace tg::inline v0::runtime

@@ -12,7 +12,7 @@
 
 #include <threadgroup/duration.hpp>
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 
 /// Waits while `word` holds `expected`, until the point on the monotonic clock. Returns early when woken, on
 /// a signal, or if the word differs; the caller looks again.
@@ -32,4 +32,4 @@ inline long futex_wake(std::atomic<std::uint32_t>& word, int most) noexcept {
                    nullptr, 0);
 }
 
-}  // namespace tg::runtime
+}  // namespace tg::inline v0::runtime

@@ -7,7 +7,7 @@
 #include "runtime/futex.hpp"
 #include "runtime/sleep.hpp"
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 
 void Gate::approach() noexcept {
   std::uint32_t expected = kShut;
@@ -20,4 +20,4 @@ void Gate::open() noexcept {
   if (state_.exchange(kOpen, std::memory_order_seq_cst) == kWaitedFor) futex_wake(state_, INT_MAX);
 }
 
-}  // namespace tg::runtime
+}  // namespace tg::inline v0::runtime

@@ -8,7 +8,7 @@
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/duration.hpp>
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 
 /// A one-shot broadcast. Many flows that wait for the same thing and for nothing else need no list of
 /// waiters: the engine can wake them all at once, which for a thousand threads takes two thirds of the time
@@ -41,4 +41,4 @@ class Gate {
   std::atomic<std::uint32_t> state_{kShut};  // atomic: it is what the flows sleep on
 };
 
-}  // namespace tg::runtime
+}  // namespace tg::inline v0::runtime

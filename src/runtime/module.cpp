@@ -11,7 +11,7 @@
 #pragma weak dladdr
 #pragma weak dlopen
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 
 namespace {
 // An executable's program headers are on its first page.
@@ -29,4 +29,4 @@ void keep_module_mapped() noexcept {
   static_cast<void>(::dlopen(module.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE));
 }
 
-}  // namespace tg::runtime
+}  // namespace tg::inline v0::runtime

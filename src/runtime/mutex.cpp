@@ -7,7 +7,7 @@
 #include "base/spin.hpp"
 #include "runtime/futex.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 // Most holders release it within some tens of nanoseconds. But a flow that looks at the lock takes its line
@@ -34,4 +34,4 @@ void Mutex::lock_slow() {
 
 void Mutex::wake_one() { runtime::futex_wake(state_, 1); }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 
 void sleep_and_ask_for_threads(std::atomic<std::uint32_t>& word, std::uint32_t expected,
                                TimePoint deadline) noexcept {
@@ -20,4 +20,4 @@ void sleep_and_ask_for_threads(std::atomic<std::uint32_t>& word, std::uint32_t e
   cache.end_asking();
 }
 
-}  // namespace tg::runtime
+}  // namespace tg::inline v0::runtime

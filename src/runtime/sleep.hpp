@@ -11,7 +11,7 @@
 #include "runtime/futex.hpp"
 #include "runtime/threads.hpp"
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 
 /// While it lives, `Flow::wake_some` finds the calling flow asleep on the word. Either that comes after the
 /// shortage of threads for which flows are woken, or the flow sees the shortage: both sides are sequentially
@@ -43,4 +43,4 @@ inline void sleep_on(std::atomic<std::uint32_t>& word, std::uint32_t expected, T
   futex_wait(word, expected, deadline);
 }
 
-}  // namespace tg::runtime
+}  // namespace tg::inline v0::runtime

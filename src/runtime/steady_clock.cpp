@@ -4,7 +4,7 @@
 
 #include <ctime>
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 
 namespace {
 TimePoint read(clockid_t clock) noexcept {
@@ -17,4 +17,4 @@ TimePoint read(clockid_t clock) noexcept {
 TimePoint now() noexcept { return read(CLOCK_MONOTONIC); }
 TimePoint coarse_now() noexcept { return read(CLOCK_MONOTONIC_COARSE); }
 
-}  // namespace tg::runtime
+}  // namespace tg::inline v0::runtime

@@ -5,7 +5,7 @@
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/duration.hpp>
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 
 /// The time on the steady clock.
 TG_EXPORT TimePoint now() noexcept;
@@ -17,4 +17,4 @@ TG_EXPORT TimePoint coarse_now() noexcept;
 /// The point `d` from now. A zero or negative `d` is a deadline that has passed.
 inline TimePoint after(Duration d) noexcept { return d.is_forever() ? TimePoint::never() : now() + d; }
 
-}  // namespace tg::runtime
+}  // namespace tg::inline v0::runtime

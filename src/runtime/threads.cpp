@@ -17,7 +17,7 @@
 #include "runtime/fork.hpp"
 #include "runtime/steady_clock.hpp"
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 
 using tg::detail::MutexLock;
 
@@ -376,4 +376,4 @@ void ThreadCache::retire_idle_threads(TimePoint deadline) {
   retiring_ = false;
 }
 
-}  // namespace tg::runtime
+}  // namespace tg::inline v0::runtime

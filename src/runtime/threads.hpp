@@ -11,7 +11,7 @@
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/duration.hpp>
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 
 /// What a started flow does: one call. It must not throw.
 struct Job {
@@ -135,4 +135,4 @@ class ThreadCache {
   Duration pause_ TG_GUARDED_BY(mutex_);
 };
 
-}  // namespace tg::runtime
+}  // namespace tg::inline v0::runtime

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 std::string describe_running(std::size_t count, std::vector<RunningTask> tasks) {
   constexpr std::size_t kMostShown = 10;  // a line with a thousand names helps less
@@ -36,4 +36,4 @@ std::string describe_ends(const GroupStatistics& counts) {
   return text;
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

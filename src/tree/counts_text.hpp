@@ -8,7 +8,7 @@
 
 #include <threadgroup/statistics.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// "2 running (fetch 17 for 9.8 s, fetch 18 for 9.7 s)": names at most ten tasks, the oldest first.
 std::string describe_running(std::size_t count, std::vector<RunningTask> tasks);
@@ -16,4 +16,4 @@ std::string describe_running(std::size_t count, std::vector<RunningTask> tasks);
 /// "3 succeeded, 1 failed, 2 skipped": how tasks ended; counts of zero are left out.
 std::string describe_ends(const GroupStatistics& counts);
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

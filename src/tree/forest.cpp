@@ -18,7 +18,7 @@
 #include "tree/still_running.hpp"
 #include "tree/task_context.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 // The root of a thread's own groups. The main thread's stays; that of another thread goes when
 // the thread has ended and the last group below it is gone.
@@ -316,4 +316,4 @@ void Forest::finish_process() noexcept try {
   report_line({"at exit: ", e.what()});
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -29,7 +29,7 @@
 #include "tree/node.hpp"
 #include "tree/node_cores.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// The forest of groups.
 ///
@@ -108,4 +108,4 @@ class Forest {
   Duration destructor_warning_ TG_GUARDED_BY(mutex_) = Duration::from_nanos(5'000'000'000);
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -13,7 +13,7 @@
 #include "tree/forest.hpp"
 #include "tree/node.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 // Level by level, so that the next nodes are known, and fetched, while the ones before them are marked; and
 // through a link in the nodes themselves, so that neither depth nor size needs memory. One that was set
@@ -113,4 +113,4 @@ void Forest::set_all_events(Reason reason) {
   notify(marked.first);
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -7,7 +7,7 @@
 
 #include "tree/forest.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 // How many events a walk has marked, whether the top's was among them, and the list of the nodes with a
 // waiter to wake. The functions require the forest's lock; the walk along the list needs none.
@@ -43,4 +43,4 @@ struct Forest::Marked {
   }
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -6,7 +6,7 @@
 
 #include "tree/forest.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 Node::Node(std::string&& name, NodeKind kind, bool time_limited)
     : kind_(kind), time_limited_(time_limited), name_(std::move(name)) {}
@@ -23,4 +23,4 @@ void Node::destroy() noexcept {
   delete this;
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

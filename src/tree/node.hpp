@@ -17,7 +17,7 @@
 #include "base/cache_line.hpp"
 #include "event/event.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 class Forest;
 class Node;
@@ -131,4 +131,4 @@ class Node {
   std::string name_;
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

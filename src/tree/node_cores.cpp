@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <new>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 // Walks are fast where nodes are next to each other over many pages of memory; a program with ten groups needs
@@ -35,4 +35,4 @@ void NodeCores::give_back(NodeCore* core) noexcept {
   }
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -8,7 +8,7 @@
 
 #include "tree/node.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// Hands out and takes back cores of nodes. They come from pages that hold nothing else and are kept for
 /// reuse.
@@ -56,4 +56,4 @@ class NodeCores {
   std::atomic<Slot*> returned_{nullptr};  // atomic: pushed to by any thread, taken as a whole under the lock
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -14,7 +14,7 @@
 #include "base/escaped.hpp"
 #include "tree/forest.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 constexpr std::size_t kMostNamed = 10;
@@ -36,4 +36,4 @@ void report_still_running(const Node& group, const std::string& when) {
   std::fputs(text.c_str(), stderr);  // in one piece
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -6,7 +6,7 @@
 
 #include "tree/node.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// Writes to stderr which tasks the group still runs, and for how long: a line for each of the first ten.
 ///
@@ -15,4 +15,4 @@ namespace tg::detail {
 /// `when` is what comes before the comma. Takes the forest's lock; throws `std::bad_alloc`.
 void report_still_running(const Node& group, const std::string& when);
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -10,7 +10,7 @@
 #include "runtime/fork.hpp"
 #include "tree/forest.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 std::stop_token token_of_calling_task() {
@@ -42,4 +42,4 @@ Reason reason_from_here(ReasonKind kind, std::string message, SourceLocation whe
   return reason;
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

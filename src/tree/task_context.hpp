@@ -11,7 +11,7 @@
 #include "runtime/flow.hpp"
 #include "tree/node.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 class LocalQueue;
 class RecordedWait;
@@ -80,4 +80,4 @@ class SlotLent {
 /// A reason given by the calling flow: with the name of its task, if it runs one.
 Reason reason_from_here(ReasonKind kind, std::string message, SourceLocation where);
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

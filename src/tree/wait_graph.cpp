@@ -17,7 +17,7 @@
 #include "tree/forest.hpp"
 #include "tree/task_context.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 
@@ -385,4 +385,4 @@ void refuse_own_group(const TaskContext* caller, const Node& group) {
                  escaped(Forest::instance().path(group)) + "', which cannot end before this task");
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

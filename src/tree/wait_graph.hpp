@@ -54,7 +54,7 @@
 #include "tree/node.hpp"
 #include "tree/task_context.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 class WaitGraph;
 
@@ -165,4 +165,4 @@ class RecordedWait {
   bool dead_ = false;
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

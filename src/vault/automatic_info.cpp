@@ -4,8 +4,8 @@
 
 #include <threadgroup/detail/vault/core.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 void TellWaiters::operator()() const noexcept { core->tell_waiters(); }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

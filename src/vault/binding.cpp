@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 std::string describe_flow(const VaultCore& core, std::span<const std::size_t> inputs,
                           std::span<const std::size_t> outputs) {
@@ -16,4 +16,4 @@ std::string describe_flow(const VaultCore& core, std::span<const std::size_t> in
   return fmt::format("({} -> {})", list(inputs), list(outputs));
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

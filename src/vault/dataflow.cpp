@@ -9,7 +9,7 @@
 
 #include "vault/texts.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 std::list<std::vector<ValueRef>> AutomaticProgress::end_unrun(State why, std::uint64_t revision) noexcept {
   state = why;
@@ -183,4 +183,4 @@ void Dataflow::forget_parent(std::uint64_t revision) noexcept {
   }
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -27,7 +27,7 @@
 
 #include "vault/flow_graph.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// What an automatic is doing.
 struct AutomaticProgress {
@@ -102,4 +102,4 @@ class Dataflow {
   std::uint64_t touch_ = 0;
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

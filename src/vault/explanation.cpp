@@ -4,7 +4,7 @@
 
 #include "vault/texts.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 using Progress = AutomaticProgress::State;
@@ -151,4 +151,4 @@ std::string draw(const ValueStore& store, const VaultParts& parts) {
   return text + "}\n";
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -9,7 +9,7 @@
 
 #include "vault/parts.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// What the automatic did, and what it waits for.
 std::string explain_automatic(const ValueStore& store, const VaultParts& parts, std::size_t index)
@@ -21,4 +21,4 @@ std::string draw(const ValueStore& store, const VaultParts& parts) TG_REQUIRES(s
 /// "'f', 'g', which failed: why", or "".
 std::string producers_of(const VaultParts& parts, std::size_t slot);
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 void FlowGraph::add(const AutomaticInfo& function) {
   const std::size_t number = functions_.size();
@@ -101,4 +101,4 @@ std::vector<FlowGraph::Hop> FlowGraph::path(std::size_t from, const AutomaticInf
   return {};
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

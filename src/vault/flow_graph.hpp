@@ -9,7 +9,7 @@
 #include <threadgroup/detail/vault/automatic_info.hpp>
 #include <threadgroup/detail/vault/store.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// The graph of the automatics of a vault: from keys to the functions that take them, and on to the keys that
 /// these store. It has no cycle.
@@ -77,4 +77,4 @@ class FlowGraph {
   std::uint64_t steps_ = 0;
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

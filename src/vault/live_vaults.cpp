@@ -6,7 +6,7 @@
 
 #include "runtime/fork.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 
@@ -55,4 +55,4 @@ void LiveVaults::hold_across_forks() {
       });
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -4,7 +4,7 @@
 
 #include <threadgroup/detail/vault/core.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// The list of the vaults that exist. Around every fork the locks of all of them are held, so that the child
 /// inherits them free and the vaults whole.
@@ -24,4 +24,4 @@ class LiveVaults {
   static void visit_all(Visit visit) noexcept;
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -8,7 +8,7 @@
 #include "vault/persistence.hpp"
 #include "vault/producers.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// The parts of a vault, each with one job.
 ///
@@ -22,4 +22,4 @@ struct VaultParts {
   std::size_t waits = 0;  // for keys, right now
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -6,7 +6,7 @@
 
 #include <threadgroup/vault_types.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 void Persistence::encode(std::span<Change> changes, VaultSink* sink) {
   for (Change& change : changes) {
@@ -49,4 +49,4 @@ EncodedVault Persistence::all(const ValueStore& store) const {
   return all;
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

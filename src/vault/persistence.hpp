@@ -10,7 +10,7 @@
 #include <threadgroup/detail/vault/sink.hpp>
 #include <threadgroup/detail/vault/store.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// The sink of a vault, and each value in the sink's form.
 ///
@@ -47,4 +47,4 @@ class Persistence {
   std::vector<EncodedValue> encoded_;  // by slot
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

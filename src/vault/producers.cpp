@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 std::size_t Producers::add(const std::string& name, std::span<const std::size_t> inputs,
                            std::span<const std::size_t> outputs) {
@@ -108,4 +108,4 @@ void Producers::forget_parent(std::uint64_t revision) noexcept {
   }
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

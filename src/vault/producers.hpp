@@ -14,7 +14,7 @@
 
 #include "vault/dataflow.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// A function that was bound to keys of the vault, and what became of its calls.
 struct BoundFunction {
@@ -69,4 +69,4 @@ class Producers {
   std::vector<std::vector<std::size_t>> functions_of_;  // by slot
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

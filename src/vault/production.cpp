@@ -7,7 +7,7 @@
 #include <threadgroup/detail/current_failure.hpp>
 #include <threadgroup/detail/vault/core.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 Production::~Production() {
   if (announced()) core_.end(*this, CallEnd::failed, "it was skipped");  // short: needs no memory
@@ -29,4 +29,4 @@ void Production::withdraw() noexcept {
   if (announced()) core_.end(*this, CallEnd::withdrawn, {});
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -12,7 +12,7 @@
 #include "vault/parts.hpp"
 #include "vault/texts.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 std::exception_ptr Runs::launch_all(std::span<const std::size_t> automatics) noexcept {
   std::exception_ptr first;
@@ -167,4 +167,4 @@ void Runs::forget_outputs(std::size_t automatic) noexcept try {
   return;
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -13,7 +13,7 @@
 
 #include "vault/dataflow.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// Hands runs to their groups, runs them, and ends them. It has no state of its own; what an automatic is
 /// doing is kept by `Dataflow`.
@@ -65,4 +65,4 @@ class Run {
   std::size_t automatic_;
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

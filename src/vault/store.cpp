@@ -7,7 +7,7 @@
 #include <threadgroup/detail/type_name.hpp>
 #include <threadgroup/vault_types.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 // A type may be trivially copyable to one compiler and not to another, and then they do not read alike (K5).
@@ -135,4 +135,4 @@ void ValueStore::forget_waiters() noexcept {
   for (std::size_t slot = 0; slot < slots(); ++slot) cells_[slot].waiters.forget_parent();
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

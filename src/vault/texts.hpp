@@ -6,8 +6,8 @@
 
 #include <threadgroup/detail/config.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 inline std::string quoted(const std::string& text) { return "'" + text + "'"; }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -4,7 +4,7 @@
 
 #include <stdexcept>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 KeyInfo::KeyInfo(std::string given, const std::type_info& its_type, bool type_is_short)
     : name(std::move(given)), hash(std::hash<std::string>()(name)), type(&its_type), is_short(type_is_short) {
@@ -25,4 +25,4 @@ void throw_rejected(const std::string& key, const std::string& why) {
   throw ValueRejectedError(key, "key '" + key + "': the value is rejected: " + why);
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

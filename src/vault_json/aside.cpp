@@ -10,7 +10,7 @@
 #include "runtime/steady_clock.hpp"
 #include "runtime/threads.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 bool wait_with_grace(WaitQueue& source, FunctionRef<bool()> ready, Duration grace) {
   Event* const event = event_of_caller();
@@ -56,4 +56,4 @@ void Errand::serve(void* shared_errand) noexcept {
   errand.waiters_.release_all();
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -14,7 +14,7 @@
 #include <threadgroup/detail/wait_queue.hpp>
 #include <threadgroup/duration.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// Waits until `ready()`, or until the caller has been stopped for as long as `grace`: then false.
 bool wait_with_grace(WaitQueue& source, FunctionRef<bool()> ready, Duration grace);
@@ -67,4 +67,4 @@ std::optional<std::invoke_result_t<F&>> run_aside(F work, Duration grace) {
   return std::move(errand->result);
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -13,7 +13,7 @@
 #include "runtime/threads.hpp"
 #include "vault_json/aside.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 Background::Background(Duration interval, Duration grace, std::function<void()> tick)
     : state_(std::make_shared<State>()), grace_(grace), fork_generation_(runtime::fork_generation()) {
@@ -49,4 +49,4 @@ void Background::serve(void* shared_state) noexcept {
   state.end_waiters.release_all();
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

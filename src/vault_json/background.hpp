@@ -13,7 +13,7 @@
 
 #include "event/event.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// Calls a function every `interval` on a flow of its own, until it is destroyed.
 ///
@@ -49,4 +49,4 @@ class Background {
   const std::uint32_t fork_generation_;
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 
@@ -34,4 +34,4 @@ void EmptiedJson::empty(nlohmann::json& json, int depth) noexcept {
   json.clear();
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -12,7 +12,7 @@
 #include "vault_json/parse.hpp"
 #include "vault_json/rounding.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 
@@ -264,4 +264,4 @@ std::string write_document(const EncodedVault& vault,
   return text.empty() ? "{}\n" : text + "\n}\n";
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -12,7 +12,7 @@
 #include <threadgroup/detail/vault_json/codec.hpp>
 #include <threadgroup/vault_json.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// The codecs of a vault's keys, by slot; empty ones for keys that are not in the file.
 struct JsonSchema {
@@ -35,4 +35,4 @@ Document read_document(std::string_view text, const std::string& file, const Vau
 std::string write_document(const EncodedVault& vault,
                            const std::vector<std::pair<std::string, std::string>>& ignored);
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

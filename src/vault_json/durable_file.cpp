@@ -17,7 +17,7 @@
 
 #include "vault_json/file_calls.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 
@@ -261,4 +261,4 @@ void DurableFile::remove_leftovers() {
   for (const std::string& path : found) left_over_ = !remove(path) || left_over_;
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

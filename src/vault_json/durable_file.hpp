@@ -9,7 +9,7 @@
 
 #include <threadgroup/detail/config.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 // All of this blocks for as long as the disk takes. Failures throw a `ResourceError` that names the path.
 
@@ -69,4 +69,4 @@ class DurableFile {
   bool left_over_ = false;  // a temporary file could not be removed
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 constinit FileCalls file_calls = {
     .open = [](const char* path, int flags, mode_t mode) { return ::open(path, flags, mode); },
@@ -42,4 +42,4 @@ bool write_all(int fd, std::string_view data) {
   return true;
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

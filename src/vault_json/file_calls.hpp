@@ -12,7 +12,7 @@
 
 #include <threadgroup/detail/config.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// The system's functions, by their own names and with their own results.
 struct FileCalls {
@@ -51,4 +51,4 @@ auto uninterrupted(Call&& call) {
 /// Writes all of it, in as many pieces as the system takes. False, with `errno`, if that fails.
 bool write_all(int fd, std::string_view data);
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

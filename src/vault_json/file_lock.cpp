@@ -15,7 +15,7 @@
 #include "runtime/fork.hpp"
 #include "vault_json/file_calls.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 
@@ -202,4 +202,4 @@ void FileLock::close() noexcept {
   if (fd >= 0) file_calls.close(fd);
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

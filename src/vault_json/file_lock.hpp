@@ -6,7 +6,7 @@
 
 #include <threadgroup/detail/config.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// The right to write a file, from the constructor to the destructor.
 ///
@@ -51,4 +51,4 @@ class FileLock {
   FileLock* next_ = nullptr;
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -14,7 +14,7 @@
 #include "runtime/fork.hpp"
 #include "vault_json/aside.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 constexpr const char* kNoMemory = "out of memory";  // short enough for a string to need none
@@ -351,4 +351,4 @@ std::string JsonFile::last_error() const {
   return error_;
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

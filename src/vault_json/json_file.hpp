@@ -30,7 +30,7 @@
 #include "vault_json/file_lock.hpp"
 #include "vault_json/turns.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// One file and one vault.
 ///
@@ -117,4 +117,4 @@ class JsonFile final : public VaultSink, public std::enable_shared_from_this<Jso
   WaitQueue attempt_waiters_;                           // for the end of an attempt
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -9,7 +9,7 @@
 
 #include <threadgroup/detail/type_name.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 
@@ -137,4 +137,4 @@ void require_length(const json& value, std::size_t length) {
 
 void require_uncut(const json& read, const json& written) { require_uncut_at("", read, written); }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 
@@ -58,4 +58,4 @@ void parse_json(std::string_view text, json& root) {
   static_cast<void>(json::sax_parse(text, &builder));
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

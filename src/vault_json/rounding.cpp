@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <stdexcept>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 namespace {
 
@@ -115,4 +115,4 @@ void require_kept_fractions(const RoundedNumbers& read, const json& written) {
   }
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -11,7 +11,7 @@
 
 #include <threadgroup/detail/config.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// The numbers of a text with which a reader of doubles cannot tell what was written.
 struct RoundedNumbers {
@@ -30,4 +30,4 @@ RoundedNumbers rounded_numbers(std::string_view text);
 /// was read, as JSON.
 void require_kept_fractions(const RoundedNumbers& read, const nlohmann::json& written);
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -8,7 +8,7 @@
 
 #include "event/wait.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 void Turns::take() {
   runtime::Flow* const me = &runtime::Flow::current();
@@ -36,4 +36,4 @@ void Turns::give() noexcept {
   waiters_.release_all();
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

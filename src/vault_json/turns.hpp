@@ -7,7 +7,7 @@
 
 #include "runtime/flow.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// Turns at a section that runs code of the user, under which no lock may be held: flows that wait for their
 /// turn are parked.
@@ -34,4 +34,4 @@ class Turn {
   Turns& turns_;
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -8,7 +8,7 @@
 
 #include <threadgroup/detail/call_site.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 namespace {
 
 SourceLocation at(std::uint32_t line) { return {"/some/folder/main.cpp", "", line}; }
@@ -65,4 +65,4 @@ TEST(CallSite, more_of_them_than_fit_are_unknown_and_the_others_stay) {
 }
 
 }  // namespace
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

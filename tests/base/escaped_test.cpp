@@ -6,7 +6,7 @@
 
 #include "base/escaped.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 namespace {
 
 using namespace std::string_literals;
@@ -50,4 +50,4 @@ TEST(Escaped, doing_it_twice_changes_nothing) {
 }
 
 }  // namespace
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -12,7 +12,7 @@
 
 #include "support/eventually.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 namespace {
 
 struct Counter {
@@ -127,4 +127,4 @@ TEST(MutexLock, can_open_a_gap) {
 }
 
 }  // namespace
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

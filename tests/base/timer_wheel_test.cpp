@@ -11,7 +11,7 @@
 
 #include "base/timer_wheel.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 namespace {
 
 constexpr std::int64_t kTick = 1024;
@@ -140,4 +140,4 @@ TEST(TimerWheel, no_single_call_moves_a_whole_crowd) {
 }
 
 }  // namespace
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -12,7 +12,7 @@
 #include "base/spin.hpp"
 #include "event/event.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 namespace {
 
 // An exception inside the reason tells when the reason is destroyed.
@@ -183,4 +183,4 @@ TEST(ReasonPointer, copies_share_and_moves_hand_over) {
 }
 
 }  // namespace
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -16,7 +16,7 @@
 #include "runtime/steady_clock.hpp"
 #include "support/eventually.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 namespace {
 
 using runtime::Flow;
@@ -184,4 +184,4 @@ TEST(WaitQueue, unlink_says_whether_a_node_to_be_called_still_stood_there) {
 }
 
 }  // namespace
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -15,7 +15,7 @@
 #include "runtime/flow.hpp"
 #include "support/eventually.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 namespace {
 
 using namespace std::chrono_literals;
@@ -239,4 +239,4 @@ TEST(Wait, an_event_wakes_many_waiters) {
 }
 
 }  // namespace
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

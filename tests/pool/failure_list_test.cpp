@@ -10,7 +10,7 @@
 
 #include "support/pools.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 namespace {
 
 using test::ProbeTask;
@@ -67,4 +67,4 @@ TEST(FailureList, delivered_ones_leave_wherever_they_are) {
 }
 
 }  // namespace
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -11,7 +11,7 @@
 #include "support/pools.hpp"
 #include "tree/task_context.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 namespace {
 
 using test::eventually;
@@ -149,4 +149,4 @@ TEST(Lending, nothing_is_lent_outside_of_tasks) {
 }
 
 }  // namespace
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -15,7 +15,7 @@
 #include "support/eventually.hpp"
 #include "support/pools.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 namespace {
 
 using test::eventually;
@@ -120,4 +120,4 @@ TEST_F(NewThreads, are_made_a_few_at_a_time) {
 }
 
 }  // namespace
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -16,7 +16,7 @@
 #include "support/pools.hpp"
 #include "tree/task_context.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 namespace {
 
 using test::eventually;
@@ -180,4 +180,4 @@ TEST_F(NoThreads, counts_add_up_whichever_creations_fail) {
 }
 
 }  // namespace
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

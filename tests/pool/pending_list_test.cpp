@@ -12,7 +12,7 @@
 #include "pool/pending_list.hpp"
 #include "support/pools.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 namespace {
 
 // Some tasks have handles, the others cannot be taken out.
@@ -106,4 +106,4 @@ TEST(PendingList, a_number_leaves_the_kind_of_a_task_alone) {
 }
 
 }  // namespace
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

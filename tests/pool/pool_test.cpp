@@ -16,7 +16,7 @@
 #include "support/eventually.hpp"
 #include "support/pools.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 namespace {
 
 using test::eventually;
@@ -305,4 +305,4 @@ TEST(Pool, outlives_a_group_that_let_go_of_it_while_a_task_ran) {
 }
 
 }  // namespace
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -4,7 +4,7 @@
 
 #include "pool/slots.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 namespace {
 
 TEST(Slots, are_used_by_workers_from_the_reservation_on) {
@@ -69,4 +69,4 @@ TEST(Slots, a_stopped_lender_goes_on_beyond_the_bound) {
 }
 
 }  // namespace
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

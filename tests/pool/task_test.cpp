@@ -9,7 +9,7 @@
 
 #include "support/pools.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 namespace {
 
 using test::ProbeTask;
@@ -84,4 +84,4 @@ TEST(TaskList, append_keeps_both_orders) {
 }
 
 }  // namespace
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -22,7 +22,7 @@
 #include "support/blocks.hpp"
 #include "support/in_child.hpp"
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 namespace {
 
 TEST(Blocks, of_every_size_are_aligned_and_do_not_overlap) {
@@ -262,4 +262,4 @@ TEST(Blocks, thread_that_only_gives_back_does_not_become_a_flow) {
 }
 
 }  // namespace
-}  // namespace tg::runtime
+}  // namespace tg::inline v0::runtime

@@ -6,7 +6,7 @@
 
 #include "runtime/steady_clock.hpp"
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 namespace {
 
 using namespace std::chrono_literals;
@@ -56,4 +56,4 @@ TEST(Clock, a_deadline_of_zero_or_less_has_passed) {
 }
 
 }  // namespace
-}  // namespace tg::runtime
+}  // namespace tg::inline v0::runtime

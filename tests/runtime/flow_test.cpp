@@ -15,7 +15,7 @@
 
 #include "support/eventually.hpp"
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 
 /// What no caller of a flow needs to know.
 struct FlowProbe {
@@ -216,4 +216,4 @@ TEST(Flow, shows_fifteen_characters_of_its_name_to_the_system) {
 }
 
 }  // namespace
-}  // namespace tg::runtime
+}  // namespace tg::inline v0::runtime

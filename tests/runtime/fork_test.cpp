@@ -11,7 +11,7 @@
 #include "runtime/threads.hpp"
 #include "support/in_child.hpp"
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 namespace {
 
 using test::in_child;
@@ -67,4 +67,4 @@ TEST(Fork, handlers_run_before_and_after_on_both_sides) {
 }
 
 }  // namespace
-}  // namespace tg::runtime
+}  // namespace tg::inline v0::runtime

@@ -12,7 +12,7 @@
 
 #include "support/eventually.hpp"
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 namespace {
 
 using namespace std::chrono_literals;
@@ -60,4 +60,4 @@ TEST(Gate, one_call_lets_all_through_and_none_is_missed) {
 }
 
 }  // namespace
-}  // namespace tg::runtime
+}  // namespace tg::inline v0::runtime

@@ -17,7 +17,7 @@
 
 #include "support/eventually.hpp"
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 namespace {
 
 using namespace std::chrono_literals;
@@ -219,4 +219,4 @@ TEST_F(ThreadCacheTest, many_starts_from_many_threads_each_run_once) {
 }
 
 }  // namespace
-}  // namespace tg::runtime
+}  // namespace tg::inline v0::runtime

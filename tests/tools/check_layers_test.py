@@ -71,12 +71,12 @@ class CheckLayers(unittest.TestCase):
     def test_library_code_outside_of_the_inline_namespace_is_found(self):
         config = "#include <threadgroup/detail/config.hpp>\n"
         clean = {"include/threadgroup/detail/config.hpp": "namespace tg {\ninline namespace v0 {}\n}\n",
-                 "include/threadgroup/duration.hpp": config + "namespace tg {\ninline namespace v0 {}\n}\nnamespace tg::detail {}\n"}
+                 "include/threadgroup/duration.hpp": config + "namespace tg {\ninline namespace v0 {}\n}\nnamespace tg::inline v0::detail {}\n"}
         self.assertEqual(self.found_in(clean), [])
         found = self.found_in({**clean, "include/threadgroup/reason.hpp": config + "namespace tg {}\n"})
-        self.assertIn("[abi] `namespace tg {` goes on", "".join(found))
+        self.assertIn("[abi] `namespace tg {` continues", "".join(found))
         found = self.found_in({**clean, "include/threadgroup/reason.hpp": "namespace tg::detail {}\n"})
-        self.assertIn("[abi] it opens tg without", "".join(found))
+        self.assertIn("[abi] write `namespace tg::inline v0::...`", "".join(found))
 
     def test_clean_house_passes(self):
         self.assertEqual(self.run_tool(self.house({})), (0, "check_layers: the house is in order\n", ""))

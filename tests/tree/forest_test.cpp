@@ -12,7 +12,7 @@
 #include "support/nodes.hpp"
 #include "tree/forest.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 namespace {
 
 using test::BareNode;
@@ -271,4 +271,4 @@ TEST(Forest, setting_linking_and_unlinking_at_once_keep_the_invariant) {
 }
 
 }  // namespace
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

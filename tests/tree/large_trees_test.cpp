@@ -8,7 +8,7 @@
 
 #include "support/nodes.hpp"
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 namespace {
 
 using test::BareNode;
@@ -72,4 +72,4 @@ TEST(LargeTrees, wide_group_hands_on_and_sets_all_its_children) {
 }
 
 }  // namespace
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

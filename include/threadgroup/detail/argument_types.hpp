@@ -10,7 +10,7 @@
 
 #include <threadgroup/detail/signature.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 template <class... Ts>
 struct Types {};
@@ -62,4 +62,4 @@ struct KeptTypesOf<F, std::index_sequence<I...>, Given...> {
 template <class F, class... Given>
 using KeptTypes = typename KeptTypesOf<F, std::index_sequence_for<Given...>, Given...>::type;
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

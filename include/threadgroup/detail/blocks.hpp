@@ -7,7 +7,7 @@
 
 #include <threadgroup/detail/export.hpp>
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 
 /// The largest block that is kept for reuse; larger ones come from the heap.
 constexpr std::size_t kLargestBlock = 512;
@@ -46,4 +46,4 @@ class InBlock {
   }
 };
 
-}  // namespace tg::runtime
+}  // namespace tg::inline v0::runtime

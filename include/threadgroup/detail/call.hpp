@@ -10,7 +10,7 @@
 
 #include <threadgroup/detail/export.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 class Node;
 
@@ -78,4 +78,4 @@ struct KeptInTask<F> {
 template <class F, class... Args>
 using CallFor = Call<typename KeptInTask<std::decay_t<F>>::Type, std::decay_t<Args>...>;
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -10,7 +10,7 @@
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/source_location.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// File and line as a number: small enough for each of a million queued tasks to know where it was added.
 ///
@@ -59,4 +59,4 @@ class TG_EXPORT CallSite {
   std::uint16_t number_ = 0;
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -6,10 +6,10 @@
 
 #include <threadgroup/detail/export.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// A token that is stopped together with the group whose task the calling flow runs; outside a task, one that
 /// is never stopped.
 TG_EXPORT std::stop_token token_of_caller();
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -6,7 +6,7 @@
 
 #include <threadgroup/detail/export.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 class CompletionQueue;
 class Node;
@@ -35,4 +35,4 @@ class TG_EXPORT Completions {
   const Node* lends_to_ = nullptr;          // the caller's group, if one of the tasks is of it
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

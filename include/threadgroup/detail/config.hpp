@@ -15,11 +15,7 @@
 
 /// Everything of `tg` is in an inline namespace, which users never write. Its number is part of all symbols and changes
 /// with each release that is not compatible with binaries of the one before: so two of them in one program do not meet.
-/// `namespace tg::detail {` continues the namespaces that are declared here.
+/// The compilers disagree on whether `namespace tg::detail {` continues one that is in it; so the sources name it.
 namespace tg {
-inline namespace v0 {
-namespace detail {}
-namespace runtime {}
-namespace thread_utils {}
-}  // namespace v0
+inline namespace v0 {}
 }  // namespace tg

@@ -7,7 +7,7 @@
 
 #include <threadgroup/detail/export.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// The current exception, for a handler that catches everything that a task throws.
 ///
@@ -19,4 +19,4 @@ TG_EXPORT std::exception_ptr current_failure() noexcept;
 /// `describe_exception` that does not throw: "out of memory" if the text cannot be allocated.
 TG_EXPORT std::string describe_if_possible(const std::exception_ptr& exception) noexcept;
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

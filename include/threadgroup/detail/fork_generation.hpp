@@ -7,7 +7,7 @@
 
 #include <threadgroup/detail/export.hpp>
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 
 namespace detail {
 // Atomic: read by all, written only in a fresh child.
@@ -20,4 +20,4 @@ inline std::uint32_t fork_generation() noexcept {
   return detail::fork_generation_counter.load(std::memory_order_relaxed);
 }
 
-}  // namespace tg::runtime
+}  // namespace tg::inline v0::runtime

@@ -17,7 +17,7 @@
 #include <threadgroup/results.hpp>
 #include <threadgroup/thread_utils.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// Calls the function and wraps its result.
 template <class Call>
@@ -112,4 +112,4 @@ std::shared_ptr<const FunctionCall> bind_call(std::shared_ptr<F> f, Given&&... g
   }(Kept());
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -8,7 +8,7 @@
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/unique_function.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 class GroupCore;
 
@@ -43,4 +43,4 @@ class TG_EXPORT GroupLink {
   const std::stop_token stop_token_;  // making it marks the event as watched; `~ThreadGroup` relies on that
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

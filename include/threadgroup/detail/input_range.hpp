@@ -9,7 +9,7 @@
 
 #include <threadgroup/detail/config.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 // The ends of a range are found as a range-based `for` finds them: arrays, then members, then argument-dependent
 // lookup. The header <ranges> has this and much more; it costs a tenth of the time to compile `core.hpp`.
@@ -64,4 +64,4 @@ using RangeReference = std::iter_reference_t<RangeIterator<R&>>;
 template <class R>
 using RangeValue = std::iter_value_t<RangeIterator<R&>>;
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

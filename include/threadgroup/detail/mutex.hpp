@@ -8,7 +8,7 @@
 #include <threadgroup/detail/annotations.hpp>
 #include <threadgroup/detail/export.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// A mutual exclusion lock of four bytes.
 ///
@@ -81,4 +81,4 @@ class TG_SCOPED_CAPABILITY MutexLock {
   bool held_ = true;
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -9,7 +9,7 @@
 #include <threadgroup/detail/blocks.hpp>
 #include <threadgroup/reason.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// One reason, shared by the events of a whole subtree and by the tasks that were skipped because of it.
 ///
@@ -67,4 +67,4 @@ class ReasonPointer {
   const SharedReason* reason_ = nullptr;
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

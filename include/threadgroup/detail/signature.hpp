@@ -7,7 +7,7 @@
 
 #include <threadgroup/detail/config.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 template <class... P>
 struct Parameters {
@@ -60,4 +60,4 @@ struct Signature<F> : CallOperator<decltype(&F::operator())> {};
 template <class F>
 using ParametersOf = typename Signature<F>::Type;
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -18,7 +18,7 @@ struct Failure;
 }  // namespace v0
 }  // namespace tg
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 class Node;
 
@@ -111,4 +111,4 @@ class TG_EXPORT ClaimableTask : public Task {
       0;  // the local queue to which it was added (its index), or 0; constant once it is queued
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -24,7 +24,7 @@
 #include <threadgroup/outcomes.hpp>
 #include <threadgroup/source_location.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 class Event;
 class Node;
@@ -341,4 +341,4 @@ class PostedTask final : public Task {
   };
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -7,9 +7,9 @@
 
 #include <threadgroup/detail/export.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// The name of a type as in the source: "std::vector<int>" and not "St6vectorIiSaIiEE".
 TG_EXPORT std::string type_name(const std::type_info& type);
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -19,11 +19,11 @@
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/mutex.hpp>
 
-namespace tg::runtime {
+namespace tg::inline v0::runtime {
 class Flow;
 }
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 class WaitQueue;
 
@@ -84,4 +84,4 @@ class TG_EXPORT WaitQueue {
   std::atomic<WaitNode*> head_{nullptr};  // written under the lock; atomic for the look without it in `empty`
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -13,7 +13,7 @@
 #include <threadgroup/detail/vault/runner.hpp>
 #include <threadgroup/detail/vault/value.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 class VaultCore;
 
@@ -47,4 +47,4 @@ struct AutomaticInfo {
   bool can_run() const noexcept { return !stop_token.stop_requested() && !runner->lost(); }
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -20,7 +20,7 @@
 #include <threadgroup/detail/vault/core.hpp>
 #include <threadgroup/vault_key.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 template <class T>
 inline constexpr bool kIsOutputs = false;
@@ -258,4 +258,4 @@ std::vector<std::size_t> find_all(const VaultCore& core, const std::tuple<Key<T>
 TG_EXPORT std::string describe_flow(const VaultCore& core, std::span<const std::size_t> inputs,
                                     std::span<const std::size_t> outputs);
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -13,7 +13,7 @@
 #include <threadgroup/detail/vault/core.hpp>
 #include <threadgroup/vault_types.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// A function with its keys, shared by the copies of what `Vault::bind` returns.
 template <class F, class In, class Out>
@@ -207,4 +207,4 @@ std::unique_ptr<AutomaticInfo> make_automatic(const VaultCore& core, Inputs<In..
   return info;
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

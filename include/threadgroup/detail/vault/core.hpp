@@ -26,7 +26,7 @@
 #include <threadgroup/vault_keyring.hpp>
 #include <threadgroup/vault_types.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 struct VaultParts;
 
@@ -138,4 +138,4 @@ class TG_EXPORT VaultCore : public std::enable_shared_from_this<VaultCore> {
   VaultCore* previous_live_ = nullptr;
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -10,7 +10,7 @@
 
 #include <threadgroup/vault_key.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 template <class T>
 inline constexpr bool kIsKey = false;
@@ -165,4 +165,4 @@ void for_each_key(const Ring& ring, Visit visit) {
   }
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

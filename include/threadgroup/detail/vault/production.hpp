@@ -10,7 +10,7 @@
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/vault/store.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 class VaultCore;
 
@@ -61,4 +61,4 @@ class EndOfProduction {
   Production& production_;
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -10,7 +10,7 @@
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/unique_function.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// Starts the runs of one automatic.
 ///
@@ -79,4 +79,4 @@ std::unique_ptr<Runner> make_runner(Group& group) {
   }
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

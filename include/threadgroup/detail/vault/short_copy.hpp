@@ -14,7 +14,7 @@
 
 #include <threadgroup/detail/config.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// A copy of a number or another short value, kept beside the value itself. Readers of long values count
 /// themselves on the value, which writes to memory that all readers share. Readers of a short copy only read.
@@ -72,4 +72,4 @@ class ShortCopy {
   std::array<std::atomic<std::uint64_t>, kBytes / 8> words_{};
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -11,7 +11,7 @@
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/vault/value.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// A value in the form in which a sink keeps it; null for a value that is not kept.
 using EncodedValue = std::shared_ptr<const std::string>;
@@ -38,4 +38,4 @@ class TG_EXPORT VaultSink {
   virtual void persist(std::uint64_t revision) = 0;
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

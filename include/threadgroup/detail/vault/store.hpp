@@ -29,7 +29,7 @@
 #include <threadgroup/detail/wait_queue.hpp>
 #include <threadgroup/vault_keyring.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// No key, and no function.
 inline constexpr std::size_t kNone = static_cast<std::size_t>(-1);
@@ -207,4 +207,4 @@ class TG_EXPORT ValueStore {
   std::uint64_t revision_ TG_GUARDED_BY(mutex_) = 0;
 };
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -11,7 +11,7 @@
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/vault/short_copy.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// A value of some type, shared by its readers.
 class TG_EXPORT ValueNode : public runtime::InBlock {
@@ -98,4 +98,4 @@ std::shared_ptr<const T> share_value(ValueRef ref) {
   return std::shared_ptr<const T>(value, [owner = std::move(ref)](const T*) {});
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

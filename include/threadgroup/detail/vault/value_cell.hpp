@@ -18,7 +18,7 @@
 
 #include <threadgroup/detail/vault/value.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 class ValueCell;
 
@@ -143,4 +143,4 @@ inline PinnedValue::~PinnedValue() {
   }
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -12,7 +12,7 @@
 #include <threadgroup/detail/vault_json/json_fit.hpp>
 #include <threadgroup/vault_keyring.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 /// True if nlohmann-json can write and read the type, and a value that was read outlives the JSON.
 template <class T>
@@ -81,4 +81,4 @@ constexpr JsonCodec json_codec() {
           }};
 }
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail

@@ -25,7 +25,7 @@
 
 #include <threadgroup/detail/export.hpp>
 
-namespace tg::detail {
+namespace tg::inline v0::detail {
 
 // nlohmann-json converts numbers by `static_cast`: what does not fit wraps around or is undefined. So each
 // number is checked before it is converted, through all containers that the library knows. The types of users
@@ -162,4 +162,4 @@ void require_fit(const nlohmann::json& json) {
 /// purpose.
 TG_EXPORT void require_uncut(const nlohmann::json& read, const nlohmann::json& written);
 
-}  // namespace tg::detail
+}  // namespace tg::inline v0::detail
