@@ -48,8 +48,6 @@ constexpr bool same_as_standard() {
 }
 
 TEST(InputRange, is_what_the_standard_calls_one) {
-  using Iota = decltype(std::views::iota(0, 5));
-  using Filtered = decltype(std::views::iota(0) | std::views::filter([](int i) { return i > 0; }));
   static_assert(same_as_standard<std::vector<int>>() && same_as_standard<const std::vector<int>&>());
   static_assert(same_as_standard<std::vector<bool>&>() && same_as_standard<std::string>());
   static_assert(same_as_standard<int(&)[3]>() && same_as_standard<const int(&)[3]>());
@@ -57,8 +55,11 @@ TEST(InputRange, is_what_the_standard_calls_one) {
   static_assert(same_as_standard<std::initializer_list<int>>() && same_as_standard<std::span<int>>());
   static_assert(same_as_standard<std::map<int, int>&>() && same_as_standard<const std::valarray<int>&>());
   static_assert(same_as_standard<std::filesystem::directory_iterator>());
-  static_assert(same_as_standard<Iota>() && same_as_standard<Filtered&>());
-  static_assert(same_as_standard<const Filtered&>());
+#if !defined(__clang__)  // 14 cannot compile the views of libstdc++
+  using Filtered = decltype(std::views::iota(0) | std::views::filter([](int i) { return i > 0; }));
+  static_assert(same_as_standard<decltype(std::views::iota(0, 5))>());
+  static_assert(same_as_standard<Filtered&>() && same_as_standard<const Filtered&>());
+#endif
   static_assert(same_as_standard<OnlyWhenNotConstant&>() && same_as_standard<const OnlyWhenNotConstant&>());
   static_assert(same_as_standard<found_by_argument::Range&>());
   static_assert(same_as_standard<const found_by_argument::Range&>());
