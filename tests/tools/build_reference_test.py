@@ -1,25 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Tests of tools/build_reference: what doxygen reads instead of a header or a page, and what is found in its XML."""
-import importlib.machinery
-import importlib.util
 import sys
 import tempfile
 import unittest
 from pathlib import Path
 
+from load_tool import load_tool
+
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "build_reference"
 
 
-def load_tool():
-    sys.dont_write_bytecode = True  # tools/ is no place for caches
-    loader = importlib.machinery.SourceFileLoader("build_reference", str(TOOL))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
-    loader.exec_module(module)
-    return module
-
-
-build_reference = load_tool()
+build_reference = load_tool("build_reference")
 
 HEADER = """// SPDX-License-Identifier: Apache-2.0
 // What it is.

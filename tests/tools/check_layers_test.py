@@ -1,27 +1,18 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Tests of tools/check_layers: each kind of violation, planted in a small house, is found; the clean house passes."""
-import importlib.machinery
-import importlib.util
 import subprocess
 import sys
 import tempfile
 import unittest
 from pathlib import Path
 
+from load_tool import load_tool
+
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "check_layers"
 
 
-def load_tool():
-    """The script as a module: a hundred small houses are checked faster than a hundred processes start."""
-    sys.dont_write_bytecode = True  # tools/ is no place for caches
-    loader = importlib.machinery.SourceFileLoader("check_layers", str(TOOL))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
-    loader.exec_module(module)
-    return module
-
-
-check_layers = load_tool()
+check_layers = load_tool("check_layers")
 LICENCE = "// SPDX-License-Identifier: Apache-2.0\n"
 
 CLEAN = {
