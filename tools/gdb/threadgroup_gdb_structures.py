@@ -3,7 +3,8 @@
 import gdb
 
 from threadgroup_gdb_values import (Unreadable, address_named, at, enum_name, exception_text, field, final, first_word,
-                                    has_field, linked, object_named, optional, plain, shown, string, target, type_named, vector, why)
+                                    has_field, in_abi, linked, object_named, optional, part_of_exception, plain, shown,
+                                    string, target, type_named, vector, why)
 
 ENDS = ("succeeded", "failed", "stopped", "skipped")
 
@@ -94,9 +95,10 @@ def reason_of_slot(slot, status):
     ending = field(slot, "ending_")
     if status == "skipped":
         return shared_reason(field(field(ending, "reason"), "reason_"))
-    thrown = field(field(ending, "exception"), "_M_exception_object")
-    stopped = at(thrown, type_named("tg::Stopped"))  # the first base of all that is thrown by a stop
-    return shared_reason(field(field(stopped, "reason_"), "reason_"))
+    stopped = part_of_exception(field(ending, "exception"), in_abi("tg::Stopped"))
+    if stopped is None:
+        raise Unreadable("the exception of a stopped task is no tg::Stopped")
+    return shared_reason(field(field(at(gdb.Value(stopped), type_named("tg::Stopped")), "reason_"), "reason_"))
 
 
 # --- groups ---

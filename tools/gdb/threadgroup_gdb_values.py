@@ -225,10 +225,10 @@ def word(address):
     return int(at(gdb.Value(address), gdb.lookup_type("unsigned long")))
 
 
-def message_of(type_info, address):
-    """What the std::runtime_error or std::logic_error in the object says; None if there is none in it."""
-    if symbol_at(type_info) in ("typeinfo for std::runtime_error", "typeinfo for std::logic_error"):
-        return at(gdb.Value(address + 8), gdb.lookup_type("char").pointer()).string("utf-8", "backslashreplace")
+def part_of(type_info, address, names):
+    """The address of the first of these classes that the object is of, or has as a base; None if there is none."""
+    if symbol_at(type_info) in {f"typeinfo for {name}" for name in names}:
+        return address
     kind, bases = symbol_at(word(type_info)), []
     if "__si_class_type_info" in kind:
         bases = [(word(type_info + 16), 0)]
@@ -236,10 +236,16 @@ def message_of(type_info, address):
         entries = range(type_info + 24, type_info + 24 + 16 * (word(type_info + 16) >> 32), 16)
         bases = [(word(entry), word(entry + 8) >> 8) for entry in entries if not word(entry + 8) & 1]  # but for virtual ones
     for base, offset in bases:
-        message = message_of(base, address + offset)
-        if message is not None:
-            return message
+        found = part_of(base, address + offset, names)
+        if found is not None:
+            return found
     return None
+
+
+def part_of_exception(pointer, *names):
+    """The same for what a std::exception_ptr holds."""
+    address = int(field(pointer, "_M_exception_object"))
+    return part_of(word(address - EXCEPTION_HEADER), address, names) if address != 0 else None
 
 
 def exception_text(pointer):
@@ -251,5 +257,8 @@ def exception_text(pointer):
     name = symbol_at(type_info)
     if not name.startswith("typeinfo for "):
         return "an exception of an unknown type"
-    message = message_of(type_info, address)
-    return name[len("typeinfo for "):] + (f": {shown(message)}" if message is not None else "")
+    text = name[len("typeinfo for "):]
+    said = part_of(type_info, address, ("std::runtime_error", "std::logic_error"))  # their message follows the first word
+    if said is None:
+        return text
+    return f"{text}: " + shown(at(gdb.Value(said + 8), gdb.lookup_type("char").pointer()).string("utf-8", "backslashreplace"))

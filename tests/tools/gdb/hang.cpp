@@ -35,6 +35,15 @@ struct Point {
   int y;
 };
 
+// Not at the beginning of it is what the library knows.
+struct Code {
+  virtual ~Code() = default;
+  long value = 7;
+};
+struct OwnStop : Code, tg::Stopped {
+  explicit OwnStop(const tg::Reason& reason) : tg::Stopped("no more", reason) {}
+};
+
 }  // namespace
 
 int main() {
@@ -64,7 +73,7 @@ int main() {
   [[maybe_unused]] auto stopped = search.add_task([&searching] {
     searching.count_down();
     (void)tg::thread_utils::event_aware_sleep(1h);
-    tg::thread_utils::throw_if_event_set();
+    if (const auto reason = tg::thread_utils::reason()) throw OwnStop(*reason);
     return 1;
   });
   searching.wait();
