@@ -47,7 +47,8 @@ class Event {
   }
   bool is_watched() const noexcept { return watched_.load(std::memory_order_seq_cst); }
 
-  /// Sets the event if it is unset; true if this call set it. Then the event owns one of the caller's references.
+  /// Sets the event if it is unset; true if this call set it. Then the event owns one of the
+  /// caller's references.
   bool mark(const SharedReason* reason) noexcept {
     const SharedReason* expected = nullptr;
     return reason_.compare_exchange_strong(expected, reason, std::memory_order_seq_cst,

@@ -104,8 +104,8 @@ ThreadGroup::~ThreadGroup() {
   }
   try {
     if (own_task) {
-      // A wait would include the calling task itself. The workers hold the core, and the last one takes it out of
-      // the forest.
+      // A wait would include the calling task itself. The workers hold the core, and the last one takes it out
+      // of the forest.
       if (!core_->own_task_is_allowed()) {
         detail::report_unseen(
             path(),

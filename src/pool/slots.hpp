@@ -14,7 +14,8 @@ namespace tg::inline v0::detail {
 /// moment it is on its way until it leaves, except while its task waits for another task of the group: then
 /// it lends the slot, and another worker may use it.
 ///
-/// It only counts. The pool starts the threads and parks the flows, and acts on what the functions here return.
+/// It only counts. The pool starts the threads and parks the flows, and acts on what the functions here
+/// return.
 ///
 /// Invariants
 ///   C1. workers - lent <= bound, so no more workers than the bound allows can run a task. The exception:

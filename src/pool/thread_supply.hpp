@@ -17,8 +17,8 @@ namespace tg::inline v0::detail {
 ///   S1. While a request waits, its worker is counted as on its way (P3), so the group requests no other one.
 ///       The request is withdrawn when the last task is done, and when a lender needs the slot.
 ///
-/// Thread safety: functions that end in `_locked` are called under the pool's lock, which guards `has_request_`;
-/// the others from any thread.
+/// Thread safety: functions that end in `_locked` are called under the pool's lock, which guards
+/// `has_request_`; the others from any thread.
 class ThreadSupply {
  public:
   enum class Brought { woken, made, refused };

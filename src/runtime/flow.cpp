@@ -236,8 +236,8 @@ bool Flow::park(TimePoint deadline) noexcept {
                                      std::memory_order_acquire)) {
     sleep_on(state_, kParked, deadline);
   }
-  // Either a permit was there, or one came, or time is up or we woke for nothing: in each case the flow returns, and
-  // a permit, if there is one, is used up.
+  // Either a permit was there, or one came, or time is up or we woke for nothing: in each case the flow
+  // returns, and a permit, if there is one, is used up.
   return state_.exchange(kNoPermit, std::memory_order_acquire) == kPermit;
 }
 

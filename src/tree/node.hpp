@@ -24,8 +24,8 @@ class Node;
 class Task;
 
 /// The part of a node that walks of the forest touch: its event, and the links that lead downwards. It is one
-/// cache line, in memory where such lines are next to each other, because a walk over many groups is bound by the
-/// memory that it touches.
+/// cache line, in memory where such lines are next to each other, because a walk over many groups is bound
+/// by the memory that it touches.
 ///
 /// The links belong to the `Forest` and its lock.
 struct alignas(kCacheLine) NodeCore {

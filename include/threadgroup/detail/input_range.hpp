@@ -11,8 +11,8 @@
 
 namespace tg::inline v0::detail {
 
-// The ends of a range are found as a range-based `for` finds them: arrays, then members, then argument-dependent
-// lookup. The header <ranges> has this and much more; it costs a tenth of the time to compile `core.hpp`.
+// The ends of a range are found as a range-based `for` finds them: arrays, then members, then by
+// argument-dependent lookup. The header <ranges> has this and much more; it costs a tenth of the time to compile `core.hpp`.
 namespace range_access {
 void begin() = delete;  // so that argument-dependent lookup alone finds others
 void end() = delete;
@@ -31,11 +31,11 @@ T* end_of(T (&array)[N]) noexcept {
   return array + N;
 }
 template <class R>
-requires(!std::is_array_v<R>) decltype(auto) begin_of(R& range) requires HasMembers<R> {
-  return range.begin();
-}
+requires HasMembers<R>
+decltype(auto) begin_of(R& range) { return range.begin(); }
 template <class R>
-requires(!std::is_array_v<R>) decltype(auto) end_of(R& range) requires HasMembers<R> { return range.end(); }
+requires HasMembers<R>
+decltype(auto) end_of(R& range) { return range.end(); }
 template <class R>
 requires(!std::is_array_v<R> && !HasMembers<R>) auto begin_of(R& range) -> decltype(begin(range)) {
   return begin(range);
