@@ -112,22 +112,29 @@ TEST(TimeLimit, of_one_group_among_many_costs_little_to_end) {
   EXPECT_LT(ratio, 200);
 }
 
-// How often threads of this process have gone to sleep.
-long sleeps() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_nvcsw;
+// How often other threads of this process than the calling one have gone to sleep.
+long sleeps_of_others() {
+  rusage all{};
+  rusage own{};
+  ::getrusage(RUSAGE_SELF, &all);
+  ::getrusage(RUSAGE_THREAD, &own);
+  return all.ru_nvcsw - own.ru_nvcsw;
 }
 
 TEST(TimeLimit, that_comes_and_goes_seldom_wakes_the_flow) {
   static_cast<void>(seconds_to_destroy(1));  // whatever the first use costs
-  const long before = sleeps();
-  const auto begin = std::chrono::steady_clock::now();
-  while (std::chrono::steady_clock::now() - begin < 200ms) const ThreadGroup group("g", {.time_limit = 1h});
-  const auto took = std::chrono::steady_clock::now() - begin;
   // The flow sleeps again each time it has waited a tenth of a second for more. If each limit woke it, it
-  // would sleep thousands of times a second.
-  EXPECT_LE(sleeps() - before, 20 + took / 10ms);
+  // would sleep thousands of times a second. It also sleeps when it finds the lock taken, which happens often
+  // only where a busy machine stops the thread that has it; that may spoil one try.
+  bool seldom = false;
+  for (int tries = 0; tries < 10 && !seldom; ++tries) {
+    const long before = sleeps_of_others();
+    const auto begin = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() - begin < 200ms) const ThreadGroup group("g", {.time_limit = 1h});
+    const auto took = std::chrono::steady_clock::now() - begin;
+    seldom = sleeps_of_others() - before <= 20 + took / 10ms;
+  }
+  EXPECT_TRUE(seldom);
 }
 
 }  // namespace
