@@ -17,7 +17,8 @@
 namespace tg::inline v0::thread_utils {
 
 /// Sleeps until the time is up or the event is set. Returns true if it slept the whole time, and false if the
-/// event is set, even if it was set before the call. Outside a task it is a plain sleep and returns true.
+/// event is set, even if it was set before the call. Outside a task it is a plain sleep and returns true. A
+/// zero or negative duration only asks for the event, without a look at the clock.
 TG_EXPORT bool event_aware_sleep(Duration d);
 
 /// True if the group was stopped. Outside a task always false.

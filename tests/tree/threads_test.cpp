@@ -1,17 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where groups hang that are made on threads of others, and what thread_utils says there and in tasks.
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <ctime>
 #include <thread>
 
 #include <threadgroup/errors.hpp>
 #include <threadgroup/snapshot.hpp>
 #include <threadgroup/thread_utils.hpp>
 
+#include "base/sanitizers.hpp"
 #include "runtime/steady_clock.hpp"
 #include "support/nodes.hpp"
 #include "tree/forest.hpp"
+
+// A sanitizer has its own `clock_gettime` in the program.
+#define TG_COUNTS_READS_OF_CLOCKS (!TG_THREAD_SANITIZER && !TG_ADDRESS_SANITIZER)
+#if TG_COUNTS_READS_OF_CLOCKS
+namespace {
+thread_local int reads_of_clocks = 0;
+}  // namespace
+
+extern "C" int clock_gettime(clockid_t clock, timespec* time) noexcept {
+  using Read = int(clockid_t, timespec*);
+  static Read* const read = reinterpret_cast<Read*>(::dlsym(RTLD_NEXT, "clock_gettime"));
+  ++reads_of_clocks;
+  return read(clock, time);
+}
+#endif
 
 namespace tg {
 namespace {
@@ -130,6 +148,19 @@ TEST(EventAwareSleep, zero_and_negative_ones_do_not_block) {
   EXPECT_TRUE(thread_utils::event_aware_sleep(Duration::min()));
 }
 
+#if TG_COUNTS_READS_OF_CLOCKS
+TEST(EventAwareSleep, zero_and_negative_ones_read_no_clock) {
+  const Linked a("a");
+  const Inside inside(*a);
+  const int before = reads_of_clocks;
+  EXPECT_TRUE(thread_utils::event_aware_sleep(0s));
+  EXPECT_TRUE(thread_utils::event_aware_sleep(-1h));
+  EXPECT_EQ(reads_of_clocks, before);
+  EXPECT_TRUE(thread_utils::event_aware_sleep(1ns));
+  EXPECT_GT(reads_of_clocks, before);  // else nothing was counted
+}
+#endif
+
 TEST(EventAwareSleep, is_true_after_the_whole_sleep) {
   const Linked a("a");
   const Inside inside(*a);
@@ -144,6 +175,7 @@ TEST(EventAwareSleep, is_false_at_once_if_the_event_is_set_already) {
   const Inside inside(*a);
   EXPECT_FALSE(thread_utils::event_aware_sleep(std::chrono::hours::max()));
   EXPECT_FALSE(thread_utils::event_aware_sleep(0s));
+  EXPECT_FALSE(thread_utils::event_aware_sleep(-1h));
 }
 
 TEST(EventAwareSleep, is_false_as_soon_as_an_ancestors_event_is_set) {
