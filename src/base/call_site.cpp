@@ -4,7 +4,7 @@
 
 namespace tg::inline v0::detail {
 
-constinit std::array<std::atomic<CallSite::Key>, CallSite::kSlots> CallSite::table{};
+constinit std::array<Atomic<CallSite::Key>, CallSite::kSlots> CallSite::table{};
 
 std::uint16_t CallSite::find_or_add(const char* file, std::uint32_t line, std::size_t slot) noexcept {
   const auto address = reinterpret_cast<std::uintptr_t>(file);

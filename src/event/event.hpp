@@ -2,8 +2,7 @@
 // A one-way signal with a reason.
 #pragma once
 
-#include <atomic>
-
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/shared_reason.hpp>
 #include <threadgroup/detail/wait_queue.hpp>
 
@@ -74,8 +73,8 @@ class Event {
   runtime::Gate& gate() noexcept { return gate_; }
 
  private:
-  std::atomic<const SharedReason*> reason_{nullptr};  // atomic: the flag and the reason in one word
-  std::atomic<bool> watched_{false};  // atomic: one side writes before it reads `reason_`, the other after
+  Atomic<const SharedReason*> reason_{nullptr};  // atomic: the flag and the reason in one word
+  Atomic<bool> watched_{false};  // atomic: one side writes before it reads `reason_`, the other after
   runtime::Gate gate_;
   WaitQueue waiters_;
 };

@@ -10,7 +10,7 @@ namespace tg::inline v0::detail {
 
 namespace {
 // Q3: a releaser has taken the node and is on its way to it; it unparks us after its last touch.
-void wait_until_released(const std::atomic<bool>& released, runtime::Flow& flow) noexcept {
+void wait_until_released(const Atomic<bool>& released, runtime::Flow& flow) noexcept {
   while (!released.load(std::memory_order_acquire)) flow.park_until(TimePoint::never());
 }
 }  // namespace

@@ -2,12 +2,12 @@
 // The inside of a ThreadGroup: its node in the forest and its pool, in one allocation.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <stop_token>
 #include <string>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/blocks.hpp>
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/detail/task.hpp>
@@ -83,7 +83,7 @@ class GroupCore final : public Node, public runtime::InBlock {
   std::unique_ptr<TimeLimit> time_limit_;
   bool own_task_is_allowed_ = false;
 
-  std::atomic<bool> closed_{false};  // atomic: links read it at any time
+  Atomic<bool> closed_{false};  // atomic: links read it at any time
 
   mutable Mutex mutex_;
   std::stop_source stop_source_ TG_GUARDED_BY(mutex_){std::nostopstate};  // made when first asked for

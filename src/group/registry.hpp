@@ -8,13 +8,13 @@
 //   R2. Results and functions that are dropped are destroyed with no lock held: they are the user's.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <list>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/function_call.hpp>
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/function.hpp>
@@ -77,7 +77,7 @@ class RegistryHook {
   }
 
  private:
-  std::atomic<Registry*> registry_{nullptr};  // atomic: several threads may be the first to register
+  Atomic<Registry*> registry_{nullptr};  // atomic: several threads may be the first to register
 };
 
 }  // namespace tg::inline v0::detail

@@ -33,7 +33,7 @@ void LocalQueue::return_numbers(std::uint64_t& to) const noexcept {
   if (to + 1 == numbers_end_) to = next_number_ - 1;
 }
 
-LocalQueue::Added LocalQueue::add(Task& task, const Event& event, std::atomic<bool>& call_worker) noexcept {
+LocalQueue::Added LocalQueue::add(Task& task, const Event& event, Atomic<bool>& call_worker) noexcept {
   MutexLock lock(mutex_);
   ++counts_.added;
   if (event.is_set()) return Added::refused;

@@ -2,10 +2,10 @@
 // The tasks that the tasks of one worker add to their own group.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <vector>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/detail/task.hpp>
 #include <threadgroup/duration.hpp>
@@ -90,7 +90,7 @@ class alignas(kCacheLine) LocalQueue {
   void take_numbers(std::uint64_t& from) noexcept;
   void return_numbers(std::uint64_t& to) const noexcept;
 
-  Added add(Task& task, const Event& event, std::atomic<bool>& call_worker) noexcept;
+  Added add(Task& task, const Event& event, Atomic<bool>& call_worker) noexcept;
   // The next task, now counted as running; null if there is none, or L1 forbids.
   Task* begin(RunningHere& here, TimePoint now) noexcept;
   // Begins this task, which the task that the worker runs waits for, wherever it is in the queue. False if it

@@ -2,12 +2,12 @@
 // What runs the tasks of one group. The protocol of its parts is explained in README.md.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <vector>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/detail/shared_reason.hpp>
 #include <threadgroup/detail/task.hpp>
@@ -115,8 +115,8 @@ class Pool {
   Node& node_;
   const std::size_t bound_;
   const OnFailure on_failure_;
-  std::atomic<SharedReason*> failure_reason_;  // made beforehand, for the first failure that stops the group;
-                                               // atomic: several tasks may fail at the same moment
+  Atomic<SharedReason*> failure_reason_;  // made beforehand, for the first failure that stops the group;
+                                          // atomic: several tasks may fail at the same moment
   WaitQueue idle_waiters_;
   WaitQueue change_waiters_;
   WaitQueue slot_waiters_;  // released whenever a slot may have become free for one that is wanted back

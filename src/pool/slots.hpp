@@ -2,10 +2,10 @@
 // How many tasks of a group may run at a time, and the workers that have a slot.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/config.hpp>
 
 namespace tg::inline v0::detail {
@@ -75,10 +75,10 @@ class Slots {
 
   const std::size_t bound_;
   std::uint32_t workers_ = 0;
-  std::uint32_t on_their_way_ = 0;             // of the workers
-  std::uint32_t lent_ = 0;                     // of the workers, those whose task waits for another one
-  std::atomic<std::uint32_t> wanted_back_{0};  // of the lent slots; atomic: written under the pool's lock,
-                                               // also read without
+  std::uint32_t on_their_way_ = 0;        // of the workers
+  std::uint32_t lent_ = 0;                // of the workers, those whose task waits for another one
+  Atomic<std::uint32_t> wanted_back_{0};  // of the lent slots; atomic: written under the pool's lock,
+                                          // also read without
 };
 
 }  // namespace tg::inline v0::detail

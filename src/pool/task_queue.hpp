@@ -26,10 +26,10 @@
 //       lists, if the event is not set. (Below that number it may have been taken out to be skipped.)
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <vector>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/detail/task.hpp>
 #include <threadgroup/duration.hpp>
@@ -232,7 +232,7 @@ class TaskQueue {
 
   // What adders write.
   alignas(kCacheLine) mutable Mutex add_mutex_ TG_ACQUIRED_AFTER(mutex_);
-  std::atomic<bool> call_worker_{true};  // P5; atomic: adders read and clear it under any of their locks
+  Atomic<bool> call_worker_{true};  // P5; atomic: adders read and clear it under any of their locks
   PendingList incoming_ TG_GUARDED_BY(add_mutex_);
   std::uint64_t added_ TG_GUARDED_BY(add_mutex_) = 0;
   std::uint64_t numbers_ TG_GUARDED_BY(add_mutex_) = 0;  // given to tasks so far

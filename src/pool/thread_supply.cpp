@@ -2,12 +2,12 @@
 // Asking the thread cache, and the report of a shortage.
 #include "pool/thread_supply.hpp"
 
-#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <string>
 #include <system_error>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/duration.hpp>
 #include <threadgroup/reason.hpp>
 
@@ -56,7 +56,7 @@ bool ThreadSupply::withdraw_locked() noexcept {
 void ThreadSupply::report(const Node& node, const GroupStatistics& counts,
                           const std::exception_ptr& error) const noexcept try {
   if (!runtime::ThreadCache::instance().waits(request_)) return;
-  static constinit std::atomic<std::int64_t> next_report{0};  // atomic: the first to come reports
+  static constinit Atomic<std::int64_t> next_report{0};  // atomic: the first to come reports
   const TimePoint now = runtime::now();
   std::int64_t at = next_report.load(std::memory_order_relaxed);
   if (now.nanos() < at ||

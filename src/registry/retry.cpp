@@ -3,10 +3,10 @@
 #include <threadgroup/retry.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <stdexcept>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/thread_utils.hpp>
 
 #include "runtime/steady_clock.hpp"
@@ -29,7 +29,7 @@ Duration retry_delay(const RetryOptions& options, std::size_t failed_tries, doub
 }
 
 namespace {
-constinit std::atomic<std::uint64_t> counter{0};  // atomic: any thread may need the next number
+constinit Atomic<std::uint64_t> counter{0};  // atomic: any thread may need the next number
 }
 
 // The mixing of splitmix64 (S. Vigna) over a counter and the time: good enough to keep callers from trying in

@@ -2,13 +2,13 @@
 // Faults of the system that tests ask for, because a test cannot use up the threads of a machine.
 #pragma once
 
-#include <atomic>
-
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/config.hpp>
 
 namespace tg::inline v0::runtime::faults {
 
-inline constinit std::atomic<int> threads_to_refuse{0};  // atomic: tests write it, creators count it down
+inline constinit tg::detail::Atomic<int> threads_to_refuse{
+    0};  // atomic: tests write it, creators count it down
 
 /// The next `count` attempts to create a thread fail, as if the system had none left. Only tests call it.
 inline void refuse_threads(int count) noexcept { threads_to_refuse.store(count, std::memory_order_relaxed); }

@@ -8,12 +8,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <iterator>
 #include <new>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/mutex.hpp>
 
 #include "base/sanitizers.hpp"
@@ -97,7 +97,7 @@ class FlowPool {
   void wake_some(int most) noexcept {
     tg::detail::MutexLock lock(mutex_);
     for (Flow* flow = all_; flow != nullptr && most > 0; flow = flow->next_) {
-      std::atomic<std::uint32_t>* const word = flow->sleeps_on_.load(std::memory_order_seq_cst);
+      tg::detail::Atomic<std::uint32_t>* const word = flow->sleeps_on_.load(std::memory_order_seq_cst);
       if (word == nullptr) continue;
       if (word == &flow->state_) {
         flow->unpark();
@@ -193,8 +193,8 @@ class FlowPool {
   pthread_key_t key_{};
   bool has_key_ = false;
 
-  std::atomic<int> most_spinners_{kUnknown};  // atomic: looked up by any thread that is first to ask
-  std::atomic<int> spinners_{0};              // atomic: each spinning flow counts itself
+  tg::detail::Atomic<int> most_spinners_{kUnknown};  // atomic: looked up by any thread that is first to ask
+  tg::detail::Atomic<int> spinners_{0};              // atomic: each spinning flow counts itself
 
   tg::detail::Mutex mutex_;
   Flow* free_ TG_GUARDED_BY(mutex_) = nullptr;

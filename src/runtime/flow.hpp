@@ -2,10 +2,10 @@
 // A flow: one line of execution that can be parked and unparked. Today each flow is an OS thread.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <string>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/duration.hpp>
 
@@ -99,9 +99,9 @@ class Flow {
 
   TG_EXPORT static constinit thread_local Flow* current_;
 
-  std::atomic<std::uint32_t> state_{kNoPermit};  // atomic: written by any flow that unparks it
+  tg::detail::Atomic<std::uint32_t> state_{kNoPermit};  // atomic: written by any flow that unparks it
   // The word on which it sleeps. Atomic: read by those who wake some.
-  std::atomic<std::atomic<std::uint32_t>*> sleeps_on_{nullptr};
+  tg::detail::Atomic<tg::detail::Atomic<std::uint32_t>*> sleeps_on_{nullptr};
   BlockCache* blocks_ = nullptr;   // stays with the flow when another thread takes it over
   std::uintptr_t roomy_low_ = 0;   // where half of the stack is free
   std::uintptr_t roomy_high_ = 0;  // zero: not looked up yet

@@ -6,17 +6,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstdint>
 #include <ctime>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/duration.hpp>
 
 namespace tg::inline v0::runtime {
 
 /// Waits while `word` holds `expected`, until the point on the monotonic clock. Returns early when woken, on
 /// a signal, or if the word differs; the caller looks again.
-inline void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
+inline void futex_wait(tg::detail::Atomic<std::uint32_t>& word, std::uint32_t expected,
                        TimePoint deadline) noexcept {
   timespec at{};
   const std::int64_t nanos = deadline.nanos() > 0 ? deadline.nanos() : 0;
@@ -27,7 +27,7 @@ inline void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
 }
 
 /// Says how many it woke, or -1 if the memory of the word is gone.
-inline long futex_wake(std::atomic<std::uint32_t>& word, int most) noexcept {
+inline long futex_wake(tg::detail::Atomic<std::uint32_t>& word, int most) noexcept {
   return ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAKE_PRIVATE, most, nullptr,
                    nullptr, 0);
 }

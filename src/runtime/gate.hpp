@@ -2,9 +2,9 @@
 // A gate: any number of flows wait before it, and one call lets all of them through.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/duration.hpp>
 
@@ -38,7 +38,7 @@ class Gate {
   static constexpr std::uint32_t kWaitedFor = 1;
   static constexpr std::uint32_t kOpen = 2;
 
-  std::atomic<std::uint32_t> state_{kShut};  // atomic: it is what the flows sleep on
+  tg::detail::Atomic<std::uint32_t> state_{kShut};  // atomic: it is what the flows sleep on
 };
 
 }  // namespace tg::inline v0::runtime

@@ -6,7 +6,7 @@
 
 namespace tg::inline v0::runtime {
 
-void sleep_and_ask_for_threads(std::atomic<std::uint32_t>& word, std::uint32_t expected,
+void sleep_and_ask_for_threads(tg::detail::Atomic<std::uint32_t>& word, std::uint32_t expected,
                                TimePoint deadline) noexcept {
   ThreadCache& cache = ThreadCache::instance();
   if (!cache.begin_asking()) return futex_wait(word, expected, deadline);

@@ -2,9 +2,9 @@
 // How a flow sleeps on a word of memory.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/duration.hpp>
 
 #include "runtime/flow.hpp"
@@ -18,7 +18,7 @@ namespace tg::inline v0::runtime {
 /// consistent.
 class Asleep {
  public:
-  explicit Asleep(std::atomic<std::uint32_t>& word) noexcept : flow_(Flow::current_if_any()) {
+  explicit Asleep(tg::detail::Atomic<std::uint32_t>& word) noexcept : flow_(Flow::current_if_any()) {
     if (flow_ != nullptr) flow_->sleeps_on_.store(&word, std::memory_order_seq_cst);
   }
   ~Asleep() {
@@ -32,11 +32,12 @@ class Asleep {
 };
 
 /// Sleeps for a limited time, and meanwhile asks the system for threads for the jobs that wait for one.
-void sleep_and_ask_for_threads(std::atomic<std::uint32_t>& word, std::uint32_t expected,
+void sleep_and_ask_for_threads(tg::detail::Atomic<std::uint32_t>& word, std::uint32_t expected,
                                TimePoint deadline) noexcept;
 
 /// Sleeps while `word` holds `expected`, until the deadline. May return early; the caller checks again.
-inline void sleep_on(std::atomic<std::uint32_t>& word, std::uint32_t expected, TimePoint deadline) noexcept {
+inline void sleep_on(tg::detail::Atomic<std::uint32_t>& word, std::uint32_t expected,
+                     TimePoint deadline) noexcept {
   const Asleep asleep(word);
   if (ThreadCache::is_short_of_threads()) [[unlikely]]
     return sleep_and_ask_for_threads(word, expected, deadline);

@@ -74,7 +74,7 @@ struct ThreadCache::IdleThread {
   bool taken = false;  // likewise
 };
 
-constinit std::atomic<bool> ThreadCache::is_short_{false};
+constinit tg::detail::Atomic<bool> ThreadCache::is_short_{false};
 constinit ThreadCache ThreadCache::only_;
 
 namespace {

@@ -2,11 +2,11 @@
 // Starts flows: a process-wide cache of idle OS threads.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
 #include <threadgroup/detail/annotations.hpp>
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/duration.hpp>
@@ -117,8 +117,9 @@ class ThreadCache {
   void create_thread(Job job);
   void forget_threads_after_fork() TG_REQUIRES(mutex_);
 
-  static std::atomic<bool> is_short_;  // atomic: written under `mutex_`, read without by those about to sleep
-  std::atomic<int> askers_{0};         // atomic: each counts itself
+  static tg::detail::Atomic<bool>
+      is_short_;                       // atomic: written under `mutex_`, read without by those about to sleep
+  tg::detail::Atomic<int> askers_{0};  // atomic: each counts itself
 
   mutable tg::detail::Mutex mutex_;
   IdleThread* idle_ TG_GUARDED_BY(mutex_) = nullptr;  // a stack: the last to come is the first to go

@@ -2,7 +2,6 @@
 // A group's node in the forest.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -10,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/duration.hpp>
 #include <threadgroup/snapshot.hpp>
 #include <threadgroup/statistics.hpp>
@@ -109,7 +109,7 @@ class Node {
   friend class Forest;
   void destroy() noexcept;
 
-  std::atomic<std::uint32_t> references_{1};  // atomic: owners on many threads
+  Atomic<std::uint32_t> references_{1};  // atomic: owners on many threads
 
   // Guarded by the forest's lock.
   // Written when the node comes into the forest and when it leaves it, but not as it is handed to another

@@ -2,9 +2,10 @@
 // The memory of the parts of nodes that walks touch.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <new>
+
+#include <threadgroup/detail/atomic.hpp>
 
 #include "tree/node.hpp"
 
@@ -53,7 +54,7 @@ class NodeCores {
   Slot* fresh_end_ = nullptr;
   std::size_t page_bytes_ = 0;
 
-  std::atomic<Slot*> returned_{nullptr};  // atomic: pushed to by any thread, taken as a whole under the lock
+  Atomic<Slot*> returned_{nullptr};  // atomic: pushed to by any thread, taken as a whole under the lock
 };
 
 }  // namespace tg::inline v0::detail

@@ -148,6 +148,12 @@ class CheckLayers(unittest.TestCase):
         for text in ("std::mutex m;", "std::unique_lock l(m);", "std::recursive_mutex m;", "std::shared_mutex m;"):
             self.assert_found("lock", "src/pool/queue.hpp", f"{text}\n")
 
+    def test_atomics_come_from_one_header(self):
+        for text in ("std::atomic<int> n;", "std::atomic_ref<int> n(x);", "constinit std::atomic_flag f;"):
+            self.assert_found("atomic", "src/pool/queue.hpp", f"{text}\n")
+        self.assertEqual(self.found_in({"src/runtime/fork.hpp": "std::atomic<int> n;\n"}), [])
+        self.assert_found("atomic", "src/pool/fork.hpp", "std::atomic<int> n;\n")
+
     def test_sleeping_test_is_found(self):
         self.assert_found("test", "tests/event/event_test.cpp", "std::this_thread::sleep_for(d);\n")
 

@@ -3,10 +3,10 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/source_location.hpp>
 
@@ -54,7 +54,7 @@ class TG_EXPORT CallSite {
 
   // Atomic: filled by any thread, each slot once. What it points to is constant, so the order does not
   // matter.
-  static std::array<std::atomic<Key>, kSlots> table;
+  static std::array<Atomic<Key>, kSlots> table;
 
   std::uint16_t number_ = 0;
 };

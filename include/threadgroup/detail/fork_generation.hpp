@@ -10,7 +10,7 @@
 namespace tg::inline v0::runtime {
 
 namespace detail {
-// Atomic: read by all, written only in a fresh child.
+// Atomic: read by all, written only in a fresh child. Not an `Atomic`, because flows do not race for it.
 TG_EXPORT extern std::atomic<std::uint32_t> fork_generation_counter;
 }  // namespace detail
 

@@ -2,10 +2,10 @@
 // The one lock of the library: four bytes, annotated for clang's thread-safety analysis.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 
 #include <threadgroup/detail/annotations.hpp>
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/export.hpp>
 
 namespace tg::inline v0::detail {
@@ -54,7 +54,7 @@ class TG_CAPABILITY("mutex") TG_EXPORT Mutex {
   void lock_slow();
   void wake_one();
 
-  std::atomic<std::uint32_t> state_{kFree};  // atomic: it is the lock
+  Atomic<std::uint32_t> state_{kFree};  // atomic: it is the lock
 };
 
 /// Holds a `Mutex` for a scope; `unlock` and `lock` open a gap in it.

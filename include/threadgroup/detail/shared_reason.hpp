@@ -2,10 +2,10 @@
 // A reason that many events and tasks share.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <utility>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/blocks.hpp>
 #include <threadgroup/reason.hpp>
 
@@ -33,8 +33,8 @@ class SharedReason : public runtime::InBlock {
  private:
   ~SharedReason() = default;
 
-  Reason reason_;                                   // constant once it is shared
-  mutable std::atomic<std::size_t> references_{1};  // atomic: owners on many threads
+  Reason reason_;                              // constant once it is shared
+  mutable Atomic<std::size_t> references_{1};  // atomic: owners on many threads
 };
 
 /// Owns one reference to a shared reason, or nothing.

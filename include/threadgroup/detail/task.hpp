@@ -2,11 +2,11 @@
 // The interface of a task that a pool uses.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <exception>
 #include <string>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/blocks.hpp>
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/shared_reason.hpp>
@@ -89,8 +89,8 @@ class TG_EXPORT ClaimableTask : public Task {
   ~ClaimableTask() override = default;
 
   // A million of these may be queued, so each byte matters: the small fields fill gaps between the others.
-  std::atomic<TaskStatus> status_{TaskStatus::pending};  // atomic: publishes the result, or `ending_`
-  std::atomic<std::uint8_t> flags_{0};                   // atomic; of the derived class
+  Atomic<TaskStatus> status_{TaskStatus::pending};  // atomic: publishes the result, or `ending_`
+  Atomic<std::uint8_t> flags_{0};                   // atomic; of the derived class
   // The status says which member is in use. The last two are written before the last change of the status,
   // and are constant afterwards.
   union Ending {

@@ -2,7 +2,6 @@
 // The one allocation of a task with a handle: the queue's link, the callable, the result and its waiters.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -12,6 +11,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/call.hpp>
 #include <threadgroup/detail/call_site.hpp>
 #include <threadgroup/detail/current_failure.hpp>
@@ -134,10 +134,10 @@ class TG_EXPORT TaskSlot : public ClaimableTask {
   [[noreturn]] void throw_taken();
 
   // Constant after construction.
-  const std::uint8_t fork_generation_;                // its low bits
-  const std::uint16_t call_site_;                     // where it was added
-  std::atomic<std::uint32_t> references_{kPool + 1};  // atomic: owners on many threads
-  Node* const group_;                                 // to compare with; it may be gone once the task is done
+  const std::uint8_t fork_generation_;           // its low bits
+  const std::uint16_t call_site_;                // where it was added
+  Atomic<std::uint32_t> references_{kPool + 1};  // atomic: owners on many threads
+  Node* const group_;                            // to compare with; it may be gone once the task is done
 
   WaitQueue done_waiters_;
 };

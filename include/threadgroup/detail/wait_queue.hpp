@@ -11,11 +11,11 @@
 //       before that.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 
 #include <threadgroup/detail/annotations.hpp>
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/mutex.hpp>
 
@@ -42,10 +42,10 @@ class WaitNode {
   friend class WaitQueue;
   runtime::Flow* const flow_ = nullptr;               // either this
   void (*const call_)(WaitNode&) noexcept = nullptr;  // or this
-  WaitNode* previous_ = nullptr;      // guarded by the queue's lock while linked, then the releaser's
-  WaitNode* next_ = nullptr;          // likewise
-  std::uint32_t epoch_ = 0;           // guarded by the queue's lock
-  std::atomic<bool> released_{true};  // atomic: the releaser's last write, which the waiter waits for
+  WaitNode* previous_ = nullptr;  // guarded by the queue's lock while linked, then the releaser's
+  WaitNode* next_ = nullptr;      // likewise
+  std::uint32_t epoch_ = 0;       // guarded by the queue's lock
+  Atomic<bool> released_{true};   // atomic: the releaser's last write, which the waiter waits for
 };
 
 /// The flows that wait for one thing to happen.
@@ -81,7 +81,7 @@ class TG_EXPORT WaitQueue {
  private:
   Mutex mutex_;
   std::uint32_t epoch_ TG_GUARDED_BY(mutex_) = 1;
-  std::atomic<WaitNode*> head_{nullptr};  // written under the lock; atomic for the look without it in `empty`
+  Atomic<WaitNode*> head_{nullptr};  // written under the lock; atomic for the look without it in `empty`
 };
 
 }  // namespace tg::inline v0::detail

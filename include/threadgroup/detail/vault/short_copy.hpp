@@ -3,7 +3,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +11,7 @@
 #include <optional>
 #include <type_traits>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/config.hpp>
 
 namespace tg::inline v0::detail {
@@ -68,8 +68,8 @@ class ShortCopy {
   static constexpr std::uint64_t kPresent = 2;
   static constexpr std::uint64_t kOneChange = 4;
 
-  std::atomic<std::uint64_t> state_{0};  // atomic: read while it is written, like the words
-  std::array<std::atomic<std::uint64_t>, kBytes / 8> words_{};
+  Atomic<std::uint64_t> state_{0};  // atomic: read while it is written, like the words
+  std::array<Atomic<std::uint64_t>, kBytes / 8> words_{};
 };
 
 }  // namespace tg::inline v0::detail

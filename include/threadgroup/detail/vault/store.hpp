@@ -10,7 +10,6 @@
 //       an old copy.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -20,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/detail/vault/short_copy.hpp>
@@ -141,7 +141,7 @@ class TG_EXPORT ValueStore {
     void advance() noexcept {
       sequence_->store(sequence_->load(std::memory_order_relaxed) + 1, std::memory_order_release);
     }
-    std::atomic<std::uint64_t>* const sequence_;
+    Atomic<std::uint64_t>* const sequence_;
   };
   /// Stores the value, or removes the present one. Afterwards the change holds the previous value.
   void exchange_locked(Change& change, std::size_t automatic) noexcept TG_REQUIRES(mutex_) {
@@ -200,7 +200,7 @@ class TG_EXPORT ValueStore {
   std::uint64_t table_mask_ = 0;
   std::unique_ptr<Cell[]> cells_;
 
-  std::atomic<std::uint64_t> sequence_{0};  // written under the lock; atomic for K1
+  Atomic<std::uint64_t> sequence_{0};  // written under the lock; atomic for K1
 
   mutable Mutex mutex_;
   std::vector<State> states_ TG_GUARDED_BY(mutex_);

@@ -2,11 +2,11 @@
 // Immutable values, shared by their readers.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <utility>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/blocks.hpp>
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/vault/short_copy.hpp>
@@ -45,7 +45,7 @@ class TG_EXPORT ValueNode : public runtime::InBlock {
   virtual ~ValueNode() = default;
 
  private:
-  std::atomic<std::int64_t> references_{1};  // atomic: owners on many threads
+  Atomic<std::int64_t> references_{1};  // atomic: owners on many threads
 };
 
 template <class T>

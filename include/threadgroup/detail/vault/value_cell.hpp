@@ -12,10 +12,10 @@
 //       zero once, after the last of them.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <utility>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/vault/value.hpp>
 
 namespace tg::inline v0::detail {
@@ -131,7 +131,7 @@ class ValueCell {
     node->settle(-1);  // V3
   }
 
-  std::atomic<std::uint64_t> word_{0};  // atomic: V2
+  Atomic<std::uint64_t> word_{0};  // atomic: V2
 };
 
 inline PinnedValue::~PinnedValue() {
