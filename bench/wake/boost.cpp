@@ -18,7 +18,7 @@ void bench::run(const Options& options) {
       try {
         boost::this_thread::sleep_for(boost::chrono::seconds(600));
       } catch (const boost::thread_interrupted&) {
-        awake.sign();
+        awake.sign_and_stay();
       }
     }));
   }
@@ -27,5 +27,6 @@ void bench::run(const Options& options) {
   const auto start = std::chrono::steady_clock::now();
   for (auto& sleeper : sleepers) sleeper->interrupt();
   report("ms", awake.milliseconds_since(start));
+  awake.let_them_end();
   for (auto& sleeper : sleepers) sleeper->join();
 }

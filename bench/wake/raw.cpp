@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The lower bound: threads on one futex, woken by one system call.
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include <climits>
+// The lower bound: threads on one futex, woken by one system call, which then sleep on another one.
 #include <latch>
 #include <vector>
 
@@ -19,14 +14,14 @@ void bench::run(const Options& options) {
   for (std::int64_t i = 0; i < threads; ++i) {
     sleepers.emplace_back([&] {
       there.count_down();
-      while (word.load() == 0) ::syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, nullptr, nullptr, 0);
-      awake.sign();
+      sleep_while_zero(word);
+      awake.sign_and_stay();
     });
   }
   there.wait();
   let_them_fall_asleep();
   const auto start = std::chrono::steady_clock::now();
-  word.store(1);
-  ::syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+  set_and_wake_all(word);
   report("ms", awake.milliseconds_since(start));
+  awake.let_them_end();
 }

@@ -23,7 +23,7 @@ void bench::run(const Options& options) {
       std::unique_lock lock(mutex);
       changed.wait_for(lock, stop.get_token(), 600s, [] { return false; });
       lock.unlock();
-      awake.sign();
+      awake.sign_and_stay();
     });
   }
   there.wait();
@@ -31,4 +31,5 @@ void bench::run(const Options& options) {
   const auto start = std::chrono::steady_clock::now();
   stop.request_stop();
   report("ms", awake.milliseconds_since(start));
+  awake.let_them_end();
 }

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <thread>
 
+#include "../common/futex.hpp"
 #include "../common/main.hpp"
 
 namespace bench {
@@ -21,6 +22,14 @@ class Awake {
       done_.notify_one();
     }
   }
+  /// For a thread of the program's own: one that ends meanwhile delays those that still have to wake up, and a
+  /// pool keeps its threads.
+  void sign_and_stay() {
+    sign();
+    sleep_while_zero(over_);
+  }
+  void let_them_end() { set_and_wake_all(over_); }
+
   double milliseconds_since(std::chrono::steady_clock::time_point start) {
     done_.wait(false);
     return std::chrono::duration<double, std::milli>(last_ - start).count();
@@ -29,6 +38,7 @@ class Awake {
  private:
   std::atomic<std::int64_t> left_;
   std::atomic<bool> done_{false};
+  std::atomic<std::uint32_t> over_{0};
   std::chrono::steady_clock::time_point last_;
 };
 
