@@ -86,6 +86,7 @@ class Flow {
 
  private:
   friend class BlockCache;
+  friend class Context;
   friend class FlowPool;
   friend class Asleep;
   friend struct FlowProbe;  // of the tests
