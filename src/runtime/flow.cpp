@@ -121,6 +121,7 @@ class FlowPool {
     flow->before_idle = nullptr;
     flow->shared_queues = 0;
     flow->last_wait_was_short_ = false;
+    flow->has_slept_ = false;
     tg::detail::MutexLock lock(mutex_);
     flow->next_free_ = free_;
     free_ = flow;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/export.hpp>
@@ -57,6 +58,8 @@ class Flow {
   TG_EXPORT void unpark() noexcept;
   /// Whether `park_until` would return at once.
   bool has_permit() const noexcept { return state_.load(std::memory_order_acquire) == kPermit; }
+  /// Whether the flow has slept in the library since it last asked.
+  bool has_slept() noexcept { return std::exchange(has_slept_, false); }
 
   /// Wakes up to `most` flows that sleep; they check what they wait for, and go to sleep again. Walks through
   /// all flows of the process.
@@ -108,6 +111,7 @@ class Flow {
   std::uintptr_t roomy_high_ = 0;  // zero: not looked up yet
   bool is_main_ = false;
   bool last_wait_was_short_ = false;
+  bool has_slept_ = false;
   char os_name_[16] = {};
   Flow* next_free_ = nullptr;  // guarded by the pool's lock
   Flow* next_ = nullptr;       // of all flows; likewise

@@ -19,7 +19,9 @@ namespace tg::inline v0::runtime {
 class Asleep {
  public:
   explicit Asleep(tg::detail::Atomic<std::uint32_t>& word) noexcept : flow_(Flow::current_if_any()) {
-    if (flow_ != nullptr) flow_->sleeps_on_.store(&word, std::memory_order_seq_cst);
+    if (flow_ == nullptr) return;
+    flow_->has_slept_ = true;
+    flow_->sleeps_on_.store(&word, std::memory_order_seq_cst);
   }
   ~Asleep() {
     if (flow_ != nullptr) flow_->sleeps_on_.store(nullptr, std::memory_order_relaxed);

@@ -265,6 +265,7 @@ void ThreadCache::serve(Job job) {
   IdleThread self;
   self.flow = &Flow::current();
   do {
+    static_cast<void>(self.flow->has_slept());  // as it waited for the job
     job.run(job.argument);
     // A job that forked and came back in the child: the child's cache does not know this thread.
     if (fork_generation() != generation) return;
@@ -288,7 +289,9 @@ bool ThreadCache::wait_for_job(IdleThread& self, Job& job) {
     ++idle_count_;
     idle_until = after(idle_time_);
   }
-  tg::detail::spin_briefly([&self] { return self.flow->has_permit(); });
+  // After a job that slept there may be no processor to spare: the flow that woke it is likely to wait for the
+  // one on which it runs. And what a sleep costs is more than spinning could save.
+  if (!self.flow->has_slept()) tg::detail::spin_briefly([&self] { return self.flow->has_permit(); });
   TimePoint rename_at = after(kKeepsNameFor);
   for (;;) {
     self.flow->park_until(rename_at < idle_until ? rename_at : idle_until);

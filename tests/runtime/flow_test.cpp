@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "runtime/flow.hpp"
+#include "runtime/gate.hpp"
 #include "runtime/steady_clock.hpp"
 
 #include "support/eventually.hpp"
@@ -190,6 +191,33 @@ TEST(Flow, of_a_thread_that_has_ended_does_not_make_the_next_one_spin) {
       EXPECT_FALSE(FlowProbe::would_spin(me));
       me.unpark();
       me.spin_or_park_until(TimePoint::never());
+    }).join();
+  }
+}
+
+TEST(Flow, knows_whether_it_has_slept_since_it_last_asked) {
+  std::thread([] {
+    Flow& me = Flow::current();
+    EXPECT_FALSE(me.has_slept());
+    me.unpark();
+    me.park_until(TimePoint::never());  // the permit is there
+    EXPECT_FALSE(me.has_slept());
+    me.park_until(after(1ms));
+    EXPECT_TRUE(me.has_slept());
+    EXPECT_FALSE(me.has_slept());
+    Gate gate;
+    gate.approach();
+    gate.wait_until(after(1ms));
+    EXPECT_TRUE(me.has_slept());
+  }).join();
+}
+
+TEST(Flow, of_a_thread_that_has_ended_does_not_make_the_next_one_believe_that_it_slept) {
+  for (int i = 0; i < 10; ++i) {
+    std::thread([] {
+      Flow& me = Flow::current();  // the same one as before: they are reused
+      EXPECT_FALSE(me.has_slept());
+      me.park_until(after(1us));
     }).join();
   }
 }
