@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A task waits for a task that it added to its own group, which does the same, twenty deep, with a bound of
-// two. All from inside one task: oneTBB's calling thread is one of its workers as well.
+// one or two. All from inside one task: oneTBB's calling thread is one of its workers as well.
 #include <threadgroup/threadgroup.hpp>
 
 #include "../common/main.hpp"
@@ -15,7 +15,8 @@ std::int64_t descend(tg::ThreadGroup& group, std::int64_t depth) {
 void bench::run(const Options& options) {
   const std::int64_t rounds = options.get("rounds", 2'000);
   const std::int64_t depth = options.get("depth", 20);
-  tg::ThreadGroup group("nested", {.max_concurrent_threads = 2});
+  const auto bound = static_cast<std::size_t>(options.get("bound", 2));
+  tg::ThreadGroup group("nested", {.max_concurrent_threads = bound});
   const auto all_rounds = [&] {
     std::int64_t tasks = 0;
     const Stopwatch watch;

@@ -21,7 +21,8 @@ std::int64_t descend(std::int64_t depth) {
 void bench::run(const Options& options) {
   const std::int64_t rounds = options.get("rounds", 2'000);
   const std::int64_t depth = options.get("depth", 20);
-  oneapi::tbb::global_control limit(oneapi::tbb::global_control::max_allowed_parallelism, 2);
+  const auto bound = static_cast<std::size_t>(options.get("bound", 2));
+  oneapi::tbb::global_control limit(oneapi::tbb::global_control::max_allowed_parallelism, bound);
   std::int64_t tasks = 0;
   const Stopwatch watch;
   for (std::int64_t i = 0; i < rounds; ++i) {
