@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tasks that all block at once, so that each needs a thread, and none is there before: the time until all are in.
+// Tasks that all block at once, so that each needs a thread, and none is there before: the time until all have
+// begun.
 #include <threadgroup/threadgroup.hpp>
 
 #include <latch>

@@ -24,7 +24,7 @@ pub fn nanoseconds(work: impl FnOnce()) -> f64 {
     start.elapsed().as_nanos() as f64
 }
 
-/// Runs `work` in a pool of this many threads: it is inside of the pool, as oneTBB's main thread is in its own.
+/// Runs `work` inside a pool of this many threads, as oneTBB's main thread is inside its own.
 pub fn in_pool<R: Send>(threads: i64, work: impl FnOnce() -> R + Send) -> R {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads as usize).build();
     pool.expect("a pool").install(work)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fibonacci numbers in the worst way: each task adds two tasks to its own group and waits for both, with a
-// bound of two; or each makes a group of its own for them (`--by-level 1`). It measures only the cost of tasks
-// that wait for tasks.
+// bound of two; or each makes a group of its own for them (`--by-level 1`). It measures only the cost of
+// tasks that wait for tasks.
 #include <threadgroup/threadgroup.hpp>
 
 #include "../common/main.hpp"
