@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tasks that all block at once, so that each needs a thread, and none is there before: the time until all have
-// begun.
+// Tasks that all block, so that each needs a thread, and none is there before: the time until all have begun.
 #include <threadgroup/threadgroup.hpp>
 
 #include <latch>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The same with Boost.Fiber, on one thread. Each fiber runs at once: if all fibers of a level began first, there
-// would be as many stacks as tasks.
+// The same with Boost.Fiber, on one thread. Each fiber runs at once: if all fibers of a level began first,
+// there would be as many stacks as tasks.
 #include <boost/fiber/all.hpp>
 
 #include "../common/main.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One thread sleeps and another one wakes it, many times: how long the waking call takes, and how long it takes
-// until the sleeper runs.
+// One thread sleeps and another one wakes it, many times: how long the waking call takes, and how long it
+// takes until the sleeper runs.
 #pragma once
 
 #include <algorithm>
@@ -40,8 +40,8 @@ inline double at(std::vector<double>& values, std::size_t percent) {
   return values[std::min(values.size() - 1, values.size() * percent / 100)];
 }
 
-/// In each round `begin(round)` has a thread sign in and sleep, `wake()` wakes it, and `end()` makes it ready for
-/// the next one.
+/// In each round `begin(round)` has a thread sign in and sleep, `wake()` wakes it, and `end()` makes it ready
+/// for the next one.
 template <class Begin, class Wake, class End>
 void time_wakeups(const Options& options, Begin begin, Wake wake, End end) {
   const std::int64_t rounds = options.get("rounds", 2'000);

@@ -22,8 +22,8 @@ class Awake {
       done_.notify_one();
     }
   }
-  /// For a thread of the program's own: one that ends meanwhile delays those that still have to wake up, and a
-  /// pool keeps its threads.
+  /// For a thread of the program's own: one that ends meanwhile delays those that still have to wake up, and
+  /// a pool keeps its threads.
   void sign_and_stay() {
     sign();
     sleep_while_zero(over_);
