@@ -32,7 +32,7 @@ Pool::Pool(Node& node, std::size_t bound, OnFailure on_failure)
       on_failure_(on_failure),
       failure_reason_(on_failure == OnFailure::set_event ? new SharedReason(Reason{}) : nullptr),
       slots_(bound),
-      supply_({&Worker::main, this}, {&Worker::late_main, this}),
+      supply_({&Worker::main, this}),
       queue_(node) {}
 
 Pool::~Pool() {
@@ -55,8 +55,8 @@ void Pool::bring_worker(std::uint64_t number) {
     MutexLock lock(queue_.mutex());
     if (!reserve_worker_locked()) return;
   }
-  std::exception_ptr error;
-  if (start_worker_for(number, error) == Started::failed_for_own) std::rethrow_exception(error);
+  int error = 0;
+  if (start_worker_for(number, false, error) == Started::failed_for_own) runtime::throw_refusal(error);
 }
 
 // The event is set: the task is counted and in no list.
@@ -72,8 +72,8 @@ void Pool::refuse(Task& task) noexcept {
 // tasks in the queue than workers on their way to it.
 void Pool::start_workers() noexcept {
   for (int started = 1;; ++started) {
-    std::exception_ptr error;
-    if (start_worker_for(0, error) != Started::made || started == kMadeByOne) return;
+    int error = 0;
+    if (start_worker_for(0, started > 1, error) != Started::made || started == kMadeByOne) return;
     MutexLock lock(queue_.mutex());
     if (!slots_.has_free() || !queue_.queue_has_more_than_locked(slots_.on_their_way())) return;
     slots_.reserve();
@@ -83,14 +83,14 @@ void Pool::start_workers() noexcept {
 // Starts the worker that was reserved. If there is no thread for it, the reservation stays and waits for one.
 // If there is no other worker either, the task with the number `own` is taken back, and the result is
 // `failed_for_own`; tasks that others have added meanwhile were accepted, and wait.
-Pool::Started Pool::start_worker_for(std::uint64_t own, std::exception_ptr& error) noexcept {
+Pool::Started Pool::start_worker_for(std::uint64_t own, bool even_if_one_comes, int& error) noexcept {
   node_.add_reference();  // P4
-  const ThreadSupply::Brought brought = supply_.bring(error);
-  if (brought == ThreadSupply::Brought::refused) return wait_for_thread_or_give_up(own, error);
-  return brought == ThreadSupply::Brought::made ? Started::made : Started::not_made;
+  const ThreadSupply::Requested requested = supply_.request(even_if_one_comes, error);
+  if (requested == ThreadSupply::Requested::refused) return wait_for_thread_or_give_up(own, error);
+  return requested == ThreadSupply::Requested::made ? Started::made : Started::not_made;
 }
 
-Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own, const std::exception_ptr& error) noexcept {
+Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own, int error) noexcept {
   bool waits = false;
   bool taken_back = false;
   bool idle_now = false;
@@ -105,9 +105,9 @@ Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own, const std::exc
       idle_now = taken_back && !needed && queue_.is_idle_locked();
     }
     // A lender that waits for its slot goes first: a worker without a thread uses no slot.
-    waits = needed && !supply_.has_request_locked() && !slots_.is_wanted_back();
+    waits = needed && supply_.error_locked() == 0 && !slots_.is_wanted_back();
     if (waits) {
-      supply_.request_locked(error);
+      supply_.request_when_possible_locked();
     } else {
       slots_.give_reservation_back();
     }
@@ -123,18 +123,26 @@ Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own, const std::exc
   return taken_back ? Started::failed_for_own : Started::not_made;
 }
 
-// The worker that waits for a thread is not needed any more. The caller holds a reference to the node, so the
+// A worker that has no thread yet is not needed any more. The caller holds a reference to the node, so the
 // worker's reference is not the last one.
-void Pool::withdraw_request_locked() noexcept {
-  if (!supply_.withdraw_locked()) return;
+bool Pool::withdraw_request_locked() noexcept {
+  if (slots_.on_their_way() == 0 || !supply_.withdraw_locked()) return false;
   slots_.give_reservation_back();
   node_.release();
+  return true;
 }
 
 // For a worker that leaves: otherwise the one that waits for a thread might start long after the work is
 // done.
 void Pool::withdraw_request_if_done_locked() noexcept {
-  if (supply_.has_request_locked() && !queue_.search_or_arm_locked()) withdraw_request_locked();
+  if (slots_.on_their_way() != 0 && !queue_.search_or_arm_locked()) withdraw_request_locked();
+}
+
+// For a worker that leaves although tasks are pending: P3. Its thread takes the first request of the list.
+void Pool::request_another_turn_locked() noexcept {
+  if (!reserve_worker_locked()) return withdraw_request_if_done_locked();
+  node_.add_reference();  // P4
+  supply_.request_when_possible_locked();
 }
 
 // --- Running and ending ---
@@ -312,9 +320,9 @@ bool Pool::wait_until_quiet(TimePoint deadline) noexcept {
 GroupStatistics Pool::statistics() const {
   MutexLock lock(queue_.mutex());
   GroupStatistics counts = queue_.count_locked();
-  const bool waits = supply_.has_request_locked();  // then one of the workers has no thread yet
+  counts.thread_error = slots_.on_their_way() != 0 ? supply_.error_locked() : 0;
+  const bool waits = counts.thread_error != 0;  // then one of the workers has no thread yet
   counts.threads = slots_.workers() - (waits ? 1 : 0);
-  counts.thread_error = supply_.error_locked();
   counts.threads_wanted = counts.threads + (waits ? std::min(counts.pending, slots_.free() + 1) : 0);
   return counts;
 }

@@ -96,12 +96,13 @@ class Pool {
   }
   void bring_worker(std::uint64_t number);
   void start_workers() noexcept;
-  // `not_made`: a cached thread was woken, or a thread is waited for, or none is needed any more.
+  // `not_made`: a thread comes already, or one is waited for, or none is needed any more.
   enum class Started { made, not_made, failed_for_own };
-  Started start_worker_for(std::uint64_t own, std::exception_ptr& error) noexcept;
-  Started wait_for_thread_or_give_up(std::uint64_t own, const std::exception_ptr& error) noexcept;
-  void withdraw_request_locked() noexcept TG_REQUIRES(queue_.mutex());
+  Started start_worker_for(std::uint64_t own, bool even_if_one_comes, int& error) noexcept;
+  Started wait_for_thread_or_give_up(std::uint64_t own, int error) noexcept;
+  bool withdraw_request_locked() noexcept TG_REQUIRES(queue_.mutex());
   void withdraw_request_if_done_locked() noexcept TG_REQUIRES(queue_.mutex());
+  void request_another_turn_locked() noexcept TG_REQUIRES(queue_.mutex());
 
   TaskStatus run(Task& task, RunningHere& here, Mutex& guard) noexcept;
   void end_local(LocalQueue& local, RunningHere& here, Task& task, TaskStatus status,

@@ -13,6 +13,7 @@
 #include "base/spin.hpp"
 #include "pool/task_list.hpp"
 #include "runtime/steady_clock.hpp"
+#include "runtime/threads.hpp"
 #include "tree/task_context.hpp"
 
 namespace tg::inline v0::detail {
@@ -25,6 +26,10 @@ constexpr int kLocalTurn = 64;
 // How many times a worker that found nothing looks into the other local queues, about 2 us apart, before it
 // leaves. Leaving at once would cost the next adder a wake-up each time.
 constexpr int kLooks = 8;
+
+// While the system refuses threads, a worker that finds more and more tasks leaves after this time, and its
+// thread serves another group that waits for one.
+constexpr Duration kTurnInShortage = Duration::from_nanos(10'000'000);
 
 // True if the calling thread handles an exception or unwinds. Reads the globals of the Itanium C++ ABI:
 // `std::current_exception` would make an `exception_ptr` in each nested wait.
@@ -42,15 +47,6 @@ std::string name_of_task(const Task& task) { return task.name(); }
 
 void Worker::main(void* pool) noexcept { Worker(*static_cast<Pool*>(pool)).serve(); }
 
-void Worker::late_main(void* raw) noexcept {
-  Pool& pool = *static_cast<Pool*>(raw);
-  {
-    MutexLock lock(pool.queue_.mutex());
-    pool.supply_.arrived_locked();
-  }
-  Worker(pool).serve();
-}
-
 Worker::Worker(Pool& pool) noexcept
     : pool_(pool), flow_(runtime::Flow::current()), context_{&pool.node_, nullptr, &name_of_task, &local_} {}
 
@@ -63,7 +59,11 @@ void Worker::serve() noexcept {
   pool_.slots_.arrive();
   pool_.queue_.enter_locked(self_);
   TimePoint now = runtime::coarse_now();
-  for (; !pool_.slots_.is_wanted_back(); ++looks_) {
+  const TimePoint turn_began = now;
+  const auto turn_is_over = [&] {
+    return runtime::ThreadCache::is_short_of_threads() && now >= turn_began + kTurnInShortage;
+  };
+  for (; !pool_.slots_.is_wanted_back() && !turn_is_over(); ++looks_) {
     if (pool_.queue_.fill_queue_locked(&local_)) {
       Task& task = pool_.queue_.begin_next_locked(self_, now);
       const bool start_next = pool_.reserve_worker_locked();  // P3
@@ -110,13 +110,19 @@ void Worker::serve() noexcept {
     // and each such fetch costs both of them more than the task.
     const bool others_may_leave_some = pool_.queue_.other_local_queues_locked(local_);
     lock.unlock();
-    spin_briefly([&] { return !others_may_leave_some && !pool_.idle_waiters_.empty(); });
+    spin_briefly([&] {
+      return runtime::ThreadCache::has_requests() || (!others_may_leave_some && !pool_.idle_waiters_.empty());
+    });
     lock.lock();
   }
   pool_.slots_.leave();
   pool_.queue_.leave_locked(self_);
   pool_.queue_.close_locked(local_);
-  pool_.withdraw_request_if_done_locked();
+  if (turn_is_over()) {
+    pool_.request_another_turn_locked();
+  } else {
+    pool_.withdraw_request_if_done_locked();
+  }
   const bool idle_now = pool_.queue_.is_idle_locked();
   const bool slot_is_free = pool_.slots_.some_are_wanted_back();
   lock.unlock();
@@ -124,9 +130,9 @@ void Worker::serve() noexcept {
 }
 
 // No task was found. A worker that holds what others need (Python's lock) does not wait for more; nor does
-// the last one, if a flow waits until the group is idle.
+// one for which there is work in another group; nor the last one, if a flow waits until the group is idle.
 bool Worker::is_last_look_locked() const noexcept {
-  if (flow_.before_idle != nullptr) return true;
+  if (flow_.before_idle != nullptr || runtime::ThreadCache::has_requests()) return true;
   if (looks_ >= (pool_.queue_.other_local_queues_locked(local_) ? kLooks : 0)) return true;
   return !pool_.idle_waiters_.empty() && pool_.queue_.is_idle_locked();
 }

@@ -25,8 +25,6 @@ class Worker {
  public:
   /// The job of a thread; the argument is the pool.
   static void main(void* pool) noexcept;
-  /// The same for a worker that waited for its thread.
-  static void late_main(void* pool) noexcept;
 
   /// A task of the pool waits for another one: see `Node::run_now`.
   static bool run_now(Pool& pool, Task& task_waited_for) noexcept;

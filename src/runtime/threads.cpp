@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Making OS threads, and what they do between two jobs.
+// Bringing threads to the requests, and what threads do between two jobs.
 #include "runtime/threads.hpp"
-
-#include <pthread.h>
-#include <sys/prctl.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <memory>
+#include <new>
 #include <system_error>
-#include <utility>
 
 #include "base/spin.hpp"
-#include "runtime/faults.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/fork.hpp"
+#include "runtime/make_thread.hpp"
 #include "runtime/steady_clock.hpp"
 
 namespace tg::inline v0::runtime {
@@ -34,47 +30,10 @@ constexpr Duration kLongestPause = Duration::from_nanos(1'000'000'000);
 // How many flows wake for those attempts: more than one, because each of them may stop sleeping at any
 // moment.
 constexpr int kMostAskers = 4;
-
-struct ThreadStart {
-  ThreadCache* const cache;
-  Job job;
-  const std::uint32_t generation;
-  // Made here, where a lack of memory can be reported, and not by the new thread, which has no caller to
-  // report it to.
-  Flow* flow = nullptr;
-
-  ThreadStart(ThreadCache* of, Job first) : cache(of), job(first), generation(fork_generation()) {}
-  ThreadStart(const ThreadStart&) = delete;
-  ThreadStart& operator=(const ThreadStart&) = delete;
-  ~ThreadStart() {
-    if (flow != nullptr) Flow::give_back(*flow);
-  }
-};
-
-// Makes a detached thread. Returns 0 or the system's error.
-int launch(void* (*main)(void*), void* argument) noexcept {
-  if (faults::is_thread_refused()) return EAGAIN;
-  pthread_attr_t attributes;
-  int error = ::pthread_attr_init(&attributes);
-  if (error != 0) return error;
-  ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_t thread{};
-  error = ::pthread_create(&thread, &attributes, main, argument);
-  ::pthread_attr_destroy(&attributes);
-  return error;
-}
 }  // namespace
 
-// An idle thread's place in the stack; it lives on that thread's stack. The flow that takes it out under the
-// lock gives it a job (or none: then it ends) before it unparks it.
-struct ThreadCache::IdleThread {
-  Flow* flow = nullptr;
-  IdleThread* next = nullptr;
-  Job job;             // written under the cache's lock by the flow that takes the thread out
-  bool taken = false;  // likewise
-};
-
 constinit tg::detail::Atomic<bool> ThreadCache::is_short_{false};
+constinit tg::detail::Atomic<bool> ThreadCache::has_requests_{false};
 constinit ThreadCache ThreadCache::only_;
 
 namespace {
@@ -87,37 +46,28 @@ void ThreadCache::hold_across_forks() {
 }
 
 void ThreadCache::forget_threads_after_fork() {
-  idle_ = nullptr;
-  idle_count_ = 0;
+  idle_ = IdleStack();
   thread_count_ = 0;
-  first_waiting_ = last_waiting_ = nullptr;
+  requests_ = RequestList();
+  coming_ = 0;
   is_short_ = false;
+  has_requests_ = false;
   askers_ = 0;
 }
 
-// Gives the job to an idle thread, which the caller then unparks; null if there is none.
-ThreadCache::IdleThread* ThreadCache::take_idle_locked(Job job) {
-  IdleThread* const thread = idle_;
-  if (thread == nullptr) return nullptr;
-  idle_ = thread->next;
-  --idle_count_;
-  thread->job = job;
-  thread->taken = true;
-  return thread;
+void throw_refusal(int error) {
+  if (error == ENOMEM) throw std::bad_alloc();
+  throw std::system_error(error, std::generic_category(), "threadgroup: cannot create a thread");
 }
 
-bool ThreadCache::start(Job job) {
+void ThreadCache::start(Job job) {
   Flow* flow = nullptr;
   {
     MutexLock lock(mutex_);
-    // The `IdleThread` is gone as soon as the lock is free and its owner looks.
-    if (const IdleThread* thread = take_idle_locked(job)) flow = thread->flow;
+    flow = idle_.call(IdleThread::Call::job, job);
   }
-  if (flow != nullptr) {
-    flow->unpark();
-    return false;
-  }
-  create_thread(job);
+  if (flow != nullptr) return flow->unpark();
+  if (const int error = create_thread(job); error != 0) throw_refusal(error);
   if (is_short_of_threads()) {  // there is one, so there may be more
     {
       MutexLock lock(mutex_);
@@ -125,42 +75,114 @@ bool ThreadCache::start(Job job) {
     }
     ask_again();
   }
+}
+
+// --- The list of requests ---
+
+// A thread comes for the list: an idle one, whose flow the caller unparks, or else (null) one that the caller
+// makes.
+Flow* ThreadCache::send_one_locked() noexcept {
+  ++coming_;
+  Flow* const idle = idle_.call(IdleThread::Call::list);
+  if (idle != nullptr) is_short_.store(false, std::memory_order_relaxed);
+  return idle;
+}
+
+ThreadCache::Requested ThreadCache::request(ThreadRequest& request, bool even_if_one_comes,
+                                            int& error) noexcept {
+  Flow* idle = nullptr;
+  {
+    MutexLock lock(mutex_);
+    requests_.add(request);
+    has_requests_.store(true, std::memory_order_relaxed);
+    if (coming_ != 0 && !even_if_one_comes) return Requested::queued;
+    idle = send_one_locked();
+  }
+  if (idle != nullptr) {
+    idle->unpark();
+    return Requested::woken;
+  }
+  if (make_for_list(&request, error)) return Requested::made;
+  return error != 0 ? Requested::refused : Requested::queued;
+}
+
+// Makes a thread that was counted as coming. If the system refuses it, withdraws the request that it was made
+// for, if any. `error` is 0 then if another thread has that one already.
+bool ThreadCache::make_for_list(ThreadRequest* own, int& error) noexcept {
+  error = create_thread(Job{});
+  if (error == 0) {
+    MutexLock lock(mutex_);
+    // If it has come already, it has sent for the next one (A1).
+    if (coming_ != 0) is_short_.store(false, std::memory_order_relaxed);
+    return true;
+  }
+  bool is_short = false;
+  {
+    MutexLock lock(mutex_);
+    --coming_;
+    refusal_ = error;
+    if (own != nullptr) {
+      if (!requests_.withdraw(*own)) error = 0;
+      requests_became_fewer_locked();
+    }
+    is_short = coming_ == 0 && !requests_.empty();
+    if (is_short && is_short_of_threads()) back_off_locked();
+    if (is_short) become_short_locked();
+  }
+  if (is_short && own != nullptr) ask_again();
+  return false;
+}
+
+void ThreadCache::request_when_possible(ThreadRequest& request) noexcept {
+  Flow* idle = nullptr;
+  {
+    MutexLock lock(mutex_);
+    requests_.add(request);
+    has_requests_.store(true, std::memory_order_relaxed);
+    if (coming_ != 0) return;
+    if (idle_.count() != 0) idle = send_one_locked();
+    else become_short_locked();
+  }
+  if (idle != nullptr) idle->unpark();
+}
+
+bool ThreadCache::withdraw(ThreadRequest& request) noexcept {
+  MutexLock lock(mutex_);
+  if (!requests_.withdraw(request)) return false;
+  requests_became_fewer_locked();
   return true;
 }
 
-// --- Jobs that wait for a thread ---
+Job ThreadCache::take_request_locked() noexcept {
+  const Job job = requests_.take();
+  requests_became_fewer_locked();
+  return job;
+}
 
-void ThreadCache::start_when_possible(WaitingJob& job) noexcept {
-  MutexLock lock(mutex_);
-  if (const IdleThread* thread = take_idle_locked(job.job_)) return thread->flow->unpark();
-  job.waits_ = true;
-  job.previous_ = last_waiting_;
-  job.next_ = nullptr;
-  (first_waiting_ != nullptr ? last_waiting_->next_ : first_waiting_) = &job;
-  last_waiting_ = &job;
-  if (first_waiting_ != &job) return;
+void ThreadCache::requests_became_fewer_locked() noexcept {
+  if (!requests_.empty()) return;
+  has_requests_.store(false, std::memory_order_relaxed);
+  is_short_.store(false, std::memory_order_relaxed);
+}
+
+// --- A shortage ---
+
+// No thread comes for the list, because the system refused one (A1).
+void ThreadCache::become_short_locked() noexcept {
+  if (is_short_of_threads()) return;
   is_short_.store(true, std::memory_order_seq_cst);  // see `Asleep`
   ask_at_ = TimePoint();
   pause_ = kFirstPause;
 }
 
-bool ThreadCache::withdraw(WaitingJob& job) noexcept {
-  MutexLock lock(mutex_);
-  if (!job.waits_) return false;
-  take_out_locked(job);
-  return true;
+void ThreadCache::back_off_locked() noexcept {
+  ask_at_ = after(pause_);
+  pause_ = std::min(Duration::from_nanos(2 * pause_.nanos()), kLongestPause);
 }
 
-bool ThreadCache::waits(const WaitingJob& job) const noexcept {
+int ThreadCache::error_of(const ThreadRequest& request) const noexcept {
   MutexLock lock(mutex_);
-  return job.waits_;
-}
-
-void ThreadCache::take_out_locked(WaitingJob& job) noexcept {
-  (job.previous_ != nullptr ? job.previous_->next_ : first_waiting_) = job.next_;
-  (job.next_ != nullptr ? job.next_->previous_ : last_waiting_) = job.previous_;
-  job.waits_ = false;
-  if (first_waiting_ == nullptr) is_short_.store(false, std::memory_order_relaxed);
+  return is_short_of_threads() && requests_.holds(request) ? refusal_ : 0;
 }
 
 TimePoint ThreadCache::ask_again() noexcept {
@@ -171,39 +193,18 @@ TimePoint ThreadCache::ask_again() noexcept {
   return ask_at;
 }
 
+// Asks for one thread. If there is one, it sends for the next.
 TimePoint ThreadCache::ask_if_it_is_time() noexcept {
   for (;;) {
     {
       MutexLock lock(mutex_);
-      if (first_waiting_ == nullptr) return TimePoint::never();
+      if (!is_short_of_threads()) return TimePoint::never();
+      if (coming_ != 0) return after(pause_);  // another flow is asking
       if (now() < ask_at_) return ask_at_;
+      ++coming_;
     }
-    // Memory is allocated outside the lock; a lack of it counts as a shortage of threads.
-    std::unique_ptr<ThreadStart> start;
-    try {
-      start = std::make_unique<ThreadStart>(this, Job{});
-      start->flow = &Flow::reserve();
-    } catch (const std::bad_alloc&) {
-      start = nullptr;
-    }
-    MutexLock lock(mutex_);
-    if (first_waiting_ == nullptr) return TimePoint::never();
-    if (now() < ask_at_) return ask_at_;
-    // The thread is made under the lock, so that a job is either withdrawn or has a thread. This is rare.
-    bool made = false;
-    if (start != nullptr) {
-      start->job = first_waiting_->job_;
-      count_new_thread_locked();
-      made = launch(&ThreadCache::thread_main, start.get()) == 0;
-      if (!made) uncount_thread_locked();
-    }
-    if (!made) {
-      ask_at_ = after(pause_);
-      pause_ = std::min(Duration::from_nanos(2 * pause_.nanos()), kLongestPause);
-      return ask_at_;
-    }
-    static_cast<void>(start.release());  // the thread has it now
-    take_out_locked(*first_waiting_);
+    int error = 0;
+    if (make_for_list(nullptr, error)) return TimePoint::never();
   }
 }
 
@@ -220,50 +221,35 @@ void ThreadCache::end_asking() noexcept {
 
 // --- Making threads ---
 
-// Before it runs, so that its own leaving cannot come first.
-void ThreadCache::count_new_thread_locked() {
-  ++thread_count_;
-  ++created_;
-}
-
-void ThreadCache::uncount_thread_locked() {
-  --thread_count_;
-  --created_;
-}
-
-void ThreadCache::create_thread(Job job) {
-  auto start = std::make_unique<ThreadStart>(this, job);
-  start->flow = &Flow::reserve();
+// Returns 0, or the system's error.
+int ThreadCache::create_thread(Job job) noexcept {
   {
-    MutexLock lock(mutex_);
-    count_new_thread_locked();
+    MutexLock lock(mutex_);  // counted before it runs, so that its own leaving cannot come first
+    ++thread_count_;
+    ++created_;
   }
-  if (const int error = launch(&ThreadCache::thread_main, start.get()); error != 0) {
+  const int error = make_thread(&ThreadCache::thread_main, job);
+  if (error != 0) {
     MutexLock lock(mutex_);
-    uncount_thread_locked();
-    throw std::system_error(error, std::generic_category(), "threadgroup: cannot create a thread");
+    --thread_count_;
+    --created_;
   }
-  static_cast<void>(start.release());  // the thread has it now
+  return error;
 }
 
-void* ThreadCache::thread_main(void* raw) {
-  const std::unique_ptr<ThreadStart> start(static_cast<ThreadStart*>(raw));
-  Flow::become(*std::exchange(start->flow, nullptr));
-  // The kernel may round a timer by 50 us, which is a twentieth of a sleep of 1 ms; these threads ask for
-  // none of it.
-  ::prctl(PR_SET_TIMERSLACK, 1UL);
-  start->cache->serve(start->job);
-  if (fork_generation() != start->generation)
-    return nullptr;  // a forked child's counts never had this thread
-  MutexLock lock(start->cache->mutex_);
-  --start->cache->thread_count_;
-  return nullptr;
+void ThreadCache::thread_main(Job first) noexcept {
+  const std::uint32_t generation = fork_generation();
+  only_.serve(first);
+  if (fork_generation() != generation) return;  // a forked child's counts never had this thread
+  MutexLock lock(only_.mutex_);
+  --only_.thread_count_;
 }
 
 void ThreadCache::serve(Job job) {
   const std::uint32_t generation = fork_generation();
   IdleThread self;
   self.flow = &Flow::current();
+  if (job.run == nullptr && !come_for_request(job) && !wait_for_job(self, job)) return;
   do {
     static_cast<void>(self.flow->has_slept());  // as it waited for the job
     job.run(job.argument);
@@ -272,21 +258,57 @@ void ThreadCache::serve(Job job) {
   } while (wait_for_job(self, job));
 }
 
+// A thread that was sent for the list takes the first request, and sends for the next thread before it runs
+// the job. False if others have served the list meanwhile.
+bool ThreadCache::come_for_request(Job& job) noexcept {
+  Flow* idle = nullptr;
+  {
+    MutexLock lock(mutex_);
+    --coming_;
+    if (requests_.empty()) return false;
+    job = take_request_locked();
+    if (requests_.empty() || coming_ != 0) return true;
+    idle = send_one_locked();
+  }
+  int error = 0;
+  if (idle != nullptr) {
+    idle->unpark();
+  } else if (!make_for_list(nullptr, error)) {
+    ask_again();
+  }
+  return true;
+}
+
+// Goes on to the next request in the list, or is idle until there is a job. False if the thread ends.
 bool ThreadCache::wait_for_job(IdleThread& self, Job& job) {
+  for (;;) {
+    {
+      MutexLock lock(mutex_);
+      if (!requests_.empty()) {
+        job = take_request_locked();
+        return true;
+      }
+      if (retiring_ || idle_.count() >= max_idle_) return false;
+      idle_.push(self);
+    }
+    switch (wait_for_call(self)) {
+      case IdleThread::Call::job:
+        job = self.job;
+        return true;
+      case IdleThread::Call::list:
+        if (come_for_request(job)) return true;
+        break;
+      default:
+        return false;
+    }
+  }
+}
+
+// `none` if nobody called within the idle time.
+IdleThread::Call ThreadCache::wait_for_call(IdleThread& self) noexcept {
   TimePoint idle_until;
   {
     MutexLock lock(mutex_);
-    if (first_waiting_ != nullptr) {
-      job = first_waiting_->job_;
-      take_out_locked(*first_waiting_);
-      return true;
-    }
-    if (retiring_ || idle_count_ >= max_idle_) return false;
-    self.taken = false;
-    self.job = Job{};
-    self.next = idle_;
-    idle_ = &self;
-    ++idle_count_;
     idle_until = after(idle_time_);
   }
   // After a job that slept there may be no processor to spare: the flow that woke it is likely to wait for the
@@ -299,16 +321,10 @@ bool ThreadCache::wait_for_job(IdleThread& self, Job& job) {
     bool rename = false;
     {
       MutexLock lock(mutex_);
-      if (self.taken) {
-        job = self.job;
-        return job.run != nullptr;
-      }
+      if (self.call != IdleThread::Call::none) return self.call;
       if (t >= idle_until) {
-        IdleThread** link = &idle_;
-        while (*link != &self) link = &(*link)->next;
-        *link = self.next;
-        --idle_count_;
-        return false;
+        idle_.take_out(self);
+        return IdleThread::Call::none;
       }
       rename = t >= rename_at;
     }
@@ -319,9 +335,8 @@ bool ThreadCache::wait_for_job(IdleThread& self, Job& job) {
   }
 }
 
-ThreadCache::IdleThread* ThreadCache::take_surplus_locked() {
-  if (idle_count_ <= (retiring_ ? 0 : max_idle_)) return nullptr;
-  return take_idle_locked(Job{});  // with no job it ends
+Flow* ThreadCache::call_surplus_locked() noexcept {
+  return idle_.count() > (retiring_ ? 0 : max_idle_) ? idle_.call(IdleThread::Call::end) : nullptr;
 }
 
 void ThreadCache::set_limits(std::size_t max_idle, Duration idle_time) {
@@ -334,17 +349,16 @@ void ThreadCache::set_limits(std::size_t max_idle, Duration idle_time) {
     Flow* flow = nullptr;
     {
       MutexLock lock(mutex_);
-      IdleThread* thread = take_surplus_locked();
-      if (thread == nullptr) return;
-      flow = thread->flow;
+      flow = call_surplus_locked();
     }
+    if (flow == nullptr) return;
     flow->unpark();
   }
 }
 
 ThreadCache::Statistics ThreadCache::statistics() const {
   MutexLock lock(mutex_);
-  return Statistics{created_, thread_count_, idle_count_};
+  return Statistics{created_, thread_count_, idle_.count()};
 }
 
 void ThreadCache::retire_idle_threads(TimePoint deadline) {
@@ -359,10 +373,9 @@ void ThreadCache::retire_idle_threads(TimePoint deadline) {
     Flow* flow = nullptr;
     {
       MutexLock lock(mutex_);
-      IdleThread* thread = take_surplus_locked();
-      if (thread == nullptr) break;
-      flow = thread->flow;
+      flow = call_surplus_locked();
     }
+    if (flow == nullptr) break;
     flow->unpark();
     ++retired;
   }

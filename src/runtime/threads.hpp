@@ -11,39 +11,31 @@
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/duration.hpp>
 
+#include "runtime/idle_threads.hpp"
+#include "runtime/thread_requests.hpp"
+
 namespace tg::inline v0::runtime {
 
-/// What a started flow does: one call. It must not throw.
-struct Job {
-  void (*run)(void* argument) noexcept = nullptr;
-  void* argument = nullptr;
-};
-
-/// A job for which there may be no thread yet. It stays in place until it runs or was withdrawn.
-class WaitingJob {
- public:
-  explicit constexpr WaitingJob(Job job) noexcept : job_(job) {}
-  WaitingJob(const WaitingJob&) = delete;
-  WaitingJob& operator=(const WaitingJob&) = delete;
-
- private:
-  friend class ThreadCache;
-  const Job job_;
-  // Guarded by the cache's lock.
-  WaitingJob* previous_ = nullptr;
-  WaitingJob* next_ = nullptr;
-  bool waits_ = false;
-};
+/// Throws what says that the system has refused a thread: `std::system_error`, or `std::bad_alloc`.
+[[noreturn]] void throw_refusal(int error);
 
 /// The OS threads that the library has made: those at work and those that wait for the next job.
 ///
-///     ThreadCache::instance().start({&serve, &connection});
+///     if (cache.request(request, false, error) == ThreadCache::Requested::refused) ...
 ///
-/// Guarantees: `start` takes an idle thread if there is one (the last to become idle, whose caches are warm),
-/// else makes one. A thread idle for longer than the idle time ends, and so does one that would be idle
-/// beyond the limit.
+/// Requests stand in one list, first come, first served. A thread that has finished its job takes the next
+/// one from the list before it goes to sleep. So many short jobs, each of another group, cost one wake-up and
+/// not one for each.
 ///
-/// If the system refuses to create a thread, a `WaitingJob` can be left here. It gets the first thread of the
+/// Guarantees: the last thread to become idle, whose caches are warm, is the first to be woken. A thread idle
+/// for longer than the idle time ends, and so does one that would be idle beyond the limit.
+///
+/// Invariant
+///   A1. While a request is in the list, a thread is coming for it, or the system has refused a thread
+///       (`is_short_`). One is enough, because a thread that comes sends for the next one before it runs its
+///       job.
+///
+/// If the system refuses to create a thread, a request can be left here. It gets the first thread of the
 /// cache that finishes its job. The cache also asks the system again: whenever it has created a thread for
 /// another job, and after a pause that grows from 1 ms to 1 s. It has no timer thread, which could not be
 /// created during a shortage either; instead, flows that sleep in the library wake at those times (see
@@ -65,22 +57,30 @@ class ThreadCache {
 
   static ThreadCache& instance() noexcept { return only_; }
 
-  /// Runs the job on a thread of its own; true if that was made for it. Throws `std::system_error` or
+  /// Runs the job on a thread of its own, whatever is in the list. Throws `std::system_error` or
   /// `std::bad_alloc` if a thread is needed and cannot be made; then the job will not run.
-  TG_EXPORT bool start(Job job);
+  TG_EXPORT void start(Job job);
 
-  /// Runs the job on an idle thread, or else as soon as there is a thread for it. The caller may hold a lock;
-  /// it calls `ask_again` once it holds none.
-  void start_when_possible(WaitingJob& job) noexcept;
-  /// Takes the job back. False if it does not wait: it runs or is about to.
-  bool withdraw(WaitingJob& job) noexcept;
-  bool waits(const WaitingJob& job) const noexcept;
+  enum class Requested { queued, woken, made, refused };
+  /// Requests one more thread: puts the request into the list. If no thread is coming (or `even_if_one_comes`),
+  /// wakes an idle one or makes one. If that fails, `error` says why, and the request has been withdrawn.
+  Requested request(ThreadRequest& request, bool even_if_one_comes, int& error) noexcept;
+  /// Leaves the request for a thread with the cache, after the system has refused one. The caller may hold a
+  /// lock; it calls `ask_again` once it holds none.
+  void request_when_possible(ThreadRequest& request) noexcept;
+  /// Takes the request for one thread back. False if it has its thread already.
+  bool withdraw(ThreadRequest& request) noexcept;
+  /// Whether the request is in the list because the system has refused a thread; the error of that, or 0.
+  int error_of(const ThreadRequest& request) const noexcept;
   /// Asks the system for threads for the jobs that wait, if the time for that has come. Returns the next such
   /// time, or `never` if no job waits. For flows that are about to sleep: they wake at that time and call it
   /// again.
   TimePoint ask_again() noexcept;
   /// Whether a job waits for a thread. One load.
   static bool is_short_of_threads() noexcept { return is_short_.load(std::memory_order_seq_cst); }
+  /// Whether a job waits for a thread, also for one that is coming. One load, and only a hint: for a flow that
+  /// looks for further work of its own job before it ends.
+  static bool has_requests() noexcept { return has_requests_.load(std::memory_order_relaxed); }
   /// Registers the caller as a flow that wakes to call `ask_again`. False if enough flows do so already. A
   /// registered flow calls `end_asking` later; when the last one does, some sleeping flows are woken to take
   /// over.
@@ -101,37 +101,39 @@ class ThreadCache {
   static void hold_across_forks();
 
  private:
-  struct IdleThread;
-
   constexpr ThreadCache() = default;
   TG_EXPORT static ThreadCache only_;
-  static void* thread_main(void* start);
+  static void thread_main(Job first) noexcept;
   void serve(Job job);
   bool wait_for_job(IdleThread& self, Job& job);
-  IdleThread* take_surplus_locked() TG_REQUIRES(mutex_);
-  IdleThread* take_idle_locked(Job job) TG_REQUIRES(mutex_);
-  void take_out_locked(WaitingJob& job) noexcept TG_REQUIRES(mutex_);
+  IdleThread::Call wait_for_call(IdleThread& self) noexcept;
+  bool come_for_request(Job& job) noexcept;
+  Job take_request_locked() noexcept TG_REQUIRES(mutex_);
+  void requests_became_fewer_locked() noexcept TG_REQUIRES(mutex_);
+  Flow* send_one_locked() noexcept TG_REQUIRES(mutex_);
+  bool make_for_list(ThreadRequest* own, int& error) noexcept;
+  Flow* call_surplus_locked() noexcept TG_REQUIRES(mutex_);
+  void become_short_locked() noexcept TG_REQUIRES(mutex_);
+  void back_off_locked() noexcept TG_REQUIRES(mutex_);
   TimePoint ask_if_it_is_time() noexcept;
-  void count_new_thread_locked() TG_REQUIRES(mutex_);
-  void uncount_thread_locked() TG_REQUIRES(mutex_);
-  void create_thread(Job job);
+  int create_thread(Job job) noexcept;
   void forget_threads_after_fork() TG_REQUIRES(mutex_);
 
-  static tg::detail::Atomic<bool>
-      is_short_;                       // atomic: written under `mutex_`, read without by those about to sleep
+  // Atomic: written under `mutex_`, read without by those about to sleep, and by those that look for work.
+  static tg::detail::Atomic<bool> is_short_;
+  static tg::detail::Atomic<bool> has_requests_;
   tg::detail::Atomic<int> askers_{0};  // atomic: each counts itself
 
   mutable tg::detail::Mutex mutex_;
-  IdleThread* idle_ TG_GUARDED_BY(mutex_) = nullptr;  // a stack: the last to come is the first to go
-  std::size_t idle_count_ TG_GUARDED_BY(mutex_) = 0;
+  IdleStack idle_ TG_GUARDED_BY(mutex_);
   std::size_t thread_count_ TG_GUARDED_BY(mutex_) = 0;
   std::uint64_t created_ TG_GUARDED_BY(mutex_) = 0;
   std::size_t max_idle_ TG_GUARDED_BY(mutex_) = kDefaultMaxIdle;
   Duration idle_time_ TG_GUARDED_BY(mutex_) = kDefaultIdleTime;
   bool retiring_ TG_GUARDED_BY(mutex_) = false;
-  // While a job waits, no thread is idle.
-  WaitingJob* first_waiting_ TG_GUARDED_BY(mutex_) = nullptr;
-  WaitingJob* last_waiting_ TG_GUARDED_BY(mutex_) = nullptr;
+  RequestList requests_ TG_GUARDED_BY(mutex_);
+  std::uint32_t coming_ TG_GUARDED_BY(mutex_) = 0;  // threads that were woken or made for the list
+  int refusal_ TG_GUARDED_BY(mutex_) = 0;           // of the system: why it is short
   TimePoint ask_at_ TG_GUARDED_BY(mutex_);
   Duration pause_ TG_GUARDED_BY(mutex_);
 };

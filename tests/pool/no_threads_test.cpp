@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <latch>
 #include <system_error>
 #include <thread>
@@ -33,7 +34,7 @@ class NoThreads : public testing::Test {
   // From here on each worker needs a new thread.
   void forbid_reuse() {
     cache.set_limits(0, runtime::ThreadCache::kDefaultIdleTime);
-    eventually([&] { return cache.statistics().idle == 0; });
+    eventually([&] { return cache.statistics().threads == 0; });
   }
 
   runtime::ThreadCache& cache = runtime::ThreadCache::instance();
@@ -155,6 +156,30 @@ TEST_F(NoThreads, a_waiter_is_woken_when_the_task_it_saw_is_taken_back) {
   stop = true;
   joiner.join();
   EXPECT_EQ(pool->statistics().total(), 0u);
+}
+
+// Without turns, `waits` would begin only when the first group has nothing to do any more.
+TEST_F(NoThreads, a_group_with_endless_work_gives_its_thread_to_another_that_waits_for_one) {
+  LinkedPool endless(1);
+  LinkedPool other(2);
+  std::atomic<bool> enough{false};
+  std::deque<ProbeTask> work;
+  std::function<void()> again = [&] {
+    if (!enough) endless->add(work.emplace_back(again));
+  };
+  std::latch go(1);
+  ProbeTask blocked([&] { go.wait(); });
+  ProbeTask waits([&] { enough = true; });
+  other->add(blocked);
+  eventually([&] { return blocked.runs == 1; });
+  endless->add(work.emplace_back(again));
+  runtime::faults::refuse_threads(1'000'000);
+  other->add(waits);
+  eventually([&] { return waits.runs == 1; });
+  endless.wait();
+  go.count_down();
+  other.wait();
+  EXPECT_TRUE(endless->statistics().idle());
 }
 
 TEST_F(NoThreads, counts_add_up_whichever_creations_fail) {

@@ -168,7 +168,7 @@ class ThreadsFail : public testing::Test {
   void SetUp() override {
     ThreadCache::instance().set_limits(0, 10s);
     // Threads on their way out might still take a job.
-    while (ThreadCache::instance().statistics().idle > 0) std::this_thread::yield();
+    while (ThreadCache::instance().statistics().threads > 0) std::this_thread::yield();
   }
   void TearDown() override {
     tg::runtime::faults::refuse_threads(0);
