@@ -16,21 +16,24 @@ namespace bench {
 using Clock = std::chrono::steady_clock;
 
 /// What the sleeper and the thread that wakes it tell each other in one round.
+///
+/// The sleeper signs in by a store, and wakes nobody: how much two threads of one processor ran while both were
+/// ready decides whether the kernel lets the sleeper preempt its waker, and that must not differ between peers.
 class Round {
  public:
-  void sign_in() { set_and_wake_all(in_); }
+  void sign_in() { in_.store(true); }
+  bool is_in() const { return in_.load(); }
   void sign_awake() {
     awake_at_ = Clock::now();
     set_and_wake_all(awake_);
   }
-  void wait_until_in() { sleep_while_zero(in_); }
   Clock::time_point wait_until_awake() {
     sleep_while_zero(awake_);
     return awake_at_;
   }
 
  private:
-  std::atomic<std::uint32_t> in_{0};
+  std::atomic<bool> in_{false};
   std::atomic<std::uint32_t> awake_{0};
   Clock::time_point awake_at_;
 };
@@ -50,9 +53,9 @@ void time_wakeups(const Options& options, Begin begin, Wake wake, End end) {
   for (std::int64_t i = 0; i < rounds; ++i) {
     Round round;
     begin(round);
-    round.wait_until_in();
-    std::this_thread::sleep_for(std::chrono::microseconds(
-        options.get("settle", 200)));  // it signed in before: only the last steps are left
+    do {  // long enough to fall asleep
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    } while (!round.is_in());
     const Clock::time_point start = Clock::now();
     wake();
     const Clock::time_point returned = Clock::now();
