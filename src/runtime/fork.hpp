@@ -16,6 +16,7 @@ namespace tg::inline v0::runtime {
 namespace at_load {
 constexpr int kForkCount = 101;  // lower ones are the system's
 constexpr int kHooks = 101;      // what the tree fills in, no fork handler
+constexpr int kHeavyFence = 102;
 constexpr int kBlocks = 102;
 constexpr int kFlows = 103;
 constexpr int kThreads = 104;

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fence that the system executes on behalf of other threads.
+#include "runtime/asymmetric_fence.hpp"
+
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <threadgroup/detail/atomic.hpp>
+#include <threadgroup/duration.hpp>
+
+#include "base/fence.hpp"
+#include "base/spin.hpp"
+#include "runtime/fork.hpp"
+#include "runtime/steady_clock.hpp"
+
+namespace tg::inline v0::runtime {
+
+namespace {
+
+bool call(int command) noexcept { return ::syscall(SYS_membarrier, command, 0, 0) == 0; }
+
+// Atomic: any thread may find out that the system refuses the call from now on.
+constinit tg::detail::Atomic<bool> is_permitted{false};
+
+// As the library is loaded, and again in a forked child: with many threads, the system would take
+// milliseconds for it.
+void register_process() noexcept {
+  is_permitted.store(call(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED), std::memory_order_relaxed);
+}
+
+[[gnu::constructor(at_load::kHeavyFence)]] void at_load() {
+  register_process();
+  at_fork(nullptr, nullptr, [] { register_process(); });
+}
+
+// A processor holds stores back for less than a microsecond, and a thread that is interrupted executes a
+// fence: A. Morrison and Y. Afek, "Temporally Bounding TSO for Fence-Free Asymmetric Synchronization" (2015).
+constexpr Duration kStoresArrive = Duration::from_nanos(1'000'000);
+
+void wait_for_stores() noexcept {
+  const TimePoint end = now() + kStoresArrive;
+  while (now() < end) tg::detail::relax();
+}
+
+}  // namespace
+
+bool has_heavy_fence() noexcept { return is_permitted.load(std::memory_order_relaxed); }
+
+void heavy_fence() noexcept {
+  if (call(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) return;
+  is_permitted.store(false, std::memory_order_relaxed);  // the process has entered a sandbox
+  tg::detail::full_fence();
+  wait_for_stores();
+}
+
+}  // namespace tg::inline v0::runtime

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// A pair of fences for protocols of which one side runs often and the other one seldom.
+#pragma once
+
+#include <atomic>
+
+namespace tg::inline v0::runtime {
+
+/// The fence of the side that runs often. It costs no instruction: it only keeps the compiler from moving
+/// loads and stores across it.
+///
+/// Together with a `heavy_fence` it orders as if both were sequentially consistent: of two flows, one of
+/// which stores x, calls this one and loads y, while the other one stores y, calls `heavy_fence` and loads
+/// x, at least one finds what the other one stored.
+inline void light_fence() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
+
+/// The fence of the side that runs seldom: it makes all running threads of the process execute a fence, which
+/// takes a system call and some microseconds. If the system refuses a call that it had permitted, because the
+/// process has entered a sandbox, this waits for a millisecond, and `has_heavy_fence` is false from then on.
+void heavy_fence() noexcept;
+
+/// Whether the system can do that. If not, a protocol uses a lock instead.
+bool has_heavy_fence() noexcept;
+
+}  // namespace tg::inline v0::runtime
