@@ -6,16 +6,51 @@
 #include <threadgroup/snapshot.hpp>
 
 #include "base/report.hpp"
+#include "base/sanitizers.hpp"
 #include "runtime/steady_clock.hpp"
 #include "tree/forest.hpp"
+#include "tree/fresh_link.hpp"
 
 namespace tg::inline v0::detail {
+
+namespace {
+// A sanitizer is to see the end of each group.
+constexpr bool kKeep = !TG_ADDRESS_SANITIZER && !TG_THREAD_SANITIZER && !TG_MEMORY_SANITIZER;
+}  // namespace
 
 GroupCore::GroupCore(std::string&& name, const GroupOptions& options)
     : Node(std::move(name), options.daemon ? NodeKind::daemon : NodeKind::group,
            options.time_limit && !runtime::after(*options.time_limit).is_never()),
       fork_generation_(runtime::fork_generation()),
       pool_(*this, options.max_concurrent_threads, options.on_failure) {}
+
+GroupCore* GroupCore::make(std::string&& name, const GroupOptions& options) {
+  FreshLink* const link = FreshLink::of_caller();
+  if (link == nullptr || link->unused_group == nullptr) return new GroupCore(std::move(name), options);
+  auto* const core = static_cast<GroupCore*>(link->unused_group);
+  if (core->slots() != options.max_concurrent_threads || options.daemon || options.time_limit ||
+      options.on_failure != OnFailure::keep_going) {
+    return new GroupCore(std::move(name), options);
+  }
+  link->unused_group = nullptr;
+  core->begin_again(std::move(name));
+  core->fork_generation_ = runtime::fork_generation();
+  return core;
+}
+
+// It had no task and no stop token, so its pool is as new, except for the number of changes, which only means
+// something compared with an earlier one.
+void GroupCore::release_unseen() noexcept {
+  FreshLink* const link = FreshLink::of_caller();
+  if (kKeep && link->unused_group == nullptr && !event().is_set() && pool_.keeps_going()) {
+    own_task_is_allowed_ = false;
+    forget_name();
+    link->unused_group = this;
+    return;
+  }
+  Forest::instance().drop_core(*this);
+  release();
+}
 
 void GroupCore::on_last_reference() noexcept try {
   if (!pool_.has_failures_at_the_end()) return;

@@ -30,6 +30,10 @@ namespace tg::inline v0::detail {
 class GroupCore final : public Node, public runtime::InBlock {
  public:
   GroupCore(std::string&& name, const GroupOptions& options);
+  /// Makes one, or uses the one again that the calling flow has kept.
+  static GroupCore* make(std::string&& name, const GroupOptions& options);
+  /// Releases the only reference to one that was unlinked as unseen and had no task; or keeps it for `make`.
+  void release_unseen() noexcept;
 
   Pool& pool() noexcept { return pool_; }
   /// Throws `ForkedError` in a process forked from the one that made the group.
@@ -74,8 +78,8 @@ class GroupCore final : public Node, public runtime::InBlock {
  private:
   ~GroupCore() override = default;
 
-  // Constant after construction.
-  const std::uint32_t fork_generation_;
+  // Constant from the construction, or from the time on when it is used again.
+  std::uint32_t fork_generation_;
 
   RegistryHook registry_;
 

@@ -36,7 +36,7 @@ GroupCore* make_core(std::string&& name, const GroupOptions& options) {
     throw std::invalid_argument("ThreadGroup '" + name +
                                 "': max_concurrent_threads is 0, so no task could ever run; give at least 1");
   }
-  auto* const core = new GroupCore(std::move(name), options);
+  auto* const core = GroupCore::make(std::move(name), options);
   try {
     Forest::instance().link(*core);
     if (options.time_limit) core->set_time_limit(*options.time_limit);
@@ -78,10 +78,13 @@ ThreadGroup::~ThreadGroup() {
   if (core_->runtime_generation_changed()) return;  // a forked child: nothing here is ours to end
   // The event was never watched, so there was no task and no token. Without children no other group has to be
   // stopped, either.
-  if (!core_->event().is_watched() && !core_->has_time_limit() && Forest::instance().unlink_leaf(*core_)) {
-    core_->registry().destroy();
-    core_->release();
-    return;
+  if (!core_->event().is_watched() && !core_->has_time_limit()) {
+    const Forest::Unlinked how = Forest::instance().unlink_leaf(*core_);
+    if (how != Forest::Unlinked::has_children) {
+      core_->registry().destroy();
+      how == Forest::Unlinked::unseen ? core_->release_unseen() : core_->release();
+      return;
+    }
   }
   core_->close();
   detail::TaskContext* const caller = detail::TaskContext::current();

@@ -53,6 +53,7 @@ class Pool {
   bool skip(ClaimableTask& task, const ReasonPointer& reason) noexcept;
 
   std::size_t bound() const noexcept { return bound_; }
+  bool keeps_going() const noexcept { return on_failure_ == OnFailure::keep_going; }
   bool idle() const;
   GroupStatistics statistics() const;
   std::vector<RunningTask> running_tasks() const;

@@ -12,6 +12,7 @@
 
 namespace tg::inline v0::detail {
 class Event;
+struct FreshLink;
 struct TaskContext;
 struct ThreadRoot;
 }  // namespace tg::inline v0::detail
@@ -80,9 +81,10 @@ class Flow {
 
   // What other layers hang on the flow. Only the flow itself touches them; but the tree guards `root` with
   // its lock.
-  tg::detail::TaskContext* task = nullptr;  // the task that runs now
-  tg::detail::Event* event = nullptr;       // the event that stops this task
-  tg::detail::ThreadRoot* root = nullptr;   // the tree that this thread roots
+  tg::detail::TaskContext* task = nullptr;      // the task that runs now
+  tg::detail::Event* event = nullptr;           // the event that stops this task
+  tg::detail::ThreadRoot* root = nullptr;       // the tree that this thread roots
+  tg::detail::FreshLink* fresh_link = nullptr;  // the tree's; stays with the flow, as its blocks do
   std::uint64_t shared_queues = 0;          // a bit for each pool into whose shared lists it may have added
   void (*on_thread_exit)(Flow&) = nullptr;  // called once as the thread ends
   void (*before_idle)(Flow&) = nullptr;     // set by a task; called once when its worker finds no further one

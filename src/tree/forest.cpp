@@ -15,6 +15,7 @@
 #include "runtime/fork.hpp"
 #include "runtime/steady_clock.hpp"
 #include "runtime/threads.hpp"
+#include "tree/fresh_link.hpp"
 #include "tree/still_running.hpp"
 #include "tree/task_context.hpp"
 
@@ -46,6 +47,7 @@ void Forest::hold_across_forks() {
                                // The nodes are the parent's; here they are only memory that nothing uses.
                                only_.first_root_ = nullptr;
                                only_.main_root_ = nullptr;
+                               only_.forget_grants_locked();
                              });
 }
 
@@ -76,6 +78,7 @@ void Forest::attach_locked(Node& node, Node* parent) {
 }
 
 void Forest::detach_locked(Node& node) {
+  if (!is_attached_locked(node)) return withdraw_fresh_locked(node);
   NodeCore*& first = node.parent_ != nullptr ? node.parent_->core_->first_child : first_root_;
   NodeCore* const next = node.core_->next_sibling;
   if (node.core_ == first) {
@@ -88,16 +91,26 @@ void Forest::detach_locked(Node& node) {
   } else if (first != nullptr) {
     first->node->previous_sibling_ = node.previous_sibling_;  // it was the last
   }
+  node.previous_sibling_ = nullptr;
 }
 
-void Forest::introduce_locked(Node& node, Node* parent) {
+void Forest::name_by_number(Node& node) { node.name_ = "ThreadGroup-" + std::to_string(node.id_.value); }
+
+void Forest::introduce_locked(Node& node, FreshLink* link) {
   if (!has_begun_) [[unlikely]]
     begin_locked();
-  node.core_ = cores_.take(node);
-  node.id_ = GroupId{++last_id_};
-  if (node.name_.empty()) node.name_ = "ThreadGroup-" + std::to_string(node.id_.value);
-  attach_locked(node, parent);
+  if (node.core_ == nullptr) node.core_ = cores_.take(node);
+  // A flow uses up its row of numbers first: its groups have theirs in the order in which it makes them.
+  node.id_ = GroupId{link != nullptr && link->has_ids() ? link->next_id++ : ++last_id_};
+  if (node.name_.empty()) name_by_number(node);
   node.linked_ = true;
+}
+
+void Forest::inherit_event_locked(Node& node) {  // T1
+  const Node* const parent = node.parent_;
+  if (parent == nullptr || !parent->event().is_set()) return;
+  ReasonPointer reason = parent->event().reason();
+  if (node.event().mark(reason.get())) reason.detach();
 }
 
 Node& Forest::root_of_calling_thread_locked() {
@@ -106,6 +119,7 @@ Node& Forest::root_of_calling_thread_locked() {
     if (main_root_ == nullptr) {
       auto root = std::make_unique<ThreadRoot>("MainThread", NodeKind::main_thread, &flow);
       introduce_locked(*root, nullptr);
+      attach_locked(*root, nullptr);
       main_root_ = root.release();
     }
     return *main_root_;
@@ -113,6 +127,7 @@ Node& Forest::root_of_calling_thread_locked() {
   if (flow.root == nullptr) {
     auto root = std::make_unique<ThreadRoot>(flow.os_label(), NodeKind::foreign_thread, &flow);
     introduce_locked(*root, nullptr);
+    attach_locked(*root, nullptr);
     flow.root = root.release();
     flow.on_thread_exit = &Forest::forget_thread;
   }
@@ -127,6 +142,7 @@ void Forest::forget_thread(runtime::Flow& flow) {
     ThreadRoot* const root = std::exchange(flow.root, nullptr);
     if (root == nullptr) return;
     root->flow = nullptr;
+    forest.reveal_children_locked(*root);
     if (root->core_->first_child == nullptr) {
       forest.detach_locked(*root);
       root->linked_ = false;
@@ -136,24 +152,42 @@ void Forest::forget_thread(runtime::Flow& flow) {
   if (gone != nullptr) gone->release();
 }
 
-void Forest::link(Node& node) {
-  TaskContext* const task = TaskContext::current();
+void Forest::link_under_lock(Node& node) {
+  runtime::Flow& flow = runtime::Flow::current();
+  const Node* const inside = flow.task != nullptr ? flow.task->node : nullptr;
+  FreshLink* const link = flow.fresh_link;
   MutexLock lock(mutex_);
+  if (link != nullptr) end_own_grant_locked(*link, inside);
   Node* parent = nullptr;
   if (node.kind_ != NodeKind::daemon)
-    parent = task != nullptr ? task->node : &root_of_calling_thread_locked();
-  introduce_locked(node, parent);
+    parent = flow.task != nullptr ? flow.task->node : &root_of_calling_thread_locked();
+  introduce_locked(node, link);
+  if (link != nullptr) link->last_made = &node;
   if (parent != nullptr && parent->time_limited_) node.time_limited_ = true;
-  if (parent != nullptr && parent->event().is_set()) {  // T1
-    ReasonPointer reason = parent->event().reason();
-    if (node.event().mark(reason.get())) reason.detach();
+  node.parent_ = parent;
+  inherit_event_locked(node);
+  if (link != nullptr && parent != nullptr && !parent->event().is_set() &&
+      grant_locked(*link, inside, node, *parent))
+    return;
+  attach_locked(node, parent);
+}
+
+// A flow that often destroys the group that it has made last is worth a link.
+void Forest::count_end_of(const Node& node) noexcept {
+  runtime::Flow* const flow = runtime::Flow::current_if_any();
+  if (flow == nullptr) return;
+  if (flow->fresh_link == nullptr) {
+    flow->fresh_link = new (std::nothrow) FreshLink;
+  } else {
+    flow->fresh_link->count_end_of(node);
   }
 }
 
-bool Forest::unlink_leaf(Node& node) noexcept {
+Forest::Unlinked Forest::unlink_leaf_under_lock(Node& node) noexcept {
   {
     MutexLock lock(mutex_);
-    if (node.core_->first_child != nullptr) return false;
+    reveal_children_locked(node);
+    if (node.core_->first_child != nullptr) return Unlinked::has_children;
     if (node.parent_ == nullptr || node.parent_->kind_ != NodeKind::foreign_thread) {
       detach_locked(node);
       node.linked_ = false;
@@ -162,11 +196,13 @@ bool Forest::unlink_leaf(Node& node) noexcept {
       // reason may hold an exception of the user's, which must not end under the lock.)
       if (node.references_.load(std::memory_order_acquire) == 1 && !node.event().is_set())
         cores_.put_back(std::exchange(node.core_, nullptr));
-      return true;
+      lock.unlock();
+      count_end_of(node);
+      return Unlinked::yes;
     }
   }
   unlink(node);  // its parent may have to go, too
-  return true;
+  return Unlinked::yes;
 }
 
 void Forest::unlink(Node& node) noexcept {
@@ -174,6 +210,7 @@ void Forest::unlink(Node& node) noexcept {
   {
     MutexLock lock(mutex_);
     if (!node.linked_) return;
+    reveal_children_locked(node);
     Node* const parent = node.parent_;
     detach_locked(node);
     node.linked_ = false;
@@ -190,6 +227,14 @@ void Forest::unlink(Node& node) noexcept {
     }
   }
   if (gone != nullptr) gone->release();
+  count_end_of(node);
+}
+
+void Forest::reclaim(NodeCore* core) noexcept {
+  runtime::Flow* const flow = runtime::Flow::current_if_any();
+  if (flow != nullptr && flow->fresh_link != nullptr && flow->fresh_link->spares.empty())
+    return flow->fresh_link->spares.keep(core);
+  cores_.give_back(core);
 }
 
 std::string Forest::path_locked(const Node& node) const {
@@ -217,8 +262,9 @@ bool Forest::is_same_or_descendant(const Node& node, const Node& ancestor) const
   return false;
 }
 
-bool Forest::has_children(const Node& node) const {
+bool Forest::has_children(const Node& node) {
   MutexLock lock(mutex_);
+  reveal_children_locked(node);
   return node.core_->first_child != nullptr;
 }
 
@@ -260,9 +306,10 @@ Node* Forest::next_in_walk_locked(const Node& from, const Node& top, std::size_t
   return node != &top ? node->core_->next_sibling->node : nullptr;
 }
 
-ForestSnapshot Forest::snapshot() const {
+ForestSnapshot Forest::snapshot() {
   ForestSnapshot out;
   MutexLock lock(mutex_);
+  reveal_all_locked();
   for (NodeCore* root = first_root_; root != nullptr; root = root->next_sibling) {
     append_snapshot_locked(*root->node, out);
   }
@@ -295,6 +342,7 @@ void Forest::finish_process() noexcept try {
     MutexLock lock(mutex_);
     if (std::exchange(finished_, true)) return;
     deadline = runtime::after(exit_grace_);
+    reveal_all_locked();
     for (NodeCore* root = first_root_; root != nullptr; root = root->next_sibling) {
       std::size_t depth = 0;
       for (Node* node = root->node; node != nullptr; node = next_in_walk_locked(*node, *root->node, depth)) {

@@ -16,6 +16,8 @@
 //       holds another.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -31,6 +33,8 @@
 
 namespace tg::inline v0::detail {
 
+struct FreshLink;
+
 /// The forest of groups.
 ///
 /// Thread safety: everything from any thread.
@@ -43,14 +47,18 @@ class Forest {
   static void hold_across_forks();
 
   /// Links a group below the group of the caller's task, else below the root of its thread; a daemon becomes
-  /// a root.
+  /// a root. No lock is taken if the caller's flow has a grant (README.md).
   void link(Node& node);
   /// Takes a group out; its children go to its parent. Harmless when it is out already.
   void unlink(Node& node) noexcept;
-  /// The same for a linked node without children; false, and nothing done, if it has any.
-  bool unlink_leaf(Node& node) noexcept;
+  enum class Unlinked { has_children, yes, unseen };
+  /// The same for a linked node without children; `has_children`, and nothing done, if it has any. `unseen`:
+  /// no other flow has found it in the forest, and it keeps its core.
+  [[nodiscard]] Unlinked unlink_leaf(Node& node) noexcept;
+  /// Takes the core of a node that was unlinked as `unseen`.
+  void drop_core(Node& node) noexcept;
   /// Takes back the core of a node that is being destroyed.
-  void reclaim(NodeCore* core) noexcept { cores_.give_back(core); }
+  void reclaim(NodeCore* core) noexcept;
 
   /// Sets the event of the group and of all below it, and wakes them. The origin in the reason is filled in
   /// here. True if this call set the group's own event.
@@ -66,8 +74,8 @@ class Forest {
 
   std::string path(const Node& node) const;
   bool is_same_or_descendant(const Node& node, const Node& ancestor) const;
-  bool has_children(const Node& node) const;
-  ForestSnapshot snapshot() const;
+  bool has_children(const Node& node);
+  ForestSnapshot snapshot();
 
   void set_exit_grace(Duration grace);
   void set_destructor_warning(Duration after);
@@ -82,9 +90,37 @@ class Forest {
 
   void begin_locked() TG_REQUIRES(mutex_);
   Node& root_of_calling_thread_locked() TG_REQUIRES(mutex_);
-  void introduce_locked(Node& node, Node* parent) TG_REQUIRES(mutex_);
+  static void name_by_number(Node& node);
+  void introduce_locked(Node& node, FreshLink* link) TG_REQUIRES(mutex_);
+  void inherit_event_locked(Node& node) TG_REQUIRES(mutex_);
+  bool is_attached_locked(const Node& node) const TG_REQUIRES(mutex_) {
+    return node.previous_sibling_ != nullptr;
+  }
   void attach_locked(Node& node, Node* parent) TG_REQUIRES(mutex_);
   void detach_locked(Node& node) TG_REQUIRES(mutex_);
+  void link_under_lock(Node& node);
+  Unlinked unlink_leaf_under_lock(Node& node) noexcept;
+  static void count_end_of(const Node& node) noexcept;
+
+  // Fresh groups: README.md.
+  struct Grant {
+    FreshLink* link;
+    Node* parent;
+  };
+  static constexpr std::size_t kMostGrants = 8;  // each set_event walks upwards from all of them
+  bool link_fresh(FreshLink& link, Node& node);
+  bool unlink_fresh(FreshLink& link, Node& node) noexcept;
+  void settle(FreshLink& link, Node& node);
+  void end_own_grant_locked(FreshLink& link, const Node* inside) noexcept TG_REQUIRES(mutex_);
+  bool grant_locked(FreshLink& link, const Node* inside, Node& node, Node& parent) TG_REQUIRES(mutex_);
+  template <class Chosen>
+  void reveal_locked(Chosen chosen) noexcept TG_REQUIRES(mutex_);
+  void reveal_all_locked() noexcept TG_REQUIRES(mutex_);
+  void reveal_children_locked(const Node& parent) noexcept TG_REQUIRES(mutex_);
+  void reveal_below_locked(const Node& top) noexcept TG_REQUIRES(mutex_);
+  void withdraw_fresh_locked(const Node& node) noexcept TG_REQUIRES(mutex_);
+  void forget_grants_locked() noexcept TG_REQUIRES(mutex_);
+
   struct Marked;
   void mark_subtree_locked(Node& top, const SharedReason* reason, Marked& marked) TG_REQUIRES(mutex_);
   static void notify(NodeCore* first) noexcept;
@@ -103,6 +139,8 @@ class Forest {
   NodeCores cores_;                                       // see there for what the lock guards
   ThreadRoot* main_root_ TG_GUARDED_BY(mutex_) = nullptr;
   std::uint64_t last_id_ TG_GUARDED_BY(mutex_) = 0;
+  std::size_t grant_count_ TG_GUARDED_BY(mutex_) = 0;
+  std::array<Grant, kMostGrants> grants_ TG_GUARDED_BY(mutex_) = {};
   bool finished_ TG_GUARDED_BY(mutex_) = false;
   Duration exit_grace_ TG_GUARDED_BY(mutex_) = Duration::from_nanos(2'000'000'000);
   Duration destructor_warning_ TG_GUARDED_BY(mutex_) = Duration::from_nanos(5'000'000'000);

@@ -90,6 +90,7 @@ bool Forest::set_event(Node& node, const SharedReason& reason) noexcept {
   Marked marked;
   {
     MutexLock lock(mutex_);
+    reveal_below_locked(node);
     mark_subtree_locked(node, &reason, marked);
     marked.look_locked();
     reason.add_references(marked.count);  // before a marked node can go, which takes this lock
@@ -104,6 +105,7 @@ void Forest::set_all_events(Reason reason) {
   Marked marked;
   {
     MutexLock lock(mutex_);
+    reveal_all_locked();
     for (NodeCore* root = first_root_; root != nullptr; root = root->next_sibling) {
       mark_subtree_locked(*root->node, shared.get(), marked);
     }

@@ -103,10 +103,20 @@ class Node {
 
  protected:
   Node(std::string&& name, NodeKind kind, bool time_limited = false);
+  /// As if constructed again, for a node that was unlinked as unseen.
+  void begin_again(std::string&& name) noexcept {
+    name_ = std::move(name);
+    time_limited_ = false;
+  }
+  /// Gives up the memory of a long name.
+  void forget_name() noexcept {
+    if (name_.size() > kShortName) name_ = std::string();
+  }
   virtual ~Node();
 
  private:
   friend class Forest;
+  static constexpr std::size_t kShortName = 64;
   void destroy() noexcept;
 
   Atomic<std::uint32_t> references_{1};  // atomic: owners on many threads
@@ -116,7 +126,8 @@ class Node {
   // parent: the last owner reads it without the lock, at a time when only the latter can still happen.
   bool linked_ = false;
   Node* parent_ = nullptr;
-  NodeCore* previous_sibling_ = nullptr;  // the first one's leads to the last
+  // The first one's leads to the last. Null outside the forest, and while it is fresh (README.md).
+  NodeCore* previous_sibling_ = nullptr;
 
   // Constant from the time on when the node is linked; null before. Only `unlink_leaf` takes it away earlier
   // than the end, from a node that it has taken out of the forest and that has one owner: `release` rests on

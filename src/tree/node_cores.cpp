@@ -12,6 +12,7 @@ namespace {
 // little. So each piece is twice as large as the one before it.
 constexpr std::size_t kFirstBytes = 4096;
 constexpr std::size_t kLastBytes = std::size_t{1024} * 1024;
+constexpr int kSpares = 4;
 }  // namespace
 
 // At least one, so that `free_` is not empty afterwards.
@@ -25,6 +26,16 @@ void NodeCores::find_more() {
     page_bytes_ = bytes;
   }
   free_ = ::new (static_cast<void*>(fresh_++)) Slot;
+}
+
+void NodeCores::give_spares(Spares& spares) {
+  for (int i = 0; i < kSpares; ++i) {
+    if (free_ == nullptr) find_more();
+    Slot* const slot = free_;
+    free_ = slot->next;
+    slot->next = spares.first_;
+    spares.first_ = slot;
+  }
 }
 
 void NodeCores::give_back(NodeCore* core) noexcept {

@@ -162,9 +162,9 @@ TEST(Forest, unlinking_twice_is_harmless) {
 TEST(Forest, a_leaf_leaves_quickly_and_a_parent_does_not) {
   Linked a("a");
   Linked b("b", *a);
-  EXPECT_FALSE(forest.unlink_leaf(*a));
-  EXPECT_TRUE(forest.unlink_leaf(*b));
-  EXPECT_TRUE(forest.unlink_leaf(*a));
+  EXPECT_EQ(forest.unlink_leaf(*a), Forest::Unlinked::has_children);
+  EXPECT_EQ(forest.unlink_leaf(*b), Forest::Unlinked::yes);
+  EXPECT_EQ(forest.unlink_leaf(*a), Forest::Unlinked::yes);
 }
 
 TEST(Forest, only_watched_nodes_are_told_after_the_mark) {

@@ -86,7 +86,7 @@ TEST(ForeignThread, root_of_a_thread_that_is_gone_leaves_with_its_last_group) {
     }).join();
     a.reset();
     EXPECT_EQ(controller.roots().size(), 1u);
-    EXPECT_TRUE(detail::Forest::instance().unlink_leaf(*b));
+    EXPECT_EQ(detail::Forest::instance().unlink_leaf(*b), detail::Forest::Unlinked::yes);
     EXPECT_TRUE(controller.roots().empty());
   }
   EXPECT_TRUE(controller.snapshot().nodes.empty());

@@ -158,14 +158,27 @@ def nodes():
     forest = object_named("tg::detail::Forest::only_", "tg::detail::Forest")
     todo = [(0, core) for core in linked(field(forest, "first_root_"), "next_sibling")]
     todo.reverse()
+    fresh = fresh_cores(forest)
     while todo:
         depth, core = todo.pop()
         node = target(field(core, "node"))
         children = [(depth + 1, child) for child in linked(field(core, "first_child"), "next_sibling")]
+        children += [(depth + 1, child) for child in fresh.get(int(node.address), ())]
         if depth == 0 and not children and is_root_of_thread(node):
             continue
         yield depth, node
         todo += reversed(children)
+
+
+def fresh_cores(forest):
+    """{address of a parent: cores of the groups that are in links of their flows and not among its children yet}."""
+    grants = field(field(forest, "grants_"), "_M_elems")
+    found = {}
+    for i in range(int(field(forest, "grant_count_"))):
+        node = target(plain(field(target(field(grants[i], "link")), "node")))
+        if node is not None:
+            found.setdefault(int(field(grants[i], "parent")), []).append(target(field(node, "core_")))
+    return found
 
 
 def is_root_of_thread(node):

@@ -92,6 +92,8 @@ int main() {
 
   auto import = nightly.add_task(tg::TaskName{"import"}, import_users);
   nightly.post([import] { import.get(); });
+  // From then on a group is in the link of this flow at first.
+  for (int i = 0; i < 20; ++i) const tg::ThreadGroup brief("brief");
   tg::ThreadGroup nested("nested", {.max_concurrent_threads = 1});
   // The task runs the other one itself: both are on one stack.
   nested.post([&nested] { nested.add_task(tg::TaskName{"child"}, child).get(); });

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// Linking without the forest's lock, and what others do before they look. F1 to F4 are in README.md.
+#include "tree/fresh_link.hpp"
+
+#include <array>
+#include <utility>
+
+#include "runtime/asymmetric_fence.hpp"
+#include "runtime/flow.hpp"
+#include "tree/forest.hpp"
+#include "tree/task_context.hpp"
+
+namespace tg::inline v0::detail {
+
+namespace {
+// The node of the task that the flow runs, or null outside a task.
+const Node* inside_of(const runtime::Flow& flow) noexcept {
+  return flow.task != nullptr ? flow.task->node : nullptr;
+}
+}  // namespace
+
+// --- The flow itself, without the lock ---
+
+void Forest::link(Node& node) {
+  FreshLink* const link = FreshLink::of_caller();
+  if (link == nullptr || !link_fresh(*link, node)) link_under_lock(node);
+}
+
+bool Forest::link_fresh(FreshLink& link, Node& node) {
+  Node* const parent = link.parent.load(std::memory_order_relaxed);
+  if (parent == nullptr || link.inside != inside_of(*runtime::Flow::current_if_any()) ||
+      link.node.load(std::memory_order_relaxed) != nullptr ||
+      (link.spares.empty() && node.core_ == nullptr) || !link.has_ids() || node.kind_ != NodeKind::group) {
+    return false;
+  }
+  node.id_ = GroupId{link.next_id};
+  if (node.name_.empty()) [[unlikely]]
+    name_by_number(node);
+  ++link.next_id;
+  if (node.core_ == nullptr) node.core_ = link.spares.take(node);
+  node.parent_ = parent;
+  if (parent->time_limited_) node.time_limited_ = true;
+  node.linked_ = true;
+  link.last_made = &node;
+  link.node.store(&node, std::memory_order_release);
+  runtime::light_fence();
+  if (link.parent.load(std::memory_order_relaxed) == nullptr) [[unlikely]]
+    settle(link, node);
+  return true;
+}
+
+Forest::Unlinked Forest::unlink_leaf(Node& node) noexcept {
+  FreshLink* const link = FreshLink::of_caller();
+  if (link != nullptr && unlink_fresh(*link, node)) return Unlinked::unseen;
+  return unlink_leaf_under_lock(node);
+}
+
+bool Forest::unlink_fresh(FreshLink& link, Node& node) noexcept {
+  if (link.node.load(std::memory_order_relaxed) != &node ||
+      link.parent.load(std::memory_order_relaxed) == nullptr || node.core_->first_child != nullptr) {
+    return false;
+  }
+  link.node.store(nullptr, std::memory_order_relaxed);
+  runtime::light_fence();
+  if (link.parent.load(std::memory_order_relaxed) == nullptr) [[unlikely]]
+    return false;
+  // No other flow has seen it, and none finds it any more. It has one owner, who is the caller.
+  node.linked_ = false;
+  node.parent_ = nullptr;
+  return true;
+}
+
+void Forest::drop_core(Node& node) noexcept {
+  FreshLink::of_caller()->spares.keep(std::exchange(node.core_, nullptr));
+}
+
+// The grant was revoked while the flow was about to link its group. If the flow that revoked it has not found
+// the group, it is attached here, perhaps below a parent whose event is set by now.
+[[gnu::noinline]] void Forest::settle(FreshLink& link, Node& node) {
+  MutexLock lock(mutex_);
+  if (is_attached_locked(node)) return;
+  link.node.store(nullptr, std::memory_order_relaxed);
+  attach_locked(node, node.parent_);
+  inherit_event_locked(node);
+}
+
+// --- Under the lock ---
+
+// Before a flow links the next group: what was fresh takes its place among its siblings first.
+void Forest::end_own_grant_locked(FreshLink& link, const Node* inside) noexcept {
+  if (!link.was_granted) return;
+  if (link.parent.load(std::memory_order_relaxed) == nullptr) return link.lose_grant();
+  const bool was_in_the_way = link.node.load(std::memory_order_relaxed) != nullptr || link.inside != inside;
+  reveal_locked([&link](const Grant& grant) { return grant.link == &link; });
+  link.give_up_grant(was_in_the_way);
+}
+
+// Links the group through the flow's link if that is worth it; else the caller attaches it.
+bool Forest::grant_locked(FreshLink& link, const Node* inside, Node& node, Node& parent) {
+  if (!link.may_ask_for_grant() || grant_count_ == grants_.size() || node.kind_ != NodeKind::group ||
+      !runtime::has_heavy_fence()) {
+    return false;
+  }
+  if (link.spares.empty()) cores_.give_spares(link.spares);
+  if (!link.has_ids()) {
+    link.next_id = last_id_ + 1;
+    link.end_of_ids = link.next_id + FreshLink::kIdsInARow;
+    last_id_ += FreshLink::kIdsInARow;
+  }
+  link.first_id_of_grant = link.next_id;
+  link.inside = inside;
+  link.was_granted = true;
+  grants_[grant_count_++] = {&link, &parent};
+  link.node.store(&node, std::memory_order_release);
+  link.parent.store(&parent, std::memory_order_relaxed);
+  return true;
+}
+
+// F2: revokes these grants, and attaches the groups that were fresh.
+template <class Chosen>
+void Forest::reveal_locked(Chosen chosen) noexcept {
+  std::array<FreshLink*, kMostGrants> revoked;
+  std::size_t count = 0;
+  std::size_t kept = 0;
+  bool has_others = false;
+  const FreshLink* const own = FreshLink::of_caller();
+  for (std::size_t i = 0; i < grant_count_; ++i) {
+    const Grant grant = grants_[i];
+    if (!chosen(grant)) {
+      grants_[kept++] = grant;
+      continue;
+    }
+    grant.link->parent.store(nullptr, std::memory_order_relaxed);
+    revoked[count++] = grant.link;
+    if (grant.link != own) has_others = true;
+  }
+  grant_count_ = kept;
+  if (has_others) runtime::heavy_fence();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (Node* const fresh = revoked[i]->node.load(std::memory_order_acquire))
+      attach_locked(*fresh, fresh->parent_);
+  }
+}
+
+void Forest::reveal_all_locked() noexcept {
+  if (grant_count_ != 0) reveal_locked([](const Grant&) { return true; });
+}
+
+void Forest::reveal_children_locked(const Node& parent) noexcept {
+  if (grant_count_ != 0) reveal_locked([&parent](const Grant& grant) { return grant.parent == &parent; });
+}
+
+void Forest::reveal_below_locked(const Node& top) noexcept {
+  if (grant_count_ == 0) return;
+  reveal_locked([&top](const Grant& grant) {
+    const Node* node = grant.parent;
+    while (node != nullptr && node != &top) node = node->parent_;
+    return node != nullptr;
+  });
+}
+
+// F4: a fresh group is taken out of the link that it is in. No fence: the link is occupied, so its flow
+// cannot be using it without the lock; for only the caller may destroy what occupies it.
+void Forest::withdraw_fresh_locked(const Node& node) noexcept {
+  for (std::size_t i = 0; i < grant_count_; ++i) {
+    FreshLink& link = *grants_[i].link;
+    if (link.node.load(std::memory_order_relaxed) != &node) continue;
+    link.node.store(nullptr, std::memory_order_relaxed);
+    return;
+  }
+}
+
+// In a forked child the flows are the parent's.
+void Forest::forget_grants_locked() noexcept {
+  for (std::size_t i = 0; i < grant_count_; ++i) {
+    grants_[i].link->parent.store(nullptr, std::memory_order_relaxed);
+    grants_[i].link->node.store(nullptr, std::memory_order_relaxed);
+  }
+  grant_count_ = 0;
+}
+
+}  // namespace tg::inline v0::detail

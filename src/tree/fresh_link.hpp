@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a flow links the group that it has made last without the forest's lock. The protocol is explained in
+// README.md.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include <threadgroup/detail/atomic.hpp>
+
+#include "base/cache_line.hpp"
+#include "runtime/flow.hpp"
+#include "tree/node.hpp"
+#include "tree/node_cores.hpp"
+
+namespace tg::inline v0::detail {
+
+/// A flow's link to its fresh group: the one that it has made last, if no other flow has had to see it yet.
+///
+/// A group that one flow makes and soon destroys, while no other flow looks, costs no lock. To use the link a
+/// flow needs a *grant* by the forest, for one parent; each flow that is about to look below that parent
+/// revokes it first. F1 to F4 in README.md say how.
+///
+/// Lifetime: made for a flow that often destroys the group that it has made last; as the flow itself, it is
+/// never given back.
+struct alignas(kCacheLine) FreshLink {
+  // Written by the flow (by another one only where F4 says so); read by others under the forest's lock, after
+  // they have revoked the grant. Null: none.
+  Atomic<Node*> node{nullptr};
+  // Written under the forest's lock, read by the flow without it. Null: no grant.
+  Atomic<Node*> parent{nullptr};
+
+  // Used by the flow alone.
+  const Node* inside = nullptr;  // the grant is for the task of this node, or (null) for the thread's root
+  NodeCores::Spares spares;
+  Node* unused_group = nullptr;  // the group layer's: one that no other flow has seen, for the next one
+  std::uint64_t next_id = 0;     // numbers for its groups, up to the last one of a row
+  std::uint64_t end_of_ids = 0;
+  const Node* last_made = nullptr;  // only to compare
+  bool was_granted = false;
+  // How often, in a row, it destroyed the group that it had made last; and how often is enough for a grant.
+  std::uint32_t short_lives = 0;
+  std::uint32_t enough = kEnough;
+  std::uint64_t first_id_of_grant = 0;
+  std::uint64_t uses = 0;  // of all grants since one was revoked
+
+  static constexpr std::uint32_t kEnough = 16;
+  static constexpr std::uint32_t kMostEnough = 4096;
+  static constexpr std::uint64_t kIdsInARow = 256;
+
+  static FreshLink* of_caller() noexcept {
+    runtime::Flow* const flow = runtime::Flow::current_if_any();
+    return flow != nullptr ? flow->fresh_link : nullptr;
+  }
+
+  bool has_ids() const noexcept { return next_id != end_of_ids; }
+  bool may_ask_for_grant() const noexcept { return short_lives >= enough; }
+  // The flow ends the grant. If that was in the way (the flow made a second group, or one for another parent)
+  // and was used little, the next one must be earned again.
+  void give_up_grant(bool was_in_the_way) noexcept {
+    const std::uint64_t used = end_grant();
+    if (was_in_the_way && used < enough) short_lives = 0;
+  }
+  // The flow has noticed that the grant was revoked. After few uses the next one must be earned by more.
+  void lose_grant() noexcept {
+    end_grant();
+    enough = uses >= 16 * enough ? std::max(enough / 2, kEnough) : std::min(2 * enough, kMostEnough);
+    short_lives = 0;
+    uses = 0;
+  }
+  void count_end_of(const Node& ended) noexcept {
+    short_lives = last_made == &ended ? std::min(short_lives + 1, enough) : 0;
+  }
+
+ private:
+  std::uint64_t end_grant() noexcept {
+    was_granted = false;
+    const std::uint64_t used = next_id - first_id_of_grant;
+    uses += used;
+    return used;
+  }
+};
+
+}  // namespace tg::inline v0::detail
