@@ -2,6 +2,7 @@
 // What a loop does that waits for another processor for some nanoseconds.
 #pragma once
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/config.hpp>
 
 namespace tg::inline v0::detail {
@@ -20,7 +21,11 @@ inline void relax() noexcept {
 /// Waits by spinning until `done()`, but for about 2 us at most: less than it costs to sleep and be woken.
 template <class Done>
 void spin_briefly(Done done) noexcept {
+#if defined(TG_SIMULATION)
+  if (!done()) yield();
+#else
   for (int i = 0; i < 100 && !done(); ++i) relax();
+#endif
 }
 
 }  // namespace tg::inline v0::detail

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "base/planted.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/steady_clock.hpp"
 
@@ -26,7 +27,7 @@ class Links {
         queues_{source, events[0] != nullptr ? &events[0]->waiters() : nullptr,
                 events[1] != nullptr ? &events[1]->waiters() : nullptr} {
     for (Event* event : events) {
-      if (event != nullptr) event->watch();
+      if (event != nullptr && !TG_PLANTED(wait_does_not_watch)) event->watch();
     }
     for (std::size_t i = 0; i < queues_.size(); ++i) {
       if (queues_[i] != nullptr) queues_[i]->link(nodes_[i]);
@@ -60,10 +61,11 @@ WaitOutcome wait_on(WaitQueue* source, const FunctionRef<bool()>* ready, const W
   if (const auto now = outcome()) return *now;
   runtime::Flow& me = runtime::Flow::current();
   Links links(me, source, events);
+  if (TG_PLANTED(wait_looks_only_before_it_links)) me.park_until(deadline);
   for (;;) {
     if (const auto now = outcome()) return *now;
     me.spin_or_park_until(deadline);
-    links.link_source_again();  // Q1: before we look
+    if (!TG_PLANTED(wait_does_not_link_again)) links.link_source_again();  // Q1: before we look
   }
 }
 
@@ -74,7 +76,7 @@ WaitOutcome wait_at_gate(Event& event, TimePoint deadline) {
     if (!deadline.is_never() && runtime::now() >= deadline) return WaitOutcome::timed_out;
     event.watch();
     event.gate().approach();
-    if (event.is_set()) return WaitOutcome::event_set;
+    if (!TG_PLANTED(gate_waits_without_second_look) && event.is_set()) return WaitOutcome::event_set;
     event.gate().wait_until(deadline);
   }
 }

@@ -4,6 +4,7 @@
 
 #include <threadgroup/duration.hpp>
 
+#include "base/planted.hpp"
 #include "runtime/flow.hpp"
 
 namespace tg::inline v0::detail {
@@ -46,7 +47,8 @@ bool WaitQueue::unlink(WaitNode& node) noexcept {
       return true;
     }
   }
-  if (node.flow_ != nullptr) wait_until_released(node.released_, *node.flow_);
+  if (node.flow_ != nullptr && !TG_PLANTED(wait_queue_leaves_before_released))
+    wait_until_released(node.released_, *node.flow_);
   return false;
 }
 

@@ -7,6 +7,7 @@
 #include <threadgroup/duration.hpp>
 #include <threadgroup/outcomes.hpp>
 
+#include "base/planted.hpp"
 #include "pool/task_list.hpp"
 
 namespace tg::inline v0::detail {
@@ -45,7 +46,7 @@ LocalQueue::Added LocalQueue::add(Task& task, const Event& event, Atomic<bool>& 
 }
 
 Task* LocalQueue::begin_next_locked(RunningHere& here, TimePoint now) noexcept {
-  if (moved_) return nullptr;
+  if (moved_ && !TG_PLANTED(pool_local_ones_overtake)) return nullptr;
   Task* const task = tasks_.pop();
   if (task == nullptr) return nullptr;
   if (task->is_claimable()) static_cast<ClaimableTask*>(task)->begin();

@@ -10,6 +10,7 @@
 #include <threadgroup/errors.hpp>
 #include <threadgroup/outcomes.hpp>
 
+#include "base/planted.hpp"
 #include "event/wait.hpp"
 #include "pool/task_list.hpp"
 #include "pool/worker.hpp"
@@ -105,7 +106,8 @@ Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own, int error) noe
       idle_now = taken_back && !needed && queue_.is_idle_locked();
     }
     // A lender that waits for its slot goes first: a worker without a thread uses no slot.
-    waits = needed && supply_.error_locked() == 0 && !slots_.is_wanted_back();
+    waits = needed && supply_.error_locked() == 0 && !slots_.is_wanted_back() &&
+            !TG_PLANTED(supply_makes_no_request);
     if (waits) {
       supply_.request_when_possible_locked();
     } else {

@@ -8,6 +8,8 @@
 #include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/config.hpp>
 
+#include "base/planted.hpp"
+
 namespace tg::inline v0::detail {
 
 /// The slots of a group: permits to run tasks, as many as the bound says. Each worker has one from the
@@ -47,7 +49,10 @@ class Slots {
   void arrive() noexcept { --on_their_way_; }
   void leave() noexcept { --workers_; }
   /// The worker has to leave before it takes another task: C2.
-  bool is_wanted_back() const noexcept { return some_are_wanted_back() && used() > bound_; }
+  bool is_wanted_back() const noexcept {
+    if (TG_PLANTED(slots_worker_ignores_lender)) return false;
+    return some_are_wanted_back() && used() > bound_;
+  }
   bool some_are_wanted_back() const noexcept { return wanted_back_.load(std::memory_order_relaxed) > 0; }
 
   // --- A lender ---

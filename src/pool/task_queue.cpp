@@ -8,6 +8,7 @@
 #include <threadgroup/duration.hpp>
 #include <threadgroup/outcomes.hpp>
 
+#include "base/planted.hpp"
 #include "pool/task_list.hpp"
 #include "tree/task_context.hpp"
 
@@ -100,7 +101,8 @@ void TaskQueue::enter_locked(Runner& runner) noexcept { put_first(first_runner_,
 void TaskQueue::leave_locked(Runner& runner) noexcept { take_out(first_runner_, runner); }
 
 bool TaskQueue::claim_locked(ClaimableTask& wanted, Runner& runner, TimePoint now) noexcept {
-  if (wanted.status() != TaskStatus::pending || node_.event().is_set() || wanted.number() <= taken_up_to_)
+  if (wanted.status() != TaskStatus::pending || node_.event().is_set() ||
+      (wanted.number() <= taken_up_to_ && !TG_PLANTED(pool_claims_what_is_taken)))
     return false;
   bool taken = false;
   for (LocalQueue* local = first_local_; local != nullptr; local = local->next) {
@@ -144,7 +146,7 @@ bool TaskQueue::has_pending_locked() noexcept {
 bool TaskQueue::search_or_arm_locked() noexcept {
   if (has_pending_locked()) return true;
   call_worker_.store(true, std::memory_order_relaxed);
-  if (!has_pending_locked()) return false;
+  if (TG_PLANTED(pool_leaves_without_second_look) || !has_pending_locked()) return false;
   call_worker_.store(false, std::memory_order_relaxed);
   return true;
 }

@@ -37,6 +37,7 @@
 #include <threadgroup/statistics.hpp>
 
 #include "base/cache_line.hpp"
+#include "base/planted.hpp"
 #include "event/event.hpp"
 #include "pool/local_queue.hpp"
 #include "pool/pending_list.hpp"
@@ -76,13 +77,15 @@ class TaskQueue {
 
   /// Adds the task to the list that all workers share.
   Added add(Task& task) noexcept {
+    const bool too_early =
+        TG_PLANTED(pool_adder_looks_too_early) && !call_worker_.load(std::memory_order_relaxed);
     MutexLock lock(add_mutex_);
     ++added_;
     const std::uint64_t number = ++numbers_;
     task.set_number(number);
     if (node_.event().is_set()) return {number, true, false};
     incoming_.push(task);
-    const bool call = call_worker_.load(std::memory_order_relaxed);
+    const bool call = !too_early && call_worker_.load(std::memory_order_relaxed);
     if (call) call_worker_.store(false, std::memory_order_relaxed);
     return {number, false, call};
   }

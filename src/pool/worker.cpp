@@ -10,6 +10,7 @@
 #include <threadgroup/duration.hpp>
 #include <threadgroup/outcomes.hpp>
 
+#include "base/planted.hpp"
 #include "base/spin.hpp"
 #include "pool/task_list.hpp"
 #include "runtime/steady_clock.hpp"
@@ -66,7 +67,7 @@ void Worker::serve() noexcept {
   for (; !pool_.slots_.is_wanted_back() && !turn_is_over(); ++looks_) {
     if (pool_.queue_.fill_queue_locked(&local_)) {
       Task& task = pool_.queue_.begin_next_locked(self_, now);
-      const bool start_next = pool_.reserve_worker_locked();  // P3
+      const bool start_next = !TG_PLANTED(pool_starts_no_next_worker) && pool_.reserve_worker_locked();  // P3
       lock.unlock();
 
       if (start_next) {
@@ -177,7 +178,7 @@ void Worker::release_delivered_outside() noexcept {
 void Worker::end_thread_as_worker(bool idle_now, bool slot_is_free) noexcept {
   // Before any flow is woken: the woken flows need what the worker kept from task to task.
   if (flow_.before_idle != nullptr) std::exchange(flow_.before_idle, nullptr)(flow_);
-  if (slot_is_free) pool_.slot_waiters_.release_all();
+  if (slot_is_free && !TG_PLANTED(slots_lender_is_not_woken)) pool_.slot_waiters_.release_all();
   if (idle_now) pool_.idle_waiters_.release_all();
   release_delivered_outside();
   flow_.task = nullptr;

@@ -86,8 +86,8 @@ class Context {
   const void* low_ = nullptr;
   std::size_t bytes_ = 0;
   void* fake_stack_ = nullptr;
-  void* tsan_fiber_ = nullptr;
-  bool owns_tsan_fiber_ = false;
+  [[maybe_unused]] void* tsan_fiber_ = nullptr;
+  [[maybe_unused]] bool owns_tsan_fiber_ = false;
 };
 
 }  // namespace tg::inline v0::runtime

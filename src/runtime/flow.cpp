@@ -12,15 +12,18 @@
 #include <cstring>
 #include <iterator>
 #include <new>
+#include <utility>
 
 #include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/mutex.hpp>
 
+#include "base/planted.hpp"
 #include "base/sanitizers.hpp"
 #include "base/spin.hpp"
 #include "runtime/fork.hpp"
 #include "runtime/futex.hpp"
 #include "runtime/module.hpp"
+#include "runtime/simulator.hpp"
 #include "runtime/sleep.hpp"
 #include "runtime/steady_clock.hpp"
 
@@ -47,6 +50,13 @@ struct StackRange {
   std::uintptr_t high = 0;
 };
 StackRange find_roomy_part_of_stack() noexcept {
+#if defined(TG_SIMULATION)
+  if (const Simulator* const simulator = Simulator::running()) {
+    const Simulator::Stack stack = simulator->stack_of_flow();
+    const auto address = reinterpret_cast<std::uintptr_t>(stack.low);
+    return {address + stack.bytes / 2, address + stack.bytes};
+  }
+#endif
   pthread_attr_t attributes;
   if (::pthread_getattr_np(::pthread_self(), &attributes) != 0) return {1, 1};  // none, and not asked again
   void* low = nullptr;
@@ -59,6 +69,30 @@ StackRange find_roomy_part_of_stack() noexcept {
 }
 
 bool on_main_thread() noexcept { return ::getpid() == static_cast<pid_t>(::syscall(SYS_gettid)); }
+
+// The name that the system has for the calling thread.
+void read_os_name(char* name, std::size_t bytes) noexcept {
+  if (::pthread_getname_np(::pthread_self(), name, bytes) != 0) name[0] = '\0';
+}
+void write_os_name(const char* name) noexcept {
+#if defined(TG_SIMULATION)
+  if (Simulator* const simulator = Simulator::running()) return simulator->name_flow(name);
+#endif
+  ::pthread_setname_np(::pthread_self(), name);
+}
+std::string os_number() {
+#if defined(TG_SIMULATION)
+  if (const Simulator* const simulator = Simulator::running())
+    return std::to_string(simulator->number_of_flow());
+#endif
+  return std::to_string(::syscall(SYS_gettid));
+}
+
+#if defined(TG_SIMULATION)
+bool in_simulated_flow() noexcept { return Simulator::running() != nullptr; }
+#else
+constexpr bool in_simulated_flow() noexcept { return false; }
+#endif
 
 }  // namespace
 
@@ -106,7 +140,11 @@ class FlowPool {
         for (int tries = 0; tries < kTriesToWake && flow->sleeps_on_.load(std::memory_order_relaxed) == word;
              ++tries) {
           if (futex_wake(*word, 1) != 0) break;
-          ::sched_yield();
+          if constexpr (kIsSimulated) {
+            tg::detail::spin_briefly([] { return false; });
+          } else {
+            ::sched_yield();
+          }
         }
       }
       --most;
@@ -129,6 +167,7 @@ class FlowPool {
 
   // Spins until the flow has a permit, unless the others who spin leave no processor to whom they wait for.
   void spin(const Flow& flow, TimePoint until) noexcept {
+    if constexpr (kIsSimulated) return tg::detail::spin_briefly([&flow] { return flow.has_permit(); });
     if (spinners_.fetch_add(1, std::memory_order_relaxed) < most_spinners()) {
       for (TimePoint time = now(); time < until && !flow.has_permit();) {
         const TimePoint next_look = time + kBetweenLooks;
@@ -138,6 +177,7 @@ class FlowPool {
     spinners_.fetch_sub(1, std::memory_order_relaxed);
   }
   int most_spinners() noexcept {
+    if constexpr (kIsSimulated) return 1;  // on every machine
     int most = most_spinners_.load(std::memory_order_relaxed);
     if (most == kUnknown) most_spinners_.store(most = processors() - 1, std::memory_order_relaxed);
     return most;
@@ -146,10 +186,13 @@ class FlowPool {
   static Flow* current_or_null() noexcept { return Flow::current_; }
   static void set_current(Flow* flow) noexcept { Flow::current_ = flow; }
   static void look_at_thread(Flow& flow) noexcept {
-    flow.is_main_ = on_main_thread();
+    flow.is_main_ = !in_simulated_flow() && on_main_thread();
     flow.roomy_low_ = flow.roomy_high_ = 0;
-    if (::pthread_getname_np(::pthread_self(), flow.os_name_, sizeof flow.os_name_) != 0)
+    if (in_simulated_flow()) {
       flow.os_name_[0] = '\0';
+    } else {
+      read_os_name(flow.os_name_, sizeof flow.os_name_);
+    }
   }
 
   // Has the flow given back when the calling thread ends: by a key of POSIX threads, for these are looked
@@ -158,10 +201,8 @@ class FlowPool {
   // were called.)
   void take_back_at_the_end(Flow& flow) noexcept {
     // Without room for it the flow is given up with the thread, which costs its few bytes.
-    if (has_key_) static_cast<void>(::pthread_setspecific(key_, &flow));
+    if (has_key_ && !in_simulated_flow()) static_cast<void>(::pthread_setspecific(key_, &flow));
   }
-
- private:
   static void thread_ends(void* raw) {
     auto* const flow = static_cast<Flow*>(raw);
     if (flow->on_thread_exit != nullptr) flow->on_thread_exit(*flow);
@@ -169,8 +210,17 @@ class FlowPool {
     instance().give_back(flow);
   }
 
+ private:
   constexpr FlowPool() = default;
   static void begin_child() noexcept TG_NO_THREAD_SAFETY_ANALYSIS {  // the lock is held
+#if defined(TG_SIMULATION)
+    // All flows of the schedule before have ended. The order in which they did must not matter.
+    instance().free_ = nullptr;
+    for (Flow* flow = instance().all_; flow != nullptr; flow = flow->next_) {
+      flow->fresh_link = nullptr;
+      if (flow != current_or_null()) flow->next_free_ = std::exchange(instance().free_, flow);
+    }
+#endif
     instance().spinners_ = 0;
     Flow* const flow = current_or_null();
     for (Flow* other = instance().all_; other != nullptr; other = other->next_) {
@@ -228,11 +278,18 @@ Flow& Flow::adopt() {
   return flow;
 }
 
+#if defined(TG_SIMULATION)
+void Flow::end_simulated() noexcept {
+  if (current_ != nullptr) FlowPool::thread_ends(current_);
+}
+#endif
+
 void Flow::park_until(TimePoint deadline) noexcept { park(deadline); }
 
 // True if a permit ended it.
 bool Flow::park(TimePoint deadline) noexcept {
   std::uint32_t expected = kNoPermit;
+  if (TG_PLANTED(flow_park_overwrites_permit)) expected = state_.load(std::memory_order_relaxed);
   if (state_.compare_exchange_strong(expected, kParked, std::memory_order_acquire,
                                      std::memory_order_acquire)) {
     sleep_on(state_, kParked, deadline);
@@ -269,18 +326,19 @@ bool Flow::half_of_stack_is_free() noexcept {
 void Flow::wake_some(int most) noexcept { FlowPool::instance().wake_some(most); }
 
 void Flow::unpark() noexcept {
-  if (state_.exchange(kPermit, std::memory_order_release) == kParked) futex_wake(state_, 1);
+  if (state_.exchange(kPermit, std::memory_order_release) == kParked && !TG_PLANTED(flow_unpark_wakes_no_one))
+    futex_wake(state_, 1);
 }
 
 void Flow::set_os_name(const std::string& name) noexcept {
   if (std::strncmp(os_name_, name.c_str(), sizeof os_name_ - 1) == 0) return;
   std::strncpy(os_name_, name.c_str(), sizeof os_name_ - 1);
   os_name_[sizeof os_name_ - 1] = '\0';
-  ::pthread_setname_np(::pthread_self(), os_name_);
+  write_os_name(os_name_);
 }
 
 std::string Flow::os_label() const {
-  const std::string number = "thread " + std::to_string(::syscall(SYS_gettid));
+  const std::string number = "thread " + os_number();
   return os_name_[0] != '\0' ? std::string(os_name_) + " (" + number + ")" : number;
 }
 

@@ -50,6 +50,10 @@ class Flow {
   static Flow& reserve();
   static void become(Flow& reserved) noexcept;
   static void give_back(Flow& reserved) noexcept;
+#if defined(TG_SIMULATION)
+  /// What else the end of a thread does. The calling flow may be none.
+  static void end_simulated() noexcept;
+#endif
 
   TG_EXPORT void park_until(TimePoint deadline) noexcept;
   /// The same for what may be over soon: if the flow's last such wait was, it spins before it parks, for

@@ -6,6 +6,8 @@
 
 #include <new>
 
+#include "runtime/simulator.hpp"
+
 namespace tg::inline v0::runtime {
 
 namespace detail {
@@ -20,7 +22,14 @@ namespace {
 }  // namespace
 
 void at_fork(void (*prepare)(), void (*parent)(), void (*child)()) {
+#if defined(TG_SIMULATION)
+  // Each schedule begins as a forked child does: with a library that has forgotten what was.
+  static_cast<void>(parent);
+  if (prepare != nullptr) Simulator::at_restart(prepare);
+  if (child != nullptr) Simulator::at_restart(child);
+#else
   if (::pthread_atfork(prepare, parent, child) != 0) throw std::bad_alloc();
+#endif
 }
 
 }  // namespace tg::inline v0::runtime

@@ -4,6 +4,7 @@
 
 #include <climits>
 
+#include "base/planted.hpp"
 #include "runtime/futex.hpp"
 #include "runtime/sleep.hpp"
 
@@ -17,7 +18,8 @@ void Gate::approach() noexcept {
 void Gate::wait_until(TimePoint deadline) noexcept { sleep_on(state_, kWaitedFor, deadline); }
 
 void Gate::open() noexcept {
-  if (state_.exchange(kOpen, std::memory_order_seq_cst) == kWaitedFor) futex_wake(state_, INT_MAX);
+  if (state_.exchange(kOpen, std::memory_order_seq_cst) == kWaitedFor)
+    futex_wake(state_, TG_PLANTED(gate_opens_for_one) ? 1 : INT_MAX);
 }
 
 }  // namespace tg::inline v0::runtime

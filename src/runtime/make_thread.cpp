@@ -12,6 +12,7 @@
 
 #include "runtime/faults.hpp"
 #include "runtime/flow.hpp"
+#include "runtime/simulator.hpp"
 
 namespace tg::inline v0::runtime {
 
@@ -36,7 +37,7 @@ void* begin_thread(void* raw) {
   Flow::become(*std::exchange(start->flow, nullptr));
   // The kernel may round a timer by 50 us, which is a twentieth of a sleep of 1 ms; these threads ask for
   // none of it.
-  ::prctl(PR_SET_TIMERSLACK, 1UL);
+  if constexpr (!kIsSimulated) ::prctl(PR_SET_TIMERSLACK, 1UL);
   start->main(start->first);
   return nullptr;
 }
@@ -44,6 +45,9 @@ void* begin_thread(void* raw) {
 // Returns 0 or the system's error.
 int launch(void* argument) noexcept {
   if (faults::is_thread_refused()) return EAGAIN;
+#if defined(TG_SIMULATION)
+  return Simulator::running() != nullptr && Simulator::running()->start(&begin_thread, argument) ? 0 : EAGAIN;
+#else
   pthread_attr_t attributes;
   int error = ::pthread_attr_init(&attributes);
   if (error != 0) return error;
@@ -52,6 +56,7 @@ int launch(void* argument) noexcept {
   error = ::pthread_create(&thread, &attributes, &begin_thread, argument);
   ::pthread_attr_destroy(&attributes);
   return error;
+#endif
 }
 
 }  // namespace

@@ -4,8 +4,10 @@
 
 #include <threadgroup/duration.hpp>
 
+#include "base/planted.hpp"
 #include "base/spin.hpp"
 #include "runtime/futex.hpp"
+#include "runtime/simulator.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -14,7 +16,7 @@ namespace {
 // away from those who use it again and again, which costs them as much as ten uses. So it looks seldom, about
 // once in a microsecond, and then sleeps: a flow that holds it that long has been
 // preempted, or walks through a large forest.
-constexpr int kLooks = 8;
+constexpr int kLooks = runtime::kIsSimulated ? 0 : 8;
 constexpr int kPausesBetween = 64;
 }  // namespace
 
@@ -29,9 +31,13 @@ void Mutex::lock_slow() {
   // needless wake-up is cheaper than a lost one.
   while (state_.exchange(kContended, std::memory_order_acquire) != kFree) {
     runtime::futex_wait(state_, kContended, TimePoint::never());
+    std::uint32_t free = kFree;
+    if (TG_PLANTED(mutex_waiter_forgets_others) && state_.compare_exchange_strong(free, kHeld)) return;
   }
 }
 
-void Mutex::wake_one() { runtime::futex_wake(state_, 1); }
+void Mutex::wake_one() {
+  if (!TG_PLANTED(mutex_unlock_wakes_no_one)) runtime::futex_wake(state_, 1);
+}
 
 }  // namespace tg::inline v0::detail

@@ -7,6 +7,7 @@
 #include <new>
 #include <system_error>
 
+#include "base/planted.hpp"
 #include "base/spin.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/fork.hpp"
@@ -284,7 +285,7 @@ bool ThreadCache::wait_for_job(IdleThread& self, Job& job) {
   for (;;) {
     {
       MutexLock lock(mutex_);
-      if (!requests_.empty()) {
+      if (!requests_.empty() && !TG_PLANTED(cache_forgets_who_waits)) {
         job = take_request_locked();
         return true;
       }

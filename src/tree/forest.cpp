@@ -48,6 +48,10 @@ void Forest::hold_across_forks() {
                                only_.first_root_ = nullptr;
                                only_.main_root_ = nullptr;
                                only_.forget_grants_locked();
+#if defined(TG_SIMULATION)
+                               only_.last_id_ = 0;
+                               only_.cores_.begin_again();
+#endif
                              });
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 namespace tg::inline v0::detail {
 
@@ -24,6 +25,9 @@ void NodeCores::find_more() {
     fresh_ = static_cast<Slot*>(::operator new(bytes, std::align_val_t(kFirstBytes)));
     fresh_end_ = fresh_ + bytes / sizeof(Slot);
     page_bytes_ = bytes;
+#if defined(TG_SIMULATION)
+    if (first_page_ == nullptr) first_page_ = fresh_;
+#endif
   }
   free_ = ::new (static_cast<void*>(fresh_++)) Slot;
 }
@@ -45,5 +49,18 @@ void NodeCores::give_back(NodeCore* core) noexcept {
                                           std::memory_order_relaxed)) {
   }
 }
+
+#if defined(TG_SIMULATION)
+void NodeCores::begin_again() noexcept {
+  returned_.store(nullptr, std::memory_order_relaxed);
+  free_ = nullptr;
+  if (first_page_ == nullptr) return;
+  fresh_ = fresh_end_;
+  for (Slot* slot = first_page_ + kFirstBytes / sizeof(Slot); slot-- != first_page_;) {
+    ::new (static_cast<void*>(slot)) Slot;
+    slot->next = std::exchange(free_, slot);
+  }
+}
+#endif
 
 }  // namespace tg::inline v0::detail

@@ -48,6 +48,10 @@ class NodeCores {
   /// Gives some to a flow that has none. Throws `std::bad_alloc`.
   void give_spares(Spares& spares);
   void give_back(NodeCore* core) noexcept;
+#if defined(TG_SIMULATION)
+  /// All cores are free again, in the order of their addresses: no schedule sees what those before it have used.
+  void begin_again() noexcept;
+#endif
 
  private:
   static NodeCore* begin(Slot*& list, Node& owner) noexcept {
@@ -71,6 +75,10 @@ class NodeCores {
   Slot* fresh_ = nullptr;  // never used yet
   Slot* fresh_end_ = nullptr;
   std::size_t page_bytes_ = 0;
+
+#if defined(TG_SIMULATION)
+  Slot* first_page_ = nullptr;
+#endif
 
   Atomic<Slot*> returned_{nullptr};  // atomic: pushed to by any thread, taken as a whole under the lock
 };

@@ -3,13 +3,110 @@
 #pragma once
 
 #include <atomic>
+#if defined(TG_SIMULATION)
+#include <cstdint>
+#include <type_traits>
+#endif
 
 #include <threadgroup/detail/config.hpp>
 
 namespace tg::inline v0::detail {
 
+#if !defined(TG_SIMULATION)
+
 /// `std::atomic`, by the name under which the library's protocols use it.
 template <class T>
 using Atomic = std::atomic<T>;
+
+#else  // never installed: the build in which tests/explorations tries out schedules
+
+enum class Access : std::uint8_t { load, store, change };
+
+/// The simulator may let any other flow continue here. `place` is where the access is in the code.
+void point(Access access, const void* word, const void* place) noexcept;
+/// The same for a flow that waits for others without sleeping.
+void yield() noexcept;
+
+/// The part of `std::atomic` that the library uses. Before each access is a point. All flows are on one thread,
+/// so the accesses need not be atomic, and each schedule is sequentially consistent.
+template <class T>
+class Atomic {
+ public:
+  constexpr Atomic() noexcept = default;
+  constexpr Atomic(T value) noexcept : value_(value) {}  // NOLINT(google-explicit-constructor): as in std
+  Atomic(const Atomic&) = delete;
+  Atomic& operator=(const Atomic&) = delete;
+
+  T operator=(T value) noexcept {  // NOLINT(misc-unconventional-assign-operator): as in std
+    store(value);
+    return value;
+  }
+  operator T() const noexcept { return load(); }  // NOLINT(google-explicit-constructor): as in std
+
+  [[gnu::always_inline]] T load(std::memory_order = std::memory_order_seq_cst) const noexcept {
+    point(Access::load, this, here());
+    return value_;
+  }
+  [[gnu::always_inline]] void store(T value, std::memory_order = std::memory_order_seq_cst) noexcept {
+    point(Access::store, this, here());
+    value_ = value;
+  }
+  [[gnu::always_inline]] T exchange(T value, std::memory_order = std::memory_order_seq_cst) noexcept {
+    return change([value](T) { return value; });
+  }
+  [[gnu::always_inline]] bool compare_exchange_strong(
+      T& expected, T value, std::memory_order = std::memory_order_seq_cst,
+      std::memory_order = std::memory_order_seq_cst) noexcept {
+    point(Access::change, this, here());
+    if (value_ != expected) {
+      expected = value_;
+      return false;
+    }
+    value_ = value;
+    return true;
+  }
+  [[gnu::always_inline]] bool compare_exchange_weak(
+      T& expected, T value, std::memory_order success = std::memory_order_seq_cst,
+      std::memory_order failure = std::memory_order_seq_cst) noexcept {
+    return compare_exchange_strong(expected, value, success, failure);
+  }
+  [[gnu::always_inline]] T fetch_add(T n, std::memory_order = std::memory_order_seq_cst) noexcept {
+    return change([n](T old) { return static_cast<T>(old + n); });
+  }
+  [[gnu::always_inline]] T fetch_sub(T n, std::memory_order = std::memory_order_seq_cst) noexcept {
+    return change([n](T old) { return static_cast<T>(old - n); });
+  }
+  [[gnu::always_inline]] T fetch_or(T bits, std::memory_order = std::memory_order_seq_cst) noexcept {
+    return change([bits](T old) { return static_cast<T>(old | bits); });
+  }
+  [[gnu::always_inline]] T fetch_and(T bits, std::memory_order = std::memory_order_seq_cst) noexcept {
+    return change([bits](T old) { return static_cast<T>(old & bits); });
+  }
+  /// Without a point: for the simulated system, which looks at the words on which flows sleep.
+  T value_as_it_is() const noexcept { return value_; }
+
+ private:
+  // The address of the caller's code, from which the tools tell file and line.
+  [[gnu::always_inline]] static const void* here() noexcept {
+    const void* address = nullptr;
+#if defined(__x86_64__)
+    asm volatile("leaq 0(%%rip), %0" : "=r"(address));
+#elif defined(__aarch64__)
+    asm volatile("adr %0, ." : "=r"(address));
+#endif
+    return address;
+  }
+  template <class NewValue>
+  [[gnu::always_inline]] T change(NewValue new_value) noexcept {
+    point(Access::change, this, here());
+    const T old = value_;
+    value_ = new_value(old);
+    return old;
+  }
+
+  T value_{};
+};
+
+#endif
 
 }  // namespace tg::inline v0::detail

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mistakes that are planted into the protocols, so that the explorations prove that they would find them.
+#pragma once
+
+#include <threadgroup/detail/config.hpp>
+
+/// Whether the mistake of this name is made: never in an ordinary build, where it is the constant `false`. In a
+/// build for explorations it is a comparison, and a test switches on one mistake at a time.
+///
+///     if (TG_PLANTED(pool_leaves_without_second_look) || !has_pending_locked()) return false;
+#if !defined(TG_SIMULATION)
+#define TG_PLANTED(name) false
+#else
+#define TG_PLANTED(name) (::tg::detail::planted == ::tg::detail::Planted::name)
+
+// Each with the invariant that it breaks.
+#define TG_ALL_PLANTED(ONE)                                                                   \
+  ONE(flow_park_overwrites_permit)       /* an unpark before the park is not lost */          \
+  ONE(flow_unpark_wakes_no_one)          /* an unpark wakes the flow if it is parked */       \
+  ONE(mutex_waiter_forgets_others)       /* who has waited takes the lock as contended */     \
+  ONE(mutex_unlock_wakes_no_one)         /* the unlock of a contended mutex wakes a waiter */ \
+  ONE(gate_waits_without_second_look)    /* a waiter looks again after its approach */        \
+  ONE(gate_opens_for_one)                /* all waiters at a gate go through */               \
+  ONE(wait_looks_only_before_it_links)   /* Q1 */                                             \
+  ONE(wait_does_not_link_again)          /* Q1, after a release for something else */         \
+  ONE(wait_does_not_watch)               /* a waiter watches the event before it looks */     \
+  ONE(wait_queue_leaves_before_released) /* Q3 */                                             \
+  ONE(pool_leaves_without_second_look)   /* P5 */                                             \
+  ONE(pool_adder_looks_too_early)        /* P5 */                                             \
+  ONE(pool_starts_no_next_worker)        /* P3 */                                             \
+  ONE(pool_local_ones_overtake)          /* P6, L1 */                                         \
+  ONE(pool_claims_what_is_taken)         /* P7 */                                             \
+  ONE(slots_worker_ignores_lender)       /* C2 */                                             \
+  ONE(slots_lender_is_not_woken)         /* C2 */                                             \
+  ONE(supply_makes_no_request)           /* P3, S1 */                                         \
+  ONE(cache_forgets_who_waits)           /* a thread that becomes free takes a waiting job */
+
+namespace tg::inline v0::detail {
+enum class Planted {
+  nothing,
+#define TG_ONE(name) name,
+  TG_ALL_PLANTED(TG_ONE)
+#undef TG_ONE
+};
+inline Planted planted = Planted::nothing;
+}  // namespace tg::inline v0::detail
+#endif

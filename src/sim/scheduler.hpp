@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs schedules: all flows of the library on one thread, in an order that a strategy chooses.
+#pragma once
+
+#include <pthread.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <threadgroup/duration.hpp>
+
+#include "runtime/context.hpp"
+#include "runtime/simulator.hpp"
+#include "sim/strategy.hpp"
+#include "sim/trace.hpp"
+
+namespace tg::inline v0::sim {
+
+/// Runs a body in one schedule after the other. See README.md.
+///
+/// Thread safety: belongs to one thread, and to one scheduler at a time.
+class Scheduler final : public runtime::Simulator {
+ public:
+  /// `fail` is called, on the stack of any flow, when a schedule cannot go on; it does not return.
+  explicit Scheduler(std::function<void(const std::string&)> fail);
+  ~Scheduler();
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+
+  /// The body runs on a flow of its own; then what is left runs to its end.
+  void run(const Plan& plan, const std::function<void()>& body);
+
+  /// Within the body: runs each of these as a flow, and returns when all have ended.
+  struct Part {
+    const char* name;
+    std::function<void()> run;
+  };
+  void together(const std::vector<Part>& parts);
+  /// Time does not pass while flows can run.
+  void hold_clock() noexcept { strategy_->hold_clock(); }
+  void say(std::string text);
+  [[noreturn]] void fail(const std::string& what);
+
+  const Trace& trace() const noexcept { return trace_; }
+  Trace& trace() noexcept { return trace_; }
+  /// How often there was something to choose, in the last schedule.
+  std::size_t choices() const noexcept { return strategy_->choices(); }
+  const Plan& plan() const noexcept { return plan_; }
+  std::vector<std::string> names() const;
+  /// Who sleeps, and where in the code: the calls on its stack.
+  std::string sleepers() const;
+  /// A counter that grows with each point, for somebody who watches from another process.
+  void count_points_in(volatile std::uint64_t* counter) noexcept { counter_ = counter; }
+
+  void point(detail::Access access, const void* word, const void* place) noexcept override;
+  void yield(const void* place) noexcept override;
+  void sleep(const void* word, TimePoint deadline) noexcept override;
+  long wake(const void* word, int most) noexcept override;
+  TimePoint now() noexcept override { return now_; }
+  bool start(void* (*main)(void*), void* argument) noexcept override;
+  void name_flow(std::string_view name) noexcept override;
+  int number_of_flow() const noexcept override;
+  Stack stack_of_flow() const noexcept override;
+
+ private:
+  enum class State : std::uint8_t { able, asleep, ended };
+  struct Line {
+    explicit Line(std::size_t n) : number(n), stack(kStackBytes) {}
+    const std::size_t number;
+    runtime::ContextStack stack;
+    std::optional<runtime::Context> context;
+    std::string name;
+    State state = State::ended;
+    void* (*main)(void*) = nullptr;
+    void* argument = nullptr;
+    // While it sleeps.
+    const void* word = nullptr;
+    TimePoint deadline;
+    const void* frame = nullptr;  // the innermost on its stack
+  };
+  static constexpr std::size_t kStackBytes = std::size_t{256} * 1024;
+  static constexpr std::size_t kMostFlows = 16;
+  static constexpr std::size_t kMostPoints = 50'000;
+
+  static void line_main(void* line) noexcept;
+  Line& make_line(const char* name);
+  void become_able(Line& line);
+  void become_unable(Line& line);
+  void check_thread() noexcept;
+  void count_point(Step step);
+  Line& choose();
+  void let_time_pass();
+  void reschedule();
+
+  std::function<void(const std::string&)> fail_;
+  Trace trace_;
+  Plan plan_;
+  std::optional<Strategy> strategy_;
+  std::vector<std::unique_ptr<Line>> lines_;  // kept for the next schedule; the first `used_` are of this one
+  std::size_t used_ = 0;
+  std::vector<std::size_t> able_;  // in order
+  Line* current_ = nullptr;
+  runtime::Context home_;
+  TimePoint now_;
+  bool body_has_ended_ = false;
+  const std::function<void()>* body_ = nullptr;
+  volatile std::uint64_t* counter_ = nullptr;
+  const pthread_t owner_;
+};
+
+}  // namespace tg::inline v0::sim

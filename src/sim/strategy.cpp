@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plans, and the choices that follow from them.
+#include "sim/strategy.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+namespace tg::inline v0::sim {
+
+namespace {
+// Priorities that flows are born with are above this, those after a change below.
+constexpr std::int64_t kBorn = std::int64_t{1} << 32;
+constexpr std::int64_t kNone = std::numeric_limits<std::int64_t>::min();
+
+// Reads a number and the '-' before it.
+template <class Number>
+bool read(std::string_view& rest, Number& number) {
+  if (rest.empty() || rest.front() != '-') return false;
+  rest.remove_prefix(1);
+  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
+  if (error != std::errc()) return false;
+  rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
+  return true;
+}
+}  // namespace
+
+std::string Plan::word() const {
+  switch (kind) {
+    case Kind::pct:
+      return "pct-" + std::to_string(depth) + "-" + std::to_string(length) + "-" + std::to_string(seed);
+    case Kind::walk:
+      return "walk-" + std::to_string(seed);
+    default:
+      return "first";
+  }
+}
+
+std::optional<Plan> Plan::from_word(std::string_view word) {
+  Plan plan;
+  if (word == "first") return plan;
+  if (word.starts_with("pct")) {
+    plan.kind = Kind::pct;
+    word.remove_prefix(3);
+    if (!read(word, plan.depth) || !read(word, plan.length)) return std::nullopt;
+  } else if (word.starts_with("walk")) {
+    plan.kind = Kind::walk;
+    word.remove_prefix(4);
+  } else {
+    return std::nullopt;
+  }
+  if (!read(word, plan.seed) || !word.empty()) return std::nullopt;
+  return plan;
+}
+
+Plan Plan::of_schedule(std::uint64_t number, std::size_t length) noexcept {
+  Plan plan;
+  plan.seed = number;
+  plan.kind = number % 4 == 3 ? Kind::walk : Kind::pct;
+  if (plan.kind == Kind::pct) {
+    plan.depth = static_cast<unsigned>(2 + number % 4);
+    plan.length = length;
+  }
+  return plan;
+}
+
+std::uint64_t Random::next() noexcept {
+  std::uint64_t z = state_ += 0x9E3779B97F4A7C15u;
+  z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+  return z ^ z >> 31;
+}
+
+Strategy::Strategy(const Plan& plan) : plan_(plan), random_(plan.seed) {
+  if (plan.kind == Plan::Kind::first) return;
+  clock_competes_ = random_.one_in(4);
+  wakes_for_no_reason_ = random_.one_in(8);
+  if (plan.kind != Plan::Kind::pct) return;
+  for (unsigned i = 1; i < plan.depth; ++i)
+    changes_.push_back(1 + random_.below(std::max<std::size_t>(plan.length, 1)));
+  std::sort(changes_.begin(), changes_.end());
+}
+
+std::int64_t Strategy::born() noexcept { return kBorn + static_cast<std::int64_t>(random_.below(kBorn)); }
+
+std::int64_t& Strategy::priority_of(std::size_t flow) {
+  while (priorities_.size() <= flow) {
+    const bool competes = priorities_.size() != kClock || clock_competes_;
+    priorities_.push_back(competes ? born() : kNone);
+  }
+  return priorities_[flow];
+}
+
+void Strategy::yields(std::size_t flow) noexcept {
+  if (plan_.kind == Plan::Kind::pct) priority_of(flow) = --lowest_;
+}
+
+void Strategy::hold_clock() noexcept {
+  clock_competes_ = false;
+  if (plan_.kind == Plan::Kind::pct) priority_of(kClock) = kNone;
+}
+
+std::size_t Strategy::next(std::span<const std::size_t> able, std::size_t current) noexcept {
+  ++choices_;
+  switch (plan_.kind) {
+    case Plan::Kind::walk: {
+      const bool with_clock = able.front() == kClock && able.size() > 1;
+      if (with_clock && !(clock_competes_ && random_.one_in(16))) able = able.subspan(1);
+      return able.size() == 1 ? able.front() : able[random_.below(able.size())];
+    }
+    case Plan::Kind::pct: {
+      for (; changed_ < changes_.size() && changes_[changed_] <= choices_; ++changed_) {
+        if (current != kClock) priority_of(current) = --lowest_;
+      }
+      std::size_t best = able.front();
+      std::int64_t highest = priority_of(best);
+      for (const std::size_t flow : able.subspan(1)) {
+        if (const std::int64_t priority = priority_of(flow); priority > highest) {
+          highest = priority;
+          best = flow;
+        }
+      }
+      // Time may jump again at once, but not for ever.
+      if (best == kClock && clock_competes_) priority_of(kClock) = random_.one_in(2) ? born() : --lowest_;
+      return best;
+    }
+    default:
+      if (current != kClock) return current;
+      return able.front() != kClock || able.size() == 1 ? able.front() : able[1];
+  }
+}
+
+}  // namespace tg::inline v0::sim

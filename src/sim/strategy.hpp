@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who continues at each point: chosen by a seed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <threadgroup/detail/config.hpp>
+
+namespace tg::inline v0::sim {
+
+/// What decides a schedule, as one word: "pct3-250-17", "walk-17" or "first".
+struct Plan {
+  enum class Kind : std::uint8_t {
+    first,  ///< a flow runs for as long as it can; then the one with the lowest number
+    pct,    ///< random priorities that change at a few random points
+    walk,   ///< each point chooses any flow that can run
+  };
+  Kind kind = Kind::first;
+  unsigned depth = 0;      ///< of pct: a mistake that needs so many orders is found
+  std::size_t length = 0;  ///< of pct: about how many choices a schedule has
+  std::uint64_t seed = 0;
+
+  std::string word() const;
+  static std::optional<Plan> from_word(std::string_view word);
+  /// The plan of the schedule with this number: pct with depths 2, 3 and 4 in turn, and each fourth one a walk.
+  static Plan of_schedule(std::uint64_t number, std::size_t length) noexcept;
+};
+
+/// A generator of random numbers: S. Vigna's splitmix64, the same on all platforms.
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) noexcept : state_(seed) {}
+  std::uint64_t next() noexcept;
+  /// Below `end`, which is above zero.
+  std::size_t below(std::size_t end) noexcept { return static_cast<std::size_t>(next() % end); }
+  bool one_in(std::size_t n) noexcept { return below(n) == 0; }
+
+ private:
+  std::uint64_t state_;
+};
+
+/// Follows one plan through one schedule.
+///
+/// Pct is S. Burckhardt and others, "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs" (2010):
+/// each flow has a random priority, and the flow with the highest one runs until it sleeps; at `depth - 1` random
+/// points the running flow falls below all others. For a mistake that needs `depth` orders of accesses, n flows
+/// and k points, a schedule finds it with a probability of at least 1 / (n * k^(depth - 1)).
+///
+/// The clock is one of the competitors: if it is chosen, time jumps to the earliest deadline although flows
+/// can run. In most schedules it is the last; in one of four it takes part like any flow, and time-outs come at
+/// any moment. In one of eight, flows wake from sleep for no reason, as futexes permit.
+class Strategy {
+ public:
+  static constexpr std::size_t kClock = 0;  // flows have numbers from 1 on
+
+  explicit Strategy(const Plan& plan);
+
+  /// Which of these continues; `current` is the running flow if it can run, else none of them.
+  std::size_t next(std::span<const std::size_t> able, std::size_t current) noexcept;
+  /// The running flow only waits for others.
+  void yields(std::size_t flow) noexcept;
+  /// From now on the clock does not compete.
+  void hold_clock() noexcept;
+  /// Which of so many sleepers is woken.
+  std::size_t sleeper(std::size_t count) noexcept { return count < 2 ? 0 : random_.below(count); }
+  /// How often it chose.
+  std::size_t choices() const noexcept { return choices_; }
+  bool wakes_for_no_reason() noexcept { return wakes_for_no_reason_ && random_.one_in(16); }
+
+ private:
+  std::int64_t born() noexcept;  // the priority of a new flow
+  std::int64_t& priority_of(std::size_t flow);
+
+  const Plan plan_;
+  Random random_;
+  std::size_t choices_ = 0;
+  bool clock_competes_ = false;
+  bool wakes_for_no_reason_ = false;
+  // Of pct.
+  std::vector<std::int64_t> priorities_;  // of the flows by their numbers
+  std::vector<std::size_t> changes_;      // the choices at which priorities change, in order
+  std::size_t changed_ = 0;
+  std::int64_t lowest_ = 0;
+};
+
+}  // namespace tg::inline v0::sim

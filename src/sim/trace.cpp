@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// Comparing and printing steps.
+#include "sim/trace.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+extern "C" const char __executable_start;  // NOLINT(bugprone-reserved-identifier): the linker's name
+
+namespace tg::inline v0::sim {
+
+namespace {
+
+// Numbers words by their first appearance.
+class Numbers {
+ public:
+  std::size_t operator[](const void* word) {
+    return numbers_.try_emplace(word, numbers_.size() + 1).first->second;
+  }
+
+ private:
+  std::unordered_map<const void*, std::size_t> numbers_;
+};
+
+const char* verb(Step::Kind kind) noexcept {
+  switch (kind) {
+    case Step::Kind::load:
+      return "reads";
+    case Step::Kind::store:
+      return "writes";
+    case Step::Kind::change:
+      return "changes";
+    case Step::Kind::yield:
+      return "waits for others without sleeping";
+    case Step::Kind::sleep:
+      return "sleeps on";
+    case Step::Kind::wake:
+      return "wakes";
+    case Step::Kind::time_out:
+      return "wakes: its time is up; it slept on";
+    case Step::Kind::jump:
+      return "time passes";
+    case Step::Kind::start:
+      return "starts";
+    case Step::Kind::end:
+      return "ends";
+    default:
+      return "says";
+  }
+}
+
+std::string name_of(const std::vector<std::string>& names, std::size_t flow) {
+  if (flow == 0) return "the clock";
+  std::string name = "flow " + std::to_string(flow);
+  if (flow < names.size() && !names[flow].empty()) name += " (" + names[flow] + ")";
+  return name;
+}
+
+}  // namespace
+
+std::uint64_t Trace::digest() const {
+  Numbers words;
+  std::uint64_t sum = 0xCBF29CE484222325u;
+  const auto add = [&sum](std::uint64_t value) { sum = (sum ^ value) * 0x100000001B3u; };
+  for (const Step& step : steps_) {
+    add(static_cast<std::uint64_t>(step.kind));
+    add(step.flow);
+    add(static_cast<std::uint64_t>(step.count));
+    if (step.word != nullptr) add(words[step.word]);
+  }
+  return sum;
+}
+
+std::string Trace::difference(const Trace& other) const {
+  Numbers mine;
+  Numbers others;
+  const std::size_t common = std::min(steps_.size(), other.steps_.size());
+  for (std::size_t i = 0; i < common; ++i) {
+    const Step& a = steps_[i];
+    const Step& b = other.steps_[i];
+    const bool same_word = (a.word == nullptr ? 0 : mine[a.word]) == (b.word == nullptr ? 0 : others[b.word]);
+    if (a.kind == b.kind && a.flow == b.flow && a.count == b.count && same_word) continue;
+    const Places places({a.place, b.place});
+    return "step " + std::to_string(i + 1) + ": flow " + std::to_string(a.flow) + " " + verb(a.kind) + " " +
+           places[a.place] + "; then flow " + std::to_string(b.flow) + " " + verb(b.kind) + " " +
+           places[b.place];
+  }
+  if (steps_.size() == other.steps_.size()) return {};
+  return std::to_string(steps_.size()) + " steps; then " + std::to_string(other.steps_.size());
+}
+
+std::string Trace::text(const std::vector<std::string>& names, std::size_t most) const {
+  Numbers words;
+  const std::size_t first = steps_.size() > most ? steps_.size() - most : 0;
+  std::vector<const void*> addresses;
+  for (std::size_t i = first; i < steps_.size(); ++i) addresses.push_back(steps_[i].place);
+  const Places places(addresses);
+  std::string out;
+  if (first > 0) out += "  ... " + std::to_string(first) + " steps before\n";
+  std::uint32_t flow = 0;
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    const Step& step = steps_[i];
+    const std::size_t number = step.word != nullptr ? words[step.word] : 0;
+    if (i < first) continue;
+    if (step.flow != flow || i == first) out += name_of(names, step.flow) + "\n";
+    flow = step.flow;
+    out += "    " + std::string(verb(step.kind));
+    if (number != 0) out += " w" + std::to_string(number);
+    if (step.kind == Step::Kind::start) out += " " + name_of(names, static_cast<std::size_t>(step.count));
+    if (step.kind == Step::Kind::wake) out += ": " + std::to_string(step.count);
+    if (step.kind == Step::Kind::say) out += " " + step.text;
+    if (const std::string place = places[step.place]; !place.empty()) out += "   " + place;
+    out += '\n';
+  }
+  return out;
+}
+
+// --- Places ---
+
+namespace {
+
+// One of the lines "FUNCTION at FILE:LINE" of addr2line, shortened; empty if it says little.
+std::string shortened(std::string_view line) {
+  const std::size_t at = line.rfind(" at ");
+  if (at == std::string_view::npos || line.find("??") != std::string_view::npos) return {};
+  std::string_view function = line.substr(0, at);
+  std::string_view file = line.substr(at + 4);
+  for (const std::string_view start : {"(inlined by) "})
+    if (function.starts_with(start)) function.remove_prefix(start.size());
+  if (const std::size_t arguments = function.find('('); arguments != std::string_view::npos && arguments > 0)
+    function = function.substr(0, arguments);
+  if (const std::size_t scope = function.rfind("v0::"); scope != std::string_view::npos)
+    function.remove_prefix(scope + 4);
+  if (const std::size_t folder = file.rfind('/'); folder != std::string_view::npos)
+    file.remove_prefix(folder + 1);
+  if (const std::size_t space = file.find(' '); space != std::string_view::npos) file = file.substr(0, space);
+  if (file.starts_with("atomic.hpp:") || file.starts_with("mutex.hpp:")) return {};
+  return std::string(file) + "  " + std::string(function);
+}
+
+}  // namespace
+
+Places::Places(const std::vector<const void*>& addresses) {
+  std::vector<const void*> wanted;
+  for (const void* address : addresses)
+    if (address != nullptr) wanted.push_back(address);
+  std::sort(wanted.begin(), wanted.end());
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  if (wanted.empty()) return;
+  std::array<char, 4096> path{};
+  if (::readlink("/proc/self/exe", path.data(), path.size() - 1) <= 0) return;
+  std::string command = "addr2line -Cfipe '" + std::string(path.data()) + "' 2>/dev/null";
+  for (const void* address : wanted) {
+    std::array<char, 32> number{};
+    // The executable may be linked to any address; what the debug information knows begins at zero.
+    const auto offset = static_cast<const char*>(address) - &__executable_start;
+    std::snprintf(number.data(), number.size(), " %#tx", offset);
+    command += number.data();
+  }
+  std::FILE* const lines = ::popen(command.c_str(), "r");
+  if (lines == nullptr) return;
+  std::array<char, 8192> line{};
+  std::size_t next = 0;
+  while (std::fgets(line.data(), static_cast<int>(line.size()), lines) != nullptr) {
+    std::string_view text(line.data());
+    if (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+    const bool is_caller = text.starts_with(" (inlined by)");
+    if (!is_caller && next < wanted.size()) known_.emplace_back(wanted[next++], std::string());
+    if (known_.empty()) break;
+    if (is_caller) text.remove_prefix(1);
+    if (known_.back().second.empty()) known_.back().second = shortened(text);
+  }
+  ::pclose(lines);
+}
+
+std::string Places::operator[](const void* address) const {
+  for (const auto& [known, text] : known_)
+    if (known == address) return text;
+  return {};
+}
+
+}  // namespace tg::inline v0::sim

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// What happened in a schedule, for the reader of a failure.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <threadgroup/detail/config.hpp>
+
+namespace tg::inline v0::sim {
+
+/// One step of a schedule.
+struct Step {
+  enum class Kind : std::uint8_t {
+    load,
+    store,
+    change,  // read-modify-write
+    yield,
+    sleep,
+    wake,  // `count` sleepers
+    time_out,
+    jump,   // of the clock
+    start,  // `count` is the number of the new flow
+    end,
+    say,  // `text`
+  };
+  Kind kind = Kind::load;
+  std::uint32_t flow = 0;
+  std::int64_t count = 0;
+  const void* word = nullptr;
+  const void* place = nullptr;  // in the code
+  std::string text;             // rare
+};
+
+/// The steps of one schedule.
+class Trace {
+ public:
+  void clear() noexcept { steps_.clear(); }
+  void add(Step step) { steps_.push_back(std::move(step)); }
+  std::size_t size() const noexcept { return steps_.size(); }
+
+  /// A number that is the same for two schedules that did the same: words count by the order in which they were
+  /// first touched, places not at all.
+  std::uint64_t digest() const;
+  /// The first step in which the other one differs, as a sentence; empty if they are the same.
+  std::string difference(const Trace& other) const;
+  /// The last `most` steps, one a line: the flow, what it did, to which word, and where in the code.
+  /// `names` are those of the flows, by their numbers.
+  std::string text(const std::vector<std::string>& names, std::size_t most) const;
+
+ private:
+  std::vector<Step> steps_;
+};
+
+/// File, line and function of an address of the running program, by `addr2line`; empty if it is not known. For
+/// inlined code it is the caller that is in neither atomic.hpp nor mutex.hpp.
+class Places {
+ public:
+  explicit Places(const std::vector<const void*>& addresses);
+  std::string operator[](const void* address) const;
+
+ private:
+  std::vector<std::pair<const void*, std::string>> known_;
+};
+
+}  // namespace tg::inline v0::sim

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+// Schedules in a child process, which may crash or hang without harm to the others.
+#include "explorations/explore.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/sanitizers.hpp"
+#include "runtime/flow.hpp"
+#include "runtime/steady_clock.hpp"
+
+namespace tg::test {
+
+namespace {
+
+using sim::Plan;
+using sim::Scheduler;
+
+constexpr std::size_t kShownSteps = 300;
+constexpr std::uint64_t kRunTwice = 8;         // so many of the first schedules,
+constexpr std::uint64_t kRunTwiceEach = 1000;  // and each of these
+constexpr int kSecondsWithoutPoint = 20;
+
+// What the child tells, also when it has crashed.
+struct Told {
+  volatile std::uint64_t points = 0;
+  volatile std::uint64_t schedules = 0;
+  volatile bool failed = false;
+  char word[64] = {};
+};
+
+// Of the child.
+Scheduler* scheduler = nullptr;
+Told* told = nullptr;
+bool quiet = false;
+
+void report(const std::string& what) {
+  told->failed = true;
+  if (quiet) return;
+  const ::testing::TestInfo* const test = ::testing::UnitTest::GetInstance()->current_test_info();
+  const std::string text = scheduler->trace().text(scheduler->names(), kShownSteps);
+  std::fflush(stdout);
+  std::fprintf(stderr, "%s\n%sFlows:\n%sThat was: %s\nReplay: TG_SIM_REPLAY=%s %s --gtest_filter=%s.%s\n",
+               what.c_str(), text.c_str(), scheduler->sleepers().c_str(), what.c_str(),
+               scheduler->plan().word().c_str(), program_invocation_short_name, test->test_suite_name(),
+               test->name());
+}
+
+[[noreturn]] void fail(const std::string& what) {
+  report(what);
+  ::_exit(1);
+}
+
+#if TG_ADDRESS_SANITIZER
+void report_crashes() {}  // the sanitizer does
+#else
+void crashed(int signal) {
+  const char* const name = ::strsignal(signal);
+  report(std::string("the process crashed: ") + (name != nullptr ? name : "signal"));
+  ::_exit(1);
+}
+
+void report_crashes() {
+  static std::array<char, 1 << 16> stack;
+  stack_t other{};
+  other.ss_sp = stack.data();
+  other.ss_size = stack.size();
+  ::sigaltstack(&other, nullptr);
+  struct sigaction action {};
+  action.sa_handler = &crashed;
+  action.sa_flags = SA_ONSTACK | static_cast<int>(SA_RESETHAND);
+  for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) ::sigaction(signal, &action, nullptr);
+}
+#endif
+
+void run_once(const Plan& plan, void (*body)()) {
+  std::strncpy(told->word, plan.word().c_str(), sizeof told->word - 1);
+  told->schedules = told->schedules + 1;
+  scheduler->run(plan, body);
+  if (::testing::Test::HasFailure()) fail("a check failed");
+}
+
+void run_twice(const Plan& plan, void (*body)()) {
+  run_once(plan, body);
+  const sim::Trace first = std::exchange(scheduler->trace(), {});
+  run_once(plan, body);
+  if (first.digest() != scheduler->trace().digest())
+    fail("control of the schedule was lost: the same schedule took another way the second time, at " +
+         first.difference(scheduler->trace()));
+}
+
+void run_schedules(std::uint64_t schedules, void (*body)()) {
+  run_once({}, body);  // what is made at the first use has been made then
+  run_once({}, body);
+  for (std::uint64_t number = 1; number <= schedules; ++number) {
+    const Plan plan = Plan::of_schedule(number, scheduler->choices());
+    if (number <= kRunTwice || number % kRunTwiceEach == 0) run_twice(plan, body);
+    else run_once(plan, body);
+  }
+}
+
+std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise) {
+  const char* const text = std::getenv(name);
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+// Why a process makes no progress.
+std::string state_of(pid_t process) {
+  const std::string folder = "/proc/" + std::to_string(process);
+  std::string word, state;
+  std::ifstream stat(folder + "/stat");
+  stat >> word >> word >> state;
+  if (state == "R") return "a loop without a point";
+  std::string where;
+  std::ifstream(folder + "/wchan") >> where;
+  return "a flow blocks in the system" + (where.empty() ? "" : " (" + where + ")");
+}
+
+struct Outcome {
+  bool failed = false;
+  std::uint64_t schedules = 0;
+  std::uint64_t points = 0;
+  std::string why;
+};
+
+// The body in a child process.
+Outcome explore_in_child(std::uint64_t schedules, void (*body)(), bool be_quiet) {
+  void* const page = ::mmap(nullptr, sizeof(Told), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  told = ::new (page) Told;
+  std::array<int, 2> ends{};
+  if (::pipe(ends.data()) != 0) std::abort();
+  std::fflush(stdout);
+  std::fflush(stderr);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::close(ends[0]);
+    quiet = be_quiet;
+    if (quiet) {
+      const int nowhere = ::open("/dev/null", O_WRONLY);
+      ::dup2(nowhere, 1);
+      ::dup2(nowhere, 2);
+    }
+    report_crashes();
+    Scheduler simulated(&fail);
+    scheduler = &simulated;
+    simulated.count_points_in(&told->points);
+    run_schedules(schedules, body);
+    std::fflush(stdout);
+    ::_exit(0);
+  }
+  ::close(ends[1]);
+  std::string why;
+  std::uint64_t before = 0;
+  for (int seconds = 0;;) {
+    pollfd end{ends[0], POLLIN, 0};
+    if (::poll(&end, 1, 1000) != 0) break;  // the child has ended
+    seconds = told->points == before ? seconds + 1 : 0;
+    before = told->points;
+    if (seconds < kSecondsWithoutPoint) continue;
+    why = "control of the schedule was lost: " + state_of(child);
+    ::kill(child, SIGKILL);
+    break;
+  }
+  ::close(ends[0]);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (why.empty() && WIFSIGNALED(status))
+    why = "the process was killed by signal " + std::to_string(WTERMSIG(status));
+  if (why.empty() && status != 0) why = "the schedule failed; its trace is on stderr";
+  if (!why.empty()) why += ". Replay it with TG_SIM_REPLAY=" + std::string(told->word);
+  Outcome outcome{told->failed || status != 0, told->schedules, told->points, why};
+  ::munmap(page, sizeof(Told));
+  return outcome;
+}
+
+void replay(const Plan& plan, void (*body)()) {
+  static Told here;
+  told = &here;
+  Scheduler simulated(&fail);
+  scheduler = &simulated;
+  run_once({}, body);
+  run_once({}, body);
+  run_once(plan, body);
+  std::printf("%s", simulated.trace().text(simulated.names(), ~std::size_t{0}).c_str());
+}
+
+}  // namespace
+
+void together(const std::vector<Scheduler::Part>& parts) { scheduler->together(parts); }
+void hold_clock() { scheduler->hold_clock(); }
+void pause() {
+  const TimePoint end = runtime::after(Duration::from_nanos(1'000'000));
+  while (runtime::now() < end) runtime::Flow::current().park_until(end);
+}
+void say(std::string text) { scheduler->say(std::move(text)); }
+void require(bool holds, const char* what) {
+  if (!holds) scheduler->fail(what);
+}
+
+void explore(void (*body)()) {
+  if (const char* const word = std::getenv("TG_SIM_REPLAY")) {
+    const auto plan = Plan::from_word(word);
+    ASSERT_TRUE(plan) << "TG_SIM_REPLAY is no word that a failure prints: " << word;
+    return replay(*plan, body);
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  const Outcome outcome = explore_in_child(number_from_environment("TG_SIM_SCHEDULES", 10'000), body, false);
+  const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - begin;
+  std::printf("             %llu schedules, %llu points and %.1f us each\n",
+              static_cast<unsigned long long>(outcome.schedules),
+              static_cast<unsigned long long>(outcome.points / outcome.schedules),
+              took.count() / static_cast<double>(outcome.schedules));
+  EXPECT_FALSE(outcome.failed) << outcome.why;
+}
+
+void expect_found(detail::Planted mistake, const char* name, void (*body)(), std::size_t within) {
+  detail::planted = mistake;
+  if (std::getenv("TG_SIM_REPLAY") != nullptr) {
+    explore(body);
+  } else {
+    const Outcome outcome = explore_in_child(within, body, true);
+    EXPECT_TRUE(outcome.failed) << name << " was not found in " << outcome.schedules << " schedules";
+    if (outcome.failed)
+      std::printf("             found by schedule %llu\n",
+                  static_cast<unsigned long long>(outcome.schedules));
+  }
+  detail::planted = detail::Planted::nothing;
+}
+
+std::vector<detail::Planted>& looked_for() {
+  static std::vector<detail::Planted> all;
+  return all;
+}
+
+}  // namespace tg::test

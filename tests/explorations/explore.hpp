@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Explorations: a body of a few flows, run in thousands of schedules. src/sim/README.md explains them.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/planted.hpp"
+#include "sim/scheduler.hpp"
+
+namespace tg::test {
+
+/// Within a body: runs these as flows of their own, and returns when all have ended.
+///
+///     together({{"waiter", [&] { gate.wait_until(TimePoint::never()); }}, {"opener", [&] { gate.open(); }}});
+void together(const std::vector<sim::Scheduler::Part>& parts);
+
+/// At the begin of a body: time does not pass while a flow can run. Otherwise it does in one of four schedules, for a
+/// flow may be slow, and time-outs come at any moment.
+void hold_clock();
+
+/// Within a body: the flow sleeps for a millisecond; with `hold_clock`, until no other flow can run.
+void pause();
+
+/// Within a body: what the flow did, for the reader of the trace.
+void say(std::string text);
+
+/// Within a body: the schedule fails unless this holds. It prints the trace and a word that replays it.
+void require(bool holds, const char* what);
+
+/// Runs the body in as many schedules as TG_SIM_SCHEDULES says (10,000), in a child process. A schedule fails if
+/// `require` or a check of gtest does; if all flows sleep and none is left to wake them; if it does not end; and if
+/// the process crashes. With TG_SIM_REPLAY=WORD runs one schedule, in this process, and prints its trace.
+void explore(void (*body)());
+
+/// Runs the body with a planted mistake, and expects that it fails within so many schedules.
+void expect_found(detail::Planted mistake, const char* name, void (*body)(), std::size_t within);
+
+/// For the test that no planted mistake is without an exploration.
+std::vector<detail::Planted>& looked_for();
+
+}  // namespace tg::test
+
+/// An exploration, which is a test: the body follows in braces.
+#define TG_EXPLORATION(suite, name)                                  \
+  static void suite##_##name##_body();                               \
+  TEST(suite, name) { ::tg::test::explore(&suite##_##name##_body); } \
+  static void suite##_##name##_body()
+
+/// A test that the exploration finds the planted mistake within so many schedules.
+#define TG_FINDS(suite, name, mistake, within)                                                          \
+  static const bool mistake##_is_looked_for =                                                           \
+      (::tg::test::looked_for().push_back(::tg::detail::Planted::mistake), true);                       \
+  TEST(Planted, mistake) {                                                                              \
+    static_cast<void>(mistake##_is_looked_for);                                                         \
+    ::tg::test::expect_found(::tg::detail::Planted::mistake, #mistake, &suite##_##name##_body, within); \
+  }

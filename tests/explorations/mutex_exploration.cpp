@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lock.
+#include <threadgroup/detail/mutex.hpp>
+
+#include "explorations/explore.hpp"
+
+namespace tg::test {
+namespace {
+
+using detail::Atomic;
+using detail::Mutex;
+using detail::MutexLock;
+
+TG_EXPLORATION(MutexExploration, three_flows_are_inside_one_at_a_time) {
+  Mutex mutex;
+  Atomic<int> inside{0};
+  int entered = 0;
+  const auto enter_twice = [&] {
+    for (int i = 0; i < 2; ++i) {
+      const MutexLock lock(mutex);
+      require(inside.fetch_add(1) == 0, "one flow holds the lock");
+      ++entered;
+      inside.fetch_sub(1);
+    }
+  };
+  together({{"first", enter_twice}, {"second", enter_twice}, {"third", enter_twice}});
+  require(entered == 6, "each flow entered");
+}
+TG_FINDS(MutexExploration, three_flows_are_inside_one_at_a_time, mutex_waiter_forgets_others, 2000)
+TG_FINDS(MutexExploration, three_flows_are_inside_one_at_a_time, mutex_unlock_wakes_no_one, 200)
+
+// The next holder may destroy the lock that another flow has just released.
+TG_EXPLORATION(MutexExploration, the_last_holder_destroys_it) {
+  struct Shared {
+    Mutex mutex;
+    int owners = 2;
+  };
+  auto* const shared = new Shared;
+  const auto leave = [shared] {
+    bool last = false;
+    {
+      const MutexLock lock(shared->mutex);
+      last = --shared->owners == 0;
+    }
+    if (last) delete shared;
+  };
+  together({{"first", leave}, {"second", leave}});
+}
+
+}  // namespace
+}  // namespace tg::test

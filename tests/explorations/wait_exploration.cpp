@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// The queue of waiters, the event, and THE wait.
+#include <threadgroup/detail/shared_reason.hpp>
+#include <threadgroup/detail/wait_queue.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <new>
+
+#include "event/event.hpp"
+#include "event/wait.hpp"
+#include "runtime/flow.hpp"
+#include "runtime/steady_clock.hpp"
+
+#include "explorations/explore.hpp"
+
+namespace tg::test {
+namespace {
+
+using detail::Atomic;
+using detail::Event;
+using detail::SharedReason;
+using detail::WaitNode;
+using detail::WaitQueue;
+using runtime::Flow;
+
+// What the forest does for one node.
+void set(Event& event) {
+  const auto reason = detail::ReasonPointer::adopt(new SharedReason(Reason{}));
+  reason.get()->add_references(1);
+  if (!event.mark(reason.get())) return reason.get()->release();
+  if (event.is_watched()) event.release_waiters();
+}
+
+TG_EXPLORATION(WaitQueueExploration, a_node_is_not_touched_after_unlink) {
+  alignas(WaitNode) std::array<std::byte, sizeof(WaitNode)> memory;
+  WaitQueue queue;
+  together({{"waiter",
+             [&] {
+               auto* const node = ::new (memory.data()) WaitNode(Flow::current());
+               queue.link(*node);
+               queue.unlink(*node);
+               node->~WaitNode();
+               std::memset(memory.data(), 0x5A, memory.size());
+             }},
+            {"releaser", [&] { queue.release_all(); }}});
+  for (const std::byte byte : memory)
+    require(byte == std::byte{0x5A}, "the memory of the node is its owner's");
+}
+TG_FINDS(WaitQueueExploration, a_node_is_not_touched_after_unlink, wait_queue_leaves_before_released, 500)
+
+TG_EXPLORATION(WaitExploration, a_source_becomes_ready) {
+  WaitQueue source;
+  Atomic<bool> ready{false};
+  together({{"waiter",
+             [&] {
+               require(
+                   detail::wait(
+                       source, [&] { return ready.load(); }, {}, TimePoint::never()) == WaitOutcome::ready,
+                   "the wait ended because its source is ready");
+             }},
+            {"releaser", [&] {
+               ready.store(true);
+               source.release_all();
+             }}});
+}
+TG_FINDS(WaitExploration, a_source_becomes_ready, wait_looks_only_before_it_links, 200)
+
+// The source is released twice, and only the second time is what the waiter waits for.
+TG_EXPLORATION(WaitExploration, a_source_is_released_for_others_first) {
+  WaitQueue source;
+  Atomic<int> count{0};
+  const auto wait = [&] {
+    static_cast<void>(detail::wait(
+        source, [&] { return count.load() == 2; }, {}, TimePoint::never()));
+  };
+  together({{"first", wait}, {"second", wait}, {"releaser", [&] {
+                                                  for (int i = 0; i < 2; ++i) {
+                                                    count.fetch_add(1);
+                                                    source.release_all();
+                                                  }
+                                                }}});
+}
+TG_FINDS(WaitExploration, a_source_is_released_for_others_first, wait_does_not_link_again, 500)
+
+TG_EXPLORATION(WaitExploration, an_event_ends_the_wait_for_a_source) {
+  WaitQueue source;
+  Event event;
+  together({{"waiter",
+             [&] {
+               require(detail::wait(
+                           source, [] { return false; }, {&event, nullptr}, TimePoint::never()) ==
+                           WaitOutcome::event_set,
+                       "the event ended the wait");
+             }},
+            {"setter", [&] { set(event); }}});
+}
+TG_FINDS(WaitExploration, an_event_ends_the_wait_for_a_source, wait_does_not_watch, 200)
+
+TG_EXPLORATION(WaitExploration, an_event_lets_all_through_its_gate) {
+  Event event;
+  const auto wait = [&] {
+    require(detail::wait({&event, nullptr}, TimePoint::never()) == WaitOutcome::event_set,
+            "the event is set");
+  };
+  together({{"first", wait}, {"second", wait}, {"setter", [&] { set(event); }}});
+}
+TG_FINDS(WaitExploration, an_event_lets_all_through_its_gate, gate_waits_without_second_look, 500)
+
+// Of a source, two events and a deadline, the outcome is one that has come.
+TG_EXPLORATION(WaitExploration, everything_comes_at_once) {
+  WaitQueue source;
+  Atomic<bool> ready{false};
+  Event first;
+  Event second;
+  together({{"waiter",
+             [&] {
+               const TimePoint deadline = runtime::after(Duration::from_nanos(1'000'000));
+               switch (detail::wait(
+                   source, [&] { return ready.load(); }, {&first, &second}, deadline)) {
+                 case WaitOutcome::ready:
+                   return require(ready.load(), "the source is ready");
+                 case WaitOutcome::event_set:
+                   return require(first.is_set() || second.is_set(), "an event is set");
+                 default:
+                   return require(runtime::now() >= deadline, "the deadline has come");
+               }
+             }},
+            {"releaser",
+             [&] {
+               ready.store(true);
+               source.release_all();
+             }},
+            {"first setter", [&] { set(first); }},
+            {"second setter", [&] { set(second); }}});
+}
+
+}  // namespace
+}  // namespace tg::test
