@@ -71,17 +71,15 @@ std::stop_token GroupCore::stop_token() {
   std::stop_source source(std::nostopstate);
   {
     MutexLock lock(mutex_);
-    if (!stop_source_.stop_possible()) stop_source_ = std::stop_source();
+    if (!stop_source_.stop_possible()) {
+      stop_source_ = std::stop_source();
+      has_stop_token_.store(true, std::memory_order_release);
+    }
     source = stop_source_;
   }
   event().watch();  // before the look at the event: one of the two sides asks for the stop
   if (event().is_set()) source.request_stop();
   return source.get_token();
-}
-
-bool GroupCore::has_stop_token() const {
-  MutexLock lock(mutex_);
-  return stop_source_.stop_possible();
 }
 
 void GroupCore::on_event_set() noexcept {

@@ -47,7 +47,7 @@ class GroupCore final : public Node, public runtime::InBlock {
   RegistryHook& registry() noexcept { return registry_; }
 
   /// True if a stop token was made for this group.
-  bool has_stop_token() const;
+  bool has_stop_token() const noexcept { return has_stop_token_.load(std::memory_order_acquire); }
   /// Requires that the node is linked.
   void set_time_limit(Duration limit) { time_limit_ = std::make_unique<TimeLimit>(*this, limit); }
   bool has_time_limit() const noexcept { return time_limit_ != nullptr; }
@@ -87,7 +87,8 @@ class GroupCore final : public Node, public runtime::InBlock {
   std::unique_ptr<TimeLimit> time_limit_;
   bool own_task_is_allowed_ = false;
 
-  Atomic<bool> closed_{false};  // atomic: links read it at any time
+  Atomic<bool> closed_{false};          // atomic: links read it at any time
+  Atomic<bool> has_stop_token_{false};  // atomic: set under the lock, read without it
 
   mutable Mutex mutex_;
   std::stop_source stop_source_ TG_GUARDED_BY(mutex_){std::nostopstate};  // made when first asked for

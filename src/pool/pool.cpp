@@ -282,6 +282,11 @@ bool Pool::idle() const {
   return queue_.is_idle_locked();
 }
 
+bool Pool::idle_without_failures() const {
+  MutexLock lock(queue_.mutex());
+  return failures_.empty() && queue_.is_idle_locked();
+}
+
 std::uint64_t Pool::changes() const {
   MutexLock lock(queue_.mutex());
   return queue_.changes_locked();

@@ -55,6 +55,8 @@ class Pool {
   std::size_t bound() const noexcept { return bound_; }
   bool keeps_going() const noexcept { return on_failure_ == OnFailure::keep_going; }
   bool idle() const;
+  /// Idle, and no failure is left for `take_failures`.
+  bool idle_without_failures() const;
   GroupStatistics statistics() const;
   std::vector<RunningTask> running_tasks() const;
   /// The failures that have not been delivered, in the order in which they happened.

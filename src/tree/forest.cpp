@@ -187,6 +187,12 @@ void Forest::count_end_of(const Node& node) noexcept {
   }
 }
 
+void Forest::put_back_core_locked(Node& node) noexcept {
+  NodeCore* const core = std::exchange(node.core_, nullptr);
+  FreshLink* const link = FreshLink::of_caller();
+  link != nullptr && link->spares.empty() ? link->spares.keep(core) : cores_.put_back(core);
+}
+
 Forest::Unlinked Forest::unlink_leaf_under_lock(Node& node) noexcept {
   {
     MutexLock lock(mutex_);
@@ -199,7 +205,7 @@ Forest::Unlinked Forest::unlink_leaf_under_lock(Node& node) noexcept {
       // With one owner, who is the caller, and out of everybody's sight, its event is of no more use. (A
       // reason may hold an exception of the user's, which must not end under the lock.)
       if (node.references_.load(std::memory_order_acquire) == 1 && !node.event().is_set())
-        cores_.put_back(std::exchange(node.core_, nullptr));
+        put_back_core_locked(node);
       lock.unlock();
       count_end_of(node);
       return Unlinked::yes;

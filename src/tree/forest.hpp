@@ -100,6 +100,7 @@ class Forest {
   void detach_locked(Node& node) TG_REQUIRES(mutex_);
   void link_under_lock(Node& node);
   Unlinked unlink_leaf_under_lock(Node& node) noexcept;
+  void put_back_core_locked(Node& node) noexcept TG_REQUIRES(mutex_);
   static void count_end_of(const Node& node) noexcept;
 
   // Fresh groups: README.md.

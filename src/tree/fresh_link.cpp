@@ -55,9 +55,11 @@ Forest::Unlinked Forest::unlink_leaf(Node& node) noexcept {
   return unlink_leaf_under_lock(node);
 }
 
+// Not if tasks were added, which watches the event: they may have left groups in links of other flows.
 bool Forest::unlink_fresh(FreshLink& link, Node& node) noexcept {
   if (link.node.load(std::memory_order_relaxed) != &node ||
-      link.parent.load(std::memory_order_relaxed) == nullptr || node.core_->first_child != nullptr) {
+      link.parent.load(std::memory_order_relaxed) == nullptr || node.event().is_watched() ||
+      node.core_->first_child != nullptr) {
     return false;
   }
   link.node.store(nullptr, std::memory_order_relaxed);
