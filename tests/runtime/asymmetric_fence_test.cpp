@@ -12,7 +12,7 @@
 namespace tg::inline v0::runtime {
 namespace {
 
-using detail::relax;
+using tg::detail::relax;
 
 void wait_until_it_is(const std::atomic<int>& number, int round) {
   for (int looks = 0; number.load(std::memory_order_acquire) != round; ++looks)
