@@ -175,11 +175,15 @@ class TG_EXPORT ThreadGroup {
   /// used again afterwards. If the event of the caller's own group is set first, and this group is not below
   /// that one, it returns early; the result says so.
   ///
+  /// The caller runs pending tasks of this group on its own stack, as one of the group's workers, while a slot
+  /// is free: outside any task, and in a task of a group above this one. They have to end before the join can,
+  /// so it takes no longer for that. It runs none if it handles an exception or has used half of its stack.
+  ///
   /// Throws `std::system_error` (`resource_deadlock_would_occur`) in a task of this group or of a group below
   /// it, and if the wait would deadlock because a task of this group waits, directly or not, for the caller.
   JoinResult join();
   /// As `join`, but returns when the time-out passes; then the result says what is left, and the group is
-  /// unchanged.
+  /// unchanged. It runs no tasks itself.
   [[nodiscard]] JoinResult join(Duration timeout);
   /// As `join`, but the failures are in the result and are not thrown.
   [[nodiscard]] JoinResult wait_idle();

@@ -189,6 +189,12 @@ JoinResult ThreadGroup::wait_until_idle(TimePoint deadline, const char* operatio
   if (!pool.idle()) {
     detail::RecordedWait recorded(detail::TaskContext::current(), detail::WaitTarget::idleness_of(*core_),
                                   {callers_event, nullptr}, deadline, false);
+    // All tasks have to end before the wait does, so it ends no later if the caller runs some of them. With a
+    // deadline, or an event that ends the wait early, it could.
+    if (callers_event == nullptr && deadline.is_never()) {
+      pool.help();
+      core_->check_process(operation);  // a task may have forked
+    }
     outcome = detail::wait(
         pool.idle_waiters(), [&pool] { return pool.idle(); }, {callers_event, nullptr}, deadline);
     recorded.end();

@@ -310,10 +310,8 @@ void Pool::wait_until_counted(const std::vector<std::uint64_t>& numbers) noexcep
 
 bool Pool::wait_until_quiet(TimePoint deadline) noexcept {
   const TaskContext* const task = TaskContext::current();
-  std::size_t own = 0;
-  if (task != nullptr && task->node == &node_) {
-    own = task->depth();
-  } else if (task != nullptr && Forest::instance().is_same_or_descendant(*task->node, node_)) {
+  std::size_t own = task != nullptr ? task->depth_in(node_) : 0;
+  if (own == 0 && task != nullptr && Forest::instance().is_same_or_descendant(*task->node, node_)) {
     own = 1;  // of a group above the caller's, one task most likely waits for the caller
   }
   const auto quiet = [this, own] {
@@ -366,6 +364,16 @@ std::vector<Failure> Pool::take_failures() {
 // --- Waiting for one another ---
 
 bool Pool::run_now(Task& wanted) noexcept { return Worker::run_now(*this, wanted); }
+void Pool::help() noexcept { Worker::help(*this); }
+
+// A slot for a flow that serves the queue itself. It may take the one of a worker that has no thread yet.
+bool Pool::join_in_locked() noexcept {
+  if (slots_.some_are_wanted_back() || !queue_.needs_worker_locked()) return false;
+  if (!slots_.has_free() && !withdraw_request_locked()) return false;
+  slots_.reserve();
+  node_.add_reference();  // P4
+  return true;
+}
 
 void Pool::lend_slot() noexcept {
   bool start = false;

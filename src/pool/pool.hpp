@@ -76,6 +76,9 @@ class Pool {
 
   /// A task of this pool waits for another one of it; see `Node::run_now`.
   bool run_now(Task& wanted) noexcept;
+  /// The calling flow, which is in no task of this pool, waits until the pool is idle: it runs tasks of the
+  /// queue itself while there are any and a slot is free for it, as far as its stack allows.
+  void help() noexcept;
   /// A task of this pool is about to wait for another one of it: another worker may use its slot.
   void lend_slot() noexcept;
   void reclaim_slot() noexcept;
@@ -98,6 +101,7 @@ class Pool {
     if (added.call_worker) bring_worker(added.number);
   }
   void bring_worker(std::uint64_t number);
+  bool join_in_locked() noexcept TG_REQUIRES(queue_.mutex());
   void start_workers() noexcept;
   // `not_made`: a thread comes already, or one is waited for, or none is needed any more.
   enum class Started { made, not_made, failed_for_own };

@@ -44,17 +44,29 @@ bool handles_exception() noexcept {
 }
 
 std::string name_of_task(const Task& task) { return task.name(); }
+
+// Whether a task may run on the calling flow's stack, above what waits there.
+bool stack_can_take_a_task(runtime::Flow& flow) noexcept {
+  // Called in a handler or a destructor: the task would see an exception that is not its own.
+  return flow.half_of_stack_is_free() && !handles_exception();
+}
 }  // namespace
 
-void Worker::main(void* pool) noexcept { Worker(*static_cast<Pool*>(pool)).serve(); }
+void Worker::main(void* pool) noexcept { Worker(*static_cast<Pool*>(pool), Role::thread).serve(); }
 
-Worker::Worker(Pool& pool) noexcept
-    : pool_(pool), flow_(runtime::Flow::current()), context_{&pool.node_, nullptr, &name_of_task, &local_} {}
+Worker::Worker(Pool& pool, Role role) noexcept
+    : pool_(pool),
+      role_(role),
+      flow_(runtime::Flow::current()),
+      outer_task_(flow_.task),
+      outer_event_(flow_.event),
+      context_{&pool.node_, nullptr, &name_of_task, &local_} {
+  context_.outer = outer_task_;
+}
 
 void Worker::serve() noexcept {
-  flow_.set_os_name(pool_.node_.name());
-  flow_.task = &context_;
-  flow_.event = &pool_.node_.event();
+  if (role_ == Role::thread) flow_.set_os_name(pool_.node_.name());
+  set_caller(&context_, &pool_.node_.event());
 
   MutexLock lock(pool_.queue_.mutex());
   pool_.slots_.arrive();
@@ -62,7 +74,8 @@ void Worker::serve() noexcept {
   TimePoint now = runtime::coarse_now();
   const TimePoint turn_began = now;
   const auto turn_is_over = [&] {
-    return runtime::ThreadCache::is_short_of_threads() && now >= turn_began + kTurnInShortage;
+    return role_ == Role::thread && runtime::ThreadCache::is_short_of_threads() &&
+           now >= turn_began + kTurnInShortage;
   };
   for (; !pool_.slots_.is_wanted_back() && !turn_is_over(); ++looks_) {
     if (pool_.queue_.fill_queue_locked(&local_)) {
@@ -127,12 +140,13 @@ void Worker::serve() noexcept {
   const bool idle_now = pool_.queue_.is_idle_locked();
   const bool slot_is_free = pool_.slots_.some_are_wanted_back();
   lock.unlock();
-  end_thread_as_worker(idle_now, slot_is_free);
+  end_as_worker(idle_now, slot_is_free);
 }
 
 // No task was found. A worker that holds what others need (Python's lock) does not wait for more; nor does
 // one for which there is work in another group; nor the last one, if a flow waits until the group is idle.
 bool Worker::is_last_look_locked() const noexcept {
+  if (role_ == Role::joiner) return true;
   if (flow_.before_idle != nullptr || runtime::ThreadCache::has_requests()) return true;
   if (looks_ >= (pool_.queue_.other_local_queues_locked(local_) ? kLooks : 0)) return true;
   return !pool_.idle_waiters_.empty() && pool_.queue_.is_idle_locked();
@@ -167,23 +181,31 @@ int Worker::run_from_local_queue() noexcept {
 
 void Worker::release_delivered_outside() noexcept {
   if (delivered_.empty()) return;
-  TaskContext* const task = std::exchange(flow_.task, nullptr);
-  Event* const event = std::exchange(flow_.event, nullptr);
+  set_caller(outer_task_, outer_event_);
   release_delivered();
-  flow_.task = task;
-  flow_.event = event;
+  set_caller(&context_, &pool_.node_.event());
 }
 
 // The pool may be idle from here on, and may be destroyed by the last line.
-void Worker::end_thread_as_worker(bool idle_now, bool slot_is_free) noexcept {
+void Worker::end_as_worker(bool idle_now, bool slot_is_free) noexcept {
   // Before any flow is woken: the woken flows need what the worker kept from task to task.
   if (flow_.before_idle != nullptr) std::exchange(flow_.before_idle, nullptr)(flow_);
   if (slot_is_free && !TG_PLANTED(slots_lender_is_not_woken)) pool_.slot_waiters_.release_all();
   if (idle_now) pool_.idle_waiters_.release_all();
-  release_delivered_outside();
-  flow_.task = nullptr;
-  flow_.event = nullptr;
+  set_caller(outer_task_, outer_event_);
+  release_delivered();
   pool_.node_.release();  // P4: the last touch
+}
+
+void Worker::help(Pool& pool) noexcept {
+  runtime::Flow& flow = runtime::Flow::current();
+  // A flow that keeps something from task to task (Python's lock) would wait with it.
+  if (pool.node_.event().is_set() || flow.before_idle != nullptr || !stack_can_take_a_task(flow)) return;
+  {
+    MutexLock lock(pool.queue_.mutex());
+    if (!pool.join_in_locked()) return;
+  }
+  Worker(pool, Role::joiner).serve();
 }
 
 bool Worker::run_now(Pool& pool, Task& task_waited_for) noexcept {
@@ -193,9 +215,7 @@ bool Worker::run_now(Pool& pool, Task& task_waited_for) noexcept {
   runtime::Flow& flow = runtime::Flow::current();
   TaskContext* const outer = TaskContext::current();
   // A task that waits inside a predicate has lent its slot already; a task run here would have no slot.
-  if (outer->slot_is_lent || pool.node_.event().is_set() || !flow.half_of_stack_is_free()) return false;
-  // Called in a handler or a destructor: the wanted task would see an exception that is not its own.
-  if (handles_exception()) return false;
+  if (outer->slot_is_lent || pool.node_.event().is_set() || !stack_can_take_a_task(flow)) return false;
   LocalQueue& local = *outer->local;
   TaskQueue::Runner self;
   const TimePoint now = runtime::coarse_now();

@@ -2,6 +2,8 @@
 // One worker: a flow that serves the queue of a group for as long as there is work and a slot.
 #pragma once
 
+#include <cstdint>
+
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/detail/task.hpp>
 
@@ -20,7 +22,9 @@ namespace tg::inline v0::detail {
 /// In each round it runs one task of the queue and then a turn of its local queue. If it finds nothing, it
 /// looks some more times, and then leaves.
 ///
-/// Lifetime: on the stack of its thread. It holds a reference to the node until `serve` returns (P4).
+/// A flow that waits until the pool is idle may be a worker meanwhile: it leaves as soon as it finds nothing.
+///
+/// Lifetime: on the stack of its flow. It holds a reference to the node until `serve` returns (P4).
 class Worker {
  public:
   /// The job of a thread; the argument is the pool.
@@ -28,9 +32,12 @@ class Worker {
 
   /// A task of the pool waits for another one: see `Node::run_now`.
   static bool run_now(Pool& pool, Task& task_waited_for) noexcept;
+  /// See `Pool::help`.
+  static void help(Pool& pool) noexcept;
 
  private:
-  explicit Worker(Pool& pool) noexcept;
+  enum class Role : std::uint8_t { thread, joiner };
+  Worker(Pool& pool, Role role) noexcept;
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
@@ -43,10 +50,18 @@ class Worker {
   /// The same where no task of this worker is counted as running, so that the group may be gone from the
   /// forest: what the users' destructors make must not become its children.
   void release_delivered_outside() noexcept;
-  void end_thread_as_worker(bool idle_now, bool slot_is_free) noexcept;
+  void end_as_worker(bool idle_now, bool slot_is_free) noexcept;
+  void set_caller(TaskContext* task, Event* event) noexcept {
+    flow_.task = task;
+    flow_.event = event;
+  }
 
   Pool& pool_;
+  const Role role_;
   runtime::Flow& flow_;
+  // What the flow was in before: of a joiner, the task that waits.
+  TaskContext* const outer_task_;
+  Event* const outer_event_;
   LocalQueue local_;
   TaskContext context_;
   TaskQueue::Runner self_;

@@ -159,9 +159,9 @@ WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline, Event* oth
   const bool own_group = caller != nullptr && caller->node == group_;
   // Not with a deadline: the caller could not keep to it while it runs the task.
   if (own_group && deadline.is_never() && caller->node->run_now(*this)) return WaitOutcome::ready;
-  // On another thread it may be about to end; going to sleep and being woken takes longer than most short
-  // tasks.
-  spin_briefly([this] { return status() != TaskStatus::running; });
+  // On another thread it may be about to end, or to begin; going to sleep and being woken takes longer than
+  // most short tasks.
+  spin_briefly([this] { return done(); });
   const auto is_done = [this] { return done(); };
   if (is_done()) return WaitOutcome::ready;
   // A task that runs already needs no further slot, so for a moment the caller keeps its own: lending it

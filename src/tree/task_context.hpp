@@ -24,19 +24,23 @@ struct TaskContext {
   std::string (*name_of)(const Task&) = nullptr;  // the tree does not know what a task looks like
   LocalQueue* local = nullptr;                    // the pool's own: what the tasks of this flow add to it
   bool slot_is_lent = false;                      // read and written only by its flow
-  // The task that waits below on this stack, until this one is done; of the same group.
+  // The task that waits below on this stack, until this one is done: of the same group, or of one above it
+  // that it joins.
   const TaskContext* outer = nullptr;
   // The wait that this task is in, and the next one in a list of such tasks. The wait graph's, and its
   // lock's.
   mutable RecordedWait* recorded_wait = nullptr;
   mutable const TaskContext* next_waiting = nullptr;
 
-  /// How many tasks there are on this stack.
-  std::size_t depth() const noexcept {
+  /// How many tasks of the group there are on this stack.
+  std::size_t depth_in(const Node& group) const noexcept {
     std::size_t tasks = 0;
-    for (const TaskContext* context = this; context != nullptr; context = context->outer) ++tasks;
+    for (const TaskContext* context = this; context != nullptr; context = context->outer) {
+      if (context->node == &group) ++tasks;
+    }
     return tasks;
   }
+  std::size_t depth() const noexcept { return depth_in(*node); }
   bool holds(const Task& wanted) const noexcept {
     for (const TaskContext* context = this; context != nullptr; context = context->outer) {
       if (context->task == &wanted) return true;

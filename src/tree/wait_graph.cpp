@@ -114,7 +114,9 @@ class WaitGraph {
 
   void insert_locked(RecordedWait& wait, const TaskContext& waiter) noexcept TG_REQUIRES(mutex_) {
     wait.waiter_ = &waiter;
-    for (const TaskContext* task = &waiter; task != nullptr; task = task->outer) {
+    // A task further down may be in a join that runs these tasks: then it has a record of its own.
+    for (const TaskContext* task = &waiter; task != nullptr && task->recorded_wait == nullptr;
+         task = task->outer) {
       const TaskContext*& first = bucket_of(tasks_, task->task);
       task->recorded_wait = &wait;
       task->next_waiting = std::exchange(first, task);
@@ -132,7 +134,8 @@ class WaitGraph {
   }
 
   void remove_locked(RecordedWait& wait) noexcept TG_REQUIRES(mutex_) {
-    for (const TaskContext* task = wait.waiter_; task != nullptr; task = task->outer) {
+    for (const TaskContext* task = wait.waiter_; task != nullptr && task->recorded_wait == &wait;
+         task = task->outer) {
       const TaskContext** link = &bucket_of(tasks_, task->task);
       while (*link != task) link = &(*link)->next_waiting;
       *link = task->next_waiting;

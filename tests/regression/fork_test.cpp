@@ -19,6 +19,10 @@
 #include <threadgroup/threadgroup.hpp>
 
 #include "base/sanitizers.hpp"
+#include "runtime/faults.hpp"
+#include "runtime/threads.hpp"
+
+#include "support/eventually.hpp"
 #include "support/in_child.hpp"
 
 // By default ThreadSanitizer ends a child that starts threads when its parent had several.
@@ -307,6 +311,38 @@ TEST_F(Fork, fork_while_others_hammer_the_library_leaves_no_lock_behind) {
   stop = true;
   for (std::thread& hammer : hammers) hammer.join();
   let_go.release();
+}
+
+// The task runs on the stack of the join; in the child, that join has nothing to wait for and says so.
+TEST_F(Fork, in_a_task_that_a_join_runs_ends_the_join_in_the_child) {
+  if (TG_THREAD_SANITIZER) GTEST_SKIP() << "threads after a fork";
+  tg::runtime::ThreadCache& cache = tg::runtime::ThreadCache::instance();
+  cache.set_limits(0, tg::runtime::ThreadCache::kDefaultIdleTime);
+  tg::test::eventually([&] { return cache.statistics().threads == 0; });
+  pid_t child = -1;
+  {
+    ThreadGroup group("two slots", {.max_concurrent_threads = 2});
+    std::binary_semaphore running(0);
+    std::binary_semaphore go(0);
+    group.post([&] {
+      running.release();
+      go.acquire();
+    });
+    running.acquire();
+    tg::runtime::faults::refuse_threads(1'000'000);
+    group.post([&] {
+      child = ::fork();
+      if (child != 0) go.release();
+    });
+    const bool forked = throws_forked([&] { static_cast<void>(group.join()); });
+    if (child == 0) ::_exit(forked ? 0 : 1);
+    EXPECT_FALSE(forked);
+  }
+  tg::runtime::faults::refuse_threads(0);
+  cache.set_limits(tg::runtime::ThreadCache::kDefaultMaxIdle, tg::runtime::ThreadCache::kDefaultIdleTime);
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace

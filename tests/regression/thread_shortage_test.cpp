@@ -165,7 +165,7 @@ TEST_F(ThreadShortage, start_is_repeated_in_a_forked_child) {
     std::latch all(16);
     ThreadGroup group("sixteen", {.max_concurrent_threads = 16});
     for (int i = 0; i < 16; ++i) group.post([&] { all.arrive_and_wait(); });
-    static_cast<void>(group.join());
+    static_cast<void>(group.join(60s));  // without a limit, this thread would run a task
   }
   eventually([&] { return cache.statistics().idle >= 16; });
   const pid_t child = ::fork();
@@ -178,7 +178,7 @@ TEST_F(ThreadShortage, start_is_repeated_in_a_forked_child) {
       group.post([&] { next_ran.release(); });
       ran = next_ran.try_acquire_for(20s);
     });
-    static_cast<void>(group.join());
+    static_cast<void>(group.join(60s));  // without a limit, this thread would run a task
     ::_exit(ran ? 0 : 1);
   }
   int status = -1;
