@@ -203,6 +203,12 @@ class FlowPool {
     // Without room for it the flow is given up with the thread, which costs its few bytes.
     if (has_key_ && !in_simulated_flow()) static_cast<void>(::pthread_setspecific(key_, &flow));
   }
+#if defined(TG_SIMULATION)
+  void for_each(void (*visit)(Flow&)) noexcept {
+    tg::detail::MutexLock lock(mutex_);
+    for (Flow* flow = all_; flow != nullptr; flow = flow->next_) visit(*flow);
+  }
+#endif
   static void thread_ends(void* raw) {
     auto* const flow = static_cast<Flow*>(raw);
     if (flow->on_thread_exit != nullptr) flow->on_thread_exit(*flow);
@@ -217,7 +223,6 @@ class FlowPool {
     // All flows of the schedule before have ended. The order in which they did must not matter.
     instance().free_ = nullptr;
     for (Flow* flow = instance().all_; flow != nullptr; flow = flow->next_) {
-      flow->fresh_link = nullptr;
       if (flow != current_or_null()) flow->next_free_ = std::exchange(instance().free_, flow);
     }
 #endif
@@ -279,6 +284,8 @@ Flow& Flow::adopt() {
 }
 
 #if defined(TG_SIMULATION)
+void Flow::for_each(void (*visit)(Flow&)) noexcept { FlowPool::instance().for_each(visit); }
+
 void Flow::end_simulated() noexcept {
   if (current_ != nullptr) FlowPool::thread_ends(current_);
 }

@@ -53,6 +53,7 @@ class Flow {
 #if defined(TG_SIMULATION)
   /// What else the end of a thread does. The calling flow may be none.
   static void end_simulated() noexcept;
+  static void for_each(void (*visit)(Flow&)) noexcept;
 #endif
 
   TG_EXPORT void park_until(TimePoint deadline) noexcept;

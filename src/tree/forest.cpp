@@ -49,6 +49,12 @@ void Forest::hold_across_forks() {
                                only_.main_root_ = nullptr;
                                only_.forget_grants_locked();
 #if defined(TG_SIMULATION)
+                               runtime::Flow::for_each([](runtime::Flow& flow) {
+                                 FreshLink* const link = std::exchange(flow.fresh_link, nullptr);
+                                 if (link != nullptr && link->unused_group != nullptr)
+                                   link->unused_group->release();
+                                 delete link;
+                               });
                                only_.last_id_ = 0;
                                only_.cores_.begin_again();
 #endif

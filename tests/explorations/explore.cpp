@@ -35,6 +35,7 @@ constexpr std::size_t kShownSteps = 300;
 constexpr std::uint64_t kRunTwice = 8;         // so many of the first schedules,
 constexpr std::uint64_t kRunTwiceEach = 1000;  // and each of these
 constexpr int kSecondsWithoutPoint = 20;
+int seconds_without_point = kSecondsWithoutPoint;
 
 // What the child tells, also when it has crashed.
 struct Told {
@@ -42,6 +43,7 @@ struct Told {
   volatile std::uint64_t schedules = 0;
   volatile bool failed = false;
   char word[64] = {};
+  char what[256] = {};
 };
 
 // Of the child.
@@ -51,6 +53,7 @@ bool quiet = false;
 
 void report(const std::string& what) {
   told->failed = true;
+  std::strncpy(told->what, what.c_str(), sizeof told->what - 1);
   if (quiet) return;
   const ::testing::TestInfo* const test = ::testing::UnitTest::GetInstance()->current_test_info();
   const std::string text = scheduler->trace().text(scheduler->names(), kShownSteps);
@@ -171,7 +174,7 @@ Outcome explore_in_child(std::uint64_t schedules, void (*body)(), bool be_quiet)
     if (::poll(&end, 1, 1000) != 0) break;  // the child has ended
     seconds = told->points == before ? seconds + 1 : 0;
     before = told->points;
-    if (seconds < kSecondsWithoutPoint) continue;
+    if (seconds < seconds_without_point) continue;
     why = "control of the schedule was lost: " + state_of(child);
     ::kill(child, SIGKILL);
     break;
@@ -180,9 +183,10 @@ Outcome explore_in_child(std::uint64_t schedules, void (*body)(), bool be_quiet)
   int status = 0;
   ::waitpid(child, &status, 0);
   if (why.empty() && WIFSIGNALED(status))
-    why = "the process was killed by signal " + std::to_string(WTERMSIG(status));
-  if (why.empty() && status != 0) why = "the schedule failed; its trace is on stderr";
-  if (!why.empty()) why += ". Replay it with TG_SIM_REPLAY=" + std::string(told->word);
+    why = "the process crashed: signal " + std::to_string(WTERMSIG(status));
+  if (why.empty() && status != 0) why = told->failed ? told->what : "the process crashed";
+  if (!why.empty())
+    why += ". Its trace is on stderr. Replay it with TG_SIM_REPLAY=" + std::string(told->word);
   Outcome outcome{told->failed || status != 0, told->schedules, told->points, why};
   ::munmap(page, sizeof(Told));
   return outcome;
@@ -201,6 +205,7 @@ void replay(const Plan& plan, void (*body)()) {
 
 }  // namespace
 
+Scheduler& scheduler_of_body() { return *scheduler; }
 void together(const std::vector<Scheduler::Part>& parts) { scheduler->together(parts); }
 void hold_clock() { scheduler->hold_clock(); }
 void pause() {
@@ -240,6 +245,14 @@ void expect_found(detail::Planted mistake, const char* name, void (*body)(), std
                   static_cast<unsigned long long>(outcome.schedules));
   }
   detail::planted = detail::Planted::nothing;
+}
+
+void expect_failure(void (*body)(), const std::string& text) {
+  seconds_without_point = 1;
+  const Outcome outcome = explore_in_child(100, body, true);
+  seconds_without_point = kSecondsWithoutPoint;
+  EXPECT_TRUE(outcome.failed);
+  EXPECT_NE(outcome.why.find(text), std::string::npos) << outcome.why;
 }
 
 std::vector<detail::Planted>& looked_for() {

@@ -32,6 +32,9 @@ void say(std::string text);
 /// Within a body: the schedule fails unless this holds. It prints the trace and a word that replays it.
 void require(bool holds, const char* what);
 
+/// Within a body: what runs it.
+sim::Scheduler& scheduler_of_body();
+
 /// Runs the body in as many schedules as TG_SIM_SCHEDULES says (10,000), in a child process. A schedule fails if
 /// `require` or a check of gtest does; if all flows sleep and none is left to wake them; if it does not end; and if
 /// the process crashes. With TG_SIM_REPLAY=WORD runs one schedule, in this process, and prints its trace.
@@ -39,6 +42,9 @@ void explore(void (*body)());
 
 /// Runs the body with a planted mistake, and expects that it fails within so many schedules.
 void expect_found(detail::Planted mistake, const char* name, void (*body)(), std::size_t within);
+
+/// Runs the body, and expects that it fails, and that the report contains this text.
+void expect_failure(void (*body)(), const std::string& text);
 
 /// For the test that no planted mistake is without an exploration.
 std::vector<detail::Planted>& looked_for();
