@@ -43,6 +43,15 @@ int processors() noexcept {
   return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
+// The one on which the caller runs.
+int this_processor() noexcept {
+#if defined(TG_SIMULATION)
+  // Each flow has one of its own.
+  if (const Simulator* const simulator = Simulator::running()) return simulator->number_of_flow();
+#endif
+  return ::sched_getcpu();
+}
+
 // The part of the calling thread's stack in which at least half of it is free. For the main thread that
 // follows the limit of the process.
 struct StackRange {
@@ -159,6 +168,7 @@ class FlowPool {
     flow->before_idle = nullptr;
     flow->shared_queues = 0;
     flow->last_wait_was_short_ = false;
+    flow->waker_was_here_ = false;
     flow->has_slept_ = false;
     tg::detail::MutexLock lock(mutex_);
     flow->next_free_ = free_;
@@ -297,13 +307,15 @@ void Flow::park_until(TimePoint deadline) noexcept { park(deadline); }
 bool Flow::park(TimePoint deadline) noexcept {
   std::uint32_t expected = kNoPermit;
   if (TG_PLANTED(flow_park_overwrites_permit)) expected = state_.load(std::memory_order_relaxed);
-  if (state_.compare_exchange_strong(expected, kParked, std::memory_order_acquire,
-                                     std::memory_order_acquire)) {
-    sleep_on(state_, kParked, deadline);
-  }
+  const bool sleeps =
+      state_.compare_exchange_strong(expected, kParked, std::memory_order_acquire, std::memory_order_acquire);
+  if (sleeps) sleep_on(state_, kParked, deadline);
   // Either a permit was there, or one came, or time is up or we woke for nothing: in each case the flow
   // returns, and a permit, if there is one, is used up.
-  return state_.exchange(kNoPermit, std::memory_order_acquire) == kPermit;
+  const bool has_come = state_.exchange(kNoPermit, std::memory_order_acquire) == kPermit;
+  waker_was_here_ =
+      sleeps && has_come && wakers_processor_.load(std::memory_order_relaxed) == this_processor();
+  return has_come;
 }
 
 void Flow::spin_or_park_until(TimePoint deadline) noexcept {
@@ -316,8 +328,8 @@ void Flow::spin_or_park_until(TimePoint deadline) noexcept {
   }
   const bool has_come = park(deadline);
   // Twice, because a flow that was parked was also woken.
-  last_wait_was_short_ =
-      has_come && !in_vain && pool.most_spinners() > 0 && now() < begin + kShortWait + kShortWait;
+  last_wait_was_short_ = has_come && !in_vain && !waker_was_here_ && pool.most_spinners() > 0 &&
+                         now() < begin + kShortWait + kShortWait;
 }
 
 bool Flow::half_of_stack_is_free() noexcept {
@@ -333,6 +345,9 @@ bool Flow::half_of_stack_is_free() noexcept {
 void Flow::wake_some(int most) noexcept { FlowPool::instance().wake_some(most); }
 
 void Flow::unpark() noexcept {
+  // Before the permit, because the flow looks at once.
+  if (state_.load(std::memory_order_relaxed) == kParked)
+    wakers_processor_.store(this_processor(), std::memory_order_relaxed);
   if (state_.exchange(kPermit, std::memory_order_release) == kParked && !TG_PLANTED(flow_unpark_wakes_no_one))
     futex_wake(state_, 1);
 }

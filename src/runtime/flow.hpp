@@ -57,13 +57,17 @@ class Flow {
 #endif
 
   TG_EXPORT void park_until(TimePoint deadline) noexcept;
-  /// The same for what may be over soon: if the flow's last such wait was, it spins before it parks, for
-  /// about as long as it takes to be parked and woken. That costs at most twice as much as to have known
-  /// better: A. R. Karlin and others, "Empirical studies of competitive spinning" (1991).
+  /// The same for what may be over soon: if the flow's last such wait was, and was not ended from this
+  /// processor, it spins before it parks, for about as long as it takes to be parked and woken. That costs at
+  /// most twice as much as to have known better: A. R. Karlin and others, "Empirical studies of competitive
+  /// spinning" (1991).
   void spin_or_park_until(TimePoint deadline) noexcept;
   TG_EXPORT void unpark() noexcept;
   /// Whether `park_until` would return at once.
   bool has_permit() const noexcept { return state_.load(std::memory_order_acquire) == kPermit; }
+  /// Whether the flow that last woke it did so on the processor on which this one runs now. Then that flow,
+  /// from which the next thing may come as well, is likely to wait for this processor; spinning delays it.
+  bool waker_was_here() const noexcept { return waker_was_here_; }
   /// Whether the flow has slept in the library since it last asked.
   bool has_slept() noexcept { return std::exchange(has_slept_, false); }
 
@@ -117,6 +121,8 @@ class Flow {
   std::uintptr_t roomy_low_ = 0;   // where half of the stack is free
   std::uintptr_t roomy_high_ = 0;  // zero: not looked up yet
   bool is_main_ = false;
+  tg::detail::Atomic<int> wakers_processor_{-1};  // atomic: written by the flow that wakes it
+  bool waker_was_here_ = false;
   bool last_wait_was_short_ = false;
   bool has_slept_ = false;
   char os_name_[16] = {};

@@ -312,9 +312,11 @@ IdleThread::Call ThreadCache::wait_for_call(IdleThread& self) noexcept {
     MutexLock lock(mutex_);
     idle_until = after(idle_time_);
   }
-  // After a job that slept there may be no processor to spare: the flow that woke it is likely to wait for the
-  // one on which it runs. And what a sleep costs is more than spinning could save.
-  if (!self.flow->has_slept()) tg::detail::spin_briefly([&self] { return self.flow->has_permit(); });
+  // After a job that slept there may be no processor to spare, and what the sleep cost is more than spinning
+  // could save. A thread that was woken on the adder's processor keeps the adder from adding the next job.
+  if (!self.flow->has_slept() && !self.flow->waker_was_here()) {
+    tg::detail::spin_briefly([&self] { return self.flow->has_permit(); });
+  }
   TimePoint rename_at = after(kKeepsNameFor);
   for (;;) {
     self.flow->park_until(rename_at < idle_until ? rename_at : idle_until);

@@ -6,9 +6,11 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <latch>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "runtime/flow.hpp"
 #include "runtime/gate.hpp"
@@ -22,6 +24,7 @@ namespace tg::inline v0::runtime {
 struct FlowProbe {
   /// Whether `spin_or_park_until` would spin: never where there is one processor.
   static bool would_spin(const Flow& flow) noexcept { return flow.last_wait_was_short_; }
+  static bool is_parked(const Flow& flow) noexcept { return flow.state_.load() == Flow::kParked; }
 };
 
 namespace {
@@ -182,6 +185,62 @@ TEST(Flow, spins_after_a_short_wait_only) {
     me.spin_or_park_until(after(1us));  // however short: nothing came
     EXPECT_FALSE(FlowProbe::would_spin(me));
   }).join();
+}
+
+std::vector<int> usable_processors() {
+  cpu_set_t usable;
+  EXPECT_EQ(sched_getaffinity(0, sizeof usable, &usable), 0);
+  std::vector<int> all;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &usable)) all.push_back(cpu);
+  }
+  return all;
+}
+
+void stay_on(int processor) {
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(processor, &one);
+  EXPECT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+}
+
+// A thread on the processor `here` waits once, and one on the processor `there` ends the wait. The thread that
+// waited calls `ask`.
+void wait_for_a_waker(int here, int there, const std::function<void(Flow&)>& ask) {
+  std::thread([&] {
+    Flow& me = Flow::current();
+    std::latch ready(1);
+    std::thread waker([&] {
+      stay_on(there);
+      ready.count_down();
+      while (!FlowProbe::is_parked(me)) std::this_thread::yield();
+      me.unpark();
+    });
+    stay_on(here);
+    ready.wait();
+    me.spin_or_park_until(TimePoint::never());
+    ask(me);
+    waker.join();
+  }).join();
+}
+
+TEST(Flow, does_not_spin_if_its_waker_was_on_its_processor) {
+  const int here = usable_processors().front();
+  for (int i = 0; i < 20; ++i) {
+    wait_for_a_waker(here, here, [](Flow& me) {
+      EXPECT_TRUE(me.waker_was_here());
+      EXPECT_FALSE(FlowProbe::would_spin(me));  // however short it was
+      me.unpark();
+      me.park_until(TimePoint::never());
+      EXPECT_FALSE(me.waker_was_here());  // it did not sleep
+    });
+  }
+}
+
+TEST(Flow, knows_that_its_waker_was_on_another_processor) {
+  const std::vector<int> processors = usable_processors();
+  if (processors.size() < 2) GTEST_SKIP() << "there is one processor";
+  wait_for_a_waker(processors[0], processors[1], [](Flow& me) { EXPECT_FALSE(me.waker_was_here()); });
 }
 
 TEST(Flow, of_a_thread_that_has_ended_does_not_make_the_next_one_spin) {
