@@ -16,36 +16,41 @@ namespace tg::inline v0::detail {
 namespace {
 // A sanitizer is to see the end of each group.
 constexpr bool kKeep = !TG_ADDRESS_SANITIZER && !TG_THREAD_SANITIZER && !TG_MEMORY_SANITIZER;
+
+NodeKind kind_of(const GroupOptions& options) noexcept {
+  return options.daemon ? NodeKind::daemon : NodeKind::group;
+}
 }  // namespace
 
 GroupCore::GroupCore(std::string&& name, const GroupOptions& options)
-    : Node(std::move(name), options.daemon ? NodeKind::daemon : NodeKind::group,
+    : Node(std::move(name), kind_of(options),
            options.time_limit && !runtime::after(*options.time_limit).is_never()),
       fork_generation_(runtime::fork_generation()),
       pool_(*this, options.max_concurrent_threads, options.on_failure) {}
 
 GroupCore* GroupCore::make(std::string&& name, const GroupOptions& options) {
   FreshLink* const link = FreshLink::of_caller();
-  if (link == nullptr || link->unused_group == nullptr) return new GroupCore(std::move(name), options);
-  auto* const core = static_cast<GroupCore*>(link->unused_group);
-  if (core->slots() != options.max_concurrent_threads || options.daemon || options.time_limit ||
-      options.on_failure != OnFailure::keep_going) {
-    return new GroupCore(std::move(name), options);
+  if (link != nullptr && link->unused_count != 0) {
+    auto* const core = static_cast<GroupCore*>(link->unused[link->unused_count - 1]);
+    if (core->slots() == options.max_concurrent_threads && options.on_failure == OnFailure::keep_going &&
+        !options.time_limit) {
+      --link->unused_count;
+      core->begin_again(std::move(name), kind_of(options));
+      core->fork_generation_ = runtime::fork_generation();
+      return core;
+    }
   }
-  link->unused_group = nullptr;
-  core->begin_again(std::move(name));
-  core->fork_generation_ = runtime::fork_generation();
-  return core;
+  return new GroupCore(std::move(name), options);
 }
 
 // It had no task and no stop token, so its pool is as new, except for the number of changes, which only means
 // something compared with an earlier one.
-void GroupCore::release_unseen() noexcept {
+void GroupCore::release_or_keep() noexcept {
   FreshLink* const link = FreshLink::of_caller();
-  if (kKeep && link->unused_group == nullptr && !event().is_set() && pool_.keeps_going()) {
+  if (kKeep && link->has_room() && !event().is_set() && pool_.keeps_going()) {
     own_task_is_allowed_ = false;
     forget_name();
-    link->unused_group = this;
+    link->unused[link->unused_count++] = this;
     return;
   }
   Forest::instance().drop_core(*this);

@@ -30,10 +30,11 @@ namespace tg::inline v0::detail {
 class GroupCore final : public Node, public runtime::InBlock {
  public:
   GroupCore(std::string&& name, const GroupOptions& options);
-  /// Makes one, or uses the one again that the calling flow has kept.
+  /// Makes one, or uses one again that the calling flow has kept.
   static GroupCore* make(std::string&& name, const GroupOptions& options);
-  /// Releases the only reference to one that was unlinked as unseen and had no task; or keeps it for `make`.
-  void release_unseen() noexcept;
+  /// Releases the only reference to one that had no task and was unlinked as `alone` or `unseen`. If the flow
+  /// has room, it is kept for `make`.
+  void release_or_keep() noexcept;
 
   Pool& pool() noexcept { return pool_; }
   /// Throws `ForkedError` in a process forked from the one that made the group.

@@ -79,10 +79,10 @@ ThreadGroup::~ThreadGroup() {
   // The event was never watched, so there was no task and no token. Without children no other group has to be
   // stopped, either.
   if (!core_->event().is_watched() && !core_->has_time_limit()) {
-    const Forest::Unlinked how = Forest::instance().unlink_leaf(*core_);
+    const Forest::Unlinked how = Forest::instance().unlink_leaf(*core_, true);
     if (how != Forest::Unlinked::has_children) {
       core_->registry().destroy();
-      how == Forest::Unlinked::unseen ? core_->release_unseen() : core_->release();
+      how != Forest::Unlinked::yes ? core_->release_or_keep() : core_->release();
       return;
     }
   }

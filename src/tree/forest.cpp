@@ -162,44 +162,37 @@ void Forest::forget_thread(runtime::Flow& flow) {
   if (gone != nullptr) gone->release();
 }
 
-void Forest::link_under_lock(Node& node) {
+void Forest::link_under_lock(Node& node, FreshLink* link) {
   runtime::Flow& flow = runtime::Flow::current();
   const Node* const inside = flow.task != nullptr ? flow.task->node : nullptr;
-  FreshLink* const link = flow.fresh_link;
   MutexLock lock(mutex_);
-  if (link != nullptr) end_own_grant_locked(*link, inside);
+  if (link != nullptr && link->was_granted) end_own_grant_locked(*link, inside);
   Node* parent = nullptr;
   if (node.kind_ != NodeKind::daemon)
     parent = flow.task != nullptr ? flow.task->node : &root_of_calling_thread_locked();
   introduce_locked(node, link);
-  if (link != nullptr) link->last_made = &node;
-  if (parent != nullptr && parent->time_limited_) node.time_limited_ = true;
   node.parent_ = parent;
-  inherit_event_locked(node);
-  if (link != nullptr && parent != nullptr && !parent->event().is_set() &&
-      grant_locked(*link, inside, node, *parent))
-    return;
+  if (parent != nullptr) {
+    if (parent->time_limited_) node.time_limited_ = true;
+    inherit_event_locked(node);
+    if (link != nullptr) {
+      link->last_made = &node;
+      if (link->may_ask_for_grant() && !parent->event().is_set() &&
+          grant_locked(*link, inside, node, *parent))
+        return;
+    }
+  }
   attach_locked(node, parent);
 }
 
 // A flow that often destroys the group that it has made last is worth a link.
-void Forest::count_end_of(const Node& node) noexcept {
-  runtime::Flow* const flow = runtime::Flow::current_if_any();
-  if (flow == nullptr) return;
-  if (flow->fresh_link == nullptr) {
+void Forest::count_end_of(const Node& node, FreshLink* link) noexcept {
+  if (link != nullptr) return link->count_end_of(node);
+  if (runtime::Flow* const flow = runtime::Flow::current_if_any())
     flow->fresh_link = new (std::nothrow) FreshLink;
-  } else {
-    flow->fresh_link->count_end_of(node);
-  }
 }
 
-void Forest::put_back_core_locked(Node& node) noexcept {
-  NodeCore* const core = std::exchange(node.core_, nullptr);
-  FreshLink* const link = FreshLink::of_caller();
-  link != nullptr && link->spares.empty() ? link->spares.keep(core) : cores_.put_back(core);
-}
-
-Forest::Unlinked Forest::unlink_leaf_under_lock(Node& node) noexcept {
+Forest::Unlinked Forest::unlink_leaf_under_lock(Node& node, FreshLink* link, bool keeps_core) noexcept {
   {
     MutexLock lock(mutex_);
     reveal_children_locked(node);
@@ -208,13 +201,21 @@ Forest::Unlinked Forest::unlink_leaf_under_lock(Node& node) noexcept {
       detach_locked(node);
       node.linked_ = false;
       node.parent_ = nullptr;
+      auto unlinked = Unlinked::yes;
       // With one owner, who is the caller, and out of everybody's sight, its event is of no more use. (A
       // reason may hold an exception of the user's, which must not end under the lock.)
-      if (node.references_.load(std::memory_order_acquire) == 1 && !node.event().is_set())
-        put_back_core_locked(node);
+      if (node.references_.load(std::memory_order_acquire) == 1 && !node.event().is_set()) {
+        if (keeps_core && link != nullptr && link->has_room()) {
+          unlinked = Unlinked::alone;
+        } else if (link != nullptr && link->was_granted && link->spares.empty()) {
+          link->spares.keep(std::exchange(node.core_, nullptr));
+        } else {
+          cores_.put_back(std::exchange(node.core_, nullptr));
+        }
+      }
       lock.unlock();
-      count_end_of(node);
-      return Unlinked::yes;
+      count_end_of(node, link);
+      return unlinked;
     }
   }
   unlink(node);  // its parent may have to go, too
@@ -243,13 +244,12 @@ void Forest::unlink(Node& node) noexcept {
     }
   }
   if (gone != nullptr) gone->release();
-  count_end_of(node);
+  count_end_of(node, FreshLink::of_caller());
 }
 
 void Forest::reclaim(NodeCore* core) noexcept {
-  runtime::Flow* const flow = runtime::Flow::current_if_any();
-  if (flow != nullptr && flow->fresh_link != nullptr && flow->fresh_link->spares.empty())
-    return flow->fresh_link->spares.keep(core);
+  FreshLink* const link = FreshLink::of_caller();
+  if (link != nullptr && link->was_granted && link->spares.empty()) return link->spares.keep(core);
   cores_.give_back(core);
 }
 

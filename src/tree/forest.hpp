@@ -51,11 +51,13 @@ class Forest {
   void link(Node& node);
   /// Takes a group out; its children go to its parent. Harmless when it is out already.
   void unlink(Node& node) noexcept;
-  enum class Unlinked { has_children, yes, unseen };
-  /// The same for a linked node without children; `has_children`, and nothing done, if it has any. `unseen`:
-  /// no other flow has found it in the forest, and it keeps its core.
-  [[nodiscard]] Unlinked unlink_leaf(Node& node) noexcept;
-  /// Takes the core of a node that was unlinked as `unseen`.
+  enum class Unlinked { has_children, yes, alone, unseen };
+  /// The same for a linked node without children; `has_children`, and nothing done, if it has any. `alone`: the
+  /// caller is the only owner, the event is unset, and the node keeps its core; only if the caller wants that,
+  /// and the flow has room for unused groups. `unseen`: the caller is the only owner, and the node keeps its
+  /// core; no lock was taken.
+  [[nodiscard]] Unlinked unlink_leaf(Node& node, bool keeps_core = false) noexcept;
+  /// Takes the core of a node that was unlinked as `alone` or `unseen`.
   void drop_core(Node& node) noexcept;
   /// Takes back the core of a node that is being destroyed.
   void reclaim(NodeCore* core) noexcept;
@@ -98,10 +100,9 @@ class Forest {
   }
   void attach_locked(Node& node, Node* parent) TG_REQUIRES(mutex_);
   void detach_locked(Node& node) TG_REQUIRES(mutex_);
-  void link_under_lock(Node& node);
-  Unlinked unlink_leaf_under_lock(Node& node) noexcept;
-  void put_back_core_locked(Node& node) noexcept TG_REQUIRES(mutex_);
-  static void count_end_of(const Node& node) noexcept;
+  void link_under_lock(Node& node, FreshLink* link);
+  Unlinked unlink_leaf_under_lock(Node& node, FreshLink* link, bool keeps_core) noexcept;
+  static void count_end_of(const Node& node, FreshLink* link) noexcept;
 
   // Fresh groups: README.md.
   struct Grant {

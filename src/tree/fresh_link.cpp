@@ -23,7 +23,7 @@ const Node* inside_of(const runtime::Flow& flow) noexcept {
 
 void Forest::link(Node& node) {
   FreshLink* const link = FreshLink::of_caller();
-  if (link == nullptr || !link_fresh(*link, node)) link_under_lock(node);
+  if (link == nullptr || !link_fresh(*link, node)) link_under_lock(node, link);
 }
 
 bool Forest::link_fresh(FreshLink& link, Node& node) {
@@ -49,10 +49,10 @@ bool Forest::link_fresh(FreshLink& link, Node& node) {
   return true;
 }
 
-Forest::Unlinked Forest::unlink_leaf(Node& node) noexcept {
+Forest::Unlinked Forest::unlink_leaf(Node& node, bool keeps_core) noexcept {
   FreshLink* const link = FreshLink::of_caller();
   if (link != nullptr && unlink_fresh(*link, node)) return Unlinked::unseen;
-  return unlink_leaf_under_lock(node);
+  return unlink_leaf_under_lock(node, link, keeps_core);
 }
 
 // Not if tasks were added, which watches the event: they may have left groups in links of other flows.
@@ -90,7 +90,6 @@ void Forest::drop_core(Node& node) noexcept {
 
 // Before a flow links the next group: what was fresh takes its place among its siblings first.
 void Forest::end_own_grant_locked(FreshLink& link, const Node* inside) noexcept {
-  if (!link.was_granted) return;
   if (link.parent.load(std::memory_order_relaxed) == nullptr) return link.lose_grant();
   const bool was_in_the_way = link.node.load(std::memory_order_relaxed) != nullptr || link.inside != inside;
   reveal_locked([&link](const Grant& grant) { return grant.link == &link; });
@@ -99,8 +98,7 @@ void Forest::end_own_grant_locked(FreshLink& link, const Node* inside) noexcept 
 
 // Links the group through the flow's link if that is worth it; else the caller attaches it.
 bool Forest::grant_locked(FreshLink& link, const Node* inside, Node& node, Node& parent) {
-  if (!link.may_ask_for_grant() || grant_count_ == grants_.size() || node.kind_ != NodeKind::group ||
-      !runtime::has_heavy_fence()) {
+  if (grant_count_ == grants_.size() || node.kind_ != NodeKind::group || !runtime::has_heavy_fence()) {
     return false;
   }
   if (link.spares.empty()) cores_.give_spares(link.spares);

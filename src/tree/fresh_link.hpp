@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include <threadgroup/detail/atomic.hpp>
@@ -33,8 +34,9 @@ struct alignas(kCacheLine) FreshLink {
   // Used by the flow alone.
   const Node* inside = nullptr;  // the grant is for the task of this node, or (null) for the thread's root
   NodeCores::Spares spares;
-  Node* unused_group = nullptr;  // the group layer's: one that no other flow has seen, for the next one
-  std::uint64_t next_id = 0;     // numbers for its groups, up to the last one of a row
+  std::array<Node*, 4> unused{};  // the group layer's: groups that ended without a task, for the next ones
+  std::uint32_t unused_count = 0;
+  std::uint64_t next_id = 0;  // numbers for its groups, up to the last one of a row
   std::uint64_t end_of_ids = 0;
   const Node* last_made = nullptr;  // only to compare
   bool was_granted = false;
@@ -53,6 +55,7 @@ struct alignas(kCacheLine) FreshLink {
     return flow != nullptr ? flow->fresh_link : nullptr;
   }
 
+  bool has_room() const noexcept { return unused_count < unused.size(); }
   bool has_ids() const noexcept { return next_id != end_of_ids; }
   bool may_ask_for_grant() const noexcept { return short_lives >= enough; }
   // The flow ends the grant. If that was in the way (the flow made a second group, or one for another parent)

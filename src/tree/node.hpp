@@ -103,9 +103,10 @@ class Node {
 
  protected:
   Node(std::string&& name, NodeKind kind, bool time_limited = false);
-  /// As if constructed again, for a node that was unlinked as unseen.
-  void begin_again(std::string&& name) noexcept {
+  /// As if constructed again, for a node that was unlinked as `alone` or `unseen`.
+  void begin_again(std::string&& name, NodeKind kind) noexcept {
     name_ = std::move(name);
+    kind_ = kind;
     time_limited_ = false;
   }
   /// Gives up the memory of a long name.

@@ -83,6 +83,26 @@ TEST_F(FreshLinks, snapshot_by_another_thread_shows_a_fresh_group) {
   std::thread([&] { EXPECT_NE(forest.snapshot().find(fresh->id()), nullptr); }).join();
 }
 
+TEST_F(FreshLinks, seen_group_keeps_its_core_only_if_it_has_one_owner_and_its_event_is_unset) {
+  const Linked alone("alone");
+  static_cast<void>(forest.snapshot());
+  EXPECT_EQ(forest.unlink_leaf(*alone, true), Unlinked::alone);
+  EXPECT_FALSE(alone.is_set());
+
+  const Linked shared("shared");
+  static_cast<void>(forest.snapshot());
+  shared->add_reference();
+  EXPECT_EQ(forest.unlink_leaf(*shared, true), Unlinked::yes);
+  EXPECT_FALSE(shared.is_set());
+  shared->release();
+
+  const Linked set("set");
+  static_cast<void>(forest.snapshot());
+  set_event(set);
+  EXPECT_EQ(forest.unlink_leaf(*set, true), Unlinked::yes);
+  EXPECT_TRUE(set.is_set());
+}
+
 TEST_F(FreshLinks, event_of_the_parent_reaches_a_fresh_group) {
   const Linked parent("parent");
   const Inside inside(*parent);
