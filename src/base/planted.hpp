@@ -14,26 +14,39 @@
 #define TG_PLANTED(name) (::tg::detail::planted == ::tg::detail::Planted::name)
 
 // Each with the invariant that it breaks.
-#define TG_ALL_PLANTED(ONE)                                                                   \
-  ONE(flow_park_overwrites_permit)       /* an unpark before the park is not lost */          \
-  ONE(flow_unpark_wakes_no_one)          /* an unpark wakes the flow if it is parked */       \
-  ONE(mutex_waiter_forgets_others)       /* who has waited takes the lock as contended */     \
-  ONE(mutex_unlock_wakes_no_one)         /* the unlock of a contended mutex wakes a waiter */ \
-  ONE(gate_waits_without_second_look)    /* a waiter looks again after its approach */        \
-  ONE(gate_opens_for_one)                /* all waiters at a gate go through */               \
-  ONE(wait_looks_only_before_it_links)   /* Q1 */                                             \
-  ONE(wait_does_not_link_again)          /* Q1, after a release for something else */         \
-  ONE(wait_does_not_watch)               /* a waiter watches the event before it looks */     \
-  ONE(wait_queue_leaves_before_released) /* Q3 */                                             \
-  ONE(pool_leaves_without_second_look)   /* P5 */                                             \
-  ONE(pool_adder_looks_too_early)        /* P5 */                                             \
-  ONE(pool_starts_no_next_worker)        /* P3 */                                             \
-  ONE(pool_local_ones_overtake)          /* P6, L1 */                                         \
-  ONE(pool_claims_what_is_taken)         /* P7 */                                             \
-  ONE(slots_worker_ignores_lender)       /* C2 */                                             \
-  ONE(slots_lender_is_not_woken)         /* C2 */                                             \
-  ONE(supply_makes_no_request)           /* P3, S1 */                                         \
-  ONE(cache_forgets_who_waits)           /* a thread that becomes free takes a waiting job */
+#define TG_ALL_PLANTED(ONE)                                                                     \
+  ONE(flow_park_overwrites_permit)         /* an unpark before the park is not lost */          \
+  ONE(flow_unpark_wakes_no_one)            /* an unpark wakes the flow if it is parked */       \
+  ONE(mutex_waiter_forgets_others)         /* who has waited takes the lock as contended */     \
+  ONE(mutex_unlock_wakes_no_one)           /* the unlock of a contended mutex wakes a waiter */ \
+  ONE(gate_waits_without_second_look)      /* a waiter looks again after its approach */        \
+  ONE(gate_opens_for_one)                  /* all waiters at a gate go through */               \
+  ONE(wait_looks_only_before_it_links)     /* Q1 */                                             \
+  ONE(wait_does_not_link_again)            /* Q1, after a release for something else */         \
+  ONE(wait_does_not_watch)                 /* a waiter watches the event before it looks */     \
+  ONE(wait_queue_leaves_before_released)   /* Q3 */                                             \
+  ONE(wait_queue_keeps_its_epoch)          /* Q2 */                                             \
+  ONE(tree_child_is_born_unset)            /* T1 */                                             \
+  ONE(tree_second_setter_does_not_wait)    /* T3 */                                             \
+  ONE(fresh_link_is_not_checked_again)     /* F3, the flow */                                   \
+  ONE(fresh_unlink_is_not_checked_again)   /* F3, the flow */                                   \
+  ONE(fresh_groups_are_not_revealed)       /* F2 */                                             \
+  ONE(pool_leaves_without_second_look)     /* P5 */                                             \
+  ONE(pool_adder_looks_too_early)          /* P5 */                                             \
+  ONE(pool_starts_no_next_worker)          /* P3 */                                             \
+  ONE(pool_worker_holds_no_reference)      /* P4 */                                             \
+  ONE(pool_local_ones_overtake)            /* P6, L1 */                                         \
+  ONE(pool_claims_what_is_taken)           /* P7 */                                             \
+  ONE(pool_second_failure_does_not_wait)   /* a failed task has set the event */                \
+  ONE(slots_worker_ignores_lender)         /* C2 */                                             \
+  ONE(slots_lender_is_not_woken)           /* C2 */                                             \
+  ONE(supply_makes_no_request)             /* P3, S1 */                                         \
+  ONE(cache_forgets_who_waits)             /* a thread that becomes free takes a waiting job */ \
+  ONE(cache_sends_no_next_thread)          /* A1 */                                             \
+  ONE(task_wakes_before_it_ends)           /* Q1 */                                             \
+  ONE(task_is_watched_without_second_look) /* Q1 */                                             \
+  ONE(limits_adder_does_not_wake)          /* a limit is at most a tick late */                 \
+  ONE(limits_flow_holds_no_reference)      /* the node of a due limit outlives it */
 
 namespace tg::inline v0::detail {
 enum class Planted {

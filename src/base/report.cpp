@@ -6,6 +6,8 @@
 #include <new>
 #include <string>
 
+#include <threadgroup/detail/atomic.hpp>
+
 #include "base/escaped.hpp"
 
 namespace tg::inline v0::detail {
@@ -14,6 +16,9 @@ void report_line(std::initializer_list<std::string_view> parts) noexcept {
   try {
     std::string text = "threadgroup: ";
     for (const std::string_view part : parts) text += escaped(part);
+#if defined(TG_SIMULATION)
+    return say(text);
+#endif
     text += '\n';
     std::fputs(text.c_str(), stderr);
   } catch (const std::bad_alloc&) {

@@ -58,7 +58,8 @@ void WaitQueue::release_all() noexcept {
   {
     MutexLock lock(mutex_);
     node = head_.exchange(nullptr, std::memory_order_relaxed);
-    if (++epoch_ == 0) ++epoch_;  // zero is the epoch of nodes that are in no queue
+    // Zero is the epoch of nodes that are in no queue.
+    if (!TG_PLANTED(wait_queue_keeps_its_epoch) && ++epoch_ == 0) ++epoch_;
   }
   WaitNode* to_call = nullptr;  // last: sleeping flows must not wait for what these do
   while (node != nullptr) {

@@ -8,6 +8,7 @@
 
 #include <threadgroup/detail/shared_reason.hpp>
 
+#include "base/planted.hpp"
 #include "event/wait.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/fork.hpp"
@@ -83,7 +84,8 @@ void TimeLimits::add(TimeLimit& limit) {
     MutexLock lock(mutex_);
     wheel_.add(limit, at);
     start = state_ == State::absent;
-    wake = (state_ == State::asleep || state_ == State::lingering) && at < sleeps_until_;
+    wake = (state_ == State::asleep || state_ == State::lingering) && at < sleeps_until_ &&
+           !TG_PLANTED(limits_adder_does_not_wake);
     if (wake) state_ = State::awake;
   }
   if (wake) woken_.release_all();
@@ -117,7 +119,7 @@ TimeLimits::Due TimeLimits::take_due_locked(TimePoint now) noexcept {
   TimerEntry* const entry = wheel_.pop_due(now);
   if (entry == nullptr) return {};
   TimeLimit& limit = static_cast<TimeLimit&>(*entry);
-  limit.node_.add_reference();
+  if (!TG_PLANTED(limits_flow_holds_no_reference)) limit.node_.add_reference();
   return Due{&limit.node_, limit.limit_, std::exchange(limit.reason_, nullptr)};
 }
 

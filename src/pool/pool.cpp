@@ -85,7 +85,7 @@ void Pool::start_workers() noexcept {
 // If there is no other worker either, the task with the number `own` is taken back, and the result is
 // `failed_for_own`; tasks that others have added meanwhile were accepted, and wait.
 Pool::Started Pool::start_worker_for(std::uint64_t own, bool even_if_one_comes, int& error) noexcept {
-  node_.add_reference();  // P4
+  if (!TG_PLANTED(pool_worker_holds_no_reference)) node_.add_reference();  // P4
   const ThreadSupply::Requested requested = supply_.request(even_if_one_comes, error);
   if (requested == ThreadSupply::Requested::refused) return wait_for_thread_or_give_up(own, error);
   return requested == ThreadSupply::Requested::made ? Started::made : Started::not_made;
@@ -261,6 +261,7 @@ void Pool::stop_on_failure(const Task& task) noexcept {
     // Out of memory: the reason says less, and the group stops all the same. The failure reaches the join.
   }
   SharedReason* const shared = failure_reason_.exchange(nullptr, std::memory_order_acq_rel);
+  if (shared == nullptr && TG_PLANTED(pool_second_failure_does_not_wait)) return;
   if (shared == nullptr) {  // another task failed at the same moment and is about to set the event
     static_cast<void>(wait({&node_.event(), nullptr}, TimePoint::never()));
     return;

@@ -9,6 +9,7 @@
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/errors.hpp>
 
+#include "base/planted.hpp"
 #include "base/spin.hpp"
 #include "event/callers_task.hpp"
 #include "event/wait.hpp"
@@ -116,7 +117,9 @@ TaskStatus TaskSlot::end_skipped(ReasonPointer reason) noexcept {
 }
 
 TaskStatus TaskSlot::publish(TaskStatus status) noexcept {
+  if (TG_PLANTED(task_wakes_before_it_ends)) done_waiters_.release_all();
   status_.store(status, std::memory_order_seq_cst);  // Q1: before we look for waiters
+  if (TG_PLANTED(task_wakes_before_it_ends)) return status;
   // In the child of a fork that the task made, the waiters are the parent's: their stacks are gone.
   if (is_of_this_process()) done_waiters_.release_all();
   return status;
@@ -130,7 +133,7 @@ void TaskSlot::watch(TaskWatcher& watcher) noexcept {
   done_waiters_.link(watcher);
   // Q1: it is in the queue before this flow looks, and the end is published before the ending flow looks for
   // it. One of the two calls it.
-  if (done()) done_waiters_.release_all();
+  if (done() && !TG_PLANTED(task_is_watched_without_second_look)) done_waiters_.release_all();
   release_handle();
 }
 

@@ -233,6 +233,7 @@ class FlowPool {
     // All flows of the schedule before have ended. The order in which they did must not matter.
     instance().free_ = nullptr;
     for (Flow* flow = instance().all_; flow != nullptr; flow = flow->next_) {
+      flow->wakers_processor_.store(-1, std::memory_order_relaxed);
       if (flow != current_or_null()) flow->next_free_ = std::exchange(instance().free_, flow);
     }
 #endif

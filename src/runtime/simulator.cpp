@@ -16,6 +16,10 @@ void yield() noexcept {
   if (auto* const simulator = runtime::Simulator::running()) simulator->yield(__builtin_return_address(0));
 }
 
+void say(std::string_view text) noexcept {
+  if (auto* const simulator = runtime::Simulator::running()) simulator->say(text);
+}
+
 }  // namespace tg::inline v0::detail
 
 namespace tg::inline v0::runtime {

@@ -36,6 +36,7 @@ class Simulator {
   /// Starts a flow. False if there are too many.
   virtual bool start(void* (*main)(void*), void* argument) noexcept = 0;
 
+  virtual void say(std::string_view text) noexcept = 0;
   virtual void name_flow(std::string_view name) noexcept = 0;
   virtual int number_of_flow() const noexcept = 0;
   struct Stack {

@@ -268,7 +268,7 @@ bool ThreadCache::come_for_request(Job& job) noexcept {
     --coming_;
     if (requests_.empty()) return false;
     job = take_request_locked();
-    if (requests_.empty() || coming_ != 0) return true;
+    if (requests_.empty() || coming_ != 0 || TG_PLANTED(cache_sends_no_next_thread)) return true;
     idle = send_one_locked();
   }
   int error = 0;

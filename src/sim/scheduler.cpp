@@ -253,9 +253,9 @@ runtime::Simulator::Stack Scheduler::stack_of_flow() const noexcept {
 
 // --- Looking ---
 
-void Scheduler::say(std::string text) {
+void Scheduler::say(std::string_view text) noexcept {
   Step step = step_of(Step::Kind::say, current_->number);
-  step.text = std::move(text);
+  step.text = text;
   trace_.add(std::move(step));
 }
 

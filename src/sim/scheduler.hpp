@@ -44,7 +44,6 @@ class Scheduler final : public runtime::Simulator {
   void together(const std::vector<Part>& parts);
   /// Time does not pass while flows can run.
   void hold_clock() noexcept { strategy_->hold_clock(); }
-  void say(std::string text);
   [[noreturn]] void fail(const std::string& what);
 
   const Trace& trace() const noexcept { return trace_; }
@@ -64,6 +63,7 @@ class Scheduler final : public runtime::Simulator {
   long wake(const void* word, int most) noexcept override;
   TimePoint now() noexcept override { return now_; }
   bool start(void* (*main)(void*), void* argument) noexcept override;
+  void say(std::string_view text) noexcept override;
   void name_flow(std::string_view name) noexcept override;
   int number_of_flow() const noexcept override;
   Stack stack_of_flow() const noexcept override;

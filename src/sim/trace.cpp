@@ -65,27 +65,22 @@ std::string name_of(const std::vector<std::string>& names, std::size_t flow) {
 }  // namespace
 
 std::uint64_t Trace::digest() const {
-  Numbers words;
   std::uint64_t sum = 0xCBF29CE484222325u;
   const auto add = [&sum](std::uint64_t value) { sum = (sum ^ value) * 0x100000001B3u; };
   for (const Step& step : steps_) {
     add(static_cast<std::uint64_t>(step.kind));
     add(step.flow);
     add(static_cast<std::uint64_t>(step.count));
-    if (step.word != nullptr) add(words[step.word]);
   }
   return sum;
 }
 
 std::string Trace::difference(const Trace& other) const {
-  Numbers mine;
-  Numbers others;
   const std::size_t common = std::min(steps_.size(), other.steps_.size());
   for (std::size_t i = 0; i < common; ++i) {
     const Step& a = steps_[i];
     const Step& b = other.steps_[i];
-    const bool same_word = (a.word == nullptr ? 0 : mine[a.word]) == (b.word == nullptr ? 0 : others[b.word]);
-    if (a.kind == b.kind && a.flow == b.flow && a.count == b.count && same_word) continue;
+    if (a.kind == b.kind && a.flow == b.flow && a.count == b.count) continue;
     const Places places({a.place, b.place});
     return "step " + std::to_string(i + 1) + ": flow " + std::to_string(a.flow) + " " + verb(a.kind) + " " +
            places[a.place] + "; then flow " + std::to_string(b.flow) + " " + verb(b.kind) + " " +

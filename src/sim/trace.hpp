@@ -41,8 +41,8 @@ class Trace {
   void add(Step step) { steps_.push_back(std::move(step)); }
   std::size_t size() const noexcept { return steps_.size(); }
 
-  /// A number that is the same for two schedules that did the same: words count by the order in which they were
-  /// first touched, places not at all.
+  /// A number that is the same for two schedules that did the same. Addresses do not count: memory is used again
+  /// in another order.
   std::uint64_t digest() const;
   /// The first step in which the other one differs, as a sentence; empty if they are the same.
   std::string difference(const Trace& other) const;

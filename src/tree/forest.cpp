@@ -10,6 +10,7 @@
 #include <threadgroup/detail/shared_reason.hpp>
 #include <threadgroup/duration.hpp>
 
+#include "base/planted.hpp"
 #include "base/report.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/fork.hpp"
@@ -118,7 +119,7 @@ void Forest::introduce_locked(Node& node, FreshLink* link) {
 
 void Forest::inherit_event_locked(Node& node) {  // T1
   const Node* const parent = node.parent_;
-  if (parent == nullptr || !parent->event().is_set()) return;
+  if (parent == nullptr || !parent->event().is_set() || TG_PLANTED(tree_child_is_born_unset)) return;
   ReasonPointer reason = parent->event().reason();
   if (node.event().mark(reason.get())) reason.detach();
 }

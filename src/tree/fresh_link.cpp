@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "base/planted.hpp"
 #include "runtime/asymmetric_fence.hpp"
 #include "runtime/flow.hpp"
 #include "tree/forest.hpp"
@@ -44,7 +45,8 @@ bool Forest::link_fresh(FreshLink& link, Node& node) {
   link.last_made = &node;
   link.node.store(&node, std::memory_order_release);
   runtime::light_fence();
-  if (link.parent.load(std::memory_order_relaxed) == nullptr) [[unlikely]]
+  if (!TG_PLANTED(fresh_link_is_not_checked_again) && link.parent.load(std::memory_order_relaxed) == nullptr)
+      [[unlikely]]
     settle(link, node);
   return true;
 }
@@ -64,7 +66,8 @@ bool Forest::unlink_fresh(FreshLink& link, Node& node) noexcept {
   }
   link.node.store(nullptr, std::memory_order_relaxed);
   runtime::light_fence();
-  if (link.parent.load(std::memory_order_relaxed) == nullptr) [[unlikely]]
+  if (!TG_PLANTED(fresh_unlink_is_not_checked_again) &&
+      link.parent.load(std::memory_order_relaxed) == nullptr) [[unlikely]]
     return false;
   // No other flow has seen it, and none finds it any more. It has one owner, who is the caller.
   node.linked_ = false;

@@ -9,6 +9,7 @@
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/detail/shared_reason.hpp>
 
+#include "base/planted.hpp"
 #include "runtime/steady_clock.hpp"
 #include "tree/forest.hpp"
 #include "tree/node.hpp"
@@ -61,6 +62,7 @@ void Forest::notify(NodeCore* first) noexcept {
 
 bool Forest::set_event(Node& node, Reason reason) {
   if (node.event().is_set()) {
+    if (TG_PLANTED(tree_second_setter_does_not_wait)) return false;
     MutexLock lock(mutex_);  // T3: the flow that set it may still be marking what is below
     return false;
   }
@@ -90,7 +92,7 @@ bool Forest::set_event(Node& node, const SharedReason& reason) noexcept {
   Marked marked;
   {
     MutexLock lock(mutex_);
-    reveal_below_locked(node);
+    if (!TG_PLANTED(fresh_groups_are_not_revealed)) reveal_below_locked(node);
     mark_subtree_locked(node, &reason, marked);
     marked.look_locked();
     reason.add_references(marked.count);  // before a marked node can go, which takes this lock

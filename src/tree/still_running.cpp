@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/statistics.hpp>
 
 #include "base/escaped.hpp"
@@ -33,6 +34,9 @@ void report_still_running(const Node& group, const std::string& when) {
     text += fmt::format("{}runs {} more\n", begin, running.size() - kMostNamed);
   if (const std::size_t pending = group.statistics().pending; pending > 0)
     text += fmt::format("{}has {} pending\n", begin, pending);
+#if defined(TG_SIMULATION)
+  return say(text);
+#endif
   std::fputs(text.c_str(), stderr);  // in one piece
 }
 

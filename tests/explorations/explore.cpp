@@ -107,19 +107,20 @@ void run_twice(const Plan& plan, void (*body)()) {
          first.difference(scheduler->trace()));
 }
 
-void run_schedules(std::uint64_t schedules, void (*body)()) {
-  run_once({}, body);  // what is made at the first use has been made then
-  run_once({}, body);
-  for (std::uint64_t number = 1; number <= schedules; ++number) {
-    const Plan plan = Plan::of_schedule(number, scheduler->choices());
-    if (number <= kRunTwice || number % kRunTwiceEach == 0) run_twice(plan, body);
-    else run_once(plan, body);
-  }
-}
-
 std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise) {
   const char* const text = std::getenv(name);
   return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+void run_schedules(std::uint64_t schedules, void (*body)()) {
+  const std::uint64_t before = number_from_environment("TG_SIM_BEFORE", 0);
+  run_once({}, body);  // what is made at the first use has been made then
+  run_once({}, body);
+  for (std::uint64_t number = before + 1; number <= before + schedules; ++number) {
+    const Plan plan = Plan::of_schedule(number, scheduler->choices());
+    if (number <= before + kRunTwice || number % kRunTwiceEach == 0) run_twice(plan, body);
+    else run_once(plan, body);
+  }
 }
 
 // Why a process makes no progress.
@@ -212,7 +213,7 @@ void pause() {
   const TimePoint end = runtime::after(Duration::from_nanos(1'000'000));
   while (runtime::now() < end) runtime::Flow::current().park_until(end);
 }
-void say(std::string text) { scheduler->say(std::move(text)); }
+void say(const std::string& text) { scheduler->say(text); }
 void require(bool holds, const char* what) {
   if (!holds) scheduler->fail(what);
 }

@@ -27,7 +27,7 @@ void hold_clock();
 void pause();
 
 /// Within a body: what the flow did, for the reader of the trace.
-void say(std::string text);
+void say(const std::string& text);
 
 /// Within a body: the schedule fails unless this holds. It prints the trace and a word that replays it.
 void require(bool holds, const char* what);

@@ -28,8 +28,8 @@ TG_EXPLORATION(FlowExploration, unpark_meets_park) {
                if (Flow* const flow = waiter.load()) flow->unpark();
              }}});
 }
-TG_FINDS(FlowExploration, unpark_meets_park, flow_park_overwrites_permit, 200)
-TG_FINDS(FlowExploration, unpark_meets_park, flow_unpark_wakes_no_one, 200)
+TG_FINDS(FlowExploration, unpark_meets_park, flow_park_overwrites_permit, 1000)
+TG_FINDS(FlowExploration, unpark_meets_park, flow_unpark_wakes_no_one, 100)
 
 // Each waits for its turn with a permit that the other one gives.
 TG_EXPLORATION(FlowExploration, two_take_turns) {

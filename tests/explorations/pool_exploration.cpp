@@ -3,50 +3,15 @@
 #include <array>
 #include <system_error>
 
-#include "event/wait.hpp"
 #include "pool/pool.hpp"
 #include "runtime/faults.hpp"
 
 #include "explorations/explore.hpp"
+#include "explorations/signals.hpp"
 #include "support/pools.hpp"
 
 namespace tg::test {
 namespace {
-
-using detail::Atomic;
-
-/// So many flows wait for each other.
-class Meeting {
- public:
-  explicit Meeting(int flows) : missing_(flows) {}
-  void join() {
-    missing_.fetch_sub(1);
-    waiters_.release_all();
-    static_cast<void>(detail::wait(
-        waiters_, [this] { return missing_.load() <= 0; }, {}, TimePoint::never()));
-  }
-
- private:
-  Atomic<int> missing_;
-  detail::WaitQueue waiters_;
-};
-
-/// A flag that flows wait for.
-class Signal {
- public:
-  void send() {
-    sent_.store(true);
-    waiters_.release_all();
-  }
-  void wait() {
-    static_cast<void>(detail::wait(
-        waiters_, [this] { return sent_.load(); }, {}, TimePoint::never()));
-  }
-
- private:
-  Atomic<bool> sent_{false};
-  detail::WaitQueue waiters_;
-};
 
 // While the last worker leaves, a task comes: the last one, so that no later one brings a worker for it (P5).
 TG_EXPLORATION(PoolExploration, an_add_meets_a_worker_that_leaves) {
@@ -57,7 +22,7 @@ TG_EXPLORATION(PoolExploration, an_add_meets_a_worker_that_leaves) {
   pool.wait();
   for (const ProbeTask& task : tasks) require(task.runs == 1, "each task ran once");
 }
-TG_FINDS(PoolExploration, an_add_meets_a_worker_that_leaves, pool_leaves_without_second_look, 2000)
+TG_FINDS(PoolExploration, an_add_meets_a_worker_that_leaves, pool_leaves_without_second_look, 10000)
 TG_FINDS(PoolExploration, an_add_meets_a_worker_that_leaves, pool_adder_looks_too_early, 2000)
 
 TG_EXPLORATION(PoolExploration, adds_come_from_two_sides) {
@@ -202,6 +167,33 @@ TG_EXPLORATION(PoolExploration, a_free_thread_takes_the_job_that_waits) {
   runtime::faults::refuse_threads(0);
 }
 TG_FINDS(PoolExploration, a_free_thread_takes_the_job_that_waits, cache_forgets_who_waits, 1000)
+
+// Tasks of three groups wait for each other: each gets a thread (A1).
+TG_EXPLORATION(PoolExploration, three_groups_want_a_thread_each) {
+  Meeting meeting(3);
+  const auto join = [&] { meeting.join(); };
+  std::array<ProbeTask, 3> tasks{ProbeTask(join), ProbeTask(join), ProbeTask(join)};
+  LinkedPool first(1);
+  LinkedPool second(1);
+  LinkedPool third(1);
+  together({{"adds two",
+             [&] {
+               first->add(tasks[0]);
+               second->add(tasks[1]);
+             }},
+            {"adds one", [&] { third->add(tasks[2]); }}});
+}
+TG_FINDS(PoolExploration, three_groups_want_a_thread_each, cache_sends_no_next_thread, 500)
+
+// A thread comes for a request that was served already, and leaves as the next request comes (A1).
+TG_EXPLORATION(PoolExploration, a_thread_that_came_in_vain_meets_a_request) {
+  std::array<ProbeTask, 2> tasks;
+  LinkedPool pool(1);
+  pool->add(tasks[0]);
+  pool.wait();
+  LinkedPool other(1);
+  together({{"adds", [&] { pool->add(tasks[1]); }}, {"clears", [&] { pool->skip_pending({}); }}});
+}
 
 }  // namespace
 }  // namespace tg::test

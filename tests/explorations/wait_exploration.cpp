@@ -48,7 +48,7 @@ TG_EXPLORATION(WaitQueueExploration, a_node_is_not_touched_after_unlink) {
   for (const std::byte byte : memory)
     require(byte == std::byte{0x5A}, "the memory of the node is its owner's");
 }
-TG_FINDS(WaitQueueExploration, a_node_is_not_touched_after_unlink, wait_queue_leaves_before_released, 500)
+TG_FINDS(WaitQueueExploration, a_node_is_not_touched_after_unlink, wait_queue_leaves_before_released, 6000)
 
 TG_EXPLORATION(WaitExploration, a_source_becomes_ready) {
   WaitQueue source;
@@ -83,6 +83,7 @@ TG_EXPLORATION(WaitExploration, a_source_is_released_for_others_first) {
                                                 }}});
 }
 TG_FINDS(WaitExploration, a_source_is_released_for_others_first, wait_does_not_link_again, 500)
+TG_FINDS(WaitExploration, a_source_is_released_for_others_first, wait_queue_keeps_its_epoch, 500)
 
 TG_EXPLORATION(WaitExploration, an_event_ends_the_wait_for_a_source) {
   WaitQueue source;

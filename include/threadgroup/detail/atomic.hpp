@@ -5,7 +5,7 @@
 #include <atomic>
 #if defined(TG_SIMULATION)
 #include <cstdint>
-#include <type_traits>
+#include <string_view>
 #endif
 
 #include <threadgroup/detail/config.hpp>
@@ -26,6 +26,9 @@ enum class Access : std::uint8_t { load, store, change };
 void point(Access access, const void* word, const void* place) noexcept;
 /// The same for a flow that waits for others without sleeping.
 void yield() noexcept;
+
+/// What the library reports on stderr is in the trace instead.
+void say(std::string_view text) noexcept;
 
 /// The part of `std::atomic` that the library uses. Before each access is a point. All flows are on one thread,
 /// so the accesses need not be atomic, and each schedule is sequentially consistent.
