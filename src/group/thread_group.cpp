@@ -184,25 +184,32 @@ detail::Event* ThreadGroup::event_for_wait(const char* operation) const {
 
 JoinResult ThreadGroup::wait_until_idle(TimePoint deadline, const char* operation) {
   detail::Event* const callers_event = event_for_wait(operation);
+  detail::TaskContext* const caller = detail::TaskContext::current();
   detail::Pool& pool = core_->pool();
-  auto outcome = WaitOutcome::ready;
-  if (!pool.idle()) {
-    detail::RecordedWait recorded(detail::TaskContext::current(), detail::WaitTarget::idleness_of(*core_),
-                                  {callers_event, nullptr}, deadline, false);
-    // All tasks have to end before the wait does, so it ends no later if the caller runs some of them. With a
-    // deadline, or an event that ends the wait early, it could.
-    if (callers_event == nullptr && deadline.is_never()) {
-      pool.help();
-      core_->check_process(operation);  // a task may have forked
-    }
-    outcome = detail::wait(
-        pool.idle_waiters(), [&pool] { return pool.idle(); }, {callers_event, nullptr}, deadline);
-    recorded.end();
-  }
+  // All tasks have to end before the wait does, so it ends no later if the caller runs some of them. With a
+  // deadline, or an event that ends the wait early, it could.
+  const auto help = [&] {
+    if (callers_event != nullptr || !deadline.is_never()) return;
+    pool.help();
+    core_->check_process(operation);  // a task may have forked
+  };
   JoinResult result;
-  result.timed_out = outcome == WaitOutcome::timed_out;
-  result.event_set = outcome == WaitOutcome::event_set;
-  result.counts = pool.statistics();
+  const auto is_idle = [&] {
+    result.counts = pool.statistics();
+    return result.counts.idle();
+  };
+  if (caller == nullptr) help();
+  if (!is_idle()) {
+    detail::RecordedWait recorded(caller, detail::WaitTarget::idleness_of(*core_), {callers_event, nullptr},
+                                  deadline, false);
+    if (caller != nullptr) help();
+    const WaitOutcome outcome =
+        detail::wait(pool.idle_waiters(), is_idle, {callers_event, nullptr}, deadline);
+    recorded.end();
+    result.timed_out = outcome == WaitOutcome::timed_out;
+    result.event_set = outcome == WaitOutcome::event_set;
+    if (outcome != WaitOutcome::ready) result.counts = pool.statistics();
+  }
   result.pending = result.counts.pending;
   if (!result) result.running = pool.running_tasks();
   if (const detail::ReasonPointer reason = core_->event().reason()) result.reason = *reason;
@@ -212,6 +219,7 @@ JoinResult ThreadGroup::wait_until_idle(TimePoint deadline, const char* operatio
 JoinResult ThreadGroup::join_until(TimePoint deadline) {
   JoinResult result = wait_until_idle(deadline, "join");
   if (!result) return result;
+  if (result.counts.failed == 0) return result;
   std::vector<Failure> failures = core_->pool().take_failures();
   if (failures.size() == 1) std::rethrow_exception(failures.front().exception);
   if (failures.size() > 1) {
@@ -229,7 +237,7 @@ JoinResult ThreadGroup::join_until(TimePoint deadline) {
 
 JoinResult ThreadGroup::wait_idle_until(TimePoint deadline) {
   JoinResult result = wait_until_idle(deadline, "wait_idle");
-  if (result) result.failures = core_->pool().take_failures();
+  if (result && result.counts.failed != 0) result.failures = core_->pool().take_failures();
   return result;
 }
 

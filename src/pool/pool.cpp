@@ -137,7 +137,7 @@ bool Pool::withdraw_request_locked() noexcept {
 // For a worker that leaves: otherwise the one that waits for a thread might start long after the work is
 // done.
 void Pool::withdraw_request_if_done_locked() noexcept {
-  if (slots_.on_their_way() != 0 && !queue_.search_or_arm_locked()) withdraw_request_locked();
+  if (slots_.on_their_way() != 0 && !queue_.needs_worker_locked()) withdraw_request_locked();
 }
 
 // For a worker that leaves although tasks are pending: P3. Its thread takes the first request of the list.

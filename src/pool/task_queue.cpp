@@ -143,9 +143,10 @@ bool TaskQueue::has_pending_locked() noexcept {
   return false;
 }
 
-bool TaskQueue::search_or_arm_locked() noexcept {
-  if (has_pending_locked()) return true;
-  call_worker_.store(true, std::memory_order_relaxed);
+bool TaskQueue::search_or_arm_locked() noexcept { return has_pending_locked() || search_armed_locked(); }
+
+bool TaskQueue::search_armed_locked() noexcept {
+  arm_locked();
   if (TG_PLANTED(pool_leaves_without_second_look) || !has_pending_locked()) return false;
   call_worker_.store(false, std::memory_order_relaxed);
   return true;

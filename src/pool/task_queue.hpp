@@ -171,9 +171,11 @@ class TaskQueue {
     if (!queue_.empty()) return true;
     return !call_worker_.load(std::memory_order_relaxed) && search_or_arm_locked();
   }
-  /// True if anything is pending; else sets `call_worker_`, so that the next adder starts a worker. For a
-  /// worker about to leave, which does not rely on an adder that is on its way.
+  /// True if anything is pending; else sets `call_worker_`, so that the next adder starts a worker.
   bool search_or_arm_locked() noexcept TG_REQUIRES(mutex_);
+  /// The same for a worker about to leave, which does not rely on an adder that is on its way. It has just
+  /// found nothing, so it sets the flag before it looks.
+  bool search_armed_locked() noexcept TG_REQUIRES(mutex_);
   /// Moves what another worker has in its local queue into the empty queue: what it leaves there, or all.
   /// False if there is none.
   bool steal_locked(const LocalQueue* own, bool at_once) noexcept TG_REQUIRES(mutex_);

@@ -66,9 +66,9 @@ Worker::Worker(Pool& pool, Role role) noexcept
 
 void Worker::serve() noexcept {
   if (role_ == Role::thread) flow_.set_os_name(pool_.node_.name());
-  set_caller(&context_, &pool_.node_.event());
-
   MutexLock lock(pool_.queue_.mutex());
+  if (role_ == Role::joiner && !pool_.join_in_locked()) return;
+  set_caller(&context_, &pool_.node_.event());
   pool_.slots_.arrive();
   pool_.queue_.enter_locked(self_);
   TimePoint now = runtime::coarse_now();
@@ -117,7 +117,7 @@ void Worker::serve() noexcept {
     }
     if (!pool_.queue_.queue_is_empty_locked()) continue;
     if (is_last_look_locked()) {
-      if (!pool_.queue_.steal_locked(&local_, true) && !pool_.queue_.search_or_arm_locked()) break;
+      if (!pool_.queue_.steal_locked(&local_, true) && !pool_.queue_.search_armed_locked()) break;
       continue;
     }
     // Pauses, so that some tasks arrive: a worker as fast as the adder would otherwise fetch each task alone,
@@ -201,10 +201,6 @@ void Worker::help(Pool& pool) noexcept {
   runtime::Flow& flow = runtime::Flow::current();
   // A flow that keeps something from task to task (Python's lock) would wait with it.
   if (pool.node_.event().is_set() || flow.before_idle != nullptr || !stack_can_take_a_task(flow)) return;
-  {
-    MutexLock lock(pool.queue_.mutex());
-    if (!pool.join_in_locked()) return;
-  }
   Worker(pool, Role::joiner).serve();
 }
 

@@ -52,8 +52,8 @@ void Forest::hold_across_forks() {
 #if defined(TG_SIMULATION)
                                runtime::Flow::for_each([](runtime::Flow& flow) {
                                  FreshLink* const link = std::exchange(flow.fresh_link, nullptr);
-                                 if (link != nullptr && link->unused_group != nullptr)
-                                   link->unused_group->release();
+                                 while (link != nullptr && link->unused_count != 0)
+                                   link->unused[--link->unused_count]->release();
                                  delete link;
                                });
                                only_.last_id_ = 0;
