@@ -16,7 +16,7 @@ constexpr TimePoint kBegin = TimePoint::from_nanos(3'600'000'000'000);
 
 Step step_of(Step::Kind kind, std::size_t flow, const void* word = nullptr, const void* place = nullptr,
              std::int64_t count = 0) {
-  return Step{kind, static_cast<std::uint32_t>(flow), count, word, place, {}};
+  return Step{kind, static_cast<std::uint32_t>(flow), count, word, place};
 }
 
 // The return addresses on a stack, from the frames that the library was compiled to keep.
@@ -127,8 +127,8 @@ void Scheduler::check_thread() noexcept {
   }
 }
 
-void Scheduler::count_point(Step step) {
-  trace_.add(std::move(step));
+void Scheduler::count_point(const Step& step) {
+  trace_.add(step);
   if (counter_ != nullptr) *counter_ = *counter_ + 1;
   if (trace_.size() > kMostPoints)
     fail("the schedule does not end: " + std::to_string(kMostPoints) + " steps");
@@ -254,9 +254,7 @@ runtime::Simulator::Stack Scheduler::stack_of_flow() const noexcept {
 // --- Looking ---
 
 void Scheduler::say(std::string_view text) noexcept {
-  Step step = step_of(Step::Kind::say, current_->number);
-  step.text = text;
-  trace_.add(std::move(step));
+  trace_.say(static_cast<std::uint32_t>(current_->number), text);
 }
 
 void Scheduler::fail(const std::string& what) {

@@ -93,7 +93,7 @@ class Scheduler final : public runtime::Simulator {
   void become_able(Line& line);
   void become_unable(Line& line);
   void check_thread() noexcept;
-  void count_point(Step step);
+  void count_point(const Step& step);
   Line& choose();
   void let_time_pass();
   void reschedule();

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <string_view>
 #include <unordered_map>
 #include <utility>
 
@@ -64,6 +63,11 @@ std::string name_of(const std::vector<std::string>& names, std::size_t flow) {
 
 }  // namespace
 
+void Trace::say(std::uint32_t flow, std::string_view text) {
+  add(Step{Step::Kind::say, flow, static_cast<std::int64_t>(texts_.size()), nullptr, nullptr});
+  texts_.emplace_back(text);
+}
+
 std::uint64_t Trace::digest() const {
   std::uint64_t sum = 0xCBF29CE484222325u;
   const auto add = [&sum](std::uint64_t value) { sum = (sum ^ value) * 0x100000001B3u; };
@@ -109,7 +113,7 @@ std::string Trace::text(const std::vector<std::string>& names, std::size_t most)
     if (number != 0) out += " w" + std::to_string(number);
     if (step.kind == Step::Kind::start) out += " " + name_of(names, static_cast<std::size_t>(step.count));
     if (step.kind == Step::Kind::wake) out += ": " + std::to_string(step.count);
-    if (step.kind == Step::Kind::say) out += " " + step.text;
+    if (step.kind == Step::Kind::say) out += " " + texts_[static_cast<std::size_t>(step.count)];
     if (const std::string place = places[step.place]; !place.empty()) out += "   " + place;
     out += '\n';
   }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <threadgroup/detail/config.hpp>
@@ -24,21 +25,24 @@ struct Step {
     jump,   // of the clock
     start,  // `count` is the number of the new flow
     end,
-    say,  // `text`
+    say,  // the text number `count`
   };
   Kind kind = Kind::load;
   std::uint32_t flow = 0;
   std::int64_t count = 0;
   const void* word = nullptr;
   const void* place = nullptr;  // in the code
-  std::string text;             // rare
 };
 
 /// The steps of one schedule.
 class Trace {
  public:
-  void clear() noexcept { steps_.clear(); }
-  void add(Step step) { steps_.push_back(std::move(step)); }
+  void clear() noexcept {
+    steps_.clear();
+    texts_.clear();
+  }
+  void add(const Step& step) { steps_.push_back(step); }
+  void say(std::uint32_t flow, std::string_view text);
   std::size_t size() const noexcept { return steps_.size(); }
 
   /// A number that is the same for two schedules that did the same. Addresses do not count: memory is used again
@@ -52,6 +56,7 @@ class Trace {
 
  private:
   std::vector<Step> steps_;
+  std::vector<std::string> texts_;
 };
 
 /// File, line and function of an address of the running program, by `addr2line`; empty if it is not known. For

@@ -43,23 +43,19 @@ Reason destroyed_without_memory() {
 }  // namespace
 
 void Forest::hold_across_forks() {
-  runtime::hold_across_forks([]() -> Mutex& { return only_.mutex_; },
-                             []() TG_NO_THREAD_SAFETY_ANALYSIS {
-                               // The nodes are the parent's; here they are only memory that nothing uses.
-                               only_.first_root_ = nullptr;
-                               only_.main_root_ = nullptr;
-                               only_.forget_grants_locked();
+  runtime::hold_across_forks(
+      []() -> Mutex& { return only_.mutex_; },
+      []() TG_NO_THREAD_SAFETY_ANALYSIS {
+        // The nodes are the parent's; here they are only memory that nothing uses.
+        only_.first_root_ = nullptr;
+        only_.main_root_ = nullptr;
+        only_.forget_grants_locked();
 #if defined(TG_SIMULATION)
-                               runtime::Flow::for_each([](runtime::Flow& flow) {
-                                 FreshLink* const link = std::exchange(flow.fresh_link, nullptr);
-                                 while (link != nullptr && link->unused_count != 0)
-                                   link->unused[--link->unused_count]->release();
-                                 delete link;
-                               });
-                               only_.last_id_ = 0;
-                               only_.cores_.begin_again();
+        runtime::Flow::for_each([](runtime::Flow& flow) { delete std::exchange(flow.fresh_link, nullptr); });
+        only_.last_id_ = 0;
+        only_.cores_.begin_again();
 #endif
-                             });
+      });
 }
 
 // With the first node and not as the library is loaded: tasks may use whatever was constructed before it, and

@@ -51,6 +51,13 @@ struct alignas(kCacheLine) FreshLink {
   static constexpr std::uint32_t kMostEnough = 4096;
   static constexpr std::uint64_t kIdsInARow = 256;
 
+#if defined(TG_SIMULATION)
+  FreshLink() = default;
+  ~FreshLink() {  // between two schedules
+    for (std::uint32_t i = 0; i < unused_count; ++i) unused[i]->release();
+  }
+#endif
+
   static FreshLink* of_caller() noexcept {
     runtime::Flow* const flow = runtime::Flow::current_if_any();
     return flow != nullptr ? flow->fresh_link : nullptr;
