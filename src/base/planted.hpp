@@ -37,12 +37,16 @@
   ONE(pool_worker_holds_no_reference)      /* P4 */                                             \
   ONE(pool_local_ones_overtake)            /* P6, L1 */                                         \
   ONE(pool_claims_what_is_taken)           /* P7 */                                             \
+  ONE(pool_joiner_takes_any_slot)          /* C1 */                                             \
+  ONE(pool_withdrawn_worker_still_counts)  /* P3, S1 */                                         \
   ONE(pool_second_failure_does_not_wait)   /* a failed task has set the event */                \
   ONE(slots_worker_ignores_lender)         /* C2 */                                             \
   ONE(slots_lender_is_not_woken)           /* C2 */                                             \
   ONE(supply_makes_no_request)             /* P3, S1 */                                         \
   ONE(cache_forgets_who_waits)             /* a thread that becomes free takes a waiting job */ \
   ONE(cache_sends_no_next_thread)          /* A1 */                                             \
+  ONE(cache_withdraws_what_is_taken)       /* a request is withdrawn or has its thread */       \
+  ONE(cache_thread_in_vain_keeps_coming)   /* A1 */                                             \
   ONE(task_wakes_before_it_ends)           /* Q1 */                                             \
   ONE(task_is_watched_without_second_look) /* Q1 */                                             \
   ONE(limits_adder_does_not_wake)          /* a limit is at most a tick late */                 \

@@ -129,7 +129,7 @@ Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own, int error) noe
 // worker's reference is not the last one.
 bool Pool::withdraw_request_locked() noexcept {
   if (slots_.on_their_way() == 0 || !supply_.withdraw_locked()) return false;
-  slots_.give_reservation_back();
+  if (!TG_PLANTED(pool_withdrawn_worker_still_counts)) slots_.give_reservation_back();
   node_.release();
   return true;
 }
@@ -369,8 +369,9 @@ void Pool::help() noexcept { Worker::help(*this); }
 
 // A slot for a flow that serves the queue itself. It may take the one of a worker that has no thread yet.
 bool Pool::join_in_locked() noexcept {
-  if (slots_.some_are_wanted_back() || !queue_.needs_worker_locked()) return false;
-  if (!slots_.has_free() && !withdraw_request_locked()) return false;
+  if (!queue_.needs_worker_locked()) return false;
+  if (!slots_.has_free() && !withdraw_request_locked() && !TG_PLANTED(pool_joiner_takes_any_slot))
+    return false;
   slots_.reserve();
   node_.add_reference();  // P4
   return true;

@@ -149,7 +149,7 @@ void ThreadCache::request_when_possible(ThreadRequest& request) noexcept {
 
 bool ThreadCache::withdraw(ThreadRequest& request) noexcept {
   MutexLock lock(mutex_);
-  if (!requests_.withdraw(request)) return false;
+  if (!requests_.withdraw(request)) return TG_PLANTED(cache_withdraws_what_is_taken);
   requests_became_fewer_locked();
   return true;
 }
@@ -265,6 +265,7 @@ bool ThreadCache::come_for_request(Job& job) noexcept {
   Flow* idle = nullptr;
   {
     MutexLock lock(mutex_);
+    if (requests_.empty() && TG_PLANTED(cache_thread_in_vain_keeps_coming)) return false;
     --coming_;
     if (requests_.empty()) return false;
     job = take_request_locked();

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Flows that join serve the queue themselves, beside the workers that come.
+#include <threadgroup/thread_group.hpp>
+#include <threadgroup/thread_utils.hpp>
+
+#include <array>
+#include <functional>
+
+#include "pool/pool.hpp"
+
+#include "explorations/explore.hpp"
+#include "explorations/signals.hpp"
+#include "support/pools.hpp"
+
+namespace tg::test {
+namespace {
+
+// Counts the tasks that run at a time. Each passes a point in between.
+class Running {
+ public:
+  explicit Running(int most) : most_(most) {}
+  void pass() {
+    require(running_.fetch_add(1) < most_, "no more tasks run than the bound allows");
+    running_.fetch_sub(1);
+  }
+
+ private:
+  const int most_;
+  detail::Atomic<int> running_{0};
+};
+
+void help(LinkedPool& pool) {
+  pool->help();
+  pool.wait();
+}
+
+// The slot is free, or a worker's that has no thread yet, or a thread has it already (C1, P3).
+TG_EXPLORATION(HelpingExploration, a_join_meets_the_worker_that_was_requested) {
+  LinkedPool pool(1);
+  Running running(1);
+  const auto pass = [&] { running.pass(); };
+  std::array<ProbeTask, 3> tasks{ProbeTask(pass), ProbeTask(pass), ProbeTask(pass)};
+  pool->add(tasks[0]);
+  together({{"joins", [&] { help(pool); }}, {"adds", [&] {
+                                               pool->add(tasks[1]);
+                                               pool->add(tasks[2]);
+                                             }}});
+  pool.wait();
+  for (const ProbeTask& task : tasks) require(task.runs == 1, "each task ran once");
+  require(pool->statistics().succeeded == 3, "each is counted once");
+}
+TG_FINDS(HelpingExploration, a_join_meets_the_worker_that_was_requested, pool_joiner_takes_any_slot, 500)
+TG_FINDS(HelpingExploration, a_join_meets_the_worker_that_was_requested, pool_withdrawn_worker_still_counts,
+         1000)
+TG_FINDS(HelpingExploration, a_join_meets_the_worker_that_was_requested, cache_withdraws_what_is_taken, 2000)
+
+// The joiner finds nothing and leaves while the last task comes (P5).
+TG_EXPLORATION(HelpingExploration, two_join_while_the_last_task_comes) {
+  LinkedPool pool(2);
+  Running running(2);
+  const auto pass = [&] { running.pass(); };
+  std::array<ProbeTask, 3> tasks{ProbeTask(pass), ProbeTask(pass), ProbeTask(pass)};
+  pool->add(tasks[0]);
+  together({{"joins", [&] { help(pool); }}, {"joins as well", [&] { help(pool); }}, {"adds", [&] {
+                                                                                       pool->add(tasks[1]);
+                                                                                       pool->add(tasks[2]);
+                                                                                     }}});
+  pool.wait();
+  for (const ProbeTask& task : tasks) require(task.runs == 1, "each task ran once");
+}
+TG_FINDS(HelpingExploration, two_join_while_the_last_task_comes, pool_leaves_without_second_look, 10000)
+
+// Tasks on the stacks of a joiner and of workers wait for each other (P3).
+TG_EXPLORATION(HelpingExploration, a_task_on_the_joiners_stack_meets_two_others) {
+  LinkedPool pool(3);
+  Meeting meeting(3);
+  const auto join = [&] { meeting.join(); };
+  std::array<ProbeTask, 3> tasks{ProbeTask(join), ProbeTask(join), ProbeTask(join)};
+  for (ProbeTask& task : tasks) pool->add(task);
+  help(pool);
+}
+TG_FINDS(HelpingExploration, a_task_on_the_joiners_stack_meets_two_others, pool_starts_no_next_worker, 500)
+
+// A lender that wants its slot back comes before the task that a joiner would begin (C2). The helper ends when the
+// lender waits for the slot.
+TG_EXPLORATION(HelpingExploration, a_lender_comes_before_a_join) {
+  hold_clock();
+  LinkedPool pool(1);
+  Running running(1);
+  Signal helper_is_done;
+  Signal lender_is_done;
+  ProbeTask lender([&] {
+    running.pass();
+    pool.node().lend_slot();
+    helper_is_done.wait();
+    pool.node().reclaim_slot();
+    running.pass();
+    lender_is_done.send();
+  });
+  ProbeTask helper([&] {
+    helper_is_done.send();
+    pause();
+    running.pass();
+  });
+  ProbeTask last([&] { lender_is_done.wait(); });
+  pool->add(lender);
+  pool->add(helper);
+  pool->add(last);
+  together({{"joins", [&] { help(pool); }}, {"joins as well", [&] { help(pool); }}});
+}
+TG_FINDS(HelpingExploration, a_lender_comes_before_a_join, slots_worker_ignores_lender, 1000)
+
+// A thread comes for a request that a join has withdrawn; then the next request comes (A1).
+TG_EXPLORATION(HelpingExploration, a_join_takes_the_task_before_the_thread_comes) {
+  LinkedPool first(1);
+  LinkedPool second(1);
+  std::array<ProbeTask, 2> tasks;
+  first->add(tasks[0]);
+  first->help();
+  second->add(tasks[1]);
+  second.wait();
+  first.wait();
+}
+TG_FINDS(HelpingExploration, a_join_takes_the_task_before_the_thread_comes, cache_thread_in_vain_keeps_coming,
+         500)
+
+// The event is set while a join runs one task and others are pending.
+TG_EXPLORATION(HelpingExploration, a_stop_meets_a_join) {
+  ThreadGroup group("group", {.max_concurrent_threads = 2});
+  for (int i = 0; i < 3; ++i) {
+    group.post([] { static_cast<void>(thread_utils::event_aware_sleep(Duration::max())); });
+  }
+  together({{"joins", [&] { group.join(); }}, {"stops", [&] { group.set_event("enough"); }}});
+  const GroupStatistics counts = group.statistics();
+  require(counts.idle() && counts.total() == 3, "each task is counted once");
+}
+
+// A task joins a group below its own, and what it runs there waits for others of that group.
+TG_EXPLORATION(HelpingExploration, a_join_in_a_task_runs_tasks_that_wait) {
+  ThreadGroup above("above", {.max_concurrent_threads = 1});
+  int sum = 0;
+  above.post([&] {
+    ThreadGroup below("below", {.max_concurrent_threads = 2});
+    below.post([&] { sum += below.add_task([] { return 1; }).get(); });
+    below.post([&] { sum += below.add_task([] { return 2; }).get(); });
+    below.join();
+  });
+  above.join();
+  require(sum == 3, "all tasks have run");
+}
+
+}  // namespace
+}  // namespace tg::test
