@@ -31,6 +31,7 @@
   ONE(fresh_link_is_not_checked_again)     /* F3, the flow */                                   \
   ONE(fresh_unlink_is_not_checked_again)   /* F3, the flow */                                   \
   ONE(fresh_groups_are_not_revealed)       /* F2 */                                             \
+  ONE(graph_records_after_it_has_searched) /* G2 */                                             \
   ONE(pool_leaves_without_second_look)     /* P5 */                                             \
   ONE(pool_adder_looks_too_early)          /* P5 */                                             \
   ONE(pool_starts_no_next_worker)          /* P3 */                                             \

@@ -12,6 +12,7 @@
 #include <threadgroup/detail/mutex.hpp>
 
 #include "base/escaped.hpp"
+#include "base/planted.hpp"
 #include "base/report.hpp"
 #include "runtime/fork.hpp"
 #include "tree/forest.hpp"
@@ -83,7 +84,15 @@ class WaitGraph {
   bool record(RecordedWait& wait, const TaskContext& waiter, bool keep_in_cycle, PathText& path) {
     MutexLock lock(mutex_);
     insert_locked(wait, waiter);
-    if (!is_dead_locked(wait)) return false;
+    if (!is_dead_locked(wait)) {
+      if (TG_PLANTED(graph_records_after_it_has_searched)) {
+        remove_locked(wait);
+        lock.unlock();
+        lock.lock();
+        insert_locked(wait, waiter);
+      }
+      return false;
+    }
     try {
       describe_locked(wait, path);
     } catch (const std::bad_alloc&) {  // then it names what fitted

@@ -3,6 +3,7 @@
 #include "explorations/explore.hpp"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -41,6 +42,7 @@ int seconds_without_point = kSecondsWithoutPoint;
 struct Told {
   volatile std::uint64_t points = 0;
   volatile std::uint64_t schedules = 0;
+  volatile std::uint64_t digest = 0;  // of all schedules
   volatile bool failed = false;
   char word[64] = {};
   char what[256] = {};
@@ -50,6 +52,7 @@ struct Told {
 Scheduler* scheduler = nullptr;
 Told* told = nullptr;
 bool quiet = false;
+bool wants_digest = false;
 
 void report(const std::string& what) {
   told->failed = true;
@@ -95,6 +98,7 @@ void run_once(const Plan& plan, void (*body)()) {
   std::strncpy(told->word, plan.word().c_str(), sizeof told->word - 1);
   told->schedules = told->schedules + 1;
   scheduler->run(plan, body);
+  if (wants_digest) told->digest = told->digest * 31 + scheduler->trace().digest();
   if (::testing::Test::HasFailure()) fail("a check failed");
 }
 
@@ -139,6 +143,7 @@ struct Outcome {
   bool failed = false;
   std::uint64_t schedules = 0;
   std::uint64_t points = 0;
+  std::uint64_t digest = 0;
   std::string why;
 };
 
@@ -188,7 +193,7 @@ Outcome explore_in_child(std::uint64_t schedules, void (*body)(), bool be_quiet)
   if (why.empty() && status != 0) why = told->failed ? told->what : "the process crashed";
   if (!why.empty())
     why += ". Its trace is on stderr. Replay it with TG_SIM_REPLAY=" + std::string(told->word);
-  Outcome outcome{told->failed || status != 0, told->schedules, told->points, why};
+  Outcome outcome{told->failed || status != 0, told->schedules, told->points, told->digest, why};
   ::munmap(page, sizeof(Told));
   return outcome;
 }
@@ -254,6 +259,33 @@ void expect_failure(void (*body)(), const std::string& text) {
   seconds_without_point = kSecondsWithoutPoint;
   EXPECT_TRUE(outcome.failed);
   EXPECT_NE(outcome.why.find(text), std::string::npos) << outcome.why;
+}
+
+void expect_same_everywhere() {
+  const char* const heaps[] = {"as it is", "with holes, and without the quick lists"};
+  wants_digest = true;
+  for (void (*const body)() : bodies()) {
+    std::vector<std::uint64_t> digests;
+    std::vector<void*> holes;
+    for (const char* const heap : heaps) {
+      if (heap != heaps[0]) {
+        static_cast<void>(::mallopt(M_MXFAST, 0));
+        for (std::size_t bytes = 16; bytes < 2048; bytes += 16) holes.push_back(std::malloc(bytes));
+        for (std::size_t i = 0; i < holes.size(); i += 2) std::free(std::exchange(holes[i], nullptr));
+      }
+      const Outcome outcome = explore_in_child(20, body, false);
+      EXPECT_FALSE(outcome.failed) << heap << ": " << outcome.why;
+      digests.push_back(outcome.digest);
+    }
+    EXPECT_EQ(digests[0], digests[1]);
+    for (void* hole : holes) std::free(hole);
+  }
+  wants_digest = false;
+}
+
+std::vector<void (*)()>& bodies() {
+  static std::vector<void (*)()> all;
+  return all;
 }
 
 std::vector<detail::Planted>& looked_for() {

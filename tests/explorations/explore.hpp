@@ -46,15 +46,26 @@ void expect_found(detail::Planted mistake, const char* name, void (*body)(), std
 /// Runs the body, and expects that it fails, and that the report contains this text.
 void expect_failure(void (*body)(), const std::string& text);
 
+/// Expects that each exploration does the same in another process, with a heap that is used in another way.
+void expect_same_everywhere();
+
+/// All explorations.
+std::vector<void (*)()>& bodies();
+
 /// For the test that no planted mistake is without an exploration.
 std::vector<detail::Planted>& looked_for();
 
 }  // namespace tg::test
 
 /// An exploration, which is a test: the body follows in braces.
-#define TG_EXPLORATION(suite, name)                                  \
-  static void suite##_##name##_body();                               \
-  TEST(suite, name) { ::tg::test::explore(&suite##_##name##_body); } \
+#define TG_EXPLORATION(suite, name)                                   \
+  static void suite##_##name##_body();                                \
+  static const bool suite##_##name##_is_known =                       \
+      (::tg::test::bodies().push_back(&suite##_##name##_body), true); \
+  TEST(suite, name) {                                                 \
+    static_cast<void>(suite##_##name##_is_known);                     \
+    ::tg::test::explore(&suite##_##name##_body);                      \
+  }                                                                   \
   static void suite##_##name##_body()
 
 /// A test that the exploration finds the planted mistake within so many schedules.

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -59,6 +60,63 @@ TG_EXPLORATION(GroupExploration, two_wait_for_the_same_task) {
 }
 TG_FINDS(GroupExploration, two_wait_for_the_same_task, task_wakes_before_it_ends, 1000)
 TG_FINDS(GroupExploration, two_wait_for_the_same_task, task_is_watched_without_second_look, 5000)
+
+// Two tasks wait for each other: the wait that closes the cycle is refused, and no other one (G2).
+TG_EXPLORATION(GroupExploration, one_of_two_waits_that_make_a_cycle_is_refused) {
+  ThreadGroup group("group", {.max_concurrent_threads = 2});
+  TaskHandle<int> first;
+  TaskHandle<int> second;
+  Signal both_are_known;
+  int refused = 0;
+  const auto wait_for = [&](TaskHandle<int>& other) {
+    both_are_known.wait();
+    try {
+      return other.get();
+    } catch (const std::system_error&) {
+      ++refused;
+      return 1;
+    }
+  };
+  first = group.add_task([&] { return wait_for(second); });
+  second = group.add_task([&] { return wait_for(first); });
+  both_are_known.send();
+  group.join();
+  require(refused == 1, "one wait was refused");
+}
+TG_FINDS(GroupExploration, one_of_two_waits_that_make_a_cycle_is_refused, graph_records_after_it_has_searched,
+         1000)
+
+// The tasks of a group run on the stacks of those who join, where they add more and wait for those.
+TG_EXPLORATION(GroupExploration, joiners_run_tasks_that_wait_for_tasks) {
+  ThreadGroup group("group", {.max_concurrent_threads = 1});
+  int runs = 0;
+  for (int i = 0; i < 2; ++i) {
+    group.post([&] {
+      auto inner = group.add_task([&runs] { return ++runs; });
+      static_cast<void>(inner.get());
+    });
+  }
+  const auto join = [&] {
+    group.join();
+    require(runs == 2, "all tasks have ended");
+  };
+  together({{"joins", join}, {"joins as well", join}});
+}
+
+// A join that helps meets the event.
+TG_EXPLORATION(GroupExploration, a_join_meets_the_event) {
+  ThreadGroup group("group", {.max_concurrent_threads = 1});
+  std::vector<TaskHandle<int>> tasks;
+  int runs = 0;
+  for (int i = 0; i < 3; ++i) tasks.push_back(group.add_task([&runs] { return ++runs; }));
+  together({{"joins", [&] { group.join(); }}, {"sets", [&] { group.set_event(); }}});
+  int succeeded = 0;
+  for (const auto& task : tasks) {
+    require(task.done(), "each task has ended");
+    succeeded += task.status() == TaskStatus::succeeded ? 1 : 0;
+  }
+  require(succeeded == runs, "a skipped task has not run");
+}
 
 // Two flows join while tasks add tasks.
 TG_EXPLORATION(GroupExploration, two_join_while_a_task_adds_another) {

@@ -103,6 +103,8 @@ TEST(Tester, body_that_does_another_thing_each_time_is_noticed) {
       "control of the schedule was lost: the same schedule took another way the second time");
 }
 
+TEST(Tester, schedules_are_the_same_in_another_process_and_with_another_heap) { expect_same_everywhere(); }
+
 TEST(Tester, word_of_a_plan_means_the_same_plan) {
   for (std::uint64_t number = 0; number < 100; ++number) {
     const sim::Plan plan = sim::Plan::of_schedule(number, 17 * number);
