@@ -14,6 +14,7 @@
 #include "event/callers_task.hpp"
 #include "event/wait.hpp"
 #include "result/task_watcher.hpp"
+#include "runtime/flow.hpp"
 #include "runtime/fork.hpp"
 #include "runtime/steady_clock.hpp"
 #include "tree/node.hpp"
@@ -163,8 +164,9 @@ WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline, Event* oth
   // Not with a deadline: the caller could not keep to it while it runs the task.
   if (own_group && deadline.is_never() && caller->node->run_now(*this)) return WaitOutcome::ready;
   // On another thread it may be about to end, or to begin; going to sleep and being woken takes longer than
-  // most short tasks.
-  spin_briefly([this] { return done(); });
+  // most short tasks. But not if that thread is likely to wait for this one's processor.
+  const runtime::Flow* const me = runtime::Flow::current_if_any();
+  if (me == nullptr || !me->waker_was_here()) spin_briefly([this] { return done(); });
   const auto is_done = [this] { return done(); };
   if (is_done()) return WaitOutcome::ready;
   // A task that runs already needs no further slot, so for a moment the caller keeps its own: lending it
