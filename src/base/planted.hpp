@@ -37,6 +37,7 @@
   ONE(pool_starts_no_next_worker)          /* P3 */                                             \
   ONE(pool_worker_holds_no_reference)      /* P4 */                                             \
   ONE(pool_local_ones_overtake)            /* P6, L1 */                                         \
+  ONE(pool_taker_reserves_nothing)         /* P3, C1 */                                         \
   ONE(pool_claims_what_is_taken)           /* P7 */                                             \
   ONE(pool_joiner_takes_any_slot)          /* C1 */                                             \
   ONE(pool_withdrawn_worker_still_counts)  /* P3, S1 */                                         \

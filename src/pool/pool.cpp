@@ -14,6 +14,7 @@
 #include "event/wait.hpp"
 #include "pool/task_list.hpp"
 #include "pool/worker.hpp"
+#include "runtime/simulator.hpp"
 #include "runtime/steady_clock.hpp"
 #include "tree/forest.hpp"
 #include "tree/task_context.hpp"
@@ -23,8 +24,10 @@ namespace tg::inline v0::detail {
 
 namespace {
 // Threads that one worker makes before it runs its task. glibc keeps some 650 bytes for each thread that has
-// made one; with four, that is a quarter of the threads. More would delay the task for little.
-constexpr int kMadeByOne = 4;
+// made one; with four, that is a quarter of the threads. More would delay the task for little. But beside a busy
+// neighbour it takes long until a new thread begins to run; until then the worker makes more of them.
+constexpr std::uint32_t kMadeByOne = runtime::kIsSimulated ? 1 : 4;
+constexpr std::uint32_t kMostMadeByOne = 64;
 }  // namespace
 
 Pool::Pool(Node& node, std::size_t bound, OnFailure on_failure)
@@ -70,15 +73,32 @@ void Pool::refuse(Task& task) noexcept {
 // --- Starting workers ---
 
 // Starts the worker that was reserved; and if threads have to be made, some more, as long as there are more
-// tasks in the queue than workers on their way to it.
-void Pool::start_workers() noexcept {
-  for (int started = 1;; ++started) {
+// tasks in the queue than workers on their way to it, and no other worker takes over.
+void Pool::start_workers(bool even_if_one_comes) noexcept {
+  for (std::uint32_t turn = 0, started = 1;; ++started) {
     int error = 0;
-    if (start_worker_for(0, started > 1, error) != Started::made || started == kMadeByOne) return;
+    if (start_worker_for(0, even_if_one_comes || started > 1, error) != Started::made ||
+        started == kMostMadeByOne)
+      return;
     MutexLock lock(queue_.mutex());
-    if (!slots_.has_free() || !queue_.queue_has_more_than_locked(slots_.on_their_way())) return;
+    if (started == 1) turn = makers_turn_;
+    if (turn != makers_turn_ || !needs_more_threads_locked()) return;
+    ++made_in_turn_;
     slots_.reserve();
   }
+}
+
+bool Pool::needs_more_threads_locked() noexcept {
+  return slots_.has_free() && queue_.queue_has_more_than_locked(slots_.on_their_way());
+}
+
+// A worker that has come makes the next threads instead of the one that made it.
+bool Pool::take_over_locked() noexcept {
+  if (made_in_turn_ < kMadeByOne || slots_.on_their_way() == 0 || !needs_more_threads_locked()) return false;
+  ++makers_turn_;
+  made_in_turn_ = 0;
+  if (!TG_PLANTED(pool_taker_reserves_nothing)) slots_.reserve();
+  return true;
 }
 
 // Starts the worker that was reserved. If there is no thread for it, the reservation stays and waits for one.
@@ -387,7 +407,7 @@ void Pool::lend_slot() noexcept {
     start = reserve_worker_locked();
   }
   if (hand_over) slot_waiters_.release_all();
-  if (start) start_workers();
+  if (start) start_workers(false);
 }
 
 void Pool::reclaim_slot() noexcept {

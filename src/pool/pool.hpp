@@ -102,7 +102,9 @@ class Pool {
   }
   void bring_worker(std::uint64_t number);
   bool join_in_locked() noexcept TG_REQUIRES(queue_.mutex());
-  void start_workers() noexcept;
+  void start_workers(bool even_if_one_comes) noexcept;
+  bool needs_more_threads_locked() noexcept TG_REQUIRES(queue_.mutex());
+  bool take_over_locked() noexcept TG_REQUIRES(queue_.mutex());
   // `not_made`: a thread comes already, or one is waited for, or none is needed any more.
   enum class Started { made, not_made, failed_for_own };
   Started start_worker_for(std::uint64_t own, bool even_if_one_comes, int& error) noexcept;
@@ -129,6 +131,8 @@ class Pool {
   WaitQueue change_waiters_;
   WaitQueue slot_waiters_;  // released whenever a slot may have become free for one that is wanted back
   Slots slots_ TG_GUARDED_BY(queue_.mutex());
+  std::uint32_t makers_turn_ TG_GUARDED_BY(queue_.mutex()) = 0;   // of the worker that makes threads
+  std::uint32_t made_in_turn_ TG_GUARDED_BY(queue_.mutex()) = 0;  // threads
   FailureList failures_ TG_GUARDED_BY(queue_.mutex());
   ThreadSupply supply_;
 

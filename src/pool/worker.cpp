@@ -81,10 +81,11 @@ void Worker::serve() noexcept {
     if (pool_.queue_.fill_queue_locked(&local_)) {
       Task& task = pool_.queue_.begin_next_locked(self_, now);
       const bool start_next = !TG_PLANTED(pool_starts_no_next_worker) && pool_.reserve_worker_locked();  // P3
+      const bool takes_over = !start_next && pool_.take_over_locked();
       lock.unlock();
 
-      if (start_next) {
-        pool_.start_workers();
+      if (start_next || takes_over) {
+        pool_.start_workers(takes_over);
       } else {
         ThreadSupply::ask_if_short();
       }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Adding, serving and leaving; local queues and theft; lending; and threads that cannot be made.
 #include <array>
+#include <deque>
 #include <system_error>
 
 #include "pool/pool.hpp"
@@ -53,6 +54,18 @@ TG_EXPLORATION(PoolExploration, tasks_that_fill_the_bound_all_run) {
   pool.wait();
 }
 TG_FINDS(PoolExploration, tasks_that_fill_the_bound_all_run, pool_starts_no_next_worker, 500)
+
+// Threads have to be made for all of them: a worker that comes takes over from the one that made it.
+TG_EXPLORATION(PoolExploration, workers_make_the_threads_of_others) {
+  constexpr int kTasks = 6;
+  Meeting meeting(kTasks);
+  std::deque<ProbeTask> tasks;
+  LinkedPool pool(kTasks);
+  for (int i = 0; i < kTasks; ++i) pool->add(tasks.emplace_back([&] { meeting.join(); }));
+  pool.wait();
+  require(pool->statistics().succeeded == kTasks, "all tasks ran together");
+}
+TG_FINDS(PoolExploration, workers_make_the_threads_of_others, pool_taker_reserves_nothing, 500)
 
 // What a task adds is stolen while it adds more, and starts in order all the same (P6, L1).
 TG_EXPLORATION(PoolExploration, stolen_tasks_start_in_order) {
