@@ -8,6 +8,7 @@
 
 #include <threadgroup/vault_types.hpp>
 
+#include "base/planted.hpp"
 #include "event/callers_task.hpp"
 #include "event/wait.hpp"
 #include "runtime/steady_clock.hpp"
@@ -112,7 +113,9 @@ void VaultCore::commit(std::span<Change> changes, const CommitOptions& options) 
       looks_again |= parts_->producers.end(*options.production, CallEnd::returned, after.revision);
     after.wakes_all_waits = looks_again && parts_->waits > 0;
   }
-  for (const Change& change : changes) store_.waiters(change.slot).release_all();
+  if (!TG_PLANTED(vault_wakes_no_waiters)) {
+    for (const Change& change : changes) store_.waiters(change.slot).release_all();
+  }
   if (after.wakes_all_waits) store_.release_all_waiters();
   finish(after);
 }
@@ -130,7 +133,8 @@ void VaultCore::apply_locked(std::span<Change> changes, const CommitOptions& opt
   after.garbage.reserve(cleaned);
   after.launches.reserve(touched.size());
 
-  const ValueStore::Step step(store_, changes.size() > 1 || cleaned > 0);
+  const ValueStore::Step step(
+      store_, !TG_PLANTED(vault_step_is_seen_in_parts) && (changes.size() > 1 || cleaned > 0));
   for (Change& change : changes) {
     store_.exchange_locked(change, options.by);
     parts_->persistence.keep(change);

@@ -7,6 +7,7 @@
 
 #include <threadgroup/vault_types.hpp>
 
+#include "base/planted.hpp"
 #include "vault/texts.hpp"
 
 namespace tg::inline v0::detail {
@@ -168,7 +169,7 @@ bool Dataflow::take_set(const ValueStore& store, std::size_t index) noexcept {
 
 bool Dataflow::claim_launch(std::size_t index) noexcept {
   AutomaticProgress& progress = progress_[index];
-  if (progress.busy) return false;
+  if (progress.busy && !TG_PLANTED(flow_automatic_runs_beside_itself)) return false;
   progress.busy = true;
   progress.state = AutomaticProgress::State::pending;
   return true;

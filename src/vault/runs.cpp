@@ -9,6 +9,7 @@
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/vault_types.hpp>
 
+#include "base/planted.hpp"
 #include "vault/parts.hpp"
 #include "vault/texts.hpp"
 
@@ -133,7 +134,7 @@ std::exception_ptr Runs::end(std::size_t automatic, State state, std::string pro
     progress.runs += state != State::declined ? 1 : 0;
     progress.failed_at.reset();
     if (state == State::failed) progress.failed_at = core_.store_.revision_locked();
-    goes_on = !progress.waiting.empty();
+    goes_on = !progress.waiting.empty() && !TG_PLANTED(flow_automatic_forgets_the_next_set);
     if (goes_on) {
       progress.state = State::pending;
     } else {
