@@ -126,7 +126,7 @@ Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own, int error) noe
       idle_now = taken_back && !needed && queue_.is_idle_locked();
     }
     // A lender that waits for its slot goes first: a worker without a thread uses no slot.
-    waits = needed && supply_.error_locked() == 0 && !slots_.is_wanted_back() &&
+    waits = needed && supply_.refusal_locked().threads == 0 && !slots_.is_wanted_back() &&
             !TG_PLANTED(supply_makes_no_request);
     if (waits) {
       supply_.request_when_possible_locked();
@@ -346,10 +346,14 @@ bool Pool::wait_until_quiet(TimePoint deadline) noexcept {
 GroupStatistics Pool::statistics() const {
   MutexLock lock(queue_.mutex());
   GroupStatistics counts = queue_.count_locked();
-  counts.thread_error = slots_.on_their_way() != 0 ? supply_.error_locked() : 0;
-  const bool waits = counts.thread_error != 0;  // then one of the workers has no thread yet
-  counts.threads = slots_.workers() - (waits ? 1 : 0);
-  counts.threads_wanted = counts.threads + (waits ? std::min(counts.pending, slots_.free() + 1) : 0);
+  runtime::ThreadCache::Refusal refused;  // of the workers that are counted, these have no thread yet
+  if (slots_.on_their_way() != 0) refused = supply_.refusal_locked();
+  counts.thread_error = refused.error;
+  counts.threads = slots_.workers() - refused.threads;
+  counts.threads_wanted = counts.threads;
+  if (refused.threads != 0) {
+    counts.threads_wanted += std::min<std::size_t>(counts.pending, slots_.free() + refused.threads);
+  }
   return counts;
 }
 

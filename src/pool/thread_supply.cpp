@@ -23,7 +23,7 @@ constexpr Duration kBetweenReports = Duration::from_nanos(60'000'000'000);
 
 void ThreadSupply::report(const Node& node, const GroupStatistics& counts, int error) const noexcept try {
   if constexpr (runtime::kIsSimulated) return;  // the pause between reports outlives a schedule
-  if (error_locked() == 0) return;
+  if (refusal_locked().threads == 0) return;
   static constinit Atomic<std::int64_t> next_report{0};  // atomic: the first to come reports
   const TimePoint now = runtime::now();
   std::int64_t at = next_report.load(std::memory_order_relaxed);

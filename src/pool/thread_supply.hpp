@@ -39,8 +39,10 @@ class ThreadSupply {
   static void ask_if_short() noexcept {
     if (runtime::ThreadCache::is_short_of_threads()) runtime::ThreadCache::instance().ask_again();
   }
-  /// The `errno` of the system's refusal while a request waits because of it; else 0.
-  int error_locked() const noexcept { return runtime::ThreadCache::instance().error_of(request_); }
+  /// What the system has refused the requests that wait; nothing if none waits because of that.
+  runtime::ThreadCache::Refusal refusal_locked() const noexcept {
+    return runtime::ThreadCache::instance().refusal_of(request_);
+  }
   /// Takes the request for one worker back. False if there is none, or each has its thread already.
   bool withdraw_locked() noexcept { return runtime::ThreadCache::instance().withdraw(request_); }
 

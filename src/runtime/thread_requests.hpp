@@ -34,7 +34,8 @@ class ThreadRequest {
 class RequestList {
  public:
   bool empty() const noexcept { return first_ == nullptr; }
-  bool holds(const ThreadRequest& request) const noexcept { return request.wanted_ != 0; }
+  static bool holds(const ThreadRequest& request) noexcept { return request.wanted_ != 0; }
+  static std::uint32_t wanted_by(const ThreadRequest& request) noexcept { return request.wanted_; }
   void add(ThreadRequest& request) noexcept {
     if (request.wanted_++ == 0) append(request);
   }

@@ -181,9 +181,10 @@ void ThreadCache::back_off_locked() noexcept {
   pause_ = std::min(Duration::from_nanos(2 * pause_.nanos()), kLongestPause);
 }
 
-int ThreadCache::error_of(const ThreadRequest& request) const noexcept {
+ThreadCache::Refusal ThreadCache::refusal_of(const ThreadRequest& request) const noexcept {
   MutexLock lock(mutex_);
-  return is_short_of_threads() && requests_.holds(request) ? refusal_ : 0;
+  if (!is_short_of_threads() || !requests_.holds(request)) return {};
+  return {refusal_, requests_.wanted_by(request)};
 }
 
 TimePoint ThreadCache::ask_again() noexcept {

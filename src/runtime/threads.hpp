@@ -70,8 +70,12 @@ class ThreadCache {
   void request_when_possible(ThreadRequest& request) noexcept;
   /// Takes the request for one thread back. False if it has its thread already.
   bool withdraw(ThreadRequest& request) noexcept;
-  /// Whether the request is in the list because the system has refused a thread; the error of that, or 0.
-  int error_of(const ThreadRequest& request) const noexcept;
+  /// The system's error, and how many threads it has refused the request that is in the list.
+  struct Refusal {
+    int error = 0;
+    std::uint32_t threads = 0;
+  };
+  Refusal refusal_of(const ThreadRequest& request) const noexcept;
   /// Asks the system for threads for the jobs that wait, if the time for that has come. Returns the next such
   /// time, or `never` if no job waits. For flows that are about to sleep: they wake at that time and call it
   /// again.

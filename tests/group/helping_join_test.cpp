@@ -288,9 +288,14 @@ int fib_with_a_group_for_each_level(int n) {
 
 TEST(HelpingJoins, of_groups_in_groups_need_few_threads) {
   runtime::ThreadCache& cache = runtime::ThreadCache::instance();
-  const auto created = cache.statistics().created;
-  EXPECT_EQ(fib_with_a_group_for_each_level(16), 987);
-  EXPECT_LT(cache.statistics().created - created, 400U);  // 1,597 joins, each in a task of its own
+  // 1,597 joins, each in a task of its own. A busy machine may spoil one try.
+  bool few = false;
+  for (int tries = 0; tries < 10 && !few; ++tries) {
+    const auto created = cache.statistics().created;
+    EXPECT_EQ(fib_with_a_group_for_each_level(16), 987);
+    few = cache.statistics().created - created < 200;
+  }
+  EXPECT_TRUE(few);
 }
 
 int nested(int depth) {

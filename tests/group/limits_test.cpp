@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <deque>
+#include <functional>
 #include <latch>
 #include <stdexcept>
 #include <string>
@@ -198,6 +200,26 @@ TEST(Group, joined_group_can_be_used_again) {
     EXPECT_TRUE(group.join());
     EXPECT_EQ(group.statistics().succeeded, static_cast<std::uint64_t>(round));
   }
+}
+
+// Groups with endless work keep their workers, and every other group gets threads of its own.
+TEST(Groups, with_endless_work_starve_no_other) {
+  std::atomic<bool> enough{false};
+  std::deque<ThreadGroup> endless;
+  std::function<void(ThreadGroup&)> work = [&](ThreadGroup& group) {
+    if (!enough) group.post([&] { work(group); });
+  };
+  for (int i = 0; i < 8; ++i) {
+    ThreadGroup& group = endless.emplace_back("endless", GroupOptions{.max_concurrent_threads = 2});
+    for (int tasks = 0; tasks < 4; ++tasks) group.post([&] { work(group); });
+  }
+  std::deque<ThreadGroup> others;
+  std::atomic<int> begun{0};
+  for (int i = 0; i < 200; ++i) others.emplace_back("other").post([&] { ++begun; });
+  eventually([&] { return begun == 200; });
+  enough = true;
+  for (ThreadGroup& group : others) EXPECT_TRUE(group.join());
+  for (ThreadGroup& group : endless) EXPECT_TRUE(group.join());
 }
 
 }  // namespace

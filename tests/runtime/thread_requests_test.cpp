@@ -171,10 +171,11 @@ TEST_F(ThreadRequests, that_waits_in_a_shortage_says_why_and_can_be_withdrawn) {
   ASSERT_EQ(request(one), EAGAIN);
   cache.request_when_possible(one);
   EXPECT_TRUE(ThreadCache::is_short_of_threads());
-  EXPECT_EQ(cache.error_of(one), EAGAIN);
+  EXPECT_EQ(cache.refusal_of(one).error, EAGAIN);
+  EXPECT_EQ(cache.refusal_of(one).threads, 1U);
   EXPECT_TRUE(cache.withdraw(one));
   EXPECT_FALSE(ThreadCache::is_short_of_threads());
-  EXPECT_EQ(cache.error_of(one), 0);
+  EXPECT_EQ(cache.refusal_of(one).error, 0);
 }
 
 TEST_F(ThreadRequests, that_the_system_refused_send_for_one_another_once_there_is_a_thread) {
