@@ -183,7 +183,7 @@ class TG_EXPORT ThreadGroup {
   /// it, and if the wait would deadlock because a task of this group waits, directly or not, for the caller.
   JoinResult join();
   /// As `join`, but returns when the time-out passes; then the result says what is left, and the group is
-  /// unchanged. It runs no tasks itself.
+  /// unchanged. It runs no tasks itself, not even with `Duration::max()`, which never passes.
   [[nodiscard]] JoinResult join(Duration timeout);
   /// As `join`, but the failures are in the result and are not thrown.
   [[nodiscard]] JoinResult wait_idle();
@@ -320,9 +320,9 @@ class TG_EXPORT ThreadGroup {
 
   bool skip_one(detail::TaskSlot* task, std::string&& message, SourceLocation where);
   detail::ReasonPointer reason_to_skip(std::string&& message, SourceLocation where) const;
-  JoinResult wait_until_idle(TimePoint deadline, const char* operation);
-  JoinResult join_until(TimePoint deadline);
-  JoinResult wait_idle_until(TimePoint deadline);
+  JoinResult wait_until_idle(TimePoint deadline, bool may_help, const char* operation);
+  JoinResult join_until(TimePoint deadline, bool may_help);
+  JoinResult wait_idle_until(TimePoint deadline, bool may_help);
   void report_all(const std::vector<Failure>& failures) const;
 
   void update_args_of(const std::string& name, const detail::OfferedArguments& offered);

@@ -182,14 +182,14 @@ detail::Event* ThreadGroup::event_for_wait(const char* operation) const {
   return Forest::instance().is_same_or_descendant(*core_, *caller->node) ? nullptr : &caller->node->event();
 }
 
-JoinResult ThreadGroup::wait_until_idle(TimePoint deadline, const char* operation) {
+JoinResult ThreadGroup::wait_until_idle(TimePoint deadline, bool may_help, const char* operation) {
   detail::Event* const callers_event = event_for_wait(operation);
   detail::TaskContext* const caller = detail::TaskContext::current();
   detail::Pool& pool = core_->pool();
   // All tasks have to end before the wait does, so it ends no later if the caller runs some of them. With a
   // deadline, or an event that ends the wait early, it could.
   const auto help = [&] {
-    if (callers_event != nullptr || !deadline.is_never()) return;
+    if (!may_help || callers_event != nullptr) return;
     pool.help();
     core_->check_process(operation);  // a task may have forked
   };
@@ -216,8 +216,8 @@ JoinResult ThreadGroup::wait_until_idle(TimePoint deadline, const char* operatio
   return result;
 }
 
-JoinResult ThreadGroup::join_until(TimePoint deadline) {
-  JoinResult result = wait_until_idle(deadline, "join");
+JoinResult ThreadGroup::join_until(TimePoint deadline, bool may_help) {
+  JoinResult result = wait_until_idle(deadline, may_help, "join");
   if (!result) return result;
   if (result.counts.failed == 0) return result;
   std::vector<Failure> failures = core_->pool().take_failures();
@@ -235,16 +235,18 @@ JoinResult ThreadGroup::join_until(TimePoint deadline) {
   return result;
 }
 
-JoinResult ThreadGroup::wait_idle_until(TimePoint deadline) {
-  JoinResult result = wait_until_idle(deadline, "wait_idle");
+JoinResult ThreadGroup::wait_idle_until(TimePoint deadline, bool may_help) {
+  JoinResult result = wait_until_idle(deadline, may_help, "wait_idle");
   if (result && result.counts.failed != 0) result.failures = core_->pool().take_failures();
   return result;
 }
 
-JoinResult ThreadGroup::join() { return join_until(TimePoint::never()); }
-JoinResult ThreadGroup::join(Duration timeout) { return join_until(runtime::after(timeout)); }
-JoinResult ThreadGroup::wait_idle() { return wait_idle_until(TimePoint::never()); }
-JoinResult ThreadGroup::wait_idle(Duration timeout) { return wait_idle_until(runtime::after(timeout)); }
+JoinResult ThreadGroup::join() { return join_until(TimePoint::never(), true); }
+JoinResult ThreadGroup::join(Duration timeout) { return join_until(runtime::after(timeout), false); }
+JoinResult ThreadGroup::wait_idle() { return wait_idle_until(TimePoint::never(), true); }
+JoinResult ThreadGroup::wait_idle(Duration timeout) {
+  return wait_idle_until(runtime::after(timeout), false);
+}
 
 WaitStatus ThreadGroup::wait_for_condition(Predicate predicate, Duration timeout,
                                            const ConditionOptions& options, SourceLocation where) {

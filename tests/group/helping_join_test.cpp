@@ -78,6 +78,20 @@ TEST_F(HelpingJoin, with_a_time_limit_runs_nothing) {
   EXPECT_TRUE(ran.load());
 }
 
+TEST_F(HelpingJoin, with_the_longest_time_limit_runs_nothing_either) {
+  ThreadGroup group("two slots", {.max_concurrent_threads = 2});
+  block(group);
+  std::thread::id ran_on;
+  group.post([&] { ran_on = std::this_thread::get_id(); });
+  std::thread later([&] {
+    test::leave_time(20ms);  // for a join that would run it; without it, the test is only easier
+    go.count_down();
+  });
+  EXPECT_TRUE(group.join(Duration::max()));
+  later.join();
+  EXPECT_NE(ran_on, std::this_thread::get_id());
+}
+
 TEST_F(HelpingJoin, takes_no_slot_that_the_bound_does_not_allow) {
   ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   block(group);
