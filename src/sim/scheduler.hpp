@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,7 @@ class Scheduler final : public runtime::Simulator {
   Trace& trace() noexcept { return trace_; }
   /// How often there was something to choose, in the last schedule.
   std::size_t choices() const noexcept { return strategy_->choices(); }
+  std::span<const std::uint32_t> options() const noexcept { return strategy_->options(); }
   const Plan& plan() const noexcept { return plan_; }
   std::vector<std::string> names() const;
   /// Who sleeps, and where in the code: the calls on its stack.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <utility>
 
 namespace tg::inline v0::sim {
 
@@ -31,14 +32,25 @@ std::string Plan::word() const {
       return "pct-" + std::to_string(depth) + "-" + std::to_string(length) + "-" + std::to_string(seed);
     case Kind::walk:
       return "walk-" + std::to_string(seed);
-    default:
-      return "first";
+    default: {
+      std::string word = "path";
+      for (const Deviation& one : path)
+        word += "-" + std::to_string(one.choice) + "-" + std::to_string(one.option);
+      return word;
+    }
   }
 }
 
 std::optional<Plan> Plan::from_word(std::string_view word) {
   Plan plan;
-  if (word == "first") return plan;
+  if (word.starts_with("path")) {
+    word.remove_prefix(4);
+    while (!word.empty()) {
+      Deviation& one = plan.path.emplace_back();
+      if (!read(word, one.choice) || !read(word, one.option)) return std::nullopt;
+    }
+    return plan;
+  }
   if (word.starts_with("pct")) {
     plan.kind = Kind::pct;
     word.remove_prefix(3);
@@ -72,7 +84,10 @@ std::uint64_t Random::next() noexcept {
 }
 
 Strategy::Strategy(const Plan& plan) : plan_(plan), random_(plan.seed) {
-  if (plan.kind == Plan::Kind::first) return;
+  if (plan.kind == Plan::Kind::path) {
+    clock_competes_ = true;
+    return;
+  }
   clock_competes_ = random_.one_in(4);
   wakes_for_no_reason_ = random_.one_in(8);
   if (plan.kind != Plan::Kind::pct) return;
@@ -92,7 +107,36 @@ std::int64_t& Strategy::priority_of(std::size_t flow) {
 }
 
 void Strategy::yields(std::size_t flow) noexcept {
+  yields_ = true;
   if (plan_.kind == Plan::Kind::pct) priority_of(flow) = --lowest_;
+}
+
+std::size_t Strategy::sleeper(std::size_t count) noexcept {
+  if (count < 2) return 0;
+  return plan_.kind == Plan::Kind::path ? take_option(count) : random_.below(count);
+}
+
+std::size_t Strategy::take_option(std::size_t count) noexcept {
+  const std::size_t choice = options_.size();
+  options_.push_back(static_cast<std::uint32_t>(count));
+  if (deviations_ == plan_.path.size() || plan_.path[deviations_].choice != choice) return 0;
+  return std::min<std::size_t>(plan_.path[deviations_++].option, count - 1);
+}
+
+// The options, from the simplest on: the running flow (if it only waits for others: the last flow), the other flows,
+// the clock.
+std::size_t Strategy::next_of_path(std::span<const std::size_t> flows, std::size_t current,
+                                   bool with_clock) noexcept {
+  const bool yields = std::exchange(yields_, false);
+  const std::size_t option = take_option(flows.size() + (with_clock ? 1 : 0));
+  if (option == flows.size()) return kClock;
+  if (current == kClock) return flows[option];
+  if (option == (yields ? flows.size() - 1 : 0)) return current;
+  std::size_t others = yields ? option + 1 : option;
+  for (const std::size_t flow : flows) {
+    if (flow != current && --others == 0) return flow;
+  }
+  return current;
 }
 
 void Strategy::hold_clock() noexcept {
@@ -124,9 +168,11 @@ std::size_t Strategy::next(std::span<const std::size_t> able, std::size_t curren
       if (best == kClock && clock_competes_) priority_of(kClock) = random_.one_in(2) ? born() : --lowest_;
       return best;
     }
-    default:
-      if (current != kClock) return current;
-      return able.front() != kClock || able.size() == 1 ? able.front() : able[1];
+    default: {
+      const bool with_clock = able.front() == kClock;
+      if (with_clock && able.size() == 1) return kClock;
+      return next_of_path(with_clock ? able.subspan(1) : able, current, with_clock && clock_competes_);
+    }
   }
 }
 

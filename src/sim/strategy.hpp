@@ -14,14 +14,22 @@
 
 namespace tg::inline v0::sim {
 
-/// What decides a schedule, as one word: "pct3-250-17", "walk-17" or "first".
+/// What decides a schedule, as one word: "pct-3-250-17", "walk-17", "path" or "path-7-1-12-2".
 struct Plan {
   enum class Kind : std::uint8_t {
-    first,  ///< a flow runs for as long as it can; then the one with the lowest number
-    pct,    ///< random priorities that change at a few random points
-    walk,   ///< each point chooses any flow that can run
+    path,  ///< a flow runs for as long as it can, then the one with the lowest number; with deviations from that
+    pct,   ///< random priorities that change at a few random points
+    walk,  ///< each point chooses any flow that can run
   };
-  Kind kind = Kind::first;
+  /// The choice with this number, from 0 on, is not the simplest option, but the one with this number.
+  struct Deviation {
+    std::uint32_t choice;
+    std::uint32_t option;
+  };
+  using Path = std::vector<Deviation>;
+
+  Kind kind = Kind::path;
+  Path path;
   unsigned depth = 0;      ///< of pct: a mistake that needs so many orders is found
   std::size_t length = 0;  ///< of pct: about how many choices a schedule has
   std::uint64_t seed = 0;
@@ -68,7 +76,9 @@ class Strategy {
   /// From now on the clock does not compete.
   void hold_clock() noexcept;
   /// Which of so many sleepers is woken.
-  std::size_t sleeper(std::size_t count) noexcept { return count < 2 ? 0 : random_.below(count); }
+  std::size_t sleeper(std::size_t count) noexcept;
+  /// Of a path: how many options each choice had.
+  std::span<const std::uint32_t> options() const noexcept { return options_; }
   /// How often it chose.
   std::size_t choices() const noexcept { return choices_; }
   bool wakes_for_no_reason() noexcept { return wakes_for_no_reason_ && random_.one_in(16); }
@@ -82,6 +92,12 @@ class Strategy {
   std::size_t choices_ = 0;
   bool clock_competes_ = false;
   bool wakes_for_no_reason_ = false;
+  // Of a path.
+  std::size_t take_option(std::size_t count) noexcept;
+  std::size_t next_of_path(std::span<const std::size_t> flows, std::size_t current, bool with_clock) noexcept;
+  std::vector<std::uint32_t> options_;
+  std::size_t deviations_ = 0;  // so far
+  bool yields_ = false;         // the running flow, at this choice
   // Of pct.
   std::vector<std::int64_t> priorities_;  // of the flows by their numbers
   std::vector<std::size_t> changes_;      // the choices at which priorities change, in order

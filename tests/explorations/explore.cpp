@@ -24,6 +24,7 @@
 #include "base/sanitizers.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/steady_clock.hpp"
+#include "sim/search.hpp"
 
 namespace tg::test {
 
@@ -43,6 +44,7 @@ struct Told {
   volatile std::uint64_t points = 0;
   volatile std::uint64_t schedules = 0;
   volatile std::uint64_t digest = 0;  // of all schedules
+  volatile std::size_t complete = 0;  // see `Search`
   volatile bool failed = false;
   char word[64] = {};
   char what[256] = {};
@@ -111,6 +113,16 @@ void run_twice(const Plan& plan, void (*body)()) {
          first.difference(scheduler->trace()));
 }
 
+// All schedules with few deviations from the simplest one.
+void search(std::uint64_t schedules, void (*body)()) {
+  sim::Search search(schedules);
+  while (const auto plan = search.next()) {
+    run_once(*plan, body);
+    search.branch(*plan, scheduler->options());
+  }
+  told->complete = search.complete();
+}
+
 std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise) {
   const char* const text = std::getenv(name);
   return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
@@ -144,6 +156,7 @@ struct Outcome {
   std::uint64_t schedules = 0;
   std::uint64_t points = 0;
   std::uint64_t digest = 0;
+  std::size_t complete = 0;
   std::string why;
 };
 
@@ -169,6 +182,7 @@ Outcome explore_in_child(std::uint64_t schedules, void (*body)(), bool be_quiet)
     scheduler = &simulated;
     simulated.count_points_in(&told->points);
     run_schedules(schedules, body);
+    if (!quiet) search(schedules, body);
     std::fflush(stdout);
     ::_exit(0);
   }
@@ -193,7 +207,8 @@ Outcome explore_in_child(std::uint64_t schedules, void (*body)(), bool be_quiet)
   if (why.empty() && status != 0) why = told->failed ? told->what : "the process crashed";
   if (!why.empty())
     why += ". Its trace is on stderr. Replay it with TG_SIM_REPLAY=" + std::string(told->word);
-  Outcome outcome{told->failed || status != 0, told->schedules, told->points, told->digest, why};
+  Outcome outcome{
+      told->failed || status != 0, told->schedules, told->points, told->digest, told->complete, why};
   ::munmap(page, sizeof(Told));
   return outcome;
 }
@@ -232,10 +247,10 @@ void explore(void (*body)()) {
   const auto begin = std::chrono::steady_clock::now();
   const Outcome outcome = explore_in_child(number_from_environment("TG_SIM_SCHEDULES", 10'000), body, false);
   const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - begin;
-  std::printf("             %llu schedules, %llu points and %.1f us each\n",
+  std::printf("             %llu schedules, %llu points and %.1f us each; all with up to %zu deviations\n",
               static_cast<unsigned long long>(outcome.schedules),
               static_cast<unsigned long long>(outcome.points / outcome.schedules),
-              took.count() / static_cast<double>(outcome.schedules));
+              took.count() / static_cast<double>(outcome.schedules), outcome.complete);
   EXPECT_FALSE(outcome.failed) << outcome.why;
 }
 

@@ -4,10 +4,14 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "runtime/flow.hpp"
 #include "runtime/steady_clock.hpp"
+#include "sim/search.hpp"
 #include "sim/strategy.hpp"
 
 #include "explorations/explore.hpp"
@@ -112,8 +116,10 @@ TEST(Tester, word_of_a_plan_means_the_same_plan) {
     ASSERT_TRUE(again) << plan.word();
     EXPECT_EQ(again->word(), plan.word());
   }
+  for (const char* const word : {"path", "path-7-1", "path-7-1-12-2"})
+    EXPECT_EQ(sim::Plan::from_word(word).value_or(sim::Plan()).word(), word);
   for (const char* const word :
-       {"", "pct", "pct-3", "pct-3-4", "pct-3-4-5x", "walk", "walk-", "walk-x", "first-1"})
+       {"", "pct", "pct-3", "pct-3-4", "pct-3-4-5x", "walk", "walk-", "walk-x", "path-1", "path-1-"})
     EXPECT_FALSE(sim::Plan::from_word(word)) << word;
 }
 
@@ -126,25 +132,57 @@ TG_EXPLORATION(Tester, time_jumps_when_all_flows_sleep) {
   require(runtime::now() == end, "no time passed beyond the deadline");
 }
 
-// With two flows that each change a word twice, a walk and pct see all six orders.
+// Two flows read and write a word twice each. Says in which of the six orders the writes came, as four bits.
+unsigned order_of_writes() {
+  Atomic<unsigned> word{0};
+  const auto change = [&](unsigned who) {
+    for (int i = 0; i < 2; ++i) {
+      const unsigned old = word.load();
+      word.store(old << 1 | who);
+    }
+  };
+  together({{"zero", [&] { change(0); }}, {"one", [&] { change(1); }}});
+  return word.load() & 15U;
+}
+
 TEST(Tester, all_orders_of_a_small_body_are_seen) {
   expect_failure(
       [] {
         static unsigned seen = 0;
-        Atomic<unsigned> word{0};
-        const auto change = [&](unsigned who) {
-          for (int i = 0; i < 2; ++i) {
-            unsigned old = word.load();
-            word.store(old << 1 | who);
-          }
-        };
-        together({{"zero", [&] { change(0); }}, {"one", [&] { change(1); }}});
-        seen |= 1U << (word.load() & 15U);
+        seen |= 1U << order_of_writes();
         for (const unsigned order : {0b0011U, 0b0101U, 0b0110U, 0b1001U, 0b1010U, 0b1100U})
           if ((seen >> order & 1U) == 0) return;
         require(false, "all orders were seen");
       },
       "all orders were seen");
+}
+
+// The number of paths of a tree of choices is known: one without deviations, one with one for each choice, and so on.
+TEST(Tester, search_runs_each_path_once_in_the_order_of_their_lengths) {
+  sim::Search search(1000);
+  const std::vector<std::uint32_t> options{2, 3, 1, 2};  // the same in each path
+  std::vector<std::string> words;
+  std::size_t length = 0;
+  while (const auto plan = search.next()) {
+    EXPECT_GE(plan->path.size(), length);
+    length = plan->path.size();
+    words.push_back(plan->word());
+    search.branch(*plan, options);
+  }
+  EXPECT_EQ(search.complete(), 3U);
+  EXPECT_EQ(words.size(), 2U * 3U * 1U * 2U);
+  std::sort(words.begin(), words.end());
+  EXPECT_EQ(std::unique(words.begin(), words.end()), words.end());
+}
+
+TEST(Tester, search_says_up_to_which_length_it_ran_all_paths) {
+  const std::vector<std::uint32_t> options{2, 3, 1, 2};
+  for (const auto& [most, complete] :
+       {std::pair<std::size_t, std::size_t>{1, 0}, {4, 0}, {5, 1}, {9, 1}, {10, 2}, {12, 3}}) {
+    sim::Search search(most);
+    while (const auto plan = search.next()) search.branch(*plan, options);
+    EXPECT_EQ(search.complete(), complete) << most;
+  }
 }
 
 }  // namespace
