@@ -110,8 +110,9 @@ void Scheduler::become_unable(Line& line) {
 void Scheduler::point(detail::Access access, const void* word, const void* place) noexcept {
   check_thread();
   static_assert(static_cast<int>(detail::Access::change) == static_cast<int>(Step::Kind::change));
-  count_point(step_of(static_cast<Step::Kind>(access), current_->number, word, place));
   reschedule();
+  // Now, for the trace is to show when it happens.
+  count_point(step_of(static_cast<Step::Kind>(access), current_->number, word, place));
 }
 
 void Scheduler::yield(const void* place) noexcept {

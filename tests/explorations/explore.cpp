@@ -128,10 +128,12 @@ std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise)
   return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
 }
 
+// First the search, so that what fails with few deviations is shown with few.
 void run_schedules(std::uint64_t schedules, void (*body)()) {
   const std::uint64_t before = number_from_environment("TG_SIM_BEFORE", 0);
   run_once({}, body);  // what is made at the first use has been made then
   run_once({}, body);
+  if (!quiet) search(schedules, body);
   for (std::uint64_t number = before + 1; number <= before + schedules; ++number) {
     const Plan plan = Plan::of_schedule(number, scheduler->choices());
     if (number <= before + kRunTwice || number % kRunTwiceEach == 0) run_twice(plan, body);
@@ -157,6 +159,7 @@ struct Outcome {
   std::uint64_t points = 0;
   std::uint64_t digest = 0;
   std::size_t complete = 0;
+  std::string word;  // of the last schedule
   std::string why;
 };
 
@@ -182,7 +185,6 @@ Outcome explore_in_child(std::uint64_t schedules, void (*body)(), bool be_quiet)
     scheduler = &simulated;
     simulated.count_points_in(&told->points);
     run_schedules(schedules, body);
-    if (!quiet) search(schedules, body);
     std::fflush(stdout);
     ::_exit(0);
   }
@@ -207,8 +209,13 @@ Outcome explore_in_child(std::uint64_t schedules, void (*body)(), bool be_quiet)
   if (why.empty() && status != 0) why = told->failed ? told->what : "the process crashed";
   if (!why.empty())
     why += ". Its trace is on stderr. Replay it with TG_SIM_REPLAY=" + std::string(told->word);
-  Outcome outcome{
-      told->failed || status != 0, told->schedules, told->points, told->digest, told->complete, why};
+  Outcome outcome{told->failed || status != 0,
+                  told->schedules,
+                  told->points,
+                  told->digest,
+                  told->complete,
+                  told->word,
+                  why};
   ::munmap(page, sizeof(Told));
   return outcome;
 }
@@ -262,14 +269,14 @@ void expect_found(detail::Planted mistake, const char* name, void (*body)(), std
     const Outcome outcome = explore_in_child(within, body, true);
     EXPECT_TRUE(outcome.failed) << name << " was not found in " << outcome.schedules << " schedules";
     if (outcome.failed)
-      std::printf("             found by schedule %llu\n",
-                  static_cast<unsigned long long>(outcome.schedules));
+      std::printf("             found by schedule %llu, %s\n",
+                  static_cast<unsigned long long>(outcome.schedules), outcome.word.c_str());
   }
   detail::planted = detail::Planted::nothing;
 }
 
-void expect_failure(void (*body)(), const std::string& text) {
-  seconds_without_point = 1;
+void expect_failure(void (*body)(), const std::string& text, int seconds) {
+  seconds_without_point = seconds;
   const Outcome outcome = explore_in_child(100, body, true);
   seconds_without_point = kSecondsWithoutPoint;
   EXPECT_TRUE(outcome.failed);

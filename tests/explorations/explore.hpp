@@ -43,8 +43,9 @@ void explore(void (*body)());
 /// Runs the body with a planted mistake, and expects that it fails within so many schedules.
 void expect_found(detail::Planted mistake, const char* name, void (*body)(), std::size_t within);
 
-/// Runs the body, and expects that it fails, and that the report contains this text.
-void expect_failure(void (*body)(), const std::string& text);
+/// Runs the body, and expects that it fails, and that the report contains this text. It has lost control if it
+/// comes to no point for so many seconds.
+void expect_failure(void (*body)(), const std::string& text, int seconds_without_point = 20);
 
 /// Expects that each exploration does the same in another process, with a heap that is used in another way.
 void expect_same_everywhere();

@@ -76,7 +76,7 @@ TEST(Tester, exception_that_leaves_a_flow_is_reported) {
 
 TEST(Tester, flow_that_blocks_in_the_system_is_noticed) {
   expect_failure([] { ::poll(nullptr, 0, -1); },
-                 "control of the schedule was lost: a flow blocks in the system");
+                 "control of the schedule was lost: a flow blocks in the system", 1);
 }
 
 TEST(Tester, loop_without_a_point_is_noticed) {
@@ -84,7 +84,7 @@ TEST(Tester, loop_without_a_point_is_noticed) {
       [] {
         for (;;) asm volatile("");
       },
-      "control of the schedule was lost: a loop without a point");
+      "control of the schedule was lost: a loop without a point", 1);
 }
 
 TEST(Tester, thread_that_the_simulator_does_not_know_is_noticed) {
