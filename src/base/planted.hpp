@@ -40,6 +40,7 @@
   ONE(pool_taker_reserves_nothing)         /* P3, C1 */                                         \
   ONE(pool_claims_what_is_taken)           /* P7 */                                             \
   ONE(pool_joiner_takes_any_slot)          /* C1 */                                             \
+  ONE(pool_joiner_looks_twice)             /* P1 */                                             \
   ONE(pool_withdrawn_worker_still_counts)  /* P3, S1 */                                         \
   ONE(pool_second_failure_does_not_wait)   /* a failed task has set the event */                \
   ONE(slots_worker_ignores_lender)         /* C2 */                                             \

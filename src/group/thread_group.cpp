@@ -186,25 +186,27 @@ JoinResult ThreadGroup::wait_until_idle(TimePoint deadline, bool may_help, const
   detail::Event* const callers_event = event_for_wait(operation);
   detail::TaskContext* const caller = detail::TaskContext::current();
   detail::Pool& pool = core_->pool();
+  JoinResult result;
+  bool idle = false;
   // All tasks have to end before the wait does, so it ends no later if the caller runs some of them. With a
   // deadline, or an event that ends the wait early, it could.
   const auto help = [&] {
     if (!may_help || callers_event != nullptr) return;
-    pool.help();
+    idle = pool.help(result.counts);
     core_->check_process(operation);  // a task may have forked
   };
-  JoinResult result;
   const auto is_idle = [&] {
     result.counts = pool.statistics();
     return result.counts.idle();
   };
   if (caller == nullptr) help();
-  if (!is_idle()) {
+  if (!idle && !is_idle()) {
     detail::RecordedWait recorded(caller, detail::WaitTarget::idleness_of(*core_), {callers_event, nullptr},
                                   deadline, false);
     if (caller != nullptr) help();
     const WaitOutcome outcome =
-        detail::wait(pool.idle_waiters(), is_idle, {callers_event, nullptr}, deadline);
+        idle ? WaitOutcome::ready
+             : detail::wait(pool.idle_waiters(), is_idle, {callers_event, nullptr}, deadline);
     recorded.end();
     result.timed_out = outcome == WaitOutcome::timed_out;
     result.event_set = outcome == WaitOutcome::event_set;

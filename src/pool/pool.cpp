@@ -57,7 +57,8 @@ void Pool::add(Task& task) {
 void Pool::bring_worker(std::uint64_t number) {
   {
     MutexLock lock(queue_.mutex());
-    if (!reserve_worker_locked()) return;
+    if (slots_.on_their_way() != 0 || !slots_.has_free() || !queue_.adder_needs_worker_locked()) return;
+    slots_.reserve();
   }
   int error = 0;
   if (start_worker_for(number, false, error) == Started::failed_for_own) runtime::throw_refusal(error);
@@ -345,6 +346,10 @@ bool Pool::wait_until_quiet(TimePoint deadline) noexcept {
 
 GroupStatistics Pool::statistics() const {
   MutexLock lock(queue_.mutex());
+  return count_locked();
+}
+
+GroupStatistics Pool::count_locked() const noexcept {
   GroupStatistics counts = queue_.count_locked();
   runtime::ThreadCache::Refusal refused;  // of the workers that are counted, these have no thread yet
   if (slots_.on_their_way() != 0) refused = supply_.refusal_locked();
@@ -389,7 +394,7 @@ std::vector<Failure> Pool::take_failures() {
 // --- Waiting for one another ---
 
 bool Pool::run_now(Task& wanted) noexcept { return Worker::run_now(*this, wanted); }
-void Pool::help() noexcept { Worker::help(*this); }
+bool Pool::help(GroupStatistics& counts) noexcept { return Worker::help(*this, counts); }
 
 // A slot for a flow that serves the queue itself. It may take the one of a worker that has no thread yet.
 bool Pool::join_in_locked() noexcept {
@@ -397,7 +402,6 @@ bool Pool::join_in_locked() noexcept {
   if (!slots_.has_free() && !withdraw_request_locked() && !TG_PLANTED(pool_joiner_takes_any_slot))
     return false;
   slots_.reserve();
-  node_.add_reference();  // P4
   return true;
 }
 

@@ -77,8 +77,9 @@ class Pool {
   /// A task of this pool waits for another one of it; see `Node::run_now`.
   bool run_now(Task& wanted) noexcept;
   /// The calling flow, which is in no task of this pool, waits until the pool is idle: it runs tasks of the
-  /// queue itself while there are any and a slot is free for it, as far as its stack allows.
-  void help() noexcept;
+  /// queue itself while there are any and a slot is free for it, as far as its stack allows. True if the pool
+  /// was idle then; `counts` are those of that moment.
+  bool help(GroupStatistics& counts) noexcept;
   /// A task of this pool is about to wait for another one of it: another worker may use its slot.
   void lend_slot() noexcept;
   void reclaim_slot() noexcept;
@@ -102,6 +103,7 @@ class Pool {
   }
   void bring_worker(std::uint64_t number);
   bool join_in_locked() noexcept TG_REQUIRES(queue_.mutex());
+  GroupStatistics count_locked() const noexcept TG_REQUIRES(queue_.mutex());
   void start_workers(bool even_if_one_comes) noexcept;
   bool needs_more_threads_locked() noexcept TG_REQUIRES(queue_.mutex());
   bool take_over_locked() noexcept TG_REQUIRES(queue_.mutex());

@@ -84,7 +84,7 @@ void TaskQueue::close_locked(LocalQueue& local) noexcept {
   succeeded_ += counts.succeeded;
   changes_ += counts.succeeded;
   MutexLock adders(add_mutex_);
-  added_ += counts.added;
+  count_added_locked(counts.added);
   local.return_numbers(numbers_);
 }
 
@@ -143,7 +143,9 @@ bool TaskQueue::has_pending_locked() noexcept {
   return false;
 }
 
-bool TaskQueue::search_or_arm_locked() noexcept { return has_pending_locked() || search_armed_locked(); }
+bool TaskQueue::search_or_arm_locked() noexcept {
+  return (!nothing_is_pending_locked() && has_pending_locked()) || search_armed_locked();
+}
 
 bool TaskQueue::search_armed_locked() noexcept {
   arm_locked();
@@ -165,13 +167,11 @@ TaskList TaskQueue::take_all_locked() noexcept {
 
 // --- Looking ---
 
-// All counts at one moment: with all locks held, P1. The analysis cannot see a number of locks in a loop.
+// All counts at one moment: P1. The analysis cannot see a number of locks in a loop.
 GroupStatistics TaskQueue::count_locked() const noexcept TG_NO_THREAD_SAFETY_ANALYSIS {
   for (LocalQueue* local = first_local_; local != nullptr; local = local->next) local->mutex().lock();
-  add_mutex_.lock();
   GroupStatistics sum;
-  sum.pending = added_ - begun_;
-  add_mutex_.unlock();
+  sum.pending = added_.load(std::memory_order_relaxed) - begun_;
   sum.running = running_;
   sum.succeeded = succeeded_;
   sum.failed = failed_;

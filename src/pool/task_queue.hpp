@@ -11,8 +11,8 @@
 //   P1. A task is counted exactly once: pending -> running -> done, or pending -> done without running. The
 //       pending ones are those added but not begun (`added_ - begun_`, with those of the local queues). Each
 //       list changes together with its counter, under its lock, and to have all counts of one moment takes
-//       all locks: `mutex_`, then those of the local queues, then `add_mutex_`. (Tasks taken out to be
-//       skipped stay counted as pending until they are.)
+//       `mutex_`, then the locks of the local queues; what adders count is then one load. (Tasks taken out to
+//       be skipped stay counted as pending until they are.)
 //   P5. While a slot is free, no worker is on its way and nothing is pending, `call_worker_` is set: the
 //       next adder clears it and starts a worker. It is set under `mutex_`, and every list is searched after
 //       that: what was added before is found there, and an adder that comes later sees the flag. So a flow
@@ -80,7 +80,7 @@ class TaskQueue {
     const bool too_early =
         TG_PLANTED(pool_adder_looks_too_early) && !call_worker_.load(std::memory_order_relaxed);
     MutexLock lock(add_mutex_);
-    ++added_;
+    count_added_locked(1);
     const std::uint64_t number = ++numbers_;
     task.set_number(number);
     if (node_.event().is_set()) return {number, true, false};
@@ -114,7 +114,7 @@ class TaskQueue {
   /// Fills the queue if it is empty: by a steal of what a blocked worker left, else from `incoming_`. In that
   /// order, because new tasks may never stop coming. True if there is a task to pop.
   bool fill_queue_locked(const LocalQueue* own) noexcept TG_REQUIRES(mutex_) {
-    return !queue_.empty() || steal_locked(own, false) || refill_locked();
+    return !queue_.empty() || (!nothing_is_pending_locked() && (steal_locked(own, false) || refill_locked()));
   }
   /// The next task, counted as running. Requires that there is one in the queue.
   Task& begin_next_locked(Runner& runner, TimePoint now) noexcept TG_REQUIRES(mutex_) {
@@ -171,11 +171,18 @@ class TaskQueue {
     if (!queue_.empty()) return true;
     return !call_worker_.load(std::memory_order_relaxed) && search_or_arm_locked();
   }
+  /// The same for an adder that was told to start a worker. A task that is about to be skipped may count as
+  /// pending here.
+  bool adder_needs_worker_locked() noexcept TG_REQUIRES(mutex_) {
+    return (first_local_ == nullptr && !nothing_is_pending_locked()) || needs_worker_locked();
+  }
+  /// For a worker that found nothing in the queue: false if it may leave. Trusts `call_worker_`, too.
+  bool find_or_arm_locked(const LocalQueue* own) noexcept TG_REQUIRES(mutex_) {
+    return !call_worker_.load(std::memory_order_relaxed) &&
+           (steal_locked(own, true) || search_armed_locked());
+  }
   /// True if anything is pending; else sets `call_worker_`, so that the next adder starts a worker.
   bool search_or_arm_locked() noexcept TG_REQUIRES(mutex_);
-  /// The same for a worker about to leave, which does not rely on an adder that is on its way. It has just
-  /// found nothing, so it sets the flag before it looks.
-  bool search_armed_locked() noexcept TG_REQUIRES(mutex_);
   /// Moves what another worker has in its local queue into the empty queue: what it leaves there, or all.
   /// False if there is none.
   bool steal_locked(const LocalQueue* own, bool at_once) noexcept TG_REQUIRES(mutex_);
@@ -192,9 +199,7 @@ class TaskQueue {
 
   bool is_idle_locked() const noexcept TG_REQUIRES(mutex_) {
     if (running_ != 0) return false;
-    if (first_local_ != nullptr) return count_locked().idle();
-    MutexLock lock(add_mutex_);
-    return added_ == begun_;
+    return first_local_ == nullptr ? nothing_is_pending_locked() : count_locked().idle();
   }
   /// All counts of one moment, but for those of threads.
   GroupStatistics count_locked() const noexcept TG_REQUIRES(mutex_);
@@ -209,6 +214,14 @@ class TaskQueue {
   // needlessly.
   std::uint64_t shared_bit() const noexcept { return std::uint64_t{1} << (node_.id().value % 64); }
 
+  void count_added_locked(std::uint64_t tasks) noexcept TG_REQUIRES(add_mutex_) {
+    added_.store(added_.load(std::memory_order_relaxed) + tasks, std::memory_order_relaxed);
+  }
+  // P1: exact as long as there is no local queue; else "no". It takes no lock of the adders, so it does not
+  // replace the search that follows `arm_locked`: P5.
+  bool nothing_is_pending_locked() const noexcept TG_REQUIRES(mutex_) {
+    return first_local_ == nullptr && added_.load(std::memory_order_relaxed) == begun_;
+  }
   void begin_locked(Runner& runner, Task& task, TimePoint now) noexcept TG_REQUIRES(mutex_) {
     ++running_;
     runner.busy = true;
@@ -221,6 +234,8 @@ class TaskQueue {
     return !queue_.empty();
   }
   bool has_pending_locked() noexcept TG_REQUIRES(mutex_);
+  // Sets the flag before it looks. For a caller that has found nothing before.
+  bool search_armed_locked() noexcept TG_REQUIRES(mutex_);
   void open_locked(LocalQueue& local) noexcept TG_REQUIRES(mutex_);
 
   // Three parts on cache lines of their own: a line that both adders and workers write travels between
@@ -239,7 +254,7 @@ class TaskQueue {
   alignas(kCacheLine) mutable Mutex add_mutex_ TG_ACQUIRED_AFTER(mutex_);
   Atomic<bool> call_worker_{true};  // P5; atomic: adders read and clear it under any of their locks
   PendingList incoming_ TG_GUARDED_BY(add_mutex_);
-  std::uint64_t added_ TG_GUARDED_BY(add_mutex_) = 0;
+  Atomic<std::uint64_t> added_{0};  // P1; written under `add_mutex_`; atomic: read under `mutex_`
   std::uint64_t numbers_ TG_GUARDED_BY(add_mutex_) = 0;  // given to tasks so far
 
   // What workers write.

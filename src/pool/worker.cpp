@@ -52,7 +52,7 @@ bool stack_can_take_a_task(runtime::Flow& flow) noexcept {
 }
 }  // namespace
 
-void Worker::main(void* pool) noexcept { Worker(*static_cast<Pool*>(pool), Role::thread).serve(); }
+void Worker::main(void* pool) noexcept { Worker(*static_cast<Pool*>(pool), Role::thread).serve(nullptr); }
 
 Worker::Worker(Pool& pool, Role role) noexcept
     : pool_(pool),
@@ -64,10 +64,10 @@ Worker::Worker(Pool& pool, Role role) noexcept
   context_.outer = outer_task_;
 }
 
-void Worker::serve() noexcept {
+bool Worker::serve(GroupStatistics* counts) noexcept {
   if (role_ == Role::thread) flow_.set_os_name(pool_.node_.name());
   MutexLock lock(pool_.queue_.mutex());
-  if (role_ == Role::joiner && !pool_.join_in_locked()) return;
+  if (role_ == Role::joiner && !pool_.join_in_locked()) return false;
   set_caller(&context_, &pool_.node_.event());
   pool_.slots_.arrive();
   pool_.queue_.enter_locked(self_);
@@ -92,7 +92,7 @@ void Worker::serve() noexcept {
       release_delivered();
       context_.task = &task;
       const TaskStatus status = pool_.run(task, self_, pool_.queue_.mutex());
-      if (self_.is_in_forked_child()) return;  // the lock and the counts are the parent's
+      if (self_.is_in_forked_child()) return false;  // the lock and the counts are the parent's
       context_.task = nullptr;
       looks_ = -1;
 
@@ -111,14 +111,14 @@ void Worker::serve() noexcept {
       if (pool_.queue_.queue_is_empty_locked()) local_.moved_ones_have_begun();  // P6
       lock.unlock();
       const int served = run_from_local_queue();
-      if (self_.is_in_forked_child()) return;
+      if (self_.is_in_forked_child()) return false;
       now = runtime::coarse_now();
       lock.lock();
       if (served > 0) continue;
     }
     if (!pool_.queue_.queue_is_empty_locked()) continue;
     if (is_last_look_locked()) {
-      if (!pool_.queue_.steal_locked(&local_, true) && !pool_.queue_.search_armed_locked()) break;
+      if (!pool_.queue_.find_or_arm_locked(&local_)) break;
       continue;
     }
     // Pauses, so that some tasks arrive: a worker as fast as the adder would otherwise fetch each task alone,
@@ -138,10 +138,15 @@ void Worker::serve() noexcept {
   } else {
     pool_.withdraw_request_if_done_locked();
   }
-  const bool idle_now = pool_.queue_.is_idle_locked();
+  bool idle_now = (counts == nullptr || TG_PLANTED(pool_joiner_looks_twice)) && pool_.queue_.is_idle_locked();
+  if (counts != nullptr) {
+    *counts = pool_.count_locked();  // at once: a task may be added between two looks (P1)
+    idle_now = idle_now || counts->idle();
+  }
   const bool slot_is_free = pool_.slots_.some_are_wanted_back();
   lock.unlock();
   end_as_worker(idle_now, slot_is_free);
+  return idle_now;
 }
 
 // No task was found. A worker that holds what others need (Python's lock) does not wait for more; nor does
@@ -195,14 +200,15 @@ void Worker::end_as_worker(bool idle_now, bool slot_is_free) noexcept {
   if (idle_now) pool_.idle_waiters_.release_all();
   set_caller(outer_task_, outer_event_);
   release_delivered();
-  pool_.node_.release();  // P4: the last touch
+  if (role_ == Role::thread) pool_.node_.release();  // P4: the last touch
 }
 
-void Worker::help(Pool& pool) noexcept {
+bool Worker::help(Pool& pool, GroupStatistics& counts) noexcept {
   runtime::Flow& flow = runtime::Flow::current();
   // A flow that keeps something from task to task (Python's lock) would wait with it.
-  if (pool.node_.event().is_set() || flow.before_idle != nullptr || !stack_can_take_a_task(flow)) return;
-  Worker(pool, Role::joiner).serve();
+  if (pool.node_.event().is_set() || flow.before_idle != nullptr || !stack_can_take_a_task(flow))
+    return false;
+  return Worker(pool, Role::joiner).serve(&counts);
 }
 
 bool Worker::run_now(Pool& pool, Task& task_waited_for) noexcept {

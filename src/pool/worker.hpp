@@ -24,7 +24,8 @@ namespace tg::inline v0::detail {
 ///
 /// A flow that waits until the pool is idle may be a worker meanwhile: it leaves as soon as it finds nothing.
 ///
-/// Lifetime: on the stack of its flow. It holds a reference to the node until `serve` returns (P4).
+/// Lifetime: on the stack of its flow. It holds a reference to the node until `serve` returns (P4); the caller
+/// of a joiner holds one for it.
 class Worker {
  public:
   /// The job of a thread; the argument is the pool.
@@ -33,7 +34,7 @@ class Worker {
   /// A task of the pool waits for another one: see `Node::run_now`.
   static bool run_now(Pool& pool, Task& task_waited_for) noexcept;
   /// See `Pool::help`.
-  static void help(Pool& pool) noexcept;
+  static bool help(Pool& pool, GroupStatistics& counts) noexcept;
 
  private:
   enum class Role : std::uint8_t { thread, joiner };
@@ -41,7 +42,8 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  void serve() noexcept;
+  /// If the pool was idle when this worker left, says so to a joiner, with the counts.
+  bool serve(GroupStatistics* counts) noexcept;
   int run_from_local_queue() noexcept;
   bool is_last_look_locked() const noexcept TG_REQUIRES(pool_.queue_.mutex());
   void release_delivered() noexcept {

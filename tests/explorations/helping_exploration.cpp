@@ -30,7 +30,8 @@ class Running {
 };
 
 void help(LinkedPool& pool) {
-  pool->help();
+  GroupStatistics counts;
+  if (pool->help(counts)) require(counts.idle(), "these are the counts of the moment when it was idle");
   pool.wait();
 }
 
@@ -69,6 +70,7 @@ TG_EXPLORATION(HelpingExploration, two_join_while_the_last_task_comes) {
   for (const ProbeTask& task : tasks) require(task.runs == 1, "each task ran once");
 }
 TG_FINDS(HelpingExploration, two_join_while_the_last_task_comes, pool_leaves_without_second_look, 10000)
+TG_FINDS(HelpingExploration, two_join_while_the_last_task_comes, pool_joiner_looks_twice, 5000)
 
 // Tasks on the stacks of a joiner and of workers wait for each other (P3).
 TG_EXPLORATION(HelpingExploration, a_task_on_the_joiners_stack_meets_two_others) {
@@ -116,7 +118,8 @@ TG_EXPLORATION(HelpingExploration, a_join_takes_the_task_before_the_thread_comes
   LinkedPool second(1);
   std::array<ProbeTask, 2> tasks;
   first->add(tasks[0]);
-  first->help();
+  GroupStatistics counts;
+  first->help(counts);
   second->add(tasks[1]);
   second.wait();
   first.wait();
