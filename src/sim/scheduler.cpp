@@ -16,7 +16,7 @@ constexpr TimePoint kBegin = TimePoint::from_nanos(3'600'000'000'000);
 
 Step step_of(Step::Kind kind, std::size_t flow, const void* word = nullptr, const void* place = nullptr,
              std::int64_t count = 0) {
-  return Step{kind, static_cast<std::uint32_t>(flow), count, word, place};
+  return Step{kind, static_cast<std::uint32_t>(flow), count, word, place, {}};
 }
 
 // The return addresses on a stack, from the frames that the library was compiled to keep.
@@ -67,6 +67,7 @@ void Scheduler::run(const Plan& plan, const std::function<void()>& body) {
   first.argument = this;
   current_ = &first;
   home_.switch_to(*first.context);
+  detail::seen_values = &detail::seen_by_nobody;
   running_ = nullptr;
 }
 
@@ -113,6 +114,7 @@ void Scheduler::point(detail::Access access, const void* word, const void* place
   reschedule();
   // Now, for the trace is to show when it happens.
   count_point(step_of(static_cast<Step::Kind>(access), current_->number, word, place));
+  detail::seen_values = &trace_.last().seen;
 }
 
 void Scheduler::yield(const void* place) noexcept {

@@ -54,6 +54,27 @@ const char* verb(Step::Kind kind) noexcept {
   }
 }
 
+std::string text_of(std::int64_t value) {
+  if (value == detail::kSomeAddress) return "an address";
+  if (value > -10'000 && value < 10'000) return std::to_string(value);
+  std::array<char, 32> hex{};
+  std::snprintf(hex.data(), hex.size(), "%#llx", static_cast<unsigned long long>(value));
+  return hex.data();
+}
+
+std::string values_of(const Step& step) {
+  switch (step.kind) {
+    case Step::Kind::load:
+    case Step::Kind::store:
+      return " = " + text_of(step.seen.after);
+    case Step::Kind::change:
+      if (step.seen.before == step.seen.after) return " = " + text_of(step.seen.after) + ", as before";
+      return ": " + text_of(step.seen.before) + " -> " + text_of(step.seen.after);
+    default:
+      return {};
+  }
+}
+
 std::string name_of(const std::vector<std::string>& names, std::size_t flow) {
   if (flow == 0) return "the clock";
   std::string name = "flow " + std::to_string(flow);
@@ -64,7 +85,7 @@ std::string name_of(const std::vector<std::string>& names, std::size_t flow) {
 }  // namespace
 
 void Trace::say(std::uint32_t flow, std::string_view text) {
-  add(Step{Step::Kind::say, flow, static_cast<std::int64_t>(texts_.size()), nullptr, nullptr});
+  add(Step{Step::Kind::say, flow, static_cast<std::int64_t>(texts_.size()), nullptr, nullptr, {}});
   texts_.emplace_back(text);
 }
 
@@ -110,7 +131,7 @@ std::string Trace::text(const std::vector<std::string>& names, std::size_t most)
     if (step.flow != flow || i == first) out += name_of(names, step.flow) + "\n";
     flow = step.flow;
     out += "    " + std::string(verb(step.kind));
-    if (number != 0) out += " w" + std::to_string(number);
+    if (number != 0) out += " w" + std::to_string(number) + values_of(step);
     if (step.kind == Step::Kind::start) out += " " + name_of(names, static_cast<std::size_t>(step.count));
     if (step.kind == Step::Kind::wake) out += ": " + std::to_string(step.count);
     if (step.kind == Step::Kind::say) out += " " + texts_[static_cast<std::size_t>(step.count)];

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include <threadgroup/detail/config.hpp>
+#include <threadgroup/detail/atomic.hpp>
 
 namespace tg::inline v0::sim {
 
@@ -32,6 +32,8 @@ struct Step {
   std::int64_t count = 0;
   const void* word = nullptr;
   const void* place = nullptr;  // in the code
+  // What the word held; see `detail::SeenValues`. It does not count for the digest, for it may depend on addresses.
+  detail::SeenValues seen{};
 };
 
 /// The steps of one schedule.
@@ -42,6 +44,7 @@ class Trace {
     texts_.clear();
   }
   void add(const Step& step) { steps_.push_back(step); }
+  Step& last() noexcept { return steps_.back(); }
   void say(std::uint32_t flow, std::string_view text);
   std::size_t size() const noexcept { return steps_.size(); }
 

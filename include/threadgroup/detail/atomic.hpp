@@ -5,7 +5,9 @@
 #include <atomic>
 #if defined(TG_SIMULATION)
 #include <cstdint>
+#include <limits>
 #include <string_view>
+#include <type_traits>
 #endif
 
 #include <threadgroup/detail/config.hpp>
@@ -30,6 +32,16 @@ void yield() noexcept;
 /// What the library reports on stderr is in the trace instead.
 void say(std::string_view text) noexcept;
 
+/// What the word held before and after the access that follows on the last point, for the trace. Of an address it
+/// says only whether it is null.
+struct SeenValues {
+  std::int64_t before;
+  std::int64_t after;
+};
+constexpr std::int64_t kSomeAddress = std::numeric_limits<std::int64_t>::min();
+inline SeenValues seen_by_nobody{};
+inline SeenValues* seen_values = &seen_by_nobody;
+
 /// The part of `std::atomic` that the library uses. Before each access is a point. All flows are on one thread,
 /// so the accesses need not be atomic, and each schedule is sequentially consistent.
 template <class T>
@@ -48,10 +60,12 @@ class Atomic {
 
   [[gnu::always_inline]] T load(std::memory_order = std::memory_order_seq_cst) const noexcept {
     point(Access::load, this, here());
+    note(value_);
     return value_;
   }
   [[gnu::always_inline]] void store(T value, std::memory_order = std::memory_order_seq_cst) noexcept {
     point(Access::store, this, here());
+    note(value);
     value_ = value;
   }
   [[gnu::always_inline]] T exchange(T value, std::memory_order = std::memory_order_seq_cst) noexcept {
@@ -61,6 +75,7 @@ class Atomic {
       T& expected, T value, std::memory_order = std::memory_order_seq_cst,
       std::memory_order = std::memory_order_seq_cst) noexcept {
     point(Access::change, this, here());
+    note(value_ == expected ? value : value_);
     if (value_ != expected) {
       expected = value_;
       return false;
@@ -99,11 +114,24 @@ class Atomic {
 #endif
     return address;
   }
+  // The word is about to hold this.
+  [[gnu::always_inline]] void note(T value) const noexcept {
+    *seen_values = {number_of(value_), number_of(value)};
+  }
+  [[gnu::always_inline]] static std::int64_t number_of(T value) noexcept {
+    if constexpr (std::is_pointer_v<T>) {
+      return value == nullptr ? 0 : kSomeAddress;
+    } else {
+      return static_cast<std::int64_t>(value);
+    }
+  }
   template <class NewValue>
   [[gnu::always_inline]] T change(NewValue new_value) noexcept {
     point(Access::change, this, here());
     const T old = value_;
-    value_ = new_value(old);
+    const T value = new_value(old);
+    note(value);
+    value_ = value;
     return old;
   }
 
