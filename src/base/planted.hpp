@@ -51,6 +51,7 @@
   ONE(vault_wakes_no_waiters)              /* Q1 */                                             \
   ONE(flow_automatic_runs_beside_itself)   /* one run of an automatic at a time */              \
   ONE(flow_automatic_forgets_the_next_set) /* each complete set of inputs is taken once */      \
+  ONE(cache_idle_thread_does_not_look)     /* a thread that is called does not end */           \
   ONE(cache_sends_no_next_thread)          /* A1 */                                             \
   ONE(cache_withdraws_what_is_taken)       /* a request is withdrawn or has its thread */       \
   ONE(cache_thread_in_vain_keeps_coming)   /* A1 */                                             \

@@ -326,7 +326,8 @@ IdleThread::Call ThreadCache::wait_for_call(IdleThread& self) noexcept {
     bool rename = false;
     {
       MutexLock lock(mutex_);
-      if (self.call != IdleThread::Call::none) return self.call;
+      if (self.call != IdleThread::Call::none && !TG_PLANTED(cache_idle_thread_does_not_look))
+        return self.call;
       if (t >= idle_until) {
         idle_.take_out(self);
         return IdleThread::Call::none;

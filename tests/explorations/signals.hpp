@@ -24,7 +24,7 @@ class Meeting {
   detail::WaitQueue waiters_;
 };
 
-/// A flag that flows wait for.
+/// A flag that flows wait for. It outlives `send`, which may go on for a while when the others see the flag.
 class Signal {
  public:
   void send() {
