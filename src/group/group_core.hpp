@@ -70,6 +70,7 @@ class GroupCore final : public Node, public runtime::InBlock {
   std::size_t slots() const noexcept override { return pool_.bound(); }
   std::vector<RunningTask> running_tasks() const override { return pool_.running_tasks(); }
   bool run_now(Task& task) noexcept override { return pool_.run_now(task); }
+  bool help_with(const Task& task) noexcept override { return pool_.help_with(task); }
   void lend_slot() noexcept override { pool_.lend_slot(); }
   void reclaim_slot() noexcept override {
     if (!runtime_generation_changed()) pool_.reclaim_slot();  // the wait may have forked

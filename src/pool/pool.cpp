@@ -396,9 +396,12 @@ std::vector<Failure> Pool::take_failures() {
 bool Pool::run_now(Task& wanted) noexcept { return Worker::run_now(*this, wanted); }
 bool Pool::help(GroupStatistics& counts) noexcept { return Worker::help(*this, counts); }
 
-// A slot for a flow that serves the queue itself. It may take the one of a worker that has no thread yet.
-bool Pool::join_in_locked() noexcept {
-  if (!queue_.needs_worker_locked()) return false;
+bool Pool::help_with(const Task& wanted) noexcept { return Worker::help_with(*this, wanted); }
+
+bool Pool::join_in_locked() noexcept { return queue_.needs_worker_locked() && take_slot_locked(); }
+
+// A slot for a flow that serves the queue itself. It may be that of a worker that has no thread yet.
+bool Pool::take_slot_locked() noexcept {
   if (!slots_.has_free() && !withdraw_request_locked() && !TG_PLANTED(pool_joiner_takes_any_slot))
     return false;
   slots_.reserve();

@@ -80,6 +80,8 @@ class Pool {
   /// queue itself while there are any and a slot is free for it, as far as its stack allows. True if the pool
   /// was idle then; `counts` are those of that moment.
   bool help(GroupStatistics& counts) noexcept;
+  /// The same for one task that it waits for; see `Node::help_with`. True if it has run that one.
+  bool help_with(const Task& wanted) noexcept;
   /// A task of this pool is about to wait for another one of it: another worker may use its slot.
   void lend_slot() noexcept;
   void reclaim_slot() noexcept;
@@ -103,6 +105,7 @@ class Pool {
   }
   void bring_worker(std::uint64_t number);
   bool join_in_locked() noexcept TG_REQUIRES(queue_.mutex());
+  bool take_slot_locked() noexcept TG_REQUIRES(queue_.mutex());
   GroupStatistics count_locked() const noexcept TG_REQUIRES(queue_.mutex());
   void start_workers(bool even_if_one_comes) noexcept;
   bool needs_more_threads_locked() noexcept TG_REQUIRES(queue_.mutex());

@@ -116,6 +116,10 @@ class TaskQueue {
   bool fill_queue_locked(const LocalQueue* own) noexcept TG_REQUIRES(mutex_) {
     return !queue_.empty() || (!nothing_is_pending_locked() && (steal_locked(own, false) || refill_locked()));
   }
+  /// Whether `begin_next_locked` would begin this one: none that its adder added before is pending.
+  bool is_next_locked(const Task& task) noexcept TG_REQUIRES(mutex_) {
+    return refill_if_empty_locked() && queue_.front() == &task;
+  }
   /// The next task, counted as running. Requires that there is one in the queue.
   Task& begin_next_locked(Runner& runner, TimePoint now) noexcept TG_REQUIRES(mutex_) {
     Task& task = *queue_.pop();

@@ -149,6 +149,42 @@ bool Worker::serve(GroupStatistics* counts) noexcept {
   return idle_now;
 }
 
+// Runs this task if it is the next one of the queue and there is a slot, and leaves. Says whether it did.
+bool Worker::serve_one(const Task& wanted) noexcept {
+  Task* next = nullptr;
+  bool start_next = false;
+  {
+    MutexLock lock(pool_.queue_.mutex());
+    if (!pool_.queue_.is_next_locked(wanted) || !pool_.take_slot_locked()) return false;
+    pool_.slots_.arrive();
+    pool_.queue_.enter_locked(self_);
+    next = &pool_.queue_.begin_next_locked(self_, runtime::coarse_now());
+    start_next = pool_.reserve_worker_locked();  // P3
+  }
+  if (start_next) pool_.start_workers(false);
+  set_caller(&context_, &pool_.node_.event());
+  context_.task = next;
+  const TaskStatus status = pool_.run(*next, self_, pool_.queue_.mutex());
+  if (self_.is_in_forked_child()) return true;  // as in `serve`
+  context_.task = nullptr;
+
+  MutexLock lock(pool_.queue_.mutex());
+  pool_.queue_.end_locked(self_, status);
+  if (status == TaskStatus::failed) pool_.failures_.push(*next, delivered_);
+  pool_.slots_.leave();
+  pool_.queue_.leave_locked(self_);
+  pool_.queue_.close_locked(local_);
+  pool_.withdraw_request_if_done_locked();
+  start_next = !TG_PLANTED(pool_claimer_leaves_tasks_behind) && pool_.reserve_worker_locked();  // P3
+  const bool idle_now = pool_.queue_.is_idle_locked();
+  const bool slot_is_free = pool_.slots_.some_are_wanted_back();
+  lock.unlock();
+  if (start_next) pool_.start_workers(false);
+  pool_.change_waiters_.release_all();
+  end_as_worker(idle_now, slot_is_free);
+  return true;
+}
+
 // No task was found. A worker that holds what others need (Python's lock) does not wait for more; nor does
 // one for which there is work in another group; nor the last one, if a flow waits until the group is idle.
 bool Worker::is_last_look_locked() const noexcept {
@@ -209,6 +245,13 @@ bool Worker::help(Pool& pool, GroupStatistics& counts) noexcept {
   if (pool.node_.event().is_set() || flow.before_idle != nullptr || !stack_can_take_a_task(flow))
     return false;
   return Worker(pool, Role::joiner).serve(&counts);
+}
+
+bool Worker::help_with(Pool& pool, const Task& wanted) noexcept {
+  runtime::Flow& flow = runtime::Flow::current();
+  if (pool.node_.event().is_set() || flow.before_idle != nullptr || !stack_can_take_a_task(flow))
+    return false;
+  return Worker(pool, Role::joiner).serve_one(wanted);
 }
 
 bool Worker::run_now(Pool& pool, Task& task_waited_for) noexcept {

@@ -33,8 +33,9 @@ class Worker {
 
   /// A task of the pool waits for another one: see `Node::run_now`.
   static bool run_now(Pool& pool, Task& task_waited_for) noexcept;
-  /// See `Pool::help`.
+  /// See `Pool::help` and `Pool::help_with`.
   static bool help(Pool& pool, GroupStatistics& counts) noexcept;
+  static bool help_with(Pool& pool, const Task& wanted) noexcept;
 
  private:
   enum class Role : std::uint8_t { thread, joiner };
@@ -44,6 +45,7 @@ class Worker {
 
   /// If the pool was idle when this worker left, says so to a joiner, with the counts.
   bool serve(GroupStatistics* counts) noexcept;
+  bool serve_one(const Task& wanted) noexcept;
   int run_from_local_queue() noexcept;
   bool is_last_look_locked() const noexcept TG_REQUIRES(pool_.queue_.mutex());
   void release_delivered() noexcept {

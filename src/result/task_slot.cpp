@@ -2,6 +2,7 @@
 // Waiting for a task, and what is thrown instead of a result.
 #include <threadgroup/detail/task_slot.hpp>
 
+#include <memory>
 #include <stdexcept>
 #include <system_error>
 #include <unordered_map>
@@ -17,6 +18,7 @@
 #include "runtime/flow.hpp"
 #include "runtime/fork.hpp"
 #include "runtime/steady_clock.hpp"
+#include "tree/forest.hpp"
 #include "tree/node.hpp"
 #include "tree/task_context.hpp"
 #include "tree/wait_graph.hpp"
@@ -146,8 +148,39 @@ bool TaskSlot::is_of_this_process() const noexcept {
   return static_cast<std::uint8_t>(runtime::fork_generation()) == fork_generation_;
 }
 
-WaitOutcome TaskSlot::wait_for(Duration timeout) { return wait(runtime::after(timeout)); }
-WaitOutcome TaskSlot::wait(TimePoint deadline) { return wait_watching(event_of_caller(), deadline); }
+WaitOutcome TaskSlot::wait_for(Duration timeout) {
+  return wait_watching(event_of_caller(), runtime::after(timeout));
+}
+
+WaitOutcome TaskSlot::wait() {
+  Event* const event = event_of_caller();
+  if (status() == TaskStatus::pending && is_of_this_process() && run_if_below(TaskContext::current(), event))
+    return WaitOutcome::ready;
+  return wait_watching(event, TimePoint::never());
+}
+
+// Runs the task here and now if it is the next one of its group, there is a slot, and the caller is outside of
+// any task or in one of a group above. The group may be about to go; while the task is pending it cannot.
+bool TaskSlot::run_if_below(TaskContext* caller, Event* event) {
+  if (caller != nullptr && caller->node == group_) return false;  // `wait_watching` does
+  const auto release = [](Node* node) { node->release(); };
+  std::unique_ptr<Node, decltype(release)> group;
+  const auto hold = [&] {
+    if (status() != TaskStatus::pending) return;
+    group.reset(group_);
+    group->add_reference();
+  };
+  if (TG_PLANTED(task_claimer_holds_no_group)) {
+    hold();
+  } else {
+    done_waiters_.look_before_release(hold);
+  }
+  if (group == nullptr) return false;
+  if (caller == nullptr) return group->help_with(*this);
+  if (!Forest::instance().is_same_or_descendant(*group, *caller->node)) return false;
+  const RecordedWait recorded(caller, WaitTarget(awaited()), {event, nullptr}, TimePoint::never(), false);
+  return group->help_with(*this);
+}
 
 WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline, Event* other) {
   if (done()) return WaitOutcome::ready;
@@ -248,7 +281,7 @@ void throw_no_task() {
 }
 
 void TaskSlot::wait_for_success() {
-  if (wait(TimePoint::never()) == WaitOutcome::event_set) {
+  if (wait() == WaitOutcome::event_set) {
     throw WaitInterrupted(Task::name(), event_of_caller()->reason());
   }
   switch (status()) {

@@ -91,6 +91,9 @@ class Node {
   /// A task of this group waits for another one. If that is pending, it is run here and now, on the waiting
   /// flow and in its slot, as far as the stack allows; else nothing is done, and the answer is false.
   virtual bool run_now(Task&) noexcept { return false; }
+  /// A flow that is in no task of this group waits for one of its tasks. If that is the next one, and there is a
+  /// slot, it is run here and now, as far as the stack allows.
+  virtual bool help_with(const Task&) noexcept { return false; }
   /// A task of this group is about to wait for work of this group: its slot may be used meanwhile.
   virtual void lend_slot() noexcept {}
   /// That task continues. Waits for a slot, unless the event is set.

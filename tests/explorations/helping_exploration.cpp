@@ -5,6 +5,7 @@
 
 #include <array>
 #include <functional>
+#include <memory>
 
 #include "pool/pool.hpp"
 
@@ -14,6 +15,8 @@
 
 namespace tg::test {
 namespace {
+
+using detail::Atomic;
 
 // Counts the tasks that run at a time. Each passes a point in between.
 class Running {
@@ -26,7 +29,7 @@ class Running {
 
  private:
   const int most_;
-  detail::Atomic<int> running_{0};
+  Atomic<int> running_{0};
 };
 
 void help(LinkedPool& pool) {
@@ -151,6 +154,44 @@ TG_EXPLORATION(HelpingExploration, a_join_in_a_task_runs_tasks_that_wait) {
   above.join();
   require(sum == 3, "all tasks have run");
 }
+
+// A flow outside of any task waits for a task and runs it, while its group is destroyed or cleared.
+TG_EXPLORATION(HelpingExploration, a_get_meets_the_end_of_the_group) {
+  auto group = std::make_unique<ThreadGroup>("group", GroupOptions{.max_concurrent_threads = 1});
+  int runs = 0;
+  const auto task = group->add_task([&runs] { ++runs; });
+  together({{"waits", [&] { static_cast<void>(task.wait()); }}, {"ends", [&] { group.reset(); }}});
+  require(task.done() && runs == (task.status() == TaskStatus::succeeded ? 1 : 0), "it ran or was skipped");
+}
+TG_FINDS(HelpingExploration, a_get_meets_the_end_of_the_group, task_claimer_holds_no_group, 2000)
+
+TG_EXPLORATION(HelpingExploration, a_get_meets_a_clear) {
+  ThreadGroup group("group", {.max_concurrent_threads = 1});
+  int runs = 0;
+  const auto task = group.add_task([&runs] { ++runs; });
+  together({{"waits", [&] { static_cast<void>(task.wait()); }}, {"clears", [&] { group.clear_pending(); }}});
+  require(task.done() && runs == (task.status() == TaskStatus::succeeded ? 1 : 0), "it ran or was skipped");
+  group.join();
+}
+
+// The one that waits takes the slot of the worker that was requested; what it leaves behind gets another (C1, P3).
+TG_EXPLORATION(HelpingExploration, two_get_while_others_are_pending) {
+  ThreadGroup group("group", {.max_concurrent_threads = 1});
+  Running running(1);
+  Signal all_ran;
+  Atomic<int> left{3};
+  const auto pass = [&] {
+    running.pass();
+    if (left.fetch_sub(1) == 1) all_ran.send();
+  };
+  group.post(pass);
+  const auto second = group.add_task(pass);
+  const auto third = group.add_task(pass);
+  together({{"waits", [&] { static_cast<void>(third.wait()); }},
+            {"waits as well", [&] { static_cast<void>(second.wait()); }}});
+  all_ran.wait();  // not a join, which would run what was forgotten
+}
+TG_FINDS(HelpingExploration, two_get_while_others_are_pending, pool_claimer_leaves_tasks_behind, 1000)
 
 }  // namespace
 }  // namespace tg::test

@@ -15,10 +15,10 @@
 
 #include <threadgroup/threadgroup.hpp>
 
-#include "runtime/faults.hpp"
 #include "runtime/threads.hpp"
 
 #include "support/eventually.hpp"
+#include "support/no_thread_left.hpp"
 
 namespace tg {
 namespace {
@@ -26,32 +26,7 @@ namespace {
 using namespace std::chrono_literals;
 using test::eventually;
 
-// Groups in which one task is blocked and others are pending, for which the system has no thread: then only a
-// join can run these.
-class HelpingJoin : public testing::Test {
- protected:
-  void SetUp() override {
-    cache.set_limits(0, runtime::ThreadCache::kDefaultIdleTime);
-    eventually([&] { return cache.statistics().threads == 0; });
-  }
-  void TearDown() override {
-    runtime::faults::refuse_threads(0);
-    cache.set_limits(runtime::ThreadCache::kDefaultMaxIdle, runtime::ThreadCache::kDefaultIdleTime);
-  }
-  // A task that runs until `go`. Afterwards there are no threads to be had.
-  void block(ThreadGroup& group) {
-    std::latch running(1);
-    group.post([&] {
-      running.count_down();
-      go.wait();
-    });
-    running.wait();
-    runtime::faults::refuse_threads(1'000'000);
-  }
-
-  std::latch go{1};
-  runtime::ThreadCache& cache = runtime::ThreadCache::instance();
-};
+class HelpingJoin : public test::NoThreadLeft {};
 
 TEST_F(HelpingJoin, runs_what_is_pending_on_the_callers_thread) {
   ThreadGroup group("two slots", {.max_concurrent_threads = 2});

@@ -162,6 +162,7 @@ TEST_P(NoMemory, add_by_a_task_that_lent_the_only_place_throws_or_adds_and_nothi
         },
         1h);
   });
+  ASSERT_EQ(outer.wait(60s), WaitOutcome::ready);  // without a limit, this thread would run it
   EXPECT_EQ(outer.get(), WaitStatus::condition_met);
   EXPECT_GE(refused, 1u);
   EXPECT_TRUE(group.join());

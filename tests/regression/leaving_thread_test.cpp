@@ -2,7 +2,9 @@
 // A task that leaves its thread by pthread_exit, or is cancelled: the process ends, and says which task it
 // was.
 #include <pthread.h>
+
 #include <unistd.h>
+#include <chrono>
 
 #include <atomic>
 
@@ -28,7 +30,7 @@ TEST_F(LeavingThread, pthread_exit_in_a_task_is_named_before_the_process_ends) {
   EXPECT_DEATH(
       {
         ThreadGroup group("exiting");
-        group.add_task(TaskName{"leaver"}, leave).get();
+        static_cast<void>(group.add_task(TaskName{"leaver"}, leave).wait(std::chrono::seconds(60)));
       },
       "threadgroup: task 'leaver' of group 'MainThread/exiting' on exiting .*called pthread_exit");
 }

@@ -116,6 +116,9 @@ TEST_F(ThreadShortage, tasks_wait_for_a_worker_that_lent_its_place) {
   });
   const auto next = group.add_task([] { return 7; });
   both_added.count_down();
+  // Without limits, this thread would run them.
+  ASSERT_EQ(lender.wait(60s), WaitOutcome::ready);
+  ASSERT_EQ(next.wait(60s), WaitOutcome::ready);
   EXPECT_TRUE(lender.get());
   EXPECT_EQ(next.get(), 7);
   EXPECT_TRUE(group.join());

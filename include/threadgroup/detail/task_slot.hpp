@@ -29,6 +29,7 @@ namespace tg::inline v0::detail {
 class Event;
 class Node;
 class TaskWatcher;
+struct TaskContext;
 struct AwaitedTask;
 
 /// Destroys an object whose destructor may throw, and keeps that exception unless one is kept already.
@@ -58,8 +59,8 @@ class TG_EXPORT TaskSlot : public ClaimableTask {
   TaskSlot(Node& group, CallSite added_at) noexcept;
 
   bool done() const noexcept { return status_.load(std::memory_order_seq_cst) > TaskStatus::running; }
-  /// Waits as `TaskHandle::wait` does.
-  WaitOutcome wait(TimePoint deadline);
+  /// Waits as `TaskHandle::wait` does. Without a time limit the caller may run the task.
+  WaitOutcome wait();
   WaitOutcome wait_for(Duration timeout);
   /// The same, but this event (if not null) ends the wait early; or the other one, if that is not null.
   WaitOutcome wait_watching(Event* event, TimePoint deadline, Event* other = nullptr);
@@ -125,6 +126,7 @@ class TG_EXPORT TaskSlot : public ClaimableTask {
   }
 
  private:
+  bool run_if_below(TaskContext* caller, Event* event);
   TaskStatus publish(TaskStatus status) noexcept;
   bool is_of_this_process() const noexcept;
 

@@ -69,6 +69,17 @@ class TG_EXPORT WaitQueue {
   /// it; except that the function of a node that had been taken already is called, now or soon.
   bool unlink(WaitNode& node) noexcept;
   void release_all() noexcept;
+  /// Calls `f`, some instructions, as a waiter that is linked: if `f` sees that what the queue waits for has not
+  /// happened (Q1), then the flow that makes it happen does not return from `release_all` before `f` does.
+  template <class F>
+  void look_before_release(F f) noexcept {
+    MutexLock lock(mutex_);
+    WaitNode placeholder([](WaitNode&) noexcept {});  // only makes the queue seem not empty
+    WaitNode* const head = head_.load(std::memory_order_relaxed);
+    if (head == nullptr) head_.store(&placeholder, std::memory_order_seq_cst);  // Q1: before `f` looks
+    f();
+    if (head == nullptr) head_.store(nullptr, std::memory_order_relaxed);
+  }
   /// For the only thread of a forked child: the flows in the queue are the parent's, and one of them may have
   /// held the lock.
   void forget_parent() noexcept TG_NO_THREAD_SAFETY_ANALYSIS {
