@@ -2,6 +2,8 @@
 // Adding a failure, and looking for delivered ones.
 #include "pool/failure_list.hpp"
 
+#include <utility>
+
 #include "pool/task_list.hpp"
 
 namespace tg::inline v0::detail {
@@ -30,6 +32,16 @@ TaskList FailureList::take_all() noexcept {
 void FailureList::put_back(TaskList tasks) noexcept {
   tasks.append(take_all());
   tasks_ = tasks;
+}
+
+void deliver(TaskList& failed, std::vector<Failure>& taken) {
+  while (Task* task = failed.front()) {
+    taken.reserve(taken.size() < taken.capacity() ? 0 : 2 * taken.size() + 1);
+    Failure failure = task->failure();
+    failed.pop();  // nothing throws from here on
+    if (task->claim_failure()) taken.push_back(std::move(failure));
+    task->release();
+  }
 }
 
 }  // namespace tg::inline v0::detail

@@ -2,7 +2,10 @@
 // The failures of a group that wait to be delivered.
 #pragma once
 
+#include <vector>
+
 #include <threadgroup/detail/task.hpp>
+#include <threadgroup/errors.hpp>
 
 #include "pool/task_list.hpp"
 
@@ -27,5 +30,9 @@ class FailureList {
   TaskList tasks_;
   Task* looked_at_ = nullptr;  // the last one that was found undelivered; null: begin with the first
 };
+
+/// Releases the failed tasks, and appends the failures that nobody has delivered before. Throws
+/// `std::bad_alloc`; then what is left stays in the list.
+void deliver(TaskList& failed, std::vector<Failure>& taken);
 
 }  // namespace tg::inline v0::detail

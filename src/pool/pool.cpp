@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include <threadgroup/detail/shared_reason.hpp>
 #include <threadgroup/duration.hpp>
 #include <threadgroup/errors.hpp>
 #include <threadgroup/outcomes.hpp>
@@ -33,8 +32,7 @@ constexpr std::uint32_t kMostMadeByOne = 64;
 Pool::Pool(Node& node, std::size_t bound, OnFailure on_failure)
     : node_(node),
       bound_(bound),
-      on_failure_(on_failure),
-      failure_reason_(on_failure == OnFailure::set_event ? new SharedReason(Reason{}) : nullptr),
+      failure_stop_(node, on_failure),
       slots_(bound),
       supply_({&Worker::main, this}),
       queue_(node) {}
@@ -42,7 +40,6 @@ Pool::Pool(Node& node, std::size_t bound, OnFailure on_failure)
 Pool::~Pool() {
   TaskList left = failures_.take_all();  // the last owner is the only one: no lock
   while (Task* task = left.pop()) task->release();
-  if (const SharedReason* unused = failure_reason_.load(std::memory_order_relaxed)) unused->release();
 }
 
 // --- Adding ---
@@ -176,7 +173,7 @@ TaskStatus Pool::run(Task& task, RunningHere& here, Mutex& guard) noexcept {
   const TaskStatus status = node_.event().is_set() ? task.skip(node_.event().reason()) : task.run(node_);
   if (here.is_in_forked_child()) return status;
   if (status == TaskStatus::failed) {
-    stop_on_failure(task);
+    failure_stop_.stop(task);
   } else {
     if (here.named != nullptr) {
       MutexLock lock(guard);
@@ -211,7 +208,7 @@ std::size_t Pool::end_unrun(TaskList tasks, const ReasonPointer& reason) noexcep
     ++count;
     const TaskStatus status = task->skip(reason);
     if (status == TaskStatus::failed) {
-      stop_on_failure(*task);
+      failure_stop_.stop(*task);
     } else {
       task->release();  // before it counts as done: a join covers the end of the user's objects, too
     }
@@ -246,7 +243,7 @@ bool Pool::skip(ClaimableTask& task, const ReasonPointer& reason) noexcept {
   }
   const TaskStatus status = task.skip(reason);
   if (status == TaskStatus::failed) {
-    stop_on_failure(task);
+    failure_stop_.stop(task);
   } else {
     {
       MutexLock lock(queue_.mutex());
@@ -266,30 +263,6 @@ bool Pool::skip(ClaimableTask& task, const ReasonPointer& reason) noexcept {
   wake_waiters(idle_now);
   while (Task* old = delivered.pop()) old->release();
   return status == TaskStatus::skipped;
-}
-
-void Pool::stop_on_failure(const Task& task) noexcept {
-  if (on_failure_ != OnFailure::set_event || node_.event().is_set()) return;
-  Reason reason;
-  reason.kind = ReasonKind::failure;
-  try {
-    Failure failure = task.failure();
-    reason.exception = failure.exception;
-    reason.where = failure.where;
-    reason.message = describe_exception(failure.exception);
-    reason.task = std::move(failure.task);
-  } catch (const std::exception&) {
-    // Out of memory: the reason says less, and the group stops all the same. The failure reaches the join.
-  }
-  SharedReason* const shared = failure_reason_.exchange(nullptr, std::memory_order_acq_rel);
-  if (shared == nullptr && TG_PLANTED(pool_second_failure_does_not_wait)) return;
-  if (shared == nullptr) {  // another task failed at the same moment and is about to set the event
-    static_cast<void>(wait({&node_.event(), nullptr}, TimePoint::never()));
-    return;
-  }
-  shared->before_it_is_shared() = std::move(reason);
-  Forest::instance().set_event_as_prepared(node_, *shared);
-  shared->release();
 }
 
 void Pool::wake_waiters(bool idle) noexcept {
@@ -375,13 +348,7 @@ std::vector<Failure> Pool::take_failures() {
   }
   std::vector<Failure> taken;
   try {
-    while (Task* task = left.front()) {
-      taken.reserve(taken.size() < taken.capacity() ? 0 : 2 * taken.size() + 1);
-      Failure failure = task->failure();
-      left.pop();  // nothing throws from here on
-      if (task->claim_failure()) taken.push_back(std::move(failure));
-      task->release();
-    }
+    deliver(left, taken);
   } catch (...) {
     // No memory. What is left stays for the next caller; what was taken must be returned to this one.
     MutexLock lock(queue_.mutex());

@@ -19,6 +19,7 @@
 #include <threadgroup/statistics.hpp>
 
 #include "pool/failure_list.hpp"
+#include "pool/failure_stop.hpp"
 #include "pool/slots.hpp"
 #include "pool/task_list.hpp"
 #include "pool/task_queue.hpp"
@@ -53,7 +54,7 @@ class Pool {
   bool skip(ClaimableTask& task, const ReasonPointer& reason) noexcept;
 
   std::size_t bound() const noexcept { return bound_; }
-  bool keeps_going() const noexcept { return on_failure_ == OnFailure::keep_going; }
+  bool keeps_going() const noexcept { return failure_stop_.keeps_going(); }
   bool idle() const;
   /// Idle, and no failure is left for `take_failures`.
   bool idle_without_failures() const;
@@ -123,15 +124,12 @@ class Pool {
                  TaskList& delivered) noexcept;
   void refuse(Task& task) noexcept;
   std::size_t end_unrun(TaskList tasks, const ReasonPointer& reason) noexcept;
-  void stop_on_failure(const Task& task) noexcept;
   void wake_waiters(bool idle) noexcept;
 
   // Rarely written while tasks come and go.
   Node& node_;
   const std::size_t bound_;
-  const OnFailure on_failure_;
-  Atomic<SharedReason*> failure_reason_;  // made beforehand, for the first failure that stops the group;
-                                          // atomic: several tasks may fail at the same moment
+  FailureStop failure_stop_;
   WaitQueue idle_waiters_;
   WaitQueue change_waiters_;
   WaitQueue slot_waiters_;  // released whenever a slot may have become free for one that is wanted back
