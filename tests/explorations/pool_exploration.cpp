@@ -65,7 +65,7 @@ TG_EXPLORATION(PoolExploration, workers_make_the_threads_of_others) {
   pool.wait();
   require(pool->statistics().succeeded == kTasks, "all tasks ran together");
 }
-TG_FINDS(PoolExploration, workers_make_the_threads_of_others, pool_taker_reserves_nothing, 500)
+TG_FINDS(PoolExploration, workers_make_the_threads_of_others, pool_taker_reserves_nothing, 5000)
 
 // What a task adds is stolen while it adds more, and starts in order all the same (P6, L1).
 TG_EXPLORATION(PoolExploration, stolen_tasks_start_in_order) {
