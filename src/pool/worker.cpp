@@ -186,9 +186,10 @@ bool Worker::serve_one(const Task& wanted) noexcept {
 }
 
 // No task was found. A worker that holds what others need (Python's lock) does not wait for more; nor does
-// one for which there is work in another group; nor the last one, if a flow waits until the group is idle.
+// one for which there is work in another group; nor the last one, if a flow waits until the group is idle. And
+// once the event is set, no more tasks come.
 bool Worker::is_last_look_locked() const noexcept {
-  if (role_ == Role::joiner) return true;
+  if (role_ == Role::joiner || pool_.node_.event().is_set()) return true;
   if (flow_.before_idle != nullptr || runtime::ThreadCache::has_requests()) return true;
   if (looks_ >= (pool_.queue_.other_local_queues_locked(local_) ? kLooks : 0)) return true;
   return !pool_.idle_waiters_.empty() && pool_.queue_.is_idle_locked();

@@ -285,6 +285,7 @@ bool ThreadCache::come_for_request(Job& job) noexcept {
 // Goes on to the next request in the list, or is idle until there is a job. False if the thread ends.
 bool ThreadCache::wait_for_job(IdleThread& self, Job& job) {
   for (;;) {
+    Duration idle_time;
     {
       MutexLock lock(mutex_);
       if (!requests_.empty() && !TG_PLANTED(cache_forgets_who_waits)) {
@@ -293,8 +294,9 @@ bool ThreadCache::wait_for_job(IdleThread& self, Job& job) {
       }
       if (retiring_ || idle_.count() >= max_idle_) return false;
       idle_.push(self);
+      idle_time = idle_time_;
     }
-    switch (wait_for_call(self)) {
+    switch (wait_for_call(self, idle_time)) {
       case IdleThread::Call::job:
         job = self.job;
         return true;
@@ -308,12 +310,8 @@ bool ThreadCache::wait_for_job(IdleThread& self, Job& job) {
 }
 
 // `none` if nobody called within the idle time.
-IdleThread::Call ThreadCache::wait_for_call(IdleThread& self) noexcept {
-  TimePoint idle_until;
-  {
-    MutexLock lock(mutex_);
-    idle_until = after(idle_time_);
-  }
+IdleThread::Call ThreadCache::wait_for_call(IdleThread& self, Duration idle_time) noexcept {
+  const TimePoint idle_until = after(idle_time);
   // After a job that slept there may be no processor to spare, and what the sleep cost is more than spinning
   // could save. A thread that was woken on the adder's processor keeps the adder from adding the next job.
   if (!self.flow->has_slept() && !self.flow->waker_was_here()) {

@@ -110,7 +110,7 @@ class ThreadCache {
   static void thread_main(Job first) noexcept;
   void serve(Job job);
   bool wait_for_job(IdleThread& self, Job& job);
-  IdleThread::Call wait_for_call(IdleThread& self) noexcept;
+  IdleThread::Call wait_for_call(IdleThread& self, Duration idle_time) noexcept;
   bool come_for_request(Job& job) noexcept;
   Job take_request_locked() noexcept TG_REQUIRES(mutex_);
   void requests_became_fewer_locked() noexcept TG_REQUIRES(mutex_);
