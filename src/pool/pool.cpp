@@ -3,7 +3,6 @@
 #include "pool/pool.hpp"
 
 #include <algorithm>
-#include <utility>
 
 #include <threadgroup/duration.hpp>
 #include <threadgroup/errors.hpp>

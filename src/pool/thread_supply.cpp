@@ -2,7 +2,6 @@
 // Asking the thread cache, and the report of a shortage.
 #include "pool/thread_supply.hpp"
 
-#include <cerrno>
 #include <cstdint>
 #include <string>
 #include <system_error>

@@ -8,7 +8,6 @@
 #include <array>
 #include <cstdio>
 #include <unordered_map>
-#include <utility>
 
 extern "C" const char __executable_start;  // NOLINT(bugprone-reserved-identifier): the linker's name
 

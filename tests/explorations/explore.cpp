@@ -18,7 +18,6 @@
 #include <cstring>
 #include <fstream>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "base/sanitizers.hpp"

@@ -4,7 +4,6 @@
 #include <threadgroup/thread_utils.hpp>
 
 #include <array>
-#include <functional>
 #include <memory>
 
 #include "pool/pool.hpp"

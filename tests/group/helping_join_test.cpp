@@ -6,7 +6,6 @@
 #include <chrono>
 #include <exception>
 #include <latch>
-#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <system_error>

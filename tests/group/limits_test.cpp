@@ -17,7 +17,6 @@
 
 #include <threadgroup/snapshot.hpp>
 #include <threadgroup/thread_group.hpp>
-#include <threadgroup/thread_utils.hpp>
 
 #include "runtime/threads.hpp"
 #include "support/eventually.hpp"

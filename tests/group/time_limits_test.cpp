@@ -16,7 +16,6 @@
 #include <threadgroup/thread_group.hpp>
 #include <threadgroup/thread_utils.hpp>
 
-#include "base/sanitizers.hpp"
 #include "runtime/threads.hpp"
 #include "support/eventually.hpp"
 #include "support/scarce_memory.hpp"

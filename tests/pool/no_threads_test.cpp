@@ -10,7 +10,6 @@
 #include <thread>
 
 #include "runtime/faults.hpp"
-#include "runtime/steady_clock.hpp"
 #include "runtime/threads.hpp"
 
 #include "support/eventually.hpp"

@@ -2,14 +2,11 @@
 // Mistakes that other queues made: tasks lost, run too late, or told apart wrongly.
 #include <atomic>
 #include <latch>
-#include <memory>
 #include <mutex>
-#include <semaphore>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 #include <thread>
-#include <vector>
 
 #include <gtest/gtest.h>
 

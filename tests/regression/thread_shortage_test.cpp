@@ -10,7 +10,6 @@
 #include <chrono>
 #include <latch>
 #include <semaphore>
-#include <thread>
 
 #include <threadgroup/threadgroup.hpp>
 

@@ -3,10 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <chrono>
 #include <deque>
 #include <latch>
-#include <vector>
 
 #include <sys/resource.h>
 

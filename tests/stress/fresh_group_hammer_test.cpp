@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hammers for groups that are linked without the forest's lock: those who look meanwhile must not miss them.
 #include <atomic>
-#include <memory>
 #include <set>
 #include <string>
 #include <thread>
