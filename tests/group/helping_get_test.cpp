@@ -86,6 +86,7 @@ TEST_F(HelpingGet, in_a_task_runs_one_of_a_group_below) {
     go.count_down();
     return here && thread_utils::current_path() == above.path();
   });
+  ASSERT_EQ(same.wait(60s), WaitOutcome::ready);  // in a thread of its own
   EXPECT_TRUE(same.get());
 }
 
@@ -145,7 +146,7 @@ TEST_F(HelpingGet, whose_task_closes_a_cycle_through_the_caller_is_refused) {
     wanted.get();
     go.count_down();
   });
-  caller.get();
+  ASSERT_EQ(caller.wait(60s), WaitOutcome::ready);  // in a thread of its own
   EXPECT_NE(said.find("waits for"), std::string::npos) << said;
 }
 

@@ -179,6 +179,7 @@ TEST_F(HelpingJoin, in_a_task_runs_those_of_a_group_below) {
     return ran_on == std::this_thread::get_id() && path == below.path() &&
            thread_utils::current_path() == above.path();
   });
+  ASSERT_EQ(same.wait(60s), WaitOutcome::ready);  // in a thread of its own
   EXPECT_TRUE(same.get());
 }
 
@@ -226,7 +227,7 @@ TEST_F(HelpingJoin, whose_task_closes_a_cycle_through_the_joiner_is_refused) {
     });
     static_cast<void>(below.join());
   });
-  joiner.get();
+  ASSERT_EQ(joiner.wait(60s), WaitOutcome::ready);  // in a thread of its own
   EXPECT_NE(said.find("waits for"), std::string::npos) << said;
   EXPECT_NE(said.find("above"), std::string::npos) << said;
 }
