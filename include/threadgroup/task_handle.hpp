@@ -77,14 +77,18 @@ class TaskHandle {
   std::exception_ptr exception() const { return slot().exception(); }
 
   /// Waits for the end of the task. Returns `ready` when the task has ended, in any of the four ways, and
-  /// `event_set` if the event of the caller's own group was set first. The caller runs the task itself, as
-  /// `ThreadGroup::join` does, if it is the next one of its group; one of the caller's own group also if others
-  /// are before it. Throws `std::system_error`
-  /// (`resource_deadlock_would_occur`) in the task itself, and if the wait would deadlock because the task
-  /// waits, directly or not, for the caller. The text names the tasks and groups between them.
+  /// `event_set` if the event of the caller's own group was set first.
+  ///
+  /// The caller runs the task itself, under the conditions of `ThreadGroup::join`, if it is the next one of
+  /// its group. A caller in a task of the same group runs it even if others come before it.
+  ///
+  /// Throws `std::system_error` (`resource_deadlock_would_occur`) in the task itself, and if the wait would
+  /// deadlock because the task waits, directly or not, for the caller. The text names the tasks and groups
+  /// between them.
   WaitOutcome wait() const { return slot().wait(); }
-  /// As `wait`, but returns `timed_out` after the time-out, and does not run the task. A task that waits for another task of its own
-  /// group may take longer: it has lent its slot, and continues when it has a slot again.
+  /// As `wait`, but returns `timed_out` after the time-out, and does not run the task. A task that waits for
+  /// another task of its own group may take longer: it has lent its slot, and continues when it has a slot
+  /// again.
   WaitOutcome wait(Duration timeout) const { return slot().wait_for(timeout); }
 
   /// Waits, and returns the result: a copy, or, for a move-only type, the result itself, which works once.

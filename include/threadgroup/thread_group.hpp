@@ -175,9 +175,10 @@ class TG_EXPORT ThreadGroup {
   /// used again afterwards. If the event of the caller's own group is set first, and this group is not below
   /// that one, it returns early; the result says so.
   ///
-  /// The caller runs pending tasks of this group on its own stack, as one of the group's workers, while a slot
-  /// is free: outside any task, and in a task of a group above this one. They have to end before the join can,
-  /// so it takes no longer for that. It runs none if it handles an exception or has used half of its stack.
+  /// A caller outside any task, or in a task of a group above this one, runs pending tasks of this group on
+  /// its own stack while a slot is free, as one of the group's workers. That does not delay the join,
+  /// because these tasks have to end first anyway. The caller runs none while it handles an exception, or if
+  /// it has used half of its stack.
   ///
   /// Throws `std::system_error` (`resource_deadlock_would_occur`) in a task of this group or of a group below
   /// it, and if the wait would deadlock because a task of this group waits, directly or not, for the caller.

@@ -14,7 +14,8 @@ namespace tg::inline v0::detail {
 /// "Stop, and here is why": unset at first, set once, never cleared.
 ///
 /// Setting has two halves, because a tree marks all events of a subtree before it wakes a waiter: `mark`, and
-/// then `release_waiters` if the event `is_watched`. For many events at once: `mark_one_of_many`, `order_marks`.
+/// then `release_waiters` if the event `is_watched`. For many events at once there are `mark_one_of_many` and
+/// `order_marks`.
 ///
 /// Guarantees: the first reason stays. `is_set` is one load. A flow that calls `watch` and then finds the
 /// event unset is woken when it is set.

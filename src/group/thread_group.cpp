@@ -82,7 +82,8 @@ ThreadGroup::~ThreadGroup() {
     const Forest::Unlinked how = Forest::instance().unlink_leaf(*core_, true);
     if (how != Forest::Unlinked::has_children) {
       core_->registry().destroy();
-      how != Forest::Unlinked::yes ? core_->release_or_keep() : core_->release();
+      if (how == Forest::Unlinked::yes) core_->release();
+      else core_->release_or_keep();
       return;
     }
   }
@@ -114,8 +115,8 @@ ThreadGroup::~ThreadGroup() {
   }
   try {
     if (own_task) {
-      // A wait would include the calling task itself. The workers hold the core, and the last one takes it out
-      // of the forest.
+      // A wait would include the calling task itself. The workers hold the core, and the last one takes it
+      // out of the forest.
       if (!core_->own_task_is_allowed()) {
         detail::report_unseen(
             path(),
@@ -189,7 +190,7 @@ JoinResult ThreadGroup::wait_until_idle(TimePoint deadline, bool may_help, const
   JoinResult result;
   bool idle = false;
   // All tasks have to end before the wait does, so it ends no later if the caller runs some of them. With a
-  // deadline, or an event that ends the wait early, it could.
+  // deadline, or an event that ends the wait early, it could end later.
   const auto help = [&] {
     if (!may_help || callers_event != nullptr) return;
     idle = pool.help(result.counts);
@@ -220,8 +221,7 @@ JoinResult ThreadGroup::wait_until_idle(TimePoint deadline, bool may_help, const
 
 JoinResult ThreadGroup::join_until(TimePoint deadline, bool may_help) {
   JoinResult result = wait_until_idle(deadline, may_help, "join");
-  if (!result) return result;
-  if (result.counts.failed == 0) return result;
+  if (!result || result.counts.failed == 0) return result;
   std::vector<Failure> failures = core_->pool().take_failures();
   if (failures.size() == 1) std::rethrow_exception(failures.front().exception);
   if (failures.size() > 1) {

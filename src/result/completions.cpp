@@ -77,7 +77,8 @@ class CompletionQueue final : public AwaitedTasks {
     Watcher(std::shared_ptr<CompletionQueue> q, TaskReference t) noexcept
         : queue(std::move(q)), task(std::move(t)) {}
     void ended() noexcept override {
-      // Take the reference out before the watcher is queued; otherwise queue and watcher would own each other.
+      // Take the reference out before the watcher is queued; otherwise queue and watcher would own each
+      // other.
       const std::shared_ptr<CompletionQueue> to = std::move(queue);
       to->push(*this);
       to->waiters_.release_all();

@@ -159,8 +159,8 @@ WaitOutcome TaskSlot::wait() {
   return wait_watching(event, TimePoint::never());
 }
 
-// Runs the task here and now if it is the next one of its group, there is a slot, and the caller is outside of
-// any task or in one of a group above. The group may be about to go; while the task is pending it cannot.
+// Runs the task here and now if it is the next one of its group, a slot is free, and the caller is outside
+// any task or in one of a group above. The group may be about to end, but not while the task is pending.
 bool TaskSlot::run_if_below(TaskContext* caller, Event* event) {
   if (caller != nullptr && caller->node == group_) return false;  // `wait_watching` does
   const auto release = [](Node* node) { node->release(); };

@@ -36,9 +36,9 @@
 #endif
 
 #if !TG_PORTABLE_CONTEXT
-// Saves the registers of the callee on the running stack and its address in `*from`; then restores those that
-// are at `to`, and returns to whoever saved them. The name has the library's version, for two releases may be
-// in one program.
+// Saves the callee-saved registers on the running stack, and its address in `*from`; then restores those at
+// `to`, and returns to the caller that saved them. The name has the library's version, because two releases
+// may be in one program.
 extern "C" void tg_v0_switch_stack(void** from, void* to);
 // Where a new context begins: it calls the function that `make_frame` has put into its first frame.
 extern "C" void tg_v0_begin_context();

@@ -38,15 +38,15 @@ class ContextStack {
 ///     Context other(stack, &main, &argument);
 ///     here.switch_to(other);                            // returns when `other` switches back
 ///
-/// A switch saves what a function call preserves: the registers of the callee, the modes of the floating-point
+/// A switch saves what a function call preserves: the callee-saved registers, the modes of the floating-point
 /// unit, the exceptions that are being handled, and the current flow. It saves no signal mask. It takes some
 /// 15 ns on x86-64 and aarch64, and some 500 ns elsewhere, where it uses `swapcontext`.
 ///
 /// Requires: `main` does not return and throws nothing; it ends with `end_in`. A context with a stack of its
 /// own stays on one thread, because compilers keep the addresses of thread-local variables across calls.
 /// Thread safety: none; all contexts that switch to each other belong to one thread.
-/// Lifetime: a context with a stack of its own either was never entered, or has ended, when it is destroyed; or
-/// what is on its stack is lost without a destructor being called.
+/// Lifetime: if a context with a stack of its own has begun and not ended when it is destroyed, the objects
+/// on its stack are not destroyed.
 class Context {
  public:
   using Main = void (*)(void* argument) noexcept;
@@ -58,7 +58,8 @@ class Context {
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
-  /// Leaves this context, which is the running one, and continues `next`. Returns when one switches back.
+  /// Leaves this context, which is the running one, and continues `next`. Returns when another one switches
+  /// back.
   void switch_to(Context& next) noexcept;
   /// The same for the last time.
   [[noreturn]] void end_in(Context& next) noexcept;

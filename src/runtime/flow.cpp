@@ -230,7 +230,7 @@ class FlowPool {
   constexpr FlowPool() = default;
   static void begin_child() noexcept TG_NO_THREAD_SAFETY_ANALYSIS {  // the lock is held
 #if defined(TG_SIMULATION)
-    // All flows of the schedule before have ended. The order in which they did must not matter.
+    // All flows of the previous schedule have ended. The order in which they ended must not matter.
     instance().free_ = nullptr;
     for (Flow* flow = instance().all_; flow != nullptr; flow = flow->next_) {
       flow->wakers_processor_.store(-1, std::memory_order_relaxed);
@@ -260,7 +260,7 @@ class FlowPool {
   pthread_key_t key_{};
   bool has_key_ = false;
 
-  tg::detail::Atomic<int> most_spinners_{kUnknown};  // atomic: looked up by any thread that is first to ask
+  tg::detail::Atomic<int> most_spinners_{kUnknown};  // atomic: looked up by any thread that asks first
   tg::detail::Atomic<int> spinners_{0};              // atomic: each spinning flow counts itself
 
   tg::detail::Mutex mutex_;
@@ -322,14 +322,14 @@ bool Flow::park(TimePoint deadline) noexcept {
 void Flow::spin_or_park_until(TimePoint deadline) noexcept {
   FlowPool& pool = FlowPool::instance();
   const TimePoint begin = now();
-  bool in_vain = false;
+  bool has_spun_needlessly = false;
   if (last_wait_was_short_ && !has_permit()) {
     pool.spin(*this, std::min(begin + kShortWait, deadline));
-    in_vain = !has_permit();
+    has_spun_needlessly = !has_permit();
   }
   const bool has_come = park(deadline);
   // Twice, because a flow that was parked was also woken.
-  last_wait_was_short_ = has_come && !in_vain && !waker_was_here_ && pool.most_spinners() > 0 &&
+  last_wait_was_short_ = has_come && !has_spun_needlessly && !waker_was_here_ && pool.most_spinners() > 0 &&
                          now() < begin + kShortWait + kShortWait;
 }
 

@@ -51,24 +51,24 @@ class Flow {
   static void become(Flow& reserved) noexcept;
   static void give_back(Flow& reserved) noexcept;
 #if defined(TG_SIMULATION)
-  /// What else the end of a thread does. The calling flow may be none.
+  /// What the end of a thread does for the calling flow, if there is one.
   static void end_simulated() noexcept;
   static void for_each(void (*visit)(Flow&)) noexcept;
 #endif
 
   TG_EXPORT void park_until(TimePoint deadline) noexcept;
-  /// The same for what may be over soon: if the flow's last such wait was, and was not ended from this
-  /// processor, it spins before it parks, for about as long as it takes to be parked and woken. That costs at
-  /// most twice as much as to have known better: A. R. Karlin and others, "Empirical studies of competitive
-  /// spinning" (1991).
+  /// The same for a wait that may be short. If the flow's last such wait was short, and its waker was not on
+  /// the same processor, the flow spins before it parks, for about as long as parking and waking take. That
+  /// costs at most twice as much as the better choice: A. R. Karlin and others, "Empirical studies of
+  /// competitive spinning" (1991).
   void spin_or_park_until(TimePoint deadline) noexcept;
   TG_EXPORT void unpark() noexcept;
   /// Whether `park_until` would return at once.
   bool has_permit() const noexcept { return state_.load(std::memory_order_acquire) == kPermit; }
-  /// Whether the flow that last woke it did so on the processor on which this one runs now. Then that flow,
-  /// from which the next thing may come as well, is likely to wait for this processor; spinning delays it.
+  /// Whether the flow that last woke this one ran on the processor on which this one runs now. Then that flow
+  /// is likely to wait for this processor, and spinning delays it; often it is the flow that is waited for.
   bool waker_was_here() const noexcept { return waker_was_here_; }
-  /// Whether the flow has slept in the library since it last asked.
+  /// Whether the flow has slept in the library since the last call.
   bool has_slept() noexcept { return std::exchange(has_slept_, false); }
 
   /// Wakes up to `most` flows that sleep; they check what they wait for, and go to sleep again. Walks through

@@ -12,6 +12,7 @@
 namespace tg::inline v0::sim {
 
 namespace {
+// An hour after zero, so that a deadline in the past is a valid time.
 constexpr TimePoint kBegin = TimePoint::from_nanos(3'600'000'000'000);
 
 Step step_of(Step::Kind kind, std::size_t flow, const void* word = nullptr, const void* place = nullptr,
@@ -36,7 +37,7 @@ std::vector<const void*> calls_from(const void* frame, const std::byte* low, std
 
 Scheduler::Scheduler(std::function<void(const std::string&)> fail)
     : fail_(std::move(fail)), owner_(::pthread_self()) {
-  // A pool that is never empty looks the same to each schedule.
+  // Filled beforehand, so that no schedule finds the pool of flows empty.
   std::vector<runtime::Flow*> flows;
   for (std::size_t i = 0; i < kMostFlows; ++i) flows.push_back(&runtime::Flow::reserve());
   for (runtime::Flow* flow : flows) runtime::Flow::give_back(*flow);
@@ -67,7 +68,7 @@ void Scheduler::run(const Plan& plan, const std::function<void()>& body) {
   first.argument = this;
   current_ = &first;
   home_.switch_to(*first.context);
-  detail::seen_values = &detail::seen_by_nobody;
+  detail::seen_values = &detail::untraced_values;
   running_ = nullptr;
 }
 
@@ -112,7 +113,7 @@ void Scheduler::point(detail::Access access, const void* word, const void* place
   check_thread();
   static_assert(static_cast<int>(detail::Access::change) == static_cast<int>(Step::Kind::change));
   reschedule();
-  // Now, for the trace is to show when it happens.
+  // After the switch, so that the trace has the access when it happens.
   count_point(step_of(static_cast<Step::Kind>(access), current_->number, word, place));
   detail::seen_values = &trace_.last().seen;
 }
@@ -148,7 +149,7 @@ Scheduler::Line& Scheduler::choose() {
       continue;
     }
     const bool current_is_able = current_->state == State::able;
-    // What is left when the body has ended is tidied up in the simplest order.
+    // Once the body has ended, the remaining flows run in the simplest order.
     if (body_has_ended_) return current_is_able ? *current_ : *lines_[able_.front() - 1];
     if (able_.size() == 1 && !timer) return *lines_[able_.front() - 1];
     if (timer) able_.insert(able_.begin(), Strategy::kClock);

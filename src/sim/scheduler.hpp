@@ -54,9 +54,9 @@ class Scheduler final : public runtime::Simulator {
   std::span<const std::uint32_t> options() const noexcept { return strategy_->options(); }
   const Plan& plan() const noexcept { return plan_; }
   std::vector<std::string> names() const;
-  /// Who sleeps, and where in the code: the calls on its stack.
+  /// The flows that have not ended: which sleep, and where in the code, as the calls on their stacks.
   std::string sleepers() const;
-  /// A counter that grows with each point, for somebody who watches from another process.
+  /// Counts the points in this word, for a process that watches.
   void count_points_in(volatile std::uint64_t* counter) noexcept { counter_ = counter; }
 
   void point(detail::Access access, const void* word, const void* place) noexcept override;
@@ -87,8 +87,8 @@ class Scheduler final : public runtime::Simulator {
     const void* frame = nullptr;  // the innermost on its stack
   };
   static constexpr std::size_t kStackBytes = std::size_t{256} * 1024;
-  static constexpr std::size_t kMostFlows = 16;
-  static constexpr std::size_t kMostPoints = 50'000;
+  static constexpr std::size_t kMostFlows = 16;       // each has a stack
+  static constexpr std::size_t kMostPoints = 50'000;  // far more than a body needs
 
   static void line_main(void* line) noexcept;
   Line& make_line(const char* name);

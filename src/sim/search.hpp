@@ -14,8 +14,8 @@
 
 namespace tg::inline v0::sim {
 
-/// Enumerates paths in the order of their lengths: the simplest schedule, then all with one deviation from it, then
-/// all with two, and so on. That is M. Emmi, S. Qadeer and Z. Rakamaric, "Delay-Bounded Scheduling" (2011).
+/// Enumerates paths in the order of their lengths: the simplest schedule, then all with one deviation from
+/// it, then all with two, and so on: M. Emmi, S. Qadeer and Z. Rakamaric, "Delay-Bounded Scheduling" (2011).
 ///
 ///     while (const auto plan = search.next()) { run(*plan); search.branch(*plan, options); }
 class Search {

@@ -123,8 +123,8 @@ std::size_t Strategy::take_option(std::size_t count) noexcept {
   return std::min<std::size_t>(plan_.path[deviations_++].option, count - 1);
 }
 
-// The options, from the simplest on: the running flow (if it only waits for others: the last flow), the other flows,
-// the clock.
+// The options, the simplest first: the running flow, the other flows, the clock. A running flow that only
+// waits for others comes after them.
 std::size_t Strategy::next_of_path(std::span<const std::size_t> flows, std::size_t current,
                                    bool with_clock) noexcept {
   const bool yields = std::exchange(yields_, false);
@@ -164,7 +164,7 @@ std::size_t Strategy::next(std::span<const std::size_t> able, std::size_t curren
           best = flow;
         }
       }
-      // Time may jump again at once, but not for ever.
+      // Time may jump several times in a row, but not for ever.
       if (best == kClock && clock_competes_) priority_of(kClock) = random_.one_in(2) ? born() : --lowest_;
       return best;
     }

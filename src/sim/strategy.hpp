@@ -17,11 +17,11 @@ namespace tg::inline v0::sim {
 /// What decides a schedule, as one word: "pct-3-250-17", "walk-17", "path" or "path-7-1-12-2".
 struct Plan {
   enum class Kind : std::uint8_t {
-    path,  ///< a flow runs for as long as it can, then the one with the lowest number; with deviations from that
+    path,  ///< each flow runs for as long as it can, the lowest number first; with some deviations
     pct,   ///< random priorities that change at a few random points
     walk,  ///< each point chooses any flow that can run
   };
-  /// The choice with this number, from 0 on, is not the simplest option, but the one with this number.
+  /// At this choice, counted from 0, the option with this number is taken instead of the simplest one.
   struct Deviation {
     std::uint32_t choice;
     std::uint32_t option;
@@ -30,13 +30,14 @@ struct Plan {
 
   Kind kind = Kind::path;
   Path path;
-  unsigned depth = 0;      ///< of pct: a mistake that needs so many orders is found
+  unsigned depth = 0;      ///< of pct: how many orders of accesses a mistake may need to be found
   std::size_t length = 0;  ///< of pct: about how many choices a schedule has
   std::uint64_t seed = 0;
 
   std::string word() const;
   static std::optional<Plan> from_word(std::string_view word);
-  /// The plan of the schedule with this number: pct with depths 2, 3 and 4 in turn, and each fourth one a walk.
+  /// The plan of the schedule with this number: pct with depths 2, 3 and 4 in turn; each fourth one is a
+  /// walk.
   static Plan of_schedule(std::uint64_t number, std::size_t length) noexcept;
 };
 
@@ -55,14 +56,15 @@ class Random {
 
 /// Follows one plan through one schedule.
 ///
-/// Pct is S. Burckhardt and others, "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs" (2010):
-/// each flow has a random priority, and the flow with the highest one runs until it sleeps; at `depth - 1` random
-/// points the running flow falls below all others. For a mistake that needs `depth` orders of accesses, n flows
-/// and k points, a schedule finds it with a probability of at least 1 / (n * k^(depth - 1)).
+/// Pct is S. Burckhardt and others, "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs"
+/// (2010): each flow has a random priority, and the flow with the highest one runs until it sleeps; at
+/// `depth - 1` random points the running flow falls below all others. For a mistake that needs `depth` orders
+/// of accesses, n flows and k points, a schedule finds it with a probability of at least
+/// 1 / (n * k^(depth - 1)).
 ///
 /// The clock is one of the competitors: if it is chosen, time jumps to the earliest deadline although flows
-/// can run. In most schedules it is the last; in one of four it takes part like any flow, and time-outs come at
-/// any moment. In one of eight, flows wake from sleep for no reason, as futexes permit.
+/// can run. In most schedules it is the last; in one of four it takes part like any flow, and time-outs come
+/// at any moment. In one of eight, flows wake from sleep for no reason, as futexes permit.
 class Strategy {
  public:
   static constexpr std::size_t kClock = 0;  // flows have numbers from 1 on

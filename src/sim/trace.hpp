@@ -33,7 +33,7 @@ struct Step {
   std::int64_t count = 0;
   const void* word = nullptr;
   const void* place = nullptr;  // in the code
-  // What the word held; see `detail::SeenValues`. It does not count for the digest, for it may depend on addresses.
+  // What the word held. Not part of the digest, because it may depend on addresses.
   detail::SeenValues seen{};
 };
 
@@ -49,8 +49,8 @@ class Trace {
   void say(std::uint32_t flow, std::string_view text);
   std::size_t size() const noexcept { return steps_.size(); }
 
-  /// A number that is the same for two schedules that did the same. Addresses do not count: memory is used again
-  /// in another order.
+  /// A number that is the same for two schedules that did the same. Addresses do not count, because memory is
+  /// reused in another order.
   std::uint64_t digest() const;
   /// The first step in which the other one differs, as a sentence; empty if they are the same.
   std::string difference(const Trace& other) const;
@@ -63,8 +63,8 @@ class Trace {
   std::vector<std::string> texts_;
 };
 
-/// File, line and function of an address of the running program, by `addr2line`; empty if it is not known. For
-/// inlined code it is the caller that is in neither atomic.hpp nor mutex.hpp.
+/// File, line and function of an address of the running program, by `addr2line`; empty if it is not known.
+/// For inlined code they are those of the innermost caller outside atomic.hpp and mutex.hpp.
 class Places {
  public:
   explicit Places(const std::vector<const void*>& addresses);

@@ -182,7 +182,7 @@ void Forest::link_under_lock(Node& node, FreshLink* link) {
   attach_locked(node, parent);
 }
 
-// A flow that often destroys the group that it has made last is worth a link.
+// A flow gets its link with the first group that it destroys.
 void Forest::count_end_of(const Node& node, FreshLink* link) noexcept {
   if (link != nullptr) return link->count_end_of(node);
   if (runtime::Flow* const flow = runtime::Flow::current_if_any())

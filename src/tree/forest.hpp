@@ -52,10 +52,12 @@ class Forest {
   /// Takes a group out; its children go to its parent. Harmless when it is out already.
   void unlink(Node& node) noexcept;
   enum class Unlinked { has_children, yes, alone, unseen };
-  /// The same for a linked node without children; `has_children`, and nothing done, if it has any. `alone`: the
-  /// caller is the only owner, the event is unset, and the node keeps its core; only if the caller wants that,
-  /// and the flow has room for unused groups. `unseen`: the caller is the only owner, and the node keeps its
-  /// core; no lock was taken.
+  /// The same for a linked node without children. If it has some, the result is `has_children`, and nothing
+  /// was done. Otherwise one of these:
+  ///   yes     the general case
+  ///   alone   the caller is the only owner, the event is unset, and the node keeps its core. Only if the
+  ///           caller asks for that by `keeps_core`, and the flow has room for unused groups
+  ///   unseen  no lock was taken; the caller is the only owner, and the node keeps its core
   [[nodiscard]] Unlinked unlink_leaf(Node& node, bool keeps_core = false) noexcept;
   /// Takes the core of a node that was unlinked as `alone` or `unseen`.
   void drop_core(Node& node) noexcept;

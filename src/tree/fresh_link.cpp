@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Linking without the forest's lock, and what others do before they look. F1 to F4 are in README.md.
+// Linking without the forest's lock, and what other flows do before they look. README.md has F1 to F4.
 #include "tree/fresh_link.hpp"
 
 #include <array>
@@ -91,7 +91,7 @@ void Forest::drop_core(Node& node) noexcept {
 
 // --- Under the lock ---
 
-// Before a flow links the next group: what was fresh takes its place among its siblings first.
+// Before a flow links its next group: first, its fresh group is attached among its siblings.
 void Forest::end_own_grant_locked(FreshLink& link, const Node* inside) noexcept {
   if (link.parent.load(std::memory_order_relaxed) == nullptr) return link.lose_grant();
   const bool was_in_the_way = link.node.load(std::memory_order_relaxed) != nullptr || link.inside != inside;
@@ -162,8 +162,8 @@ void Forest::reveal_below_locked(const Node& top) noexcept {
   });
 }
 
-// F4: a fresh group is taken out of the link that it is in. No fence: the link is occupied, so its flow
-// cannot be using it without the lock; for only the caller may destroy what occupies it.
+// F4: takes a fresh group out of the link that it is in. No fence: the link is occupied, so its flow cannot
+// be using it without the lock, and only the caller may destroy the group in it.
 void Forest::withdraw_fresh_locked(const Node& node) noexcept {
   for (std::size_t i = 0; i < grant_count_; ++i) {
     FreshLink& link = *grants_[i].link;

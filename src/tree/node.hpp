@@ -34,8 +34,8 @@ struct alignas(kCacheLine) NodeCore {
   Event event;
   NodeCore* first_child = nullptr;
   NodeCore* next_sibling = nullptr;
-  // The link of a walk that marks, and then of the setter's list of nodes to wake, which continues without the
-  // lock. An event is set once, so a node is in one such walk and list in its life.
+  // The link of a walk that marks, and then of the setter's list of nodes to wake, which continues without
+  // the lock. An event is set once, so a node is in one such walk and list in its life.
   NodeCore* walk_next = nullptr;
   Node* const node;
 };
@@ -91,8 +91,8 @@ class Node {
   /// A task of this group waits for another one. If that is pending, it is run here and now, on the waiting
   /// flow and in its slot, as far as the stack allows; else nothing is done, and the answer is false.
   virtual bool run_now(Task&) noexcept { return false; }
-  /// A flow that is in no task of this group waits for one of its tasks. If that is the next one, and there is a
-  /// slot, it is run here and now, as far as the stack allows.
+  /// A flow in no task of this group waits for this one of its tasks. If it is the next one, and a slot is
+  /// free, it is run here and now, as far as the stack allows, and the answer is true.
   virtual bool help_with(const Task&) noexcept { return false; }
   /// A task of this group is about to wait for work of this group: its slot may be used meanwhile.
   virtual void lend_slot() noexcept {}

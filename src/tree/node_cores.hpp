@@ -49,7 +49,7 @@ class NodeCores {
   void give_spares(Spares& spares);
   void give_back(NodeCore* core) noexcept;
 #if defined(TG_SIMULATION)
-  /// All cores are free again, in the order of their addresses: no schedule sees what those before it have used.
+  /// All cores are free again, in the order of their addresses, as at the start of the process.
   void begin_again() noexcept;
 #endif
 

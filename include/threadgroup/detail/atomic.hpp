@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The atomics of the library, so that a build for explorations can watch each access.
+// The library's atomics, under a name of their own, so that a build for explorations can watch each access.
 #pragma once
 
 #include <atomic>
@@ -20,7 +20,7 @@ namespace tg::inline v0::detail {
 template <class T>
 using Atomic = std::atomic<T>;
 
-#else  // never installed: the build in which tests/explorations tries out schedules
+#else  // only in the build of tests/explorations, which is never installed
 
 enum class Access : std::uint8_t { load, store, change };
 
@@ -32,18 +32,18 @@ void yield() noexcept;
 /// What the library reports on stderr is in the trace instead.
 void say(std::string_view text) noexcept;
 
-/// What the word held before and after the access that follows on the last point, for the trace. Of an address it
-/// says only whether it is null.
+/// What the word held before and after the access at the last point, for the trace. An address counts only as
+/// null or not null.
 struct SeenValues {
   std::int64_t before;
   std::int64_t after;
 };
 constexpr std::int64_t kSomeAddress = std::numeric_limits<std::int64_t>::min();
-inline SeenValues seen_by_nobody{};
-inline SeenValues* seen_values = &seen_by_nobody;
+inline SeenValues untraced_values{};
+inline SeenValues* seen_values = &untraced_values;
 
-/// The part of `std::atomic` that the library uses. Before each access is a point. All flows are on one thread,
-/// so the accesses need not be atomic, and each schedule is sequentially consistent.
+/// The part of `std::atomic` that the library uses, with a point before each access. All flows are on one
+/// thread, so the accesses need not be atomic, and each schedule is sequentially consistent.
 template <class T>
 class Atomic {
  public:
@@ -100,11 +100,11 @@ class Atomic {
   [[gnu::always_inline]] T fetch_and(T bits, std::memory_order = std::memory_order_seq_cst) noexcept {
     return change([bits](T old) { return static_cast<T>(old & bits); });
   }
-  /// Without a point: for the simulated system, which looks at the words on which flows sleep.
+  /// Without a point: for the simulated system, which reads the words on which flows sleep.
   T value_as_it_is() const noexcept { return value_; }
 
  private:
-  // The address of the caller's code, from which the tools tell file and line.
+  // The address of the caller's code, which the trace turns into file and line.
   [[gnu::always_inline]] static const void* here() noexcept {
     const void* address = nullptr;
 #if defined(__x86_64__)

@@ -69,8 +69,9 @@ class TG_EXPORT WaitQueue {
   /// it; except that the function of a node that had been taken already is called, now or soon.
   bool unlink(WaitNode& node) noexcept;
   void release_all() noexcept;
-  /// Calls `f`, some instructions, as a waiter that is linked: if `f` sees that what the queue waits for has not
-  /// happened (Q1), then the flow that makes it happen does not return from `release_all` before `f` does.
+  /// Calls `f`, which is short, as if a waiter were linked. If `f` sees that what the waiters wait for has
+  /// not happened yet (Q1), the flow that makes it happen returns from `release_all` only after `f` has
+  /// returned.
   template <class F>
   void look_before_release(F f) noexcept {
     MutexLock lock(mutex_);
