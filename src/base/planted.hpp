@@ -4,8 +4,8 @@
 
 #include <threadgroup/detail/config.hpp>
 
-/// Whether the mistake of this name is made: never in an ordinary build, where it is the constant `false`. In a
-/// build for explorations it is a comparison, and a test switches on one mistake at a time.
+/// Whether the mistake of this name is made: never in an ordinary build, where this is the constant `false`.
+/// In a build for explorations it is a comparison, and a test switches on one mistake at a time.
 ///
 ///     if (TG_PLANTED(pool_leaves_without_second_look) || !has_pending_locked()) return false;
 #if !defined(TG_SIMULATION)
@@ -17,7 +17,7 @@
 #define TG_ALL_PLANTED(ONE)                                                                     \
   ONE(flow_park_overwrites_permit)         /* an unpark before the park is not lost */          \
   ONE(flow_unpark_wakes_no_one)            /* an unpark wakes the flow if it is parked */       \
-  ONE(mutex_waiter_forgets_others)         /* who has waited takes the lock as contended */     \
+  ONE(mutex_waiter_forgets_others)         /* after a wait, the lock is taken as contended */   \
   ONE(mutex_unlock_wakes_no_one)           /* the unlock of a contended mutex wakes a waiter */ \
   ONE(gate_waits_without_second_look)      /* a waiter looks again after its approach */        \
   ONE(gate_opens_for_one)                  /* all waiters at a gate go through */               \
@@ -55,7 +55,7 @@
   ONE(cache_idle_thread_does_not_look)     /* a thread that is called does not end */           \
   ONE(cache_sends_no_next_thread)          /* A1 */                                             \
   ONE(cache_withdraws_what_is_taken)       /* a request is withdrawn or has its thread */       \
-  ONE(cache_thread_in_vain_keeps_coming)   /* A1 */                                             \
+  ONE(cache_needless_thread_keeps_coming)  /* A1 */                                             \
   ONE(task_wakes_before_it_ends)           /* Q1 */                                             \
   ONE(task_claimer_holds_no_group)         /* its group outlives the claim */                   \
   ONE(task_is_watched_without_second_look) /* Q1 */                                             \

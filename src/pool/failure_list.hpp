@@ -31,7 +31,7 @@ class FailureList {
   Task* looked_at_ = nullptr;  // the last one that was found undelivered; null: begin with the first
 };
 
-/// Releases the failed tasks, and appends the failures that nobody has delivered before. Throws
+/// Releases the failed tasks, and appends the failures that were not delivered before. Throws
 /// `std::bad_alloc`; then what is left stays in the list.
 void deliver(TaskList& failed, std::vector<Failure>& taken);
 

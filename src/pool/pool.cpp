@@ -21,11 +21,11 @@
 namespace tg::inline v0::detail {
 
 namespace {
-// Threads that one worker makes before it runs its task. glibc keeps some 650 bytes for each thread that has
-// made one; with four, that is a quarter of the threads. More would delay the task for little. But beside a busy
-// neighbour it takes long until a new thread begins to run; until then the worker makes more of them.
-constexpr std::uint32_t kMadeByOne = runtime::kIsSimulated ? 1 : 4;
-constexpr std::uint32_t kMostMadeByOne = 64;
+// How many threads a worker makes before it runs its task. glibc keeps some 650 bytes for each thread that
+// has made one; with four, that is a quarter of the threads. More would delay the task for little gain. But
+// on a busy machine it takes long until a new thread begins to run; until one has, the worker goes on.
+constexpr std::uint32_t kLeastMadeInTurn = runtime::kIsSimulated ? 1 : 4;
+constexpr std::uint32_t kMostMadeInTurn = 64;
 }  // namespace
 
 Pool::Pool(Node& node, std::size_t bound, OnFailure on_failure)
@@ -50,7 +50,7 @@ void Pool::add(Task& task) {
   after_adding(task, queue_.add(task));
 }
 
-void Pool::bring_worker(std::uint64_t number) {
+void Pool::start_worker_if_needed(std::uint64_t number) {
   {
     MutexLock lock(queue_.mutex());
     if (slots_.on_their_way() != 0 || !slots_.has_free() || !queue_.adder_needs_worker_locked()) return;
@@ -70,12 +70,12 @@ void Pool::refuse(Task& task) noexcept {
 // --- Starting workers ---
 
 // Starts the worker that was reserved; and if threads have to be made, some more, as long as there are more
-// tasks in the queue than workers on their way to it, and no other worker takes over.
-void Pool::start_workers(bool even_if_one_comes) noexcept {
+// tasks in the queue than workers on their way, and no other worker takes over.
+void Pool::start_workers(bool even_if_one_is_coming) noexcept {
   for (std::uint32_t turn = 0, started = 1;; ++started) {
     int error = 0;
-    if (start_worker_for(0, even_if_one_comes || started > 1, error) != Started::made ||
-        started == kMostMadeByOne)
+    if (start_worker_for(0, even_if_one_is_coming || started > 1, error) != Started::made ||
+        started == kMostMadeInTurn)
       return;
     MutexLock lock(queue_.mutex());
     if (started == 1) turn = makers_turn_;
@@ -89,9 +89,10 @@ bool Pool::needs_more_threads_locked() noexcept {
   return slots_.has_free() && queue_.queue_has_more_than_locked(slots_.on_their_way());
 }
 
-// A worker that has come makes the next threads instead of the one that made it.
+// Whether the calling worker makes the next threads, instead of the worker whose turn it was.
 bool Pool::take_over_locked() noexcept {
-  if (made_in_turn_ < kMadeByOne || slots_.on_their_way() == 0 || !needs_more_threads_locked()) return false;
+  if (made_in_turn_ < kLeastMadeInTurn || slots_.on_their_way() == 0 || !needs_more_threads_locked())
+    return false;
   ++makers_turn_;
   made_in_turn_ = 0;
   if (!TG_PLANTED(pool_taker_reserves_nothing)) slots_.reserve();
@@ -101,9 +102,9 @@ bool Pool::take_over_locked() noexcept {
 // Starts the worker that was reserved. If there is no thread for it, the reservation stays and waits for one.
 // If there is no other worker either, the task with the number `own` is taken back, and the result is
 // `failed_for_own`; tasks that others have added meanwhile were accepted, and wait.
-Pool::Started Pool::start_worker_for(std::uint64_t own, bool even_if_one_comes, int& error) noexcept {
+Pool::Started Pool::start_worker_for(std::uint64_t own, bool even_if_one_is_coming, int& error) noexcept {
   if (!TG_PLANTED(pool_worker_holds_no_reference)) node_.add_reference();  // P4
-  const ThreadSupply::Requested requested = supply_.request(even_if_one_comes, error);
+  const ThreadSupply::Requested requested = supply_.request(even_if_one_is_coming, error);
   if (requested == ThreadSupply::Requested::refused) return wait_for_thread_or_give_up(own, error);
   return requested == ThreadSupply::Requested::made ? Started::made : Started::not_made;
 }
@@ -142,8 +143,8 @@ Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own, int error) noe
   return taken_back ? Started::failed_for_own : Started::not_made;
 }
 
-// A worker that has no thread yet is not needed any more. The caller holds a reference to the node, so the
-// worker's reference is not the last one.
+// Cancels a worker that has no thread yet. The caller holds a reference to the node, so the worker's
+// reference is not the last one.
 bool Pool::withdraw_request_locked() noexcept {
   if (slots_.on_their_way() == 0 || !supply_.withdraw_locked()) return false;
   if (!TG_PLANTED(pool_withdrawn_worker_still_counts)) slots_.give_reservation_back();
@@ -151,8 +152,7 @@ bool Pool::withdraw_request_locked() noexcept {
   return true;
 }
 
-// For a worker that leaves: otherwise the one that waits for a thread might start long after the work is
-// done.
+// For a worker that leaves: otherwise the worker without a thread might start long after the work is done.
 void Pool::withdraw_request_if_done_locked() noexcept {
   if (slots_.on_their_way() != 0 && !queue_.needs_worker_locked()) withdraw_request_locked();
 }
@@ -361,10 +361,9 @@ std::vector<Failure> Pool::take_failures() {
 
 bool Pool::run_now(Task& wanted) noexcept { return Worker::run_now(*this, wanted); }
 bool Pool::help(GroupStatistics& counts) noexcept { return Worker::help(*this, counts); }
-
 bool Pool::help_with(const Task& wanted) noexcept { return Worker::help_with(*this, wanted); }
 
-bool Pool::join_in_locked() noexcept { return queue_.needs_worker_locked() && take_slot_locked(); }
+bool Pool::take_slot_to_help_locked() noexcept { return queue_.needs_worker_locked() && take_slot_locked(); }
 
 // A slot for a flow that serves the queue itself. It may be that of a worker that has no thread yet.
 bool Pool::take_slot_locked() noexcept {

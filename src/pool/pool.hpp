@@ -70,17 +70,17 @@ class Pool {
   WaitQueue& change_waiters() noexcept { return change_waiters_; }
   std::uint64_t changes() const;
   void notify() noexcept;
-  /// Waits until these tasks (sorted numbers) are counted as done. Requires: all have ended; a handle may show
-  /// that before the counts do.
+  /// Waits until these tasks (sorted numbers) are counted as done. Requires: all have ended; a handle may
+  /// show that before the counts do.
   void wait_until_counted(const std::vector<std::uint64_t>& numbers) noexcept;
 
   /// A task of this pool waits for another one of it; see `Node::run_now`.
   bool run_now(Task& wanted) noexcept;
   /// The calling flow, which is in no task of this pool, waits until the pool is idle: it runs tasks of the
-  /// queue itself while there are any and a slot is free for it, as far as its stack allows. True if the pool
-  /// was idle then; `counts` are those of that moment.
+  /// queue itself while there are any and a slot is free, as far as its stack allows. True if it was a worker
+  /// and found the pool idle as it left; then `counts` are those of that moment.
   bool help(GroupStatistics& counts) noexcept;
-  /// The same for one task that it waits for; see `Node::help_with`. True if it has run that one.
+  /// The same for one task that it waits for; see `Node::help_with`. True if it has run this task.
   bool help_with(const Task& wanted) noexcept;
   /// A task of this pool is about to wait for another one of it: another worker may use its slot.
   void lend_slot() noexcept;
@@ -101,18 +101,18 @@ class Pool {
   }
   void after_adding(Task& task, TaskQueue::Added added) {
     if (added.refused) return refuse(task);
-    if (added.call_worker) bring_worker(added.number);
+    if (added.call_worker) start_worker_if_needed(added.number);
   }
-  void bring_worker(std::uint64_t number);
-  bool join_in_locked() noexcept TG_REQUIRES(queue_.mutex());
+  void start_worker_if_needed(std::uint64_t number);
+  bool take_slot_to_help_locked() noexcept TG_REQUIRES(queue_.mutex());
   bool take_slot_locked() noexcept TG_REQUIRES(queue_.mutex());
   GroupStatistics count_locked() const noexcept TG_REQUIRES(queue_.mutex());
-  void start_workers(bool even_if_one_comes) noexcept;
+  void start_workers(bool even_if_one_is_coming) noexcept;
   bool needs_more_threads_locked() noexcept TG_REQUIRES(queue_.mutex());
   bool take_over_locked() noexcept TG_REQUIRES(queue_.mutex());
-  // `not_made`: a thread comes already, or one is waited for, or none is needed any more.
+  // `not_made`: a thread is coming already, or the request waits for one, or none is needed any more.
   enum class Started { made, not_made, failed_for_own };
-  Started start_worker_for(std::uint64_t own, bool even_if_one_comes, int& error) noexcept;
+  Started start_worker_for(std::uint64_t own, bool even_if_one_is_coming, int& error) noexcept;
   Started wait_for_thread_or_give_up(std::uint64_t own, int error) noexcept;
   bool withdraw_request_locked() noexcept TG_REQUIRES(queue_.mutex());
   void withdraw_request_if_done_locked() noexcept TG_REQUIRES(queue_.mutex());
@@ -133,8 +133,9 @@ class Pool {
   WaitQueue change_waiters_;
   WaitQueue slot_waiters_;  // released whenever a slot may have become free for one that is wanted back
   Slots slots_ TG_GUARDED_BY(queue_.mutex());
-  std::uint32_t makers_turn_ TG_GUARDED_BY(queue_.mutex()) = 0;   // of the worker that makes threads
-  std::uint32_t made_in_turn_ TG_GUARDED_BY(queue_.mutex()) = 0;  // threads
+  // Workers take turns at making threads: which turn it is, and how many threads were made in it.
+  std::uint32_t makers_turn_ TG_GUARDED_BY(queue_.mutex()) = 0;
+  std::uint32_t made_in_turn_ TG_GUARDED_BY(queue_.mutex()) = 0;
   FailureList failures_ TG_GUARDED_BY(queue_.mutex());
   ThreadSupply supply_;
 

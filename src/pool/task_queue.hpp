@@ -175,7 +175,7 @@ class TaskQueue {
     if (!queue_.empty()) return true;
     return !call_worker_.load(std::memory_order_relaxed) && search_or_arm_locked();
   }
-  /// The same for an adder that was told to start a worker. A task that is about to be skipped may count as
+  /// The same for an adder that has cleared `call_worker_`. A task that is about to be skipped may count as
   /// pending here.
   bool adder_needs_worker_locked() noexcept TG_REQUIRES(mutex_) {
     return (first_local_ == nullptr && !nothing_is_pending_locked()) || needs_worker_locked();

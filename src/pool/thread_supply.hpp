@@ -23,10 +23,9 @@ class ThreadSupply {
 
   explicit ThreadSupply(runtime::Job worker) noexcept : request_(worker) {}
 
-  /// Requests a thread for a worker. `even_if_one_comes` makes one although another one is coming. On
-  /// `refused`, `error` says why.
-  Requested request(bool even_if_one_comes, int& error) noexcept {
-    return runtime::ThreadCache::instance().request(request_, even_if_one_comes, error);
+  /// Requests a thread for a worker: see `runtime::ThreadCache::request`.
+  Requested request(bool even_if_one_is_coming, int& error) noexcept {
+    return runtime::ThreadCache::instance().request(request_, even_if_one_is_coming, error);
   }
   /// Leaves the request with the cache, after it was refused. Afterwards the caller calls `ask_at_once`,
   /// without the lock.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rounds of a worker, and a task that runs on the stack of the one that waits for it.
+// The rounds of a worker, the help of a flow that waits, and claims.
 #include "pool/worker.hpp"
 
 #include <cxxabi.h>
@@ -25,10 +25,10 @@ namespace {
 constexpr int kLocalTurn = 64;
 
 // How many times a worker that found nothing looks into the other local queues, about 2 us apart, before it
-// leaves. Leaving at once would cost the next adder a wake-up each time.
+// leaves. If it left at once, the next add would cost a wake-up each time.
 constexpr int kLooks = 8;
 
-// While the system refuses threads, a worker that finds more and more tasks leaves after this time, and its
+// While the system refuses threads, a worker leaves after this time even if there are more tasks, and its
 // thread serves another group that waits for one.
 constexpr Duration kTurnInShortage = Duration::from_nanos(10'000'000);
 
@@ -67,7 +67,7 @@ Worker::Worker(Pool& pool, Role role) noexcept
 bool Worker::serve(GroupStatistics* counts) noexcept {
   if (role_ == Role::thread) flow_.set_os_name(pool_.node_.name());
   MutexLock lock(pool_.queue_.mutex());
-  if (role_ == Role::joiner && !pool_.join_in_locked()) return false;
+  if (role_ == Role::helper && !pool_.take_slot_to_help_locked()) return false;
   set_caller(&context_, &pool_.node_.event());
   pool_.slots_.arrive();
   pool_.queue_.enter_locked(self_);
@@ -149,7 +149,7 @@ bool Worker::serve(GroupStatistics* counts) noexcept {
   return idle_now;
 }
 
-// Runs this task if it is the next one of the queue and there is a slot, and leaves. Says whether it did.
+// Runs this task if it is the next one of the queue and a slot is free, and leaves. Says whether it did.
 bool Worker::serve_one(const Task& wanted) noexcept {
   Task* next = nullptr;
   bool start_next = false;
@@ -185,11 +185,11 @@ bool Worker::serve_one(const Task& wanted) noexcept {
   return true;
 }
 
-// No task was found. A worker that holds what others need (Python's lock) does not wait for more; nor does
-// one for which there is work in another group; nor the last one, if a flow waits until the group is idle. And
-// once the event is set, no more tasks come.
+// No task was found. A worker that keeps what others need (Python's lock) does not wait for more; nor does
+// one whose thread has work in another group; nor the last one, if a flow waits until the group is idle. Once
+// the event is set, no more tasks come.
 bool Worker::is_last_look_locked() const noexcept {
-  if (role_ == Role::joiner || pool_.node_.event().is_set()) return true;
+  if (role_ == Role::helper || pool_.node_.event().is_set()) return true;
   if (flow_.before_idle != nullptr || runtime::ThreadCache::has_requests()) return true;
   if (looks_ >= (pool_.queue_.other_local_queues_locked(local_) ? kLooks : 0)) return true;
   return !pool_.idle_waiters_.empty() && pool_.queue_.is_idle_locked();
@@ -242,17 +242,17 @@ void Worker::end_as_worker(bool idle_now, bool slot_is_free) noexcept {
 
 bool Worker::help(Pool& pool, GroupStatistics& counts) noexcept {
   runtime::Flow& flow = runtime::Flow::current();
-  // A flow that keeps something from task to task (Python's lock) would wait with it.
+  // A flow that keeps something from task to task (Python's lock) would go on to wait with it.
   if (pool.node_.event().is_set() || flow.before_idle != nullptr || !stack_can_take_a_task(flow))
     return false;
-  return Worker(pool, Role::joiner).serve(&counts);
+  return Worker(pool, Role::helper).serve(&counts);
 }
 
 bool Worker::help_with(Pool& pool, const Task& wanted) noexcept {
   runtime::Flow& flow = runtime::Flow::current();
   if (pool.node_.event().is_set() || flow.before_idle != nullptr || !stack_can_take_a_task(flow))
     return false;
-  return Worker(pool, Role::joiner).serve_one(wanted);
+  return Worker(pool, Role::helper).serve_one(wanted);
 }
 
 bool Worker::run_now(Pool& pool, Task& task_waited_for) noexcept {

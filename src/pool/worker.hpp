@@ -22,10 +22,10 @@ namespace tg::inline v0::detail {
 /// In each round it runs one task of the queue and then a turn of its local queue. If it finds nothing, it
 /// looks some more times, and then leaves.
 ///
-/// A flow that waits until the pool is idle may be a worker meanwhile: it leaves as soon as it finds nothing.
+/// A flow that waits until the pool is idle may help meanwhile: it leaves as soon as it finds nothing.
 ///
-/// Lifetime: on the stack of its flow. It holds a reference to the node until `serve` returns (P4); the caller
-/// of a joiner holds one for it.
+/// Lifetime: on the stack of its flow. On a thread of the cache it holds a reference to the node until
+/// `serve` returns (P4); for a helper the caller holds one.
 class Worker {
  public:
   /// The job of a thread; the argument is the pool.
@@ -38,12 +38,13 @@ class Worker {
   static bool help_with(Pool& pool, const Task& wanted) noexcept;
 
  private:
-  enum class Role : std::uint8_t { thread, joiner };
+  enum class Role : std::uint8_t { thread, helper };
   Worker(Pool& pool, Role role) noexcept;
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  /// If the pool was idle when this worker left, says so to a joiner, with the counts.
+  /// Runs tasks until there is nothing to do. True if the pool was idle as this worker left; `counts`, if not
+  /// null, are those of that moment. False also if a helper found no task or no slot.
   bool serve(GroupStatistics* counts) noexcept;
   bool serve_one(const Task& wanted) noexcept;
   int run_from_local_queue() noexcept;
@@ -63,7 +64,7 @@ class Worker {
   Pool& pool_;
   const Role role_;
   runtime::Flow& flow_;
-  // What the flow was in before: of a joiner, the task that waits.
+  // What the flow was in before: of a helper, the task that waits.
   TaskContext* const outer_task_;
   Event* const outer_event_;
   LocalQueue local_;

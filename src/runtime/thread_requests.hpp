@@ -29,8 +29,8 @@ class ThreadRequest {
   std::uint32_t wanted_ = 0;  // threads; while it is not zero, the request is in the list
 };
 
-/// Requests in the order in which threads serve them. One that wants several threads stands behind the others
-/// after each.
+/// Requests in the order in which threads serve them. One that wants several threads goes to the end of the
+/// list after each.
 class RequestList {
  public:
   bool empty() const noexcept { return first_ == nullptr; }
@@ -61,7 +61,7 @@ class RequestList {
     (first_ != nullptr ? last_->next_ : first_) = &request;
     last_ = &request;
   }
-  // For one thread less.
+  // The request wants one thread less.
   void remove(ThreadRequest& request) noexcept {
     (request.previous_ != nullptr ? request.previous_->next_ : first_) = request.next_;
     (request.next_ != nullptr ? request.next_->previous_ : last_) = request.previous_;

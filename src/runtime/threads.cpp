@@ -28,8 +28,7 @@ constexpr const char* kIdleName = "tg-idle";
 constexpr Duration kFirstPause = Duration::from_nanos(1'000'000);
 constexpr Duration kLongestPause = Duration::from_nanos(1'000'000'000);
 
-// How many flows wake for those attempts: more than one, because each of them may stop sleeping at any
-// moment.
+// How many flows wake for those attempts: several, because each of them may stop sleeping at any moment.
 constexpr int kMostAskers = 4;
 }  // namespace
 
@@ -80,8 +79,8 @@ void ThreadCache::start(Job job) {
 
 // --- The list of requests ---
 
-// A thread comes for the list: an idle one, whose flow the caller unparks, or else (null) one that the caller
-// makes.
+// Counts a thread as coming for the list: an idle one, whose flow the caller unparks, or else (null) one that
+// the caller makes.
 Flow* ThreadCache::send_one_locked() noexcept {
   ++coming_;
   Flow* const idle = idle_.call(IdleThread::Call::list);
@@ -89,14 +88,14 @@ Flow* ThreadCache::send_one_locked() noexcept {
   return idle;
 }
 
-ThreadCache::Requested ThreadCache::request(ThreadRequest& request, bool even_if_one_comes,
+ThreadCache::Requested ThreadCache::request(ThreadRequest& request, bool even_if_one_is_coming,
                                             int& error) noexcept {
   Flow* idle = nullptr;
   {
     MutexLock lock(mutex_);
     requests_.add(request);
     has_requests_.store(true, std::memory_order_relaxed);
-    if (coming_ != 0 && !even_if_one_comes) return Requested::queued;
+    if (coming_ != 0 && !even_if_one_is_coming) return Requested::queued;
     idle = send_one_locked();
   }
   if (idle != nullptr) {
@@ -107,8 +106,8 @@ ThreadCache::Requested ThreadCache::request(ThreadRequest& request, bool even_if
   return error != 0 ? Requested::refused : Requested::queued;
 }
 
-// Makes a thread that was counted as coming. If the system refuses it, withdraws the request that it was made
-// for, if any. `error` is 0 then if another thread has that one already.
+// Makes a thread that was counted as coming. If the system refuses it, withdraws the request `own`, if any;
+// then `error` is 0 if another thread has taken that request.
 bool ThreadCache::make_for_list(ThreadRequest* own, int& error) noexcept {
   error = create_thread(Job{});
   if (error == 0) {
@@ -266,7 +265,7 @@ bool ThreadCache::come_for_request(Job& job) noexcept {
   Flow* idle = nullptr;
   {
     MutexLock lock(mutex_);
-    if (requests_.empty() && TG_PLANTED(cache_thread_in_vain_keeps_coming)) return false;
+    if (requests_.empty() && TG_PLANTED(cache_needless_thread_keeps_coming)) return false;
     --coming_;
     if (requests_.empty()) return false;
     job = take_request_locked();
@@ -309,7 +308,7 @@ bool ThreadCache::wait_for_job(IdleThread& self, Job& job) {
   }
 }
 
-// `none` if nobody called within the idle time.
+// `none` if there was no call within the idle time.
 IdleThread::Call ThreadCache::wait_for_call(IdleThread& self, Duration idle_time) noexcept {
   const TimePoint idle_until = after(idle_time);
   // After a job that slept there may be no processor to spare, and what the sleep cost is more than spinning

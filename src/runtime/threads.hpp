@@ -23,9 +23,9 @@ namespace tg::inline v0::runtime {
 ///
 ///     if (cache.request(request, false, error) == ThreadCache::Requested::refused) ...
 ///
-/// Requests stand in one list, first come, first served. A thread that has finished its job takes the next
-/// one from the list before it goes to sleep. So many short jobs, each of another group, cost one wake-up and
-/// not one for each.
+/// Requests are in one list, first come, first served. A thread that has finished its job takes the next
+/// request from the list before it goes to sleep. So many short jobs, each of another group, cost one wake-up
+/// instead of one for each.
 ///
 /// Guarantees: the last thread to become idle, whose caches are warm, is the first to be woken. A thread idle
 /// for longer than the idle time ends, and so does one that would be idle beyond the limit.
@@ -62,28 +62,28 @@ class ThreadCache {
   TG_EXPORT void start(Job job);
 
   enum class Requested { queued, woken, made, refused };
-  /// Requests one more thread: puts the request into the list. If no thread is coming (or `even_if_one_comes`),
+  /// Requests one more thread: puts the request into the list. If no thread is coming, or even if one is,
   /// wakes an idle one or makes one. If that fails, `error` says why, and the request has been withdrawn.
-  Requested request(ThreadRequest& request, bool even_if_one_comes, int& error) noexcept;
+  Requested request(ThreadRequest& request, bool even_if_one_is_coming, int& error) noexcept;
   /// Leaves the request for a thread with the cache, after the system has refused one. The caller may hold a
   /// lock; it calls `ask_again` once it holds none.
   void request_when_possible(ThreadRequest& request) noexcept;
-  /// Takes the request for one thread back. False if it has its thread already.
+  /// Takes back the request for one thread. False if it has its thread already.
   bool withdraw(ThreadRequest& request) noexcept;
-  /// The system's error, and how many threads it has refused the request that is in the list.
+  /// Why the system has refused a thread, and how many threads the request in the list still waits for.
   struct Refusal {
     int error = 0;
     std::uint32_t threads = 0;
   };
   Refusal refusal_of(const ThreadRequest& request) const noexcept;
-  /// Asks the system for threads for the jobs that wait, if the time for that has come. Returns the next such
-  /// time, or `never` if no job waits. For flows that are about to sleep: they wake at that time and call it
-  /// again.
+  /// Asks the system again for a thread that it has refused, if the time for that has come. Returns the next
+  /// such time, or `never` if there is no shortage. For flows that are about to sleep: they wake at that time
+  /// and call it again.
   TimePoint ask_again() noexcept;
-  /// Whether a job waits for a thread. One load.
+  /// Whether requests wait because the system has refused a thread. One load.
   static bool is_short_of_threads() noexcept { return is_short_.load(std::memory_order_seq_cst); }
-  /// Whether a job waits for a thread, also for one that is coming. One load, and only a hint: for a flow that
-  /// looks for further work of its own job before it ends.
+  /// Whether a request is in the list, even if a thread is coming for it. One load, and only a hint: for a
+  /// job that looks for further work before it ends.
   static bool has_requests() noexcept { return has_requests_.load(std::memory_order_relaxed); }
   /// Registers the caller as a flow that wakes to call `ask_again`. False if enough flows do so already. A
   /// registered flow calls `end_asking` later; when the last one does, some sleeping flows are woken to take
@@ -123,7 +123,7 @@ class ThreadCache {
   int create_thread(Job job) noexcept;
   void forget_threads_after_fork() TG_REQUIRES(mutex_);
 
-  // Atomic: written under `mutex_`, read without by those about to sleep, and by those that look for work.
+  // Atomic: written under `mutex_`, read without it by flows about to sleep, and by jobs that look for work.
   static tg::detail::Atomic<bool> is_short_;
   static tg::detail::Atomic<bool> has_requests_;
   tg::detail::Atomic<int> askers_{0};  // atomic: each counts itself

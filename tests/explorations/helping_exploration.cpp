@@ -85,8 +85,8 @@ TG_EXPLORATION(HelpingExploration, a_task_on_the_joiners_stack_meets_two_others)
 }
 TG_FINDS(HelpingExploration, a_task_on_the_joiners_stack_meets_two_others, pool_starts_no_next_worker, 500)
 
-// A lender that wants its slot back comes before the task that a joiner would begin (C2). The helper ends when the
-// lender waits for the slot.
+// A lender that wants its slot back comes before the task that a joiner would begin (C2). The helper ends
+// when the lender waits for the slot.
 TG_EXPLORATION(HelpingExploration, a_lender_comes_before_a_join) {
   hold_clock();
   LinkedPool pool(1);
@@ -126,8 +126,8 @@ TG_EXPLORATION(HelpingExploration, a_join_takes_the_task_before_the_thread_comes
   second.wait();
   first.wait();
 }
-TG_FINDS(HelpingExploration, a_join_takes_the_task_before_the_thread_comes, cache_thread_in_vain_keeps_coming,
-         500)
+TG_FINDS(HelpingExploration, a_join_takes_the_task_before_the_thread_comes,
+         cache_needless_thread_keeps_coming, 500)
 
 // The event is set while a join runs one task and others are pending.
 TG_EXPLORATION(HelpingExploration, a_stop_meets_a_join) {
@@ -173,7 +173,8 @@ TG_EXPLORATION(HelpingExploration, a_get_meets_a_clear) {
   group.join();
 }
 
-// The one that waits takes the slot of the worker that was requested; what it leaves behind gets another (C1, P3).
+// The flow that waits takes the slot of the worker that was requested; what it leaves behind gets another one
+// (C1, P3).
 TG_EXPLORATION(HelpingExploration, two_get_while_others_are_pending) {
   ThreadGroup group("group", {.max_concurrent_threads = 1});
   Running running(1);

@@ -83,8 +83,8 @@ TG_EXPLORATION(PoolExploration, stolen_tasks_start_in_order) {
 }
 TG_FINDS(PoolExploration, stolen_tasks_start_in_order, pool_local_ones_overtake, 5000)
 
-// With one slot: a task lends it, and takes it back before the next one begins (C1, C2). The helper ends when the
-// lender waits for the slot.
+// With one slot: a task lends it, and takes it back before the next one begins (C1, C2). The helper ends when
+// the lender waits for the slot.
 TG_EXPLORATION(PoolExploration, a_lender_comes_before_pending_tasks) {
   hold_clock();
   LinkedPool pool(1);
@@ -199,7 +199,7 @@ TG_EXPLORATION(PoolExploration, three_groups_want_a_thread_each) {
 TG_FINDS(PoolExploration, three_groups_want_a_thread_each, cache_sends_no_next_thread, 500)
 
 // A thread comes for a request that was served already, and leaves as the next request comes (A1).
-TG_EXPLORATION(PoolExploration, a_thread_that_came_in_vain_meets_a_request) {
+TG_EXPLORATION(PoolExploration, a_thread_that_came_needlessly_meets_a_request) {
   std::array<ProbeTask, 2> tasks;
   LinkedPool pool(1);
   pool->add(tasks[0]);
