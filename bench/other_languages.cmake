@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The peers that are not written in C++: bench/<problem>/rayon.rs and bench/<problem>/go.go. Nothing is fetched: rayon
-# comes from Debian's librust-rayon-dev, and the programs in Go need its own library only.
+# The peers that are not written in C++: bench/<problem>/rayon.rs and bench/<problem>/go.go. Nothing is fetched:
+# rayon comes from Debian's librust-rayon-dev, and the programs in Go need only its standard library.
 
 # --- rayon ---
 set(tg_crates /usr/share/cargo/registry)

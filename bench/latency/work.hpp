@@ -17,8 +17,8 @@ using Clock = std::chrono::steady_clock;
 
 /// What the sleeper and the thread that wakes it tell each other in one round.
 ///
-/// The sleeper signs in by a store, and wakes nobody: how much two threads of one processor ran while both were
-/// ready decides whether the kernel lets the sleeper preempt its waker, and that must not differ between peers.
+/// The sleeper signs in by a store and wakes no thread. The kernel lets it preempt its waker or not,
+/// depending on how much both have run while both were ready, and that must not differ between peers.
 class Round {
  public:
   void sign_in() { in_.store(true); }

@@ -33,12 +33,13 @@ using sim::Plan;
 using sim::Scheduler;
 
 constexpr std::size_t kShownSteps = 300;
-constexpr std::uint64_t kRunTwice = 8;         // so many of the first schedules,
-constexpr std::uint64_t kRunTwiceEach = 1000;  // and each of these
+// These schedules are run twice and compared: the first ones, and each with a multiple of the second number.
+constexpr std::uint64_t kRunTwice = 8;
+constexpr std::uint64_t kRunTwiceEach = 1000;
 constexpr int kSecondsWithoutPoint = 20;
 int seconds_without_point = kSecondsWithoutPoint;
 
-// What the child tells, also when it has crashed.
+// What the child tells its parent, in shared memory, so that it survives a crash of the child.
 struct Told {
   volatile std::uint64_t points = 0;
   volatile std::uint64_t schedules = 0;
@@ -131,7 +132,7 @@ std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise)
 // First the search, so that what fails with few deviations is shown with few.
 void run_schedules(std::uint64_t schedules, void (*body)()) {
   const std::uint64_t before = number_from_environment("TG_SIM_BEFORE", 0);
-  run_once({}, body);  // what is made at the first use has been made then
+  run_once({}, body);  // afterwards, what is made at the first use exists
   run_once({}, body);
   if (!quiet) search(schedules, body);
   for (std::uint64_t number = before + 1; number <= before + schedules; ++number) {

@@ -15,11 +15,12 @@ namespace tg::test {
 
 /// Within a body: runs these as flows of their own, and returns when all have ended.
 ///
-///     together({{"waiter", [&] { gate.wait_until(TimePoint::never()); }}, {"opener", [&] { gate.open(); }}});
+///     together({{"waiter", [&] { gate.wait_until(TimePoint::never()); }},
+///               {"opener", [&] { gate.open(); }}});
 void together(const std::vector<sim::Scheduler::Part>& parts);
 
-/// At the begin of a body: time does not pass while a flow can run. Otherwise it does in one of four schedules, for a
-/// flow may be slow, and time-outs come at any moment.
+/// At the start of a body: time does not pass while a flow can run. Otherwise it does in one of four
+/// schedules, as if a flow were slow, so that time-outs come at any moment.
 void hold_clock();
 
 /// Within a body: the flow sleeps for a millisecond; with `hold_clock`, until no other flow can run.
@@ -34,19 +35,20 @@ void require(bool holds, const char* what);
 /// Within a body: what runs it.
 sim::Scheduler& scheduler_of_body();
 
-/// Runs the body in as many schedules as TG_SIM_SCHEDULES says (10,000), in a child process. A schedule fails if
-/// `require` or a check of gtest does; if all flows sleep and none is left to wake them; if it does not end; and if
-/// the process crashes. With TG_SIM_REPLAY=WORD runs one schedule, in this process, and prints its trace.
+/// Runs the body in as many schedules as TG_SIM_SCHEDULES says (10,000), in a child process. A schedule fails
+/// if `require` or a check of gtest does, if all flows sleep and none is left to wake them, if it does not
+/// end, and if the process crashes. With TG_SIM_REPLAY=WORD, runs one schedule in this process and prints its
+/// trace.
 void explore(void (*body)());
 
 /// Runs the body with a planted mistake, and expects that it fails within so many schedules.
 void expect_found(detail::Planted mistake, const char* name, void (*body)(), std::size_t within);
 
-/// Runs the body, and expects that it fails, and that the report contains this text. It has lost control if it
-/// comes to no point for so many seconds.
+/// Runs the body, and expects that it fails, and that the report contains this text. Control of the schedule
+/// counts as lost if the body comes to no point for so many seconds.
 void expect_failure(void (*body)(), const std::string& text, int seconds_without_point = 20);
 
-/// Expects that each exploration does the same in another process, with a heap that is used in another way.
+/// Expects that each exploration does the same in another process, with a heap in another state.
 void expect_same_everywhere();
 
 /// All explorations.

@@ -198,7 +198,7 @@ TG_EXPLORATION(PoolExploration, three_groups_want_a_thread_each) {
 }
 TG_FINDS(PoolExploration, three_groups_want_a_thread_each, cache_sends_no_next_thread, 500)
 
-// A thread comes for a request that was served already, and leaves as the next request comes (A1).
+// A thread comes for a request that was served already, and leaves as the next request is made (A1).
 TG_EXPLORATION(PoolExploration, a_thread_that_came_needlessly_meets_a_request) {
   std::array<ProbeTask, 2> tasks;
   LinkedPool pool(1);

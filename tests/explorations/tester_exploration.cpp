@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tester's own tests: what it reports, that it notices when it loses control, and that no planted mistake is
+// Tests of the tester: what it reports, that it notices when it loses control, and that no planted mistake is
 // forgotten.
 #include <poll.h>
 
@@ -157,7 +157,8 @@ TEST(Tester, all_orders_of_a_small_body_are_seen) {
       "all orders were seen");
 }
 
-// The number of paths of a tree of choices is known: one without deviations, one with one for each choice, and so on.
+// The number of paths of a tree of choices is known: one without deviations, one with a single deviation for
+// each choice, and so on.
 TEST(Tester, search_runs_each_path_once_in_the_order_of_their_lengths) {
   sim::Search search(1000);
   const std::vector<std::uint32_t> options{2, 3, 1, 2};  // the same in each path

@@ -13,7 +13,8 @@ namespace {
 
 using runtime::ThreadCache;
 
-/// A job that says that it ran. Its thread and the body own it together, for either may be the last to use it.
+/// A job that says that it ran. Its thread and the body own it together, because either may be the last to
+/// use it.
 class Errand {
  public:
   void start() {
@@ -40,7 +41,7 @@ class Errand {
   Shared* const shared_ = new Shared;
 };
 
-// A thread is idle for as long as it may be, and is called in the same moment.
+// The idle time of a thread ends at the moment when it is called.
 TG_EXPLORATION(ThreadCacheExploration, a_job_meets_an_idle_thread_whose_time_is_up) {
   std::array<Errand, 2> errands;
   for (Errand& errand : errands) {

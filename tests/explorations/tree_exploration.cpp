@@ -21,8 +21,8 @@ using detail::Forest;
 constexpr Duration kMillisecond = Duration::from_nanos(1'000'000);
 constexpr Duration kTick = Duration::from_nanos(1024);
 
-// Once a call of `set_event` has returned, first or not, all groups below are set, also those that are made later
-// (T1, T3).
+// Once a call of `set_event` has returned, first or not, the events of all groups below are set, also of
+// those made later (T1, T3).
 TG_EXPLORATION(TreeExploration, the_subtree_is_set_when_a_setter_returns) {
   const Linked top("top");
   const Linked middle("middle", *top);

@@ -18,7 +18,7 @@ const Key<std::string> text{"text"};
 const KeyList kKeys{a, b, c, text};
 constexpr VaultOptions kReplaces{.permit_modification = true};
 
-// Who has seen a part of a step sees all of it from then on (K1); the values are short copies.
+// A flow that has seen a part of a step sees all of it from then on (K1); the values are short copies.
 TG_EXPLORATION(VaultExploration, steps_are_seen_as_a_whole) {
   Vault vault("vault", kKeys, kReplaces);
   vault.insert_all(entry(a, 0), entry(b, 0));
@@ -65,8 +65,8 @@ TG_EXPLORATION(VaultExploration, a_wait_for_a_key_meets_the_insert) {
 }
 TG_FINDS(VaultExploration, a_wait_for_a_key_meets_the_insert, vault_wakes_no_waiters, 100)
 
-// The inputs come from two flows, and one of them again while the automatic runs: it runs once for each complete set, in
-// order, one run at a time.
+// The inputs come from two flows, and one of them again while the automatic runs: it runs once for each
+// complete set, in order, one run at a time.
 TG_EXPLORATION(VaultExploration, an_automatic_takes_each_set_once) {
   Vault vault("vault", kKeys, kReplaces);
   ThreadGroup group("group", {.max_concurrent_threads = 2});

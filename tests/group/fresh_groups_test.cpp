@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Groups made by a flow that often makes and destroys one: linked without a lock, in objects used again.
+// Groups made by a flow that often makes and destroys one: linked without a lock, in reused objects.
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -20,7 +20,7 @@
 namespace tg {
 namespace {
 
-// Enough for the calling flow to be given a link of its own, and for an object to be there that is used again.
+// Enough for the calling flow to have a grant, and an unused object for its next group.
 void make_and_destroy_many() {
   for (int i = 0; i < 50; ++i) ThreadGroup brief("brief");
 }

@@ -128,7 +128,8 @@ TEST_F(HelpingGet, delivers_the_failure_of_the_task_that_it_ran) {
   EXPECT_TRUE(group.join());  // delivered once
 }
 
-// The wait is for the helped task, that one waits for a task of the caller's group, and that for its slot.
+// The wait is for the task that the caller runs, that one waits for a task of the caller's group, and that
+// for its slot.
 TEST_F(HelpingGet, whose_task_closes_a_cycle_through_the_caller_is_refused) {
   ThreadGroup above("above", {.max_concurrent_threads = 1});
   std::string said;

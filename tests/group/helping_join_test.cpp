@@ -209,7 +209,8 @@ TEST_F(HelpingJoin, in_a_task_runs_none_of_a_group_elsewhere_and_ends_with_the_c
   EXPECT_TRUE(elsewhere.join());
 }
 
-// The join waits for the helped task, that one for a task of the joiner's group, and that for the joiner's slot.
+// The join waits for the task that it runs, that one for a task of the joiner's group, and that for the
+// joiner's slot.
 TEST_F(HelpingJoin, whose_task_closes_a_cycle_through_the_joiner_is_refused) {
   ThreadGroup above("above", {.max_concurrent_threads = 1});
   std::string said;

@@ -204,8 +204,8 @@ void stay_on(int processor) {
   EXPECT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
 }
 
-// A thread on the processor `here` waits once, and one on the processor `there` ends the wait. The thread that
-// waited calls `ask`.
+// A thread on the processor `here` waits once, and one on the processor `there` ends the wait. The first one
+// then calls `ask`.
 void wait_for_a_waker(int here, int there, const std::function<void(Flow&)>& ask) {
   std::thread([&] {
     Flow& me = Flow::current();

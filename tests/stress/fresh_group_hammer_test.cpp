@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: Apache-2.0
-// Hammers for groups that are linked without the forest's lock: those who look meanwhile must not miss them.
+// SPDX-License-Identifier: Apache-2.0 Hammers for groups that are linked without the forest's lock: threads
+// that look meanwhile must not miss them.
 #include <atomic>
 #include <set>
 #include <string>
@@ -15,7 +15,7 @@
 namespace tg::stress {
 namespace {
 
-// After `set_event` has returned, a group below is set, whether it was made before or is made later.
+// After `set_event` has returned, the event of a group below is set, whether it was made before or later.
 TEST(FreshGroupHammer, no_group_misses_the_event_of_its_parent) {
   for (int round = 0; round < rounds(400); ++round) {
     ThreadGroup parent("parent");
