@@ -153,20 +153,23 @@ WaitOutcome TaskSlot::wait_for(Duration timeout) {
 }
 
 WaitOutcome TaskSlot::wait() {
-  Event* const event = event_of_caller();
-  if (status() == TaskStatus::pending && is_of_this_process() && run_if_below(TaskContext::current(), event))
-    return WaitOutcome::ready;
-  return wait_watching(event, TimePoint::never());
+  if (status() == TaskStatus::pending && is_of_this_process()) {
+    TaskContext* const caller = TaskContext::current();
+    const bool own_group = caller != nullptr && caller->node == group_;
+    if (own_group ? group_->run_now(*this) : run_if_below(caller, event_of_caller()))
+      return WaitOutcome::ready;
+  }
+  return wait_watching(event_of_caller(), TimePoint::never());
 }
 
 // Runs the task here and now if it is the next one of its group, a slot is free, and the caller is outside
-// any task or in one of a group above. The group may be about to end, but not while the task is pending.
+// any task or in one of a group above (not of the same group). The group may be about to end, but not while
+// the task is pending.
 bool TaskSlot::run_if_below(TaskContext* caller, Event* event) {
-  if (caller != nullptr && caller->node == group_) return false;  // `wait_watching` does
   const auto release = [](Node* node) { node->release(); };
   std::unique_ptr<Node, decltype(release)> group;
   const auto hold = [&] {
-    if (status() != TaskStatus::pending) return;
+    if (status_.load(std::memory_order_seq_cst) != TaskStatus::pending) return;  // Q1
     group.reset(group_);
     group->add_reference();
   };
@@ -190,7 +193,9 @@ WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline, Event* oth
                       "for it here would never end");
   }
   TaskContext* const caller = TaskContext::current();
-  if (caller != nullptr && caller->holds(*this)) throw_own_task(*caller, awaited());
+  // A pending task is not on the caller's stack, which may be deep.
+  if (caller != nullptr && status() != TaskStatus::pending && caller->holds(*this))
+    throw_own_task(*caller, awaited());
   if (!deadline.is_never() && runtime::now() >= deadline)
     return is_set(event) || is_set(other) ? WaitOutcome::event_set : WaitOutcome::timed_out;
   const bool own_group = caller != nullptr && caller->node == group_;

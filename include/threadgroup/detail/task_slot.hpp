@@ -131,7 +131,10 @@ class TG_EXPORT TaskSlot : public ClaimableTask {
   bool is_of_this_process() const noexcept;
 
   void release(std::uint32_t reference) noexcept {
-    if (references_.fetch_sub(reference, std::memory_order_acq_rel) == reference) delete this;
+    // The only owner saves the atomic step: no other flow can take a reference any more.
+    if (references_.load(std::memory_order_acquire) == reference ||
+        references_.fetch_sub(reference, std::memory_order_acq_rel) == reference)
+      delete this;
   }
   [[noreturn]] void throw_taken();
 
