@@ -37,10 +37,10 @@
   ONE(pool_starts_no_next_worker)          /* P3 */                                             \
   ONE(pool_worker_holds_no_reference)      /* P4 */                                             \
   ONE(pool_local_ones_overtake)            /* P6, L1 */                                         \
-  ONE(pool_claimer_leaves_tasks_behind)    /* P3 */                                             \
+  ONE(pool_helper_leaves_tasks_behind)     /* P3 */                                             \
   ONE(pool_taker_reserves_nothing)         /* P3, C1 */                                         \
   ONE(pool_claims_what_is_taken)           /* P7 */                                             \
-  ONE(pool_joiner_takes_any_slot)          /* C1 */                                             \
+  ONE(pool_helper_takes_any_slot)          /* C1 */                                             \
   ONE(pool_joiner_looks_twice)             /* P1 */                                             \
   ONE(pool_withdrawn_worker_still_counts)  /* P3, S1 */                                         \
   ONE(pool_second_failure_does_not_wait)   /* a failed task has set the event */                \
@@ -57,7 +57,7 @@
   ONE(cache_withdraws_what_is_taken)       /* a request is withdrawn or has its thread */       \
   ONE(cache_needless_thread_keeps_coming)  /* A1 */                                             \
   ONE(task_wakes_before_it_ends)           /* Q1 */                                             \
-  ONE(task_claimer_holds_no_group)         /* its group outlives the claim */                   \
+  ONE(task_helper_holds_no_group)          /* its group outlives the task that it runs */       \
   ONE(task_is_watched_without_second_look) /* Q1 */                                             \
   ONE(limits_adder_does_not_wake)          /* a limit is at most a tick late */                 \
   ONE(limits_flow_holds_no_reference)      /* the node of a due limit outlives it */

@@ -367,7 +367,7 @@ bool Pool::take_slot_to_help_locked() noexcept { return queue_.needs_worker_lock
 
 // A slot for a flow that serves the queue itself. It may be that of a worker that has no thread yet.
 bool Pool::take_slot_locked() noexcept {
-  if (!slots_.has_free() && !withdraw_request_locked() && !TG_PLANTED(pool_joiner_takes_any_slot))
+  if (!slots_.has_free() && !withdraw_request_locked() && !TG_PLANTED(pool_helper_takes_any_slot))
     return false;
   slots_.reserve();
   return true;

@@ -175,7 +175,7 @@ bool Worker::serve_one(const Task& wanted) noexcept {
   pool_.queue_.leave_locked(self_);
   pool_.queue_.close_locked(local_);
   pool_.withdraw_request_if_done_locked();
-  start_next = !TG_PLANTED(pool_claimer_leaves_tasks_behind) && pool_.reserve_worker_locked();  // P3
+  start_next = !TG_PLANTED(pool_helper_leaves_tasks_behind) && pool_.reserve_worker_locked();  // P3
   const bool idle_now = pool_.queue_.is_idle_locked();
   const bool slot_is_free = pool_.slots_.some_are_wanted_back();
   lock.unlock();

@@ -173,7 +173,7 @@ bool TaskSlot::run_if_below(TaskContext* caller, Event* event) {
     group.reset(group_);
     group->add_reference();
   };
-  if (TG_PLANTED(task_claimer_holds_no_group)) {
+  if (TG_PLANTED(task_helper_holds_no_group)) {
     hold();
   } else {
     done_waiters_.look_before_release(hold);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A pair of fences for protocols of which one side runs often and the other one seldom.
+// A pair of fences for protocols in which one side runs often and the other one rarely.
 #pragma once
 
 #include <atomic>
@@ -14,7 +14,7 @@ namespace tg::inline v0::runtime {
 /// x, at least one finds what the other one stored.
 inline void light_fence() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
 
-/// The fence of the side that runs seldom: it makes all running threads of the process execute a fence, which
+/// The fence of the side that runs rarely: it makes all running threads of the process execute a fence, which
 /// takes a system call and some microseconds. If the system refuses a call that it had permitted, because the
 /// process has entered a sandbox, this waits for a millisecond, and `has_heavy_fence` is false from then on.
 void heavy_fence() noexcept;

@@ -20,14 +20,14 @@ namespace tg::inline v0::sim {
 ///     while (const auto plan = search.next()) { run(*plan); search.branch(*plan, options); }
 class Search {
  public:
-  /// At most so many paths in total.
+  /// At most `most` paths in total.
   explicit Search(std::size_t most) noexcept : left_(most) { waiting_.emplace_back(); }
 
   /// The next path; none if the search is over.
   std::optional<Plan> next();
   /// The plan was run, and had these numbers of options to choose from, one for each choice.
   void branch(const Plan& plan, std::span<const std::uint32_t> options);
-  /// All schedules with up to so many deviations were run.
+  /// Up to how many deviations all schedules were run.
   std::size_t complete() const noexcept;
 
  private:

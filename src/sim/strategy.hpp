@@ -77,7 +77,7 @@ class Strategy {
   void yields(std::size_t flow) noexcept;
   /// From now on the clock does not compete.
   void hold_clock() noexcept;
-  /// Which of so many sleepers is woken.
+  /// Which of `count` sleepers is woken.
   std::size_t sleeper(std::size_t count) noexcept;
   /// Of a path: how many options each choice had.
   std::span<const std::uint32_t> options() const noexcept { return options_; }

@@ -13,7 +13,7 @@ namespace {
 // needs little. So each piece is twice as large as the one before it.
 constexpr std::size_t kFirstBytes = 4096;
 constexpr std::size_t kLastBytes = std::size_t{1024} * 1024;
-constexpr int kSpares = 4;  // a flow seldom needs more than one at a time
+constexpr int kSpares = 4;  // a flow rarely needs more than one at a time
 }  // namespace
 
 // At least one, so that `free_` is not empty afterwards.

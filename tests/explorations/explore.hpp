@@ -41,11 +41,11 @@ sim::Scheduler& scheduler_of_body();
 /// trace.
 void explore(void (*body)());
 
-/// Runs the body with a planted mistake, and expects that it fails within so many schedules.
+/// Runs the body with a planted mistake, and expects that it fails within this many schedules.
 void expect_found(detail::Planted mistake, const char* name, void (*body)(), std::size_t within);
 
 /// Runs the body, and expects that it fails, and that the report contains this text. Control of the schedule
-/// counts as lost if the body comes to no point for so many seconds.
+/// counts as lost if the body comes to no point for this many seconds.
 void expect_failure(void (*body)(), const std::string& text, int seconds_without_point = 20);
 
 /// Expects that each exploration does the same in another process, with a heap in another state.
@@ -70,7 +70,7 @@ std::vector<detail::Planted>& looked_for();
   }                                                                   \
   static void suite##_##name##_body()
 
-/// A test that the exploration finds the planted mistake within so many schedules.
+/// A test that the exploration finds the planted mistake within this many schedules.
 #define TG_FINDS(suite, name, mistake, within)                                                          \
   static const bool mistake##_is_looked_for =                                                           \
       (::tg::test::looked_for().push_back(::tg::detail::Planted::mistake), true);                       \

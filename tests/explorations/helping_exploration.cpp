@@ -52,7 +52,7 @@ TG_EXPLORATION(HelpingExploration, a_join_meets_the_worker_that_was_requested) {
   for (const ProbeTask& task : tasks) require(task.runs == 1, "each task ran once");
   require(pool->statistics().succeeded == 3, "each is counted once");
 }
-TG_FINDS(HelpingExploration, a_join_meets_the_worker_that_was_requested, pool_joiner_takes_any_slot, 500)
+TG_FINDS(HelpingExploration, a_join_meets_the_worker_that_was_requested, pool_helper_takes_any_slot, 500)
 TG_FINDS(HelpingExploration, a_join_meets_the_worker_that_was_requested, pool_withdrawn_worker_still_counts,
          1000)
 TG_FINDS(HelpingExploration, a_join_meets_the_worker_that_was_requested, cache_withdraws_what_is_taken, 2000)
@@ -162,7 +162,7 @@ TG_EXPLORATION(HelpingExploration, a_get_meets_the_end_of_the_group) {
   together({{"waits", [&] { static_cast<void>(task.wait()); }}, {"ends", [&] { group.reset(); }}});
   require(task.done() && runs == (task.status() == TaskStatus::succeeded ? 1 : 0), "it ran or was skipped");
 }
-TG_FINDS(HelpingExploration, a_get_meets_the_end_of_the_group, task_claimer_holds_no_group, 10000)
+TG_FINDS(HelpingExploration, a_get_meets_the_end_of_the_group, task_helper_holds_no_group, 10000)
 
 TG_EXPLORATION(HelpingExploration, a_get_meets_a_clear) {
   ThreadGroup group("group", {.max_concurrent_threads = 1});
@@ -191,7 +191,7 @@ TG_EXPLORATION(HelpingExploration, two_get_while_others_are_pending) {
             {"waits as well", [&] { static_cast<void>(second.wait()); }}});
   all_ran.wait();  // not a join, which would run what was forgotten
 }
-TG_FINDS(HelpingExploration, two_get_while_others_are_pending, pool_claimer_leaves_tasks_behind, 5000)
+TG_FINDS(HelpingExploration, two_get_while_others_are_pending, pool_helper_leaves_tasks_behind, 5000)
 
 }  // namespace
 }  // namespace tg::test

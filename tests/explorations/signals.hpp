@@ -8,7 +8,7 @@
 
 namespace tg::test {
 
-/// So many flows wait for each other.
+/// This many flows wait for each other.
 class Meeting {
  public:
   explicit Meeting(int flows) : missing_(flows) {}

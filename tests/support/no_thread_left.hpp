@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Groups for which the system has no thread beyond the one that is blocked.
+// A fixture in which the system has no thread for a group beyond one that is blocked.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -27,7 +27,7 @@ class NoThreadLeft : public testing::Test {
     runtime::faults::refuse_threads(0);
     cache.set_limits(runtime::ThreadCache::kDefaultMaxIdle, runtime::ThreadCache::kDefaultIdleTime);
   }
-  // A task that runs until `go`. Afterwards there are no threads to be had.
+  // A task that runs until `go`. Afterwards the system refuses threads.
   void block(ThreadGroup& group) {
     std::latch running(1);
     group.post([&] {
