@@ -20,6 +20,7 @@ struct IdleThread {
     end,
   };
   Flow* flow = nullptr;
+  IdleThread* previous = nullptr;
   IdleThread* next = nullptr;
   Job job;
   Call call = Call::none;
@@ -33,7 +34,9 @@ class IdleStack {
   std::size_t count() const noexcept { return count_; }
   void push(IdleThread& thread) noexcept {
     thread.call = IdleThread::Call::none;
+    thread.previous = nullptr;
     thread.next = first_;
+    if (first_ != nullptr) first_->previous = &thread;
     first_ = &thread;
     ++count_;
   }
@@ -42,17 +45,15 @@ class IdleStack {
   Flow* call(IdleThread::Call what, Job job = {}) noexcept {
     if (first_ == nullptr) return nullptr;
     IdleThread& thread = *first_;
-    first_ = thread.next;
-    --count_;
+    take_out(thread);
     thread.job = job;
     thread.call = what;
     return thread.flow;
   }
-  /// For one that was not called. Linear, for the rare case.
+  /// For one that was not called.
   void take_out(IdleThread& thread) noexcept {
-    IdleThread** link = &first_;
-    while (*link != &thread) link = &(*link)->next;
-    *link = thread.next;
+    (thread.previous != nullptr ? thread.previous->next : first_) = thread.next;
+    if (thread.next != nullptr) thread.next->previous = thread.previous;
     --count_;
   }
 

@@ -24,6 +24,10 @@ namespace {
 constexpr Duration kKeepsNameFor = Duration::from_nanos(50'000'000);
 constexpr const char* kIdleName = "tg-idle";
 
+// A thread beyond the limit of idle ones ends after this time. When a group of many threads is stopped, they end
+// after the last one has woken, and not before, and the next such group finds them.
+constexpr Duration kSurplusStaysFor = Duration::from_nanos(50'000'000);
+
 // Between two attempts to make a thread that the system refused.
 constexpr Duration kFirstPause = Duration::from_nanos(1'000'000);
 constexpr Duration kLongestPause = Duration::from_nanos(1'000'000'000);
@@ -291,9 +295,9 @@ bool ThreadCache::wait_for_job(IdleThread& self, Job& job) {
         job = take_request_locked();
         return true;
       }
-      if (retiring_ || idle_.count() >= max_idle_) return false;
+      if (retiring_ || max_idle_ == 0) return false;
       idle_.push(self);
-      idle_time = idle_time_;
+      idle_time = idle_.count() <= max_idle_ ? idle_time_ : std::min(kSurplusStaysFor, idle_time_);
     }
     switch (wait_for_call(self, idle_time)) {
       case IdleThread::Call::job:
@@ -310,7 +314,7 @@ bool ThreadCache::wait_for_job(IdleThread& self, Job& job) {
 
 // `none` if there was no call within the idle time.
 IdleThread::Call ThreadCache::wait_for_call(IdleThread& self, Duration idle_time) noexcept {
-  const TimePoint idle_until = after(idle_time);
+  TimePoint idle_until = after(idle_time);
   // After a job that slept there may be no processor to spare, and what the sleep cost is more than spinning
   // could save. A thread that was woken on the adder's processor keeps the adder from adding the next job.
   if (!self.flow->has_slept() && !self.flow->waker_was_here()) {
@@ -325,7 +329,10 @@ IdleThread::Call ThreadCache::wait_for_call(IdleThread& self, Duration idle_time
       MutexLock lock(mutex_);
       if (self.call != IdleThread::Call::none && !TG_PLANTED(cache_idle_thread_does_not_look))
         return self.call;
-      if (t >= idle_until) {
+      if (t >= idle_until && idle_time < idle_time_ && idle_.count() <= max_idle_) {
+        idle_time = idle_time_;  // others have been called meanwhile: it is no surplus any more
+        idle_until = after(idle_time);
+      } else if (t >= idle_until) {
         idle_.take_out(self);
         return IdleThread::Call::none;
       }

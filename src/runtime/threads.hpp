@@ -28,7 +28,7 @@ namespace tg::inline v0::runtime {
 /// instead of one for each.
 ///
 /// Guarantees: the last thread to become idle, whose caches are warm, is the first to be woken. A thread idle
-/// for longer than the idle time ends, and so does one that would be idle beyond the limit.
+/// for longer than the idle time ends; those beyond the limit end after a moment, or at once if it is zero.
 ///
 /// Invariant
 ///   A1. While a request is in the list, a thread is coming for it, or the system has refused a thread
