@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Another process that wants a processor all the time, as long as the object lives.
+// Another process that keeps a processor busy for as long as the object lives.
 #pragma once
 
 #include <signal.h>

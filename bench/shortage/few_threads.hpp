@@ -13,8 +13,8 @@
 
 namespace bench {
 
-/// Limits the process to about this many threads. Root has no limit of threads, so it becomes a user who has
-/// none yet; where that is impossible, address space for this many stacks has to do.
+/// Limits the process to about this many threads. Root has no limit of threads, so the process changes to a
+/// user that has no threads yet; where that is impossible, it limits the address space to this many stacks.
 inline void limit_threads(std::int64_t threads) {
   const auto limit = [](auto resource, std::int64_t to) {
     const rlimit at_most{static_cast<rlim_t>(to), static_cast<rlim_t>(to)};

@@ -90,7 +90,7 @@ class ThreadRequests : public testing::Test {
       return cache.statistics().threads == 0;
     });
   }
-  // The jobs are over: what they use may go.
+  // The jobs have ended, so what they use may be destroyed.
   void settle() {
     eventually([&] { return cache.statistics().idle == cache.statistics().threads; });
   }

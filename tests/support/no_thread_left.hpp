@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A fixture in which the system has no thread for a group beyond one that is blocked.
+// A fixture in which the system refuses threads.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -59,7 +59,7 @@ class FreshLinks : public testing::Test {
 };
 
 TEST_F(FreshLinks, group_that_no_flow_looked_for_goes_unseen) {
-  for (int i = 0; i < 1'000; ++i) {  // longer than a row of numbers
+  for (int i = 0; i < 1'000; ++i) {  // more than a range of numbers
     const Linked fresh("fresh");
     EXPECT_EQ(forest.path(*fresh), "MainThread/fresh");
     EXPECT_EQ(forest.unlink_leaf(*fresh), Unlinked::unseen);

@@ -92,7 +92,7 @@ int main() {
 
   auto import = nightly.add_task(tg::TaskName{"import"}, import_users);
   nightly.post([import] { import.get(); });
-  // From then on a group is in the link of this flow at first.
+  // Afterwards this flow has a grant, and its next group is fresh.
   for (int i = 0; i < 20; ++i) const tg::ThreadGroup brief("brief");
   tg::ThreadGroup nested("nested", {.max_concurrent_threads = 1});
   // The task runs the other one itself: both are on one stack.
