@@ -345,8 +345,17 @@ IdleThread::Call ThreadCache::wait_for_call(IdleThread& self, Duration idle_time
   }
 }
 
-Flow* ThreadCache::call_surplus_locked() noexcept {
-  return idle_.count() > (retiring_ ? 0 : max_idle_) ? idle_.call(IdleThread::Call::end) : nullptr;
+// Ends the idle threads beyond the limit, and says how many.
+std::size_t ThreadCache::end_surplus() noexcept {
+  for (std::size_t ended = 0;; ++ended) {
+    Flow* flow = nullptr;
+    {
+      MutexLock lock(mutex_);
+      if (idle_.count() > (retiring_ ? 0 : max_idle_)) flow = idle_.call(IdleThread::Call::end);
+    }
+    if (flow == nullptr) return ended;
+    flow->unpark();
+  }
 }
 
 void ThreadCache::set_limits(std::size_t max_idle, Duration idle_time) {
@@ -355,15 +364,7 @@ void ThreadCache::set_limits(std::size_t max_idle, Duration idle_time) {
     max_idle_ = max_idle;
     idle_time_ = idle_time;
   }
-  for (;;) {
-    Flow* flow = nullptr;
-    {
-      MutexLock lock(mutex_);
-      flow = call_surplus_locked();
-    }
-    if (flow == nullptr) return;
-    flow->unpark();
-  }
+  end_surplus();
 }
 
 ThreadCache::Statistics ThreadCache::statistics() const {
@@ -372,23 +373,13 @@ ThreadCache::Statistics ThreadCache::statistics() const {
 }
 
 void ThreadCache::retire_idle_threads(TimePoint deadline) {
-  std::size_t retired = 0;
   std::size_t before = 0;
   {
     MutexLock lock(mutex_);
     retiring_ = true;
     before = thread_count_;
   }
-  for (;;) {
-    Flow* flow = nullptr;
-    {
-      MutexLock lock(mutex_);
-      flow = call_surplus_locked();
-    }
-    if (flow == nullptr) break;
-    flow->unpark();
-    ++retired;
-  }
+  const std::size_t retired = end_surplus();
   // They are detached, so there is nothing to join; the count falls as each one leaves.
   Flow& me = Flow::current();
   while (now() < deadline) {

@@ -116,7 +116,7 @@ class ThreadCache {
   void requests_became_fewer_locked() noexcept TG_REQUIRES(mutex_);
   Flow* send_one_locked() noexcept TG_REQUIRES(mutex_);
   bool make_for_list(ThreadRequest* own, int& error) noexcept;
-  Flow* call_surplus_locked() noexcept TG_REQUIRES(mutex_);
+  std::size_t end_surplus() noexcept;
   void become_short_locked() noexcept TG_REQUIRES(mutex_);
   void back_off_locked() noexcept TG_REQUIRES(mutex_);
   TimePoint ask_if_it_is_time() noexcept;

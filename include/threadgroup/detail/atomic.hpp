@@ -97,9 +97,6 @@ class Atomic {
   [[gnu::always_inline]] T fetch_or(T bits, std::memory_order = std::memory_order_seq_cst) noexcept {
     return change([bits](T old) { return static_cast<T>(old | bits); });
   }
-  [[gnu::always_inline]] T fetch_and(T bits, std::memory_order = std::memory_order_seq_cst) noexcept {
-    return change([bits](T old) { return static_cast<T>(old & bits); });
-  }
   /// Without a point: for the simulated system, which reads the words on which flows sleep.
   T value_as_it_is() const noexcept { return value_; }
 
