@@ -38,6 +38,7 @@
   ONE(pool_worker_holds_no_reference)      /* P4 */                                             \
   ONE(pool_local_ones_overtake)            /* P6, L1 */                                         \
   ONE(pool_helper_leaves_tasks_behind)     /* P3 */                                             \
+  ONE(pool_helper_runs_another_task)       /* P6 */                                             \
   ONE(pool_taker_reserves_nothing)         /* P3, C1 */                                         \
   ONE(pool_claims_what_is_taken)           /* P7 */                                             \
   ONE(pool_helper_takes_any_slot)          /* C1 */                                             \

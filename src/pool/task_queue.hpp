@@ -118,7 +118,7 @@ class TaskQueue {
   }
   /// Whether `begin_next_locked` would begin this one: none that its adder added before is pending.
   bool is_next_locked(const Task& task) noexcept TG_REQUIRES(mutex_) {
-    return refill_if_empty_locked() && queue_.front() == &task;
+    return refill_if_empty_locked() && (queue_.front() == &task || TG_PLANTED(pool_helper_runs_another_task));
   }
   /// The next task, counted as running. Requires that there is one in the queue.
   Task& begin_next_locked(Runner& runner, TimePoint now) noexcept TG_REQUIRES(mutex_) {

@@ -193,5 +193,51 @@ TG_EXPLORATION(HelpingExploration, two_get_while_others_are_pending) {
 }
 TG_FINDS(HelpingExploration, two_get_while_others_are_pending, pool_helper_leaves_tasks_behind, 5000)
 
+// Two flows wait for tasks that are not the next ones: none starts before those that were added earlier (P6).
+TG_EXPLORATION(HelpingExploration, tasks_start_in_order_while_the_last_is_waited_for) {
+  ThreadGroup group("group", {.max_concurrent_threads = 1});
+  int begun = 0;
+  group.post([&] { require(begun++ == 0, "the first one starts first"); });
+  const auto second = group.add_task([&] { require(begun++ == 1, "the second one is second"); });
+  const auto third = group.add_task([&] { require(begun++ == 2, "the third one is last"); });
+  const auto wait_for = [](const TaskHandle<void>& task) {
+    static_cast<void>(task.wait());
+    require(task.done(), "a wait returns when the task has ended");
+  };
+  together({{"waits for the last", [&] { wait_for(third); }},
+            {"waits for the second", [&] { wait_for(second); }}});
+}
+TG_FINDS(HelpingExploration, tasks_start_in_order_while_the_last_is_waited_for, pool_helper_runs_another_task,
+         500)
+
+// Each task runs, is stopped or is skipped, and is counted once.
+TG_EXPLORATION(HelpingExploration, a_stop_meets_two_that_get) {
+  ThreadGroup group("group", {.max_concurrent_threads = 2});
+  const auto first = group.add_task([] {});
+  const auto second = group.add_task([] {});
+  together({{"waits", [&] { static_cast<void>(first.wait()); }},
+            {"waits as well", [&] { static_cast<void>(second.wait()); }},
+            {"stops", [&] { group.set_event("enough"); }}});
+  require(first.done() && second.done(), "nothing else ends such a wait");
+  static_cast<void>(group.wait_idle());
+  const GroupStatistics counts = group.statistics();
+  require(counts.total() == 2 && counts.done() == 2, "each is counted once");
+}
+
+// The group's object goes in one of its tasks, which a flow that waits may run (P4).
+TG_EXPLORATION(HelpingExploration, a_task_that_destroys_its_group_is_waited_for) {
+  auto group = std::make_unique<ThreadGroup>("group", GroupOptions{.max_concurrent_threads = 2});
+  Signal all_added;
+  const auto first = group->add_task([] {});
+  const auto ends = group->add_task([&] {
+    all_added.wait();  // no flow may use the object while it goes
+    detail::destroy_where_it_falls(group.release());
+  });
+  all_added.send();
+  together({{"waits", [&] { static_cast<void>(first.wait()); }},
+            {"waits as well", [&] { static_cast<void>(ends.wait()); }}});
+  require(first.done() && ends.done(), "both have ended");
+}
+
 }  // namespace
 }  // namespace tg::test
