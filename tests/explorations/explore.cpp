@@ -40,7 +40,7 @@ constexpr int kSecondsWithoutPoint = 20;
 int seconds_without_point = kSecondsWithoutPoint;
 
 // What the child tells its parent, in shared memory, so that it survives a crash of the child.
-struct Told {
+struct ChildReport {
   volatile std::uint64_t points = 0;
   volatile std::uint64_t schedules = 0;
   volatile std::uint64_t digest = 0;  // of all schedules
@@ -52,14 +52,14 @@ struct Told {
 
 // Of the child.
 Scheduler* scheduler = nullptr;
-Told* told = nullptr;
+ChildReport* child_report = nullptr;
 bool quiet = false;
 bool wants_digest = false;
 bool had_failed_before = false;  // the test, in the parent
 
 void report(const std::string& what) {
-  told->failed = true;
-  std::strncpy(told->what, what.c_str(), sizeof told->what - 1);
+  child_report->failed = true;
+  std::strncpy(child_report->what, what.c_str(), sizeof child_report->what - 1);
   if (quiet) return;
   const ::testing::TestInfo* const test = ::testing::UnitTest::GetInstance()->current_test_info();
   const std::string text = scheduler->trace().text(scheduler->names(), kShownSteps);
@@ -98,10 +98,10 @@ void report_crashes() {
 #endif
 
 void run_once(const Plan& plan, void (*body)()) {
-  std::strncpy(told->word, plan.word().c_str(), sizeof told->word - 1);
-  told->schedules = told->schedules + 1;
+  std::strncpy(child_report->word, plan.word().c_str(), sizeof child_report->word - 1);
+  child_report->schedules = child_report->schedules + 1;
   scheduler->run(plan, body);
-  if (wants_digest) told->digest = told->digest * 31 + scheduler->trace().digest();
+  if (wants_digest) child_report->digest = child_report->digest * 31 + scheduler->trace().digest();
   if (::testing::Test::HasFailure() && !had_failed_before) fail("a check failed");
 }
 
@@ -121,7 +121,7 @@ void search(std::uint64_t schedules, void (*body)()) {
     run_once(*plan, body);
     search.branch(*plan, scheduler->options());
   }
-  told->complete = search.complete();
+  child_report->complete = search.complete();
 }
 
 std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise) {
@@ -166,8 +166,9 @@ struct Outcome {
 
 // The body in a child process.
 Outcome explore_in_child(std::uint64_t schedules, void (*body)(), bool be_quiet) {
-  void* const page = ::mmap(nullptr, sizeof(Told), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  told = ::new (page) Told;
+  void* const page =
+      ::mmap(nullptr, sizeof(ChildReport), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  child_report = ::new (page) ChildReport;
   std::array<int, 2> ends{};
   if (::pipe(ends.data()) != 0) std::abort();
   std::fflush(stdout);
@@ -185,7 +186,7 @@ Outcome explore_in_child(std::uint64_t schedules, void (*body)(), bool be_quiet)
     report_crashes();
     Scheduler simulated(&fail);
     scheduler = &simulated;
-    simulated.count_points_in(&told->points);
+    simulated.count_points_in(&child_report->points);
     run_schedules(schedules, body);
     std::fflush(stdout);
     ::_exit(0);
@@ -196,8 +197,8 @@ Outcome explore_in_child(std::uint64_t schedules, void (*body)(), bool be_quiet)
   for (int seconds = 0;;) {
     pollfd end{ends[0], POLLIN, 0};
     if (::poll(&end, 1, 1000) != 0) break;  // the child has ended
-    seconds = told->points == before ? seconds + 1 : 0;
-    before = told->points;
+    seconds = child_report->points == before ? seconds + 1 : 0;
+    before = child_report->points;
     if (seconds < seconds_without_point) continue;
     why = "control of the schedule was lost: " + state_of(child);
     ::kill(child, SIGKILL);
@@ -208,23 +209,23 @@ Outcome explore_in_child(std::uint64_t schedules, void (*body)(), bool be_quiet)
   ::waitpid(child, &status, 0);
   if (why.empty() && WIFSIGNALED(status))
     why = "the process crashed: signal " + std::to_string(WTERMSIG(status));
-  if (why.empty() && status != 0) why = told->failed ? told->what : "the process crashed";
+  if (why.empty() && status != 0) why = child_report->failed ? child_report->what : "the process crashed";
   if (!why.empty())
-    why += ". Its trace is on stderr. Replay it with TG_SIM_REPLAY=" + std::string(told->word);
-  Outcome outcome{told->failed || status != 0,
-                  told->schedules,
-                  told->points,
-                  told->digest,
-                  told->complete,
-                  told->word,
+    why += ". Its trace is on stderr. Replay it with TG_SIM_REPLAY=" + std::string(child_report->word);
+  Outcome outcome{child_report->failed || status != 0,
+                  child_report->schedules,
+                  child_report->points,
+                  child_report->digest,
+                  child_report->complete,
+                  child_report->word,
                   why};
-  ::munmap(page, sizeof(Told));
+  ::munmap(page, sizeof(ChildReport));
   return outcome;
 }
 
 void replay(const Plan& plan, void (*body)()) {
-  static Told here;
-  told = &here;
+  static ChildReport here;
+  child_report = &here;
   Scheduler simulated(&fail);
   scheduler = &simulated;
   run_once({}, body);
