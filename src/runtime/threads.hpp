@@ -62,8 +62,9 @@ class ThreadCache {
   TG_EXPORT void start(Job job);
 
   enum class Requested { queued, woken, made, refused };
-  /// Requests one more thread: puts the request into the list. If no thread is coming, or even if one is,
-  /// wakes an idle one or makes one. If that fails, `error` says why, and the request has been withdrawn.
+  /// Requests one more thread: puts the request into the list. If no thread is coming for the list, or if
+  /// `even_if_one_is_coming`, wakes an idle thread or makes one. If that fails, `error` says why, and the
+  /// request has been withdrawn.
   Requested request(ThreadRequest& request, bool even_if_one_is_coming, int& error) noexcept;
   /// Leaves the request for a thread with the cache, after the system has refused one. The caller may hold a
   /// lock; it calls `ask_again` once it holds none.
