@@ -130,10 +130,19 @@ bool Worker::serve(GroupStatistics* counts) noexcept {
     });
     lock.lock();
   }
+  const Left left = leave_locked(turn_is_over(), counts);
+  lock.unlock();
+  end_as_worker(left.idle, left.slot_is_free);
+  return left.idle;
+}
+
+// Not inline: the loop above would have fewer registers.
+[[gnu::noinline]] Worker::Left Worker::leave_locked(bool wants_another_turn,
+                                                    GroupStatistics* counts) noexcept {
   pool_.slots_.leave();
   pool_.queue_.leave_locked(self_);
   pool_.queue_.close_locked(local_);
-  if (turn_is_over()) {
+  if (wants_another_turn) {
     pool_.request_another_turn_locked();
   } else {
     pool_.withdraw_request_if_done_locked();
@@ -143,10 +152,7 @@ bool Worker::serve(GroupStatistics* counts) noexcept {
     *counts = pool_.count_locked();  // at once: a task may be added between two looks (P1)
     idle_now = idle_now || counts->idle();
   }
-  const bool slot_is_free = pool_.slots_.some_are_wanted_back();
-  lock.unlock();
-  end_as_worker(idle_now, slot_is_free);
-  return idle_now;
+  return {idle_now, pool_.slots_.some_are_wanted_back()};
 }
 
 // Runs this task if it is the next one of the queue and a slot is free, and leaves. Says whether it did.

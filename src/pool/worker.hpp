@@ -47,6 +47,12 @@ class Worker {
   /// null, are those of that moment. False also if a helper found no task or no slot.
   bool serve(GroupStatistics* counts) noexcept;
   bool serve_one(const Task& wanted) noexcept;
+  struct Left {
+    bool idle;
+    bool slot_is_free;  // for a lender
+  };
+  Left leave_locked(bool wants_another_turn, GroupStatistics* counts) noexcept
+      TG_REQUIRES(pool_.queue_.mutex());
   int run_from_local_queue() noexcept;
   bool is_last_look_locked() const noexcept TG_REQUIRES(pool_.queue_.mutex());
   void release_delivered() noexcept {
