@@ -180,7 +180,7 @@ TEST_F(Fork, task_may_return_in_the_child) {
     if (made == 0) ::alarm(20);
     child = made;
   });
-  ASSERT_EQ(forked.wait(), tg::WaitOutcome::ready);  // in the parent
+  ASSERT_EQ(forked.wait(60s), tg::WaitOutcome::ready);  // in the parent, in a thread of its own
   EXPECT_TRUE(group.join());
   int status = -1;
   ::waitpid(child, &status, 0);

@@ -133,7 +133,7 @@ def bound_of(core):
 def counts_of(core):
     """As `TaskQueue::count_locked`. A process may be stopped between two writes, so nothing is below zero."""
     queue = queue_of(core)
-    count = {name: int(field(queue, name + "_")) for name in (*ENDS, "running", "added", "begun")}
+    count = {name: int(plain(field(queue, name + "_"))) for name in (*ENDS, "running", "added", "begun")}
     for local in linked(field(queue, "first_local_"), "next"):
         for name in ("succeeded", "running", "added", "begun"):
             count[name] += int(field(field(local, "counts_"), name))
