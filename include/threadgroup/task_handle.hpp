@@ -80,7 +80,8 @@ class TaskHandle {
   /// `event_set` if the event of the caller's own group was set first.
   ///
   /// The caller runs the task itself, under the conditions of `ThreadGroup::join`, if it is the next one of
-  /// its group. A caller in a task of the same group runs it even if others come before it.
+  /// its group. A caller in a task of the same group runs it even if others come before it. While the caller
+  /// runs the task, its own event does not end the wait; the task is told of that event, too.
   ///
   /// Throws `std::system_error` (`resource_deadlock_would_occur`) in the task itself, and if the wait would
   /// deadlock because the task waits, directly or not, for the caller. The text names the tasks and groups

@@ -48,12 +48,12 @@
   ONE(slots_worker_ignores_lender)         /* C2 */                                             \
   ONE(slots_lender_is_not_woken)           /* C2 */                                             \
   ONE(supply_makes_no_request)             /* P3, S1 */                                         \
-  ONE(cache_forgets_who_waits)             /* a thread that becomes free takes a waiting job */ \
   ONE(vault_step_is_seen_in_parts)         /* K1 */                                             \
   ONE(vault_wakes_no_waiters)              /* Q1 */                                             \
   ONE(flow_automatic_runs_beside_itself)   /* one run of an automatic at a time */              \
   ONE(flow_automatic_forgets_the_next_set) /* each complete set of inputs is taken once */      \
   ONE(cache_idle_thread_does_not_look)     /* a thread that is called does not end */           \
+  ONE(cache_forgets_who_is_idle)           /* A1 */                                             \
   ONE(cache_sends_no_next_thread)          /* A1 */                                             \
   ONE(cache_withdraws_what_is_taken)       /* a request is withdrawn or has its thread */       \
   ONE(cache_needless_thread_keeps_coming)  /* A1 */                                             \

@@ -105,11 +105,11 @@ bool Pool::take_over_locked() noexcept {
 Pool::Started Pool::start_worker_for(std::uint64_t own, bool even_if_one_is_coming, int& error) noexcept {
   if (!TG_PLANTED(pool_worker_holds_no_reference)) node_.add_reference();  // P4
   const ThreadSupply::Requested requested = supply_.request(even_if_one_is_coming, error);
-  if (requested == ThreadSupply::Requested::refused) return wait_for_thread_or_give_up(own, error);
+  if (requested == ThreadSupply::Requested::refused) return wait_for_thread_or_give_up(own);
   return requested == ThreadSupply::Requested::made ? Started::made : Started::not_made;
 }
 
-Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own, int error) noexcept {
+Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own) noexcept {
   bool waits = false;
   bool taken_back = false;
   bool idle_now = false;
@@ -124,7 +124,7 @@ Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own, int error) noe
       idle_now = taken_back && !needed && queue_.is_idle_locked();
     }
     // A lender that waits for its slot goes first: a worker without a thread uses no slot.
-    waits = needed && supply_.refusal_locked().threads == 0 && !slots_.is_wanted_back() &&
+    waits = needed && supply_.refusal().threads == 0 && !slots_.is_wanted_back() &&
             !TG_PLANTED(supply_makes_no_request);
     if (waits) {
       supply_.request_when_possible_locked();
@@ -135,7 +135,7 @@ Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own, int error) noe
   if (taken_back) wake_waiters(idle_now);  // a join may have seen the task that was taken back
   if (waits) {                             // with the reference that was taken for it
     supply_.ask_at_once();
-    supply_.report(node_, statistics(), error);
+    supply_.report(node_);
   } else {
     slot_waiters_.release_all();  // the reserved slot is free again
     node_.release();
@@ -324,7 +324,7 @@ GroupStatistics Pool::statistics() const {
 GroupStatistics Pool::count_locked() const noexcept {
   GroupStatistics counts = queue_.count_locked();
   runtime::ThreadCache::Refusal refused;  // of the workers that are counted, these have no thread yet
-  if (slots_.on_their_way() != 0) refused = supply_.refusal_locked();
+  if (slots_.on_their_way() != 0) refused = supply_.refusal();
   counts.thread_error = refused.error;
   counts.threads = slots_.workers() - refused.threads;
   counts.threads_wanted = counts.threads;

@@ -113,7 +113,7 @@ class Pool {
   // `not_made`: a thread is coming already, or the request waits for one, or none is needed any more.
   enum class Started { made, not_made, failed_for_own };
   Started start_worker_for(std::uint64_t own, bool even_if_one_is_coming, int& error) noexcept;
-  Started wait_for_thread_or_give_up(std::uint64_t own, int error) noexcept;
+  Started wait_for_thread_or_give_up(std::uint64_t own) noexcept;
   bool withdraw_request_locked() noexcept TG_REQUIRES(queue_.mutex());
   void withdraw_request_if_done_locked() noexcept TG_REQUIRES(queue_.mutex());
   void request_another_turn_locked() noexcept TG_REQUIRES(queue_.mutex());

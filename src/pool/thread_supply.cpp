@@ -20,9 +20,12 @@ namespace {
 constexpr Duration kBetweenReports = Duration::from_nanos(60'000'000'000);
 }  // namespace
 
-void ThreadSupply::report(const Node& node, const GroupStatistics& counts, int error) const noexcept try {
+void ThreadSupply::report(const Node& node) const noexcept try {
   if constexpr (runtime::kIsSimulated) return;  // the pause between reports outlives a schedule
-  if (refusal_locked().threads == 0) return;
+  const runtime::ThreadCache::Refusal refused = refusal();
+  if (refused.threads == 0) return;
+  const GroupStatistics counts = node.statistics();
+  if (counts.threads_wanted <= counts.threads) return;
   static constinit Atomic<std::int64_t> next_report{0};  // atomic: the first to come reports
   const TimePoint now = runtime::now();
   std::int64_t at = next_report.load(std::memory_order_relaxed);
@@ -32,7 +35,7 @@ void ThreadSupply::report(const Node& node, const GroupStatistics& counts, int e
   report_line({"group '", node.name(), "' wants ", std::to_string(counts.threads_wanted), " threads and has ",
                std::to_string(counts.threads),
                "; it continues with these and keeps asking for more: cannot create a thread: ",
-               std::generic_category().message(error)});
+               std::generic_category().message(refused.error)});
 } catch (const std::exception&) {
   // No memory for the text. The statistics have the numbers.
 }

@@ -33,21 +33,23 @@ class ThreadSupply {
     runtime::ThreadCache::instance().request_when_possible(request_);
   }
   void ask_at_once() noexcept { runtime::ThreadCache::instance().ask_again(); }
-  /// For a worker that runs anyway: asks the system again if any job of the process waits for a thread and
-  /// enough time has passed.
-  static void ask_if_short() noexcept {
-    if (runtime::ThreadCache::is_short_of_threads()) runtime::ThreadCache::instance().ask_again();
+  /// For a worker that runs anyway: if any job of the process waits for a thread, asks the system again once
+  /// enough time has passed, and reports what this group lacks.
+  void ask_if_short(const Node& node) const noexcept {
+    if (!runtime::ThreadCache::is_short_of_threads()) [[likely]]
+      return;
+    runtime::ThreadCache::instance().ask_again();
+    report(node);
   }
   /// What the system has refused the requests that wait; nothing if none waits because of that.
-  runtime::ThreadCache::Refusal refusal_locked() const noexcept {
+  runtime::ThreadCache::Refusal refusal() const noexcept {
     return runtime::ThreadCache::instance().refusal_of(request_);
   }
   /// Takes the request for one worker back. False if there is none, or each has its thread already.
   bool withdraw_locked() noexcept { return runtime::ThreadCache::instance().withdraw(request_); }
 
-  /// Says on stderr that the group waits for a thread, unless that is over. At most once a minute in the
-  /// whole process.
-  void report(const Node& node, const GroupStatistics& counts, int error) const noexcept;
+  /// Says on stderr that the group waits for threads, if it does. At most once a minute in the whole process.
+  void report(const Node& node) const noexcept;
 
  private:
   runtime::ThreadRequest request_;  // the cache's while it is in its list

@@ -4,6 +4,7 @@
 
 #include <cxxabi.h>
 
+#include <new>
 #include <string>
 #include <utility>
 
@@ -77,7 +78,10 @@ bool Worker::serve(GroupStatistics* counts) noexcept {
     return role_ == Role::thread && runtime::ThreadCache::is_short_of_threads() &&
            now >= turn_began + kTurnInShortage;
   };
-  for (; !pool_.slots_.is_wanted_back() && !turn_is_over(); ++looks_) {
+  bool has_given_way = false;  // asked once: what it depends on changes at any time
+  for (; !pool_.slots_.is_wanted_back(); ++looks_) {
+    has_given_way = turn_is_over();
+    if (has_given_way) break;
     if (pool_.queue_.fill_queue_locked(&local_)) {
       Task& task = pool_.queue_.begin_next_locked(self_, now);
       const bool start_next = !TG_PLANTED(pool_starts_no_next_worker) && pool_.reserve_worker_locked();  // P3
@@ -87,7 +91,7 @@ bool Worker::serve(GroupStatistics* counts) noexcept {
       if (start_next || takes_over) {
         pool_.start_workers(takes_over);
       } else {
-        ThreadSupply::ask_if_short();
+        pool_.supply_.ask_if_short(pool_.node_);
       }
       release_delivered();
       context_.task = &task;
@@ -130,7 +134,7 @@ bool Worker::serve(GroupStatistics* counts) noexcept {
     });
     lock.lock();
   }
-  const Left left = leave_locked(turn_is_over(), counts);
+  const Left left = leave_locked(has_given_way, counts);
   lock.unlock();
   end_as_worker(left.idle, left.slot_is_free);
   return left.idle;
@@ -161,7 +165,8 @@ bool Worker::serve_one(const Task& wanted) noexcept {
   bool start_next = false;
   {
     MutexLock lock(pool_.queue_.mutex());
-    if (!pool_.queue_.is_next_locked(wanted) || !pool_.take_slot_locked()) return false;
+    const bool lender_is_first = pool_.slots_.some_are_wanted_back();  // C2
+    if (lender_is_first || !pool_.queue_.is_next_locked(wanted) || !pool_.take_slot_locked()) return false;
     pool_.slots_.arrive();
     pool_.queue_.enter_locked(self_);
     next = &pool_.queue_.begin_next_locked(self_, runtime::coarse_now());
@@ -246,19 +251,21 @@ void Worker::end_as_worker(bool idle_now, bool slot_is_free) noexcept {
   if (role_ == Role::thread) pool_.node_.release();  // P4: the last touch
 }
 
-bool Worker::help(Pool& pool, GroupStatistics& counts) noexcept {
-  runtime::Flow& flow = runtime::Flow::current();
+// Whether the calling flow may run tasks of the pool while it waits for them.
+bool Worker::may_help(Pool& pool) noexcept try {
+  runtime::Flow& flow = runtime::Flow::current();  // a foreign thread becomes one, for which memory may lack
   // A flow that keeps something from task to task (Python's lock) would go on to wait with it.
-  if (pool.node_.event().is_set() || flow.before_idle != nullptr || !stack_can_take_a_task(flow))
-    return false;
-  return Worker(pool, Role::helper).serve(&counts);
+  return !pool.node_.event().is_set() && flow.before_idle == nullptr && stack_can_take_a_task(flow);
+} catch (const std::bad_alloc&) {
+  return false;
+}
+
+bool Worker::help(Pool& pool, GroupStatistics& counts) noexcept {
+  return may_help(pool) && Worker(pool, Role::helper).serve(&counts);
 }
 
 bool Worker::help_with(Pool& pool, const Task& wanted) noexcept {
-  runtime::Flow& flow = runtime::Flow::current();
-  if (pool.node_.event().is_set() || flow.before_idle != nullptr || !stack_can_take_a_task(flow))
-    return false;
-  return Worker(pool, Role::helper).serve_one(wanted);
+  return may_help(pool) && Worker(pool, Role::helper).serve_one(wanted);
 }
 
 bool Worker::run_now(Pool& pool, Task& task_waited_for) noexcept {

@@ -36,6 +36,7 @@ class Worker {
   /// See `Pool::help` and `Pool::help_with`.
   static bool help(Pool& pool, GroupStatistics& counts) noexcept;
   static bool help_with(Pool& pool, const Task& wanted) noexcept;
+  static bool may_help(Pool& pool) noexcept;
 
  private:
   enum class Role : std::uint8_t { thread, helper };

@@ -52,6 +52,17 @@ int this_processor() noexcept {
   return ::sched_getcpu();
 }
 
+std::size_t default_stack_bytes() noexcept {
+  std::size_t bytes = 0;
+#if defined(__GLIBC__)
+  pthread_attr_t attributes;
+  if (::pthread_getattr_default_np(&attributes) != 0) return 0;
+  ::pthread_attr_getstacksize(&attributes, &bytes);
+  ::pthread_attr_destroy(&attributes);
+#endif
+  return bytes;
+}
+
 // The part of the calling thread's stack in which at least half of it is free. For the main thread that
 // follows the limit of the process.
 struct StackRange {
@@ -73,8 +84,9 @@ StackRange find_roomy_part_of_stack() noexcept {
   const bool known = ::pthread_attr_getstack(&attributes, &low, &bytes) == 0;
   ::pthread_attr_destroy(&attributes);
   if (!known) return {1, 1};
+  // Half of what a task has on a thread of the library, too: the thread may have been made with a small stack.
   const auto address = reinterpret_cast<std::uintptr_t>(low);
-  return {address + bytes / 2, address + bytes};
+  return {address + std::max(bytes, default_stack_bytes()) / 2, address + bytes};
 }
 
 bool on_main_thread() noexcept { return ::getpid() == static_cast<pid_t>(::syscall(SYS_gettid)); }

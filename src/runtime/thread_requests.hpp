@@ -36,7 +36,10 @@ class RequestList {
   bool empty() const noexcept { return first_ == nullptr; }
   static bool holds(const ThreadRequest& request) noexcept { return request.wanted_ != 0; }
   static std::uint32_t wanted_by(const ThreadRequest& request) noexcept { return request.wanted_; }
+  /// Threads, by all requests.
+  std::uint32_t wanted() const noexcept { return wanted_; }
   void add(ThreadRequest& request) noexcept {
+    ++wanted_;
     if (request.wanted_++ == 0) append(request);
   }
   /// The job of the first request; requires that there is one.
@@ -49,8 +52,12 @@ class RequestList {
   /// Takes back the request for one thread; false if it wants none.
   bool withdraw(ThreadRequest& request) noexcept {
     if (request.wanted_ == 0) return false;
-    if (request.wanted_ == 1) remove(request);
-    else --request.wanted_;
+    if (request.wanted_ == 1) {
+      remove(request);
+    } else {
+      --request.wanted_;
+      --wanted_;
+    }
     return true;
   }
 
@@ -66,10 +73,12 @@ class RequestList {
     (request.previous_ != nullptr ? request.previous_->next_ : first_) = request.next_;
     (request.next_ != nullptr ? request.next_->previous_ : last_) = request.previous_;
     --request.wanted_;
+    --wanted_;
   }
 
   ThreadRequest* first_ = nullptr;
   ThreadRequest* last_ = nullptr;
+  std::uint32_t wanted_ = 0;
 };
 
 }  // namespace tg::inline v0::runtime

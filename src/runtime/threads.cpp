@@ -5,13 +5,16 @@
 #include <algorithm>
 #include <cerrno>
 #include <new>
+#include <string>
 #include <system_error>
 
 #include "base/planted.hpp"
+#include "base/report.hpp"
 #include "base/spin.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/fork.hpp"
 #include "runtime/make_thread.hpp"
+#include "runtime/simulator.hpp"
 #include "runtime/steady_clock.hpp"
 
 namespace tg::inline v0::runtime {
@@ -31,6 +34,9 @@ constexpr Duration kSurplusStaysFor = Duration::from_nanos(50'000'000);
 // Between two attempts to make a thread that the system refused.
 constexpr Duration kFirstPause = Duration::from_nanos(1'000'000);
 constexpr Duration kLongestPause = Duration::from_nanos(1'000'000'000);
+
+// Between two reports of a shortage.
+constexpr Duration kBetweenReports = Duration::from_nanos(60'000'000'000);
 
 // How many flows wake for those attempts: several, because each of them may stop sleeping at any moment.
 constexpr int kMostAskers = 4;
@@ -121,6 +127,7 @@ bool ThreadCache::make_for_list(ThreadRequest* own, int& error) noexcept {
     return true;
   }
   bool is_short = false;
+  Flow* idle = nullptr;
   {
     MutexLock lock(mutex_);
     --coming_;
@@ -129,10 +136,19 @@ bool ThreadCache::make_for_list(ThreadRequest* own, int& error) noexcept {
       if (!requests_.withdraw(*own)) error = 0;
       requests_became_fewer_locked();
     }
-    is_short = coming_ == 0 && !requests_.empty();
-    if (is_short && is_short_of_threads()) back_off_locked();
-    if (is_short) become_short_locked();
+    if (coming_ == 0 && !requests_.empty()) {  // A1
+      // A thread may have become idle after the attempt began.
+      if (!TG_PLANTED(cache_forgets_who_is_idle) && idle_.count() != 0) {
+        idle = send_one_locked();
+      } else {
+        is_short = true;
+        if (is_short_of_threads()) back_off_locked();
+        become_short_locked();
+      }
+    }
   }
+  if (idle != nullptr) idle->unpark();
+  if (is_short) report_shortage();
   if (is_short && own != nullptr) ask_again();
   return false;
 }
@@ -170,6 +186,29 @@ void ThreadCache::requests_became_fewer_locked() noexcept {
 }
 
 // --- A shortage ---
+
+// For requests of groups that were not refused themselves. At most once a minute.
+void ThreadCache::report_shortage() noexcept try {
+  if constexpr (kIsSimulated) return;  // the pause between reports outlives a schedule
+  std::size_t threads = 0;
+  std::size_t wanted = 0;
+  int error = 0;
+  {
+    MutexLock lock(mutex_);
+    if (!is_short_of_threads()) return;
+    const TimePoint time = now();
+    if (time < next_report_) return;
+    next_report_ = time + kBetweenReports;
+    threads = thread_count_;
+    wanted = requests_.wanted();
+    error = refusal_;
+  }
+  tg::detail::report_line({"there are ", std::to_string(threads), " threads and groups wait for ",
+                           std::to_string(wanted),
+                           " more; they continue with these and keep asking: cannot create a thread: ",
+                           std::generic_category().message(error)});
+} catch (const std::bad_alloc&) {  // the statistics of the groups have the numbers
+}
 
 // No thread comes for the list, because the system refused one (A1).
 void ThreadCache::become_short_locked() noexcept {
@@ -291,7 +330,7 @@ bool ThreadCache::wait_for_job(IdleThread& self, Job& job) {
     Duration idle_time;
     {
       MutexLock lock(mutex_);
-      if (!requests_.empty() && !TG_PLANTED(cache_forgets_who_waits)) {
+      if (!requests_.empty()) {
         job = take_request_locked();
         return true;
       }

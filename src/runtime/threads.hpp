@@ -120,6 +120,7 @@ class ThreadCache {
   std::size_t end_surplus() noexcept;
   void become_short_locked() noexcept TG_REQUIRES(mutex_);
   void back_off_locked() noexcept TG_REQUIRES(mutex_);
+  void report_shortage() noexcept;
   TimePoint ask_if_it_is_time() noexcept;
   int create_thread(Job job) noexcept;
   void forget_threads_after_fork() TG_REQUIRES(mutex_);
@@ -139,6 +140,7 @@ class ThreadCache {
   RequestList requests_ TG_GUARDED_BY(mutex_);
   std::uint32_t coming_ TG_GUARDED_BY(mutex_) = 0;  // threads that were woken or made for the list
   int refusal_ TG_GUARDED_BY(mutex_) = 0;           // of the system: why it is short
+  TimePoint next_report_ TG_GUARDED_BY(mutex_);
   TimePoint ask_at_ TG_GUARDED_BY(mutex_);
   Duration pause_ TG_GUARDED_BY(mutex_);
 };

@@ -61,6 +61,7 @@ Forest::Unlinked Forest::unlink_leaf(Node& node, bool keeps_core) noexcept {
 bool Forest::unlink_fresh(FreshLink& link, Node& node) noexcept {
   if (link.node.load(std::memory_order_relaxed) != &node ||
       link.parent.load(std::memory_order_relaxed) == nullptr || node.event().is_watched() ||
+      node.references_.load(std::memory_order_acquire) != 1 ||  // its time limit is due
       node.core_->first_child != nullptr) {
     return false;
   }
@@ -76,7 +77,9 @@ bool Forest::unlink_fresh(FreshLink& link, Node& node) noexcept {
 }
 
 void Forest::drop_core(Node& node) noexcept {
-  FreshLink::of_caller()->spares.keep(std::exchange(node.core_, nullptr));
+  FreshLink& link = *FreshLink::of_caller();
+  // Only a flow with a grant takes one from there again.
+  if (link.was_granted && link.spares.empty()) link.spares.keep(std::exchange(node.core_, nullptr));
 }
 
 // The grant was revoked while the flow was about to link its group. If the flow that revoked it has not found

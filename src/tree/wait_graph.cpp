@@ -371,7 +371,10 @@ void RecordedWait::record(TaskContext& caller, OnCycle on_cycle) {
   }
 }
 
-void RecordedWait::take_out() noexcept { WaitGraph::instance().remove(*this); }
+void RecordedWait::take_out() noexcept {
+  if (fork_generation_ == runtime::fork_generation()) return WaitGraph::instance().remove(*this);
+  waiter_ = nullptr;  // a task that a join ran has forked: the graph of the child is empty
+}
 
 void throw_own_task(const TaskContext& caller, const AwaitedTask& task) {
   PathText path;

@@ -51,6 +51,7 @@
 #include <threadgroup/duration.hpp>
 
 #include "event/wait.hpp"
+#include "runtime/fork.hpp"
 #include "tree/node.hpp"
 #include "tree/task_context.hpp"
 
@@ -153,6 +154,7 @@ class RecordedWait {
   const WatchedEvents events_;
   const TaskContext* waiter_ = nullptr;  // the innermost task that waits; null while this is not recorded
   bool lends_ = false;
+  const std::uint32_t fork_generation_ = runtime::fork_generation();
 
   // Guarded by the graph's lock.
   RecordedWait* previous_ = nullptr;  // of the same group

@@ -179,7 +179,6 @@ TG_EXPLORATION(PoolExploration, a_free_thread_takes_the_job_that_waits) {
   pool.wait();
   runtime::faults::refuse_threads(0);
 }
-TG_FINDS(PoolExploration, a_free_thread_takes_the_job_that_waits, cache_forgets_who_waits, 1000)
 
 // Tasks of three groups wait for each other: each gets a thread (A1).
 TG_EXPLORATION(PoolExploration, three_groups_want_a_thread_each) {

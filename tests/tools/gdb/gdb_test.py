@@ -62,7 +62,7 @@ class Gdb(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.folder.cleanup)
         core = f"{cls.folder.name}/core"
-        looks = asked("tg-tree", "frame function main", *(f"print {name}" for name in PRINTED), "thread apply all bt 12")
+        looks = asked("tg-tree", "frame function main", *(f"print {name}" for name in PRINTED), "thread apply all bt -frame-arguments none 40")
         cls.live = run_gdb(STOP + looks + asked(f"generate-core-file {core}"), PROGRAM)
         cls.core = run_gdb(looks, PROGRAM, core)
 
@@ -89,7 +89,7 @@ event: requested at search: found\\nit (hang.cpp:N)""")
 
     def test_tree_names_the_threads_that_run_the_tasks(self):
         for where in (self.live, self.core):
-            stacks = dict(re.findall(r"^Thread (\d+) (.*?)(?=^Thread|\Z)", where["thread apply all bt 12"],
+            stacks = dict(re.findall(r"^Thread (\d+) (.*?)(?=^Thread|\Z)", where["thread apply all bt -frame-arguments none 40"],
                                      re.MULTILINE | re.DOTALL))
             for task, function in {"import": "import_users", "ann": "ann", "child": "child", "task 1": "child"}.items():
                 thread = re.search(rf"\b{task} in thread (\d+)", where["tg-tree"])[1]
