@@ -5,11 +5,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <new>
-#include <string>
 #include <system_error>
 
 #include "base/planted.hpp"
-#include "base/report.hpp"
 #include "base/spin.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/fork.hpp"
@@ -30,13 +28,6 @@ constexpr const char* kIdleName = "tg-idle";
 // A thread beyond the limit of idle ones ends after this time. When a group of many threads is stopped, they end
 // after the last one has woken, and not before, and the next such group finds them.
 constexpr Duration kSurplusStaysFor = Duration::from_nanos(50'000'000);
-
-// Between two attempts to make a thread that the system refused.
-constexpr Duration kFirstPause = Duration::from_nanos(1'000'000);
-constexpr Duration kLongestPause = Duration::from_nanos(1'000'000'000);
-
-// Between two reports of a shortage.
-constexpr Duration kBetweenReports = Duration::from_nanos(60'000'000'000);
 
 // How many flows wake for those attempts: several, because each of them may stop sleeping at any moment.
 constexpr int kMostAskers = 4;
@@ -81,7 +72,7 @@ void ThreadCache::start(Job job) {
   if (is_short_of_threads()) {  // there is one, so there may be more
     {
       MutexLock lock(mutex_);
-      ask_at_ = TimePoint();
+      shortage_.ask_at_once();
     }
     ask_again();
   }
@@ -127,11 +118,14 @@ bool ThreadCache::make_for_list(ThreadRequest* own, int& error) noexcept {
     return true;
   }
   bool is_short = false;
+  std::size_t wanted = 0;
+  std::size_t threads = 0;
+  int refusal = 0;
   Flow* idle = nullptr;
   {
     MutexLock lock(mutex_);
     --coming_;
-    refusal_ = error;
+    shortage_.note(error);
     if (own != nullptr) {
       if (!requests_.withdraw(*own)) error = 0;
       requests_became_fewer_locked();
@@ -142,13 +136,16 @@ bool ThreadCache::make_for_list(ThreadRequest* own, int& error) noexcept {
         idle = send_one_locked();
       } else {
         is_short = true;
-        if (is_short_of_threads()) back_off_locked();
+        if (is_short_of_threads()) shortage_.back_off();
         become_short_locked();
+        if (shortage_.may_report()) wanted = requests_.wanted();
+        threads = thread_count_;
+        refusal = shortage_.error();
       }
     }
   }
   if (idle != nullptr) idle->unpark();
-  if (is_short) report_shortage();
+  if (wanted != 0) report_shortage(threads, wanted, refusal);
   if (is_short && own != nullptr) ask_again();
   return false;
 }
@@ -187,46 +184,17 @@ void ThreadCache::requests_became_fewer_locked() noexcept {
 
 // --- A shortage ---
 
-// For requests of groups that were not refused themselves. At most once a minute.
-void ThreadCache::report_shortage() noexcept try {
-  if constexpr (kIsSimulated) return;  // the pause between reports outlives a schedule
-  std::size_t threads = 0;
-  std::size_t wanted = 0;
-  int error = 0;
-  {
-    MutexLock lock(mutex_);
-    if (!is_short_of_threads()) return;
-    const TimePoint time = now();
-    if (time < next_report_) return;
-    next_report_ = time + kBetweenReports;
-    threads = thread_count_;
-    wanted = requests_.wanted();
-    error = refusal_;
-  }
-  tg::detail::report_line({"there are ", std::to_string(threads), " threads and groups wait for ",
-                           std::to_string(wanted),
-                           " more; they continue with these and keep asking: cannot create a thread: ",
-                           std::generic_category().message(error)});
-} catch (const std::bad_alloc&) {  // the statistics of the groups have the numbers
-}
-
 // No thread comes for the list, because the system refused one (A1).
 void ThreadCache::become_short_locked() noexcept {
   if (is_short_of_threads()) return;
   is_short_.store(true, std::memory_order_seq_cst);  // see `Asleep`
-  ask_at_ = TimePoint();
-  pause_ = kFirstPause;
-}
-
-void ThreadCache::back_off_locked() noexcept {
-  ask_at_ = after(pause_);
-  pause_ = std::min(Duration::from_nanos(2 * pause_.nanos()), kLongestPause);
+  shortage_.begin();
 }
 
 ThreadCache::Refusal ThreadCache::refusal_of(const ThreadRequest& request) const noexcept {
   MutexLock lock(mutex_);
   if (!is_short_of_threads() || !requests_.holds(request)) return {};
-  return {refusal_, requests_.wanted_by(request)};
+  return {shortage_.error(), requests_.wanted_by(request)};
 }
 
 TimePoint ThreadCache::ask_again() noexcept {
@@ -243,8 +211,8 @@ TimePoint ThreadCache::ask_if_it_is_time() noexcept {
     {
       MutexLock lock(mutex_);
       if (!is_short_of_threads()) return TimePoint::never();
-      if (coming_ != 0) return after(pause_);  // another flow is asking
-      if (now() < ask_at_) return ask_at_;
+      if (coming_ != 0) return shortage_.after_pause();  // another flow is asking
+      if (now() < shortage_.ask_at()) return shortage_.ask_at();
       ++coming_;
     }
     int error = 0;

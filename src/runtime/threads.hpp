@@ -12,6 +12,7 @@
 #include <threadgroup/duration.hpp>
 
 #include "runtime/idle_threads.hpp"
+#include "runtime/shortage.hpp"
 #include "runtime/thread_requests.hpp"
 
 namespace tg::inline v0::runtime {
@@ -119,8 +120,6 @@ class ThreadCache {
   bool make_for_list(ThreadRequest* own, int& error) noexcept;
   std::size_t end_surplus() noexcept;
   void become_short_locked() noexcept TG_REQUIRES(mutex_);
-  void back_off_locked() noexcept TG_REQUIRES(mutex_);
-  void report_shortage() noexcept;
   TimePoint ask_if_it_is_time() noexcept;
   int create_thread(Job job) noexcept;
   void forget_threads_after_fork() TG_REQUIRES(mutex_);
@@ -139,10 +138,7 @@ class ThreadCache {
   bool retiring_ TG_GUARDED_BY(mutex_) = false;
   RequestList requests_ TG_GUARDED_BY(mutex_);
   std::uint32_t coming_ TG_GUARDED_BY(mutex_) = 0;  // threads that were woken or made for the list
-  int refusal_ TG_GUARDED_BY(mutex_) = 0;           // of the system: why it is short
-  TimePoint next_report_ TG_GUARDED_BY(mutex_);
-  TimePoint ask_at_ TG_GUARDED_BY(mutex_);
-  Duration pause_ TG_GUARDED_BY(mutex_);
+  Shortage shortage_ TG_GUARDED_BY(mutex_);
 };
 
 }  // namespace tg::inline v0::runtime

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pauses between two attempts, and the text of the report.
+#include "runtime/shortage.hpp"
+
+#include <algorithm>
+#include <new>
+#include <string>
+#include <system_error>
+
+#include "base/report.hpp"
+#include "runtime/simulator.hpp"
+
+namespace tg::inline v0::runtime {
+
+namespace {
+constexpr Duration kLongestPause = Duration::from_nanos(1'000'000'000);
+constexpr Duration kBetweenReports = Duration::from_nanos(60'000'000'000);
+}  // namespace
+
+void Shortage::back_off() noexcept {
+  ask_at_ = after(pause_);
+  pause_ = std::min(Duration::from_nanos(2 * pause_.nanos()), kLongestPause);
+}
+
+bool Shortage::may_report() noexcept {
+  if constexpr (kIsSimulated) return false;  // the time of the last report outlives a schedule
+  const TimePoint time = now();
+  if (time < next_report_) return false;
+  next_report_ = time + kBetweenReports;
+  return true;
+}
+
+void report_shortage(std::size_t threads, std::size_t wanted, int error) noexcept try {
+  tg::detail::report_line({"there are ", std::to_string(threads), " threads and groups wait for ",
+                           std::to_string(wanted),
+                           " more; they continue with these and keep asking: cannot create a thread: ",
+                           std::generic_category().message(error)});
+} catch (const std::bad_alloc&) {  // the statistics of the groups have the numbers
+}
+
+}  // namespace tg::inline v0::runtime

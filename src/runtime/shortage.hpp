@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// A time in which the system refuses threads.
+#pragma once
+
+#include <cstddef>
+
+#include <threadgroup/duration.hpp>
+
+#include "runtime/steady_clock.hpp"
+
+namespace tg::inline v0::runtime {
+
+/// When to ask the system for a thread again, and when to say on stderr that there are too few.
+///
+/// Thread safety: everything under the lock of the thread cache.
+class Shortage {
+ public:
+  /// The system has refused a thread, and says why.
+  void note(int error) noexcept { error_ = error; }
+  /// The first attempt is due at once.
+  void begin() noexcept {
+    ask_at_ = TimePoint();
+    pause_ = kFirstPause;
+  }
+  /// The next attempt is due after a pause that grows.
+  void back_off() noexcept;
+  /// The system has made a thread for another job.
+  void ask_at_once() noexcept { ask_at_ = TimePoint(); }
+  TimePoint ask_at() const noexcept { return ask_at_; }
+  TimePoint after_pause() const noexcept { return after(pause_); }
+  /// Of the last refusal.
+  int error() const noexcept { return error_; }
+  /// True at most once a minute.
+  bool may_report() noexcept;
+
+ private:
+  static constexpr Duration kFirstPause = Duration::from_nanos(1'000'000);
+
+  int error_ = 0;
+  TimePoint ask_at_;
+  Duration pause_ = kFirstPause;
+  TimePoint next_report_;
+};
+
+/// Says on stderr that there are `threads`, and that groups wait for so many more.
+void report_shortage(std::size_t threads, std::size_t wanted, int error) noexcept;
+
+}  // namespace tg::inline v0::runtime
