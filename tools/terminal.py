@@ -114,6 +114,10 @@ class Session:
             os.environ.pop("NO_COLOR", None)
             # The size is set before the program can ask for it.
             fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+            # The echo of a key may come between any two bytes of the program's output, even within a sequence.
+            modes = termios.tcgetattr(1)
+            modes[3] &= ~termios.ECHO
+            termios.tcsetattr(1, termios.TCSANOW, modes)
             os.execvp(command[0], command)
 
     def type(self, text):
