@@ -86,7 +86,7 @@ class Context {
   // For the sanitizers.
   const void* low_ = nullptr;
   std::size_t bytes_ = 0;
-  void* fake_stack_ = nullptr;
+  [[maybe_unused]] void* fake_stack_ = nullptr;
   [[maybe_unused]] void* tsan_fiber_ = nullptr;
   [[maybe_unused]] bool owns_tsan_fiber_ = false;
 };

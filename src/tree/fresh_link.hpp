@@ -74,7 +74,8 @@ struct alignas(kCacheLine) FreshLink {
   // The flow has noticed that the grant was revoked. After few uses the next one must be earned by more.
   void lose_grant() noexcept {
     end_grant();
-    enough = uses >= 16 * enough ? std::max(enough / 2, kEnough) : std::min(2 * enough, kMostEnough);
+    enough = uses >= std::uint64_t{16} * enough ? std::max(enough / 2, kEnough)
+                                                : std::min(2 * enough, kMostEnough);
     short_lives = 0;
     uses = 0;
   }
