@@ -28,7 +28,9 @@ TG_EXPLORATION(ShortageExploration, a_thread_becomes_idle_while_another_one_is_r
   hold_clock();
   ThreadCache& cache = ThreadCache::instance();
   const auto errands = std::make_unique<std::array<Errand, 3>>();
-  auto& [first, second, third] = *errands;
+  Errand& first = (*errands)[0];
+  Errand& second = (*errands)[1];
+  Errand& third = (*errands)[2];
   int error = 0;
   cache.request(first.request, false, error);
   runtime::faults::refuse_threads(1'000'000);
