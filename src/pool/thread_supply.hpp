@@ -14,7 +14,7 @@ namespace tg::inline v0::detail {
 /// Invariant
 ///   S1. While a request is in the cache's list, its worker is counted as on its way (P3), so the group
 ///       requests no other one. The request is withdrawn when nothing is pending any more, and when a lender
-///       or a joiner needs the slot.
+///       or a helper needs the slot.
 ///
 /// Thread safety: everything from any thread; functions that end in `_locked` under the pool's lock.
 class ThreadSupply {

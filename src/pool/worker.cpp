@@ -136,7 +136,7 @@ bool Worker::serve(GroupStatistics* counts) noexcept {
   }
   const Left left = leave_locked(has_given_way, counts);
   lock.unlock();
-  end_as_worker(left.idle, left.slot_is_free);
+  end_as_worker(left);
   return left.idle;
 }
 
@@ -182,17 +182,12 @@ bool Worker::serve_one(const Task& wanted) noexcept {
   MutexLock lock(pool_.queue_.mutex());
   pool_.queue_.end_locked(self_, status);
   if (status == TaskStatus::failed) pool_.failures_.push(*next, delivered_);
-  pool_.slots_.leave();
-  pool_.queue_.leave_locked(self_);
-  pool_.queue_.close_locked(local_);
-  pool_.withdraw_request_if_done_locked();
+  const Left left = leave_locked(false, nullptr);
   start_next = !TG_PLANTED(pool_helper_leaves_tasks_behind) && pool_.reserve_worker_locked();  // P3
-  const bool idle_now = pool_.queue_.is_idle_locked();
-  const bool slot_is_free = pool_.slots_.some_are_wanted_back();
   lock.unlock();
   if (start_next) pool_.start_workers(false);
   pool_.change_waiters_.release_all();
-  end_as_worker(idle_now, slot_is_free);
+  end_as_worker(left);
   return true;
 }
 
@@ -241,11 +236,11 @@ void Worker::release_delivered_outside() noexcept {
 }
 
 // The pool may be idle from here on, and may be destroyed by the last line.
-void Worker::end_as_worker(bool idle_now, bool slot_is_free) noexcept {
+void Worker::end_as_worker(Left left) noexcept {
   // Before any flow is woken: the woken flows need what the worker kept from task to task.
   if (flow_.before_idle != nullptr) std::exchange(flow_.before_idle, nullptr)(flow_);
-  if (slot_is_free && !TG_PLANTED(slots_lender_is_not_woken)) pool_.slot_waiters_.release_all();
-  if (idle_now) pool_.idle_waiters_.release_all();
+  if (left.slot_is_free && !TG_PLANTED(slots_lender_is_not_woken)) pool_.slot_waiters_.release_all();
+  if (left.idle) pool_.idle_waiters_.release_all();
   set_caller(outer_task_, outer_event_);
   release_delivered();
   if (role_ == Role::thread) pool_.node_.release();  // P4: the last touch

@@ -36,9 +36,9 @@ class Worker {
   /// See `Pool::help` and `Pool::help_with`.
   static bool help(Pool& pool, GroupStatistics& counts) noexcept;
   static bool help_with(Pool& pool, const Task& wanted) noexcept;
-  static bool may_help(Pool& pool) noexcept;
 
  private:
+  static bool may_help(Pool& pool) noexcept;
   enum class Role : std::uint8_t { thread, helper };
   Worker(Pool& pool, Role role) noexcept;
   Worker(const Worker&) = delete;
@@ -62,7 +62,7 @@ class Worker {
   /// The same where no task of this worker is counted as running, so that the group may be gone from the
   /// forest: what the users' destructors make must not become its children.
   void release_delivered_outside() noexcept;
-  void end_as_worker(bool idle_now, bool slot_is_free) noexcept;
+  void end_as_worker(Left left) noexcept;
   void set_caller(TaskContext* task, Event* event) noexcept {
     flow_.task = task;
     flow_.event = event;

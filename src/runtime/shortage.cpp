@@ -22,12 +22,12 @@ void Shortage::back_off() noexcept {
   pause_ = std::min(Duration::from_nanos(2 * pause_.nanos()), kLongestPause);
 }
 
-bool Shortage::may_report() noexcept {
+bool ReportPause::may_report() noexcept {
   if constexpr (kIsSimulated) return false;  // the time of the last report outlives a schedule
   const TimePoint time = now();
-  if (time < next_report_) return false;
-  next_report_ = time + kBetweenReports;
-  return true;
+  std::int64_t next = next_.load(std::memory_order_relaxed);
+  return time.nanos() >= next &&
+         next_.compare_exchange_strong(next, (time + kBetweenReports).nanos(), std::memory_order_relaxed);
 }
 
 void report_shortage(std::size_t threads, std::size_t wanted, int error) noexcept try {

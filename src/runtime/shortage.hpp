@@ -3,12 +3,26 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/duration.hpp>
 
 #include "runtime/steady_clock.hpp"
 
 namespace tg::inline v0::runtime {
+
+/// Reports of the same kind: at most one a minute.
+///
+/// Thread safety: everything from any thread.
+class ReportPause {
+ public:
+  /// True for the first flow that asks in a minute.
+  bool may_report() noexcept;
+
+ private:
+  tg::detail::Atomic<std::int64_t> next_{0};  // atomic: several flows may ask at once
+};
 
 /// When to ask the system for a thread again, and when to say on stderr that there are too few.
 ///
@@ -30,8 +44,7 @@ class Shortage {
   TimePoint after_pause() const noexcept { return after(pause_); }
   /// Of the last refusal.
   int error() const noexcept { return error_; }
-  /// True at most once a minute.
-  bool may_report() noexcept;
+  bool may_report() noexcept { return reports_.may_report(); }
 
  private:
   static constexpr Duration kFirstPause = Duration::from_nanos(1'000'000);
@@ -39,7 +52,7 @@ class Shortage {
   int error_ = 0;
   TimePoint ask_at_;
   Duration pause_ = kFirstPause;
-  TimePoint next_report_;
+  ReportPause reports_;
 };
 
 /// Says on stderr that there are `threads`, and that groups wait for so many more.
