@@ -14,6 +14,7 @@
 
 #include "support/eventually.hpp"
 #include "support/pools.hpp"
+#include "support/thread_cache.hpp"
 #include "tree/task_context.hpp"
 
 namespace tg::inline v0::detail {
@@ -23,21 +24,7 @@ using test::eventually;
 using test::LinkedPool;
 using test::ProbeTask;
 
-class NoThreads : public testing::Test {
- protected:
-  void SetUp() override { forbid_reuse(); }
-  void TearDown() override {
-    runtime::faults::refuse_threads(0);
-    cache.set_limits(runtime::ThreadCache::kDefaultMaxIdle, runtime::ThreadCache::kDefaultIdleTime);
-  }
-  // From here on each worker needs a new thread.
-  void forbid_reuse() {
-    cache.set_limits(0, runtime::ThreadCache::kDefaultIdleTime);
-    eventually([&] { return cache.statistics().threads == 0; });
-  }
-
-  runtime::ThreadCache& cache = runtime::ThreadCache::instance();
-};
+class NoThreads : public test::NoIdleThreads {};
 
 TEST_F(NoThreads, add_throws_and_takes_nothing_when_there_is_no_worker_at_all) {
   LinkedPool pool(2);

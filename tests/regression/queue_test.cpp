@@ -15,6 +15,7 @@
 #include "runtime/faults.hpp"
 #include "runtime/threads.hpp"
 #include "support/eventually.hpp"
+#include "support/thread_cache.hpp"
 #include "support/throwing.hpp"
 
 namespace {
@@ -23,7 +24,6 @@ using namespace std::chrono_literals;
 using tg::TaskHandle;
 using tg::TaskStatus;
 using tg::ThreadGroup;
-using tg::runtime::ThreadCache;
 
 TEST(Queue, task_added_while_the_last_worker_leaves_is_run) {
   for (const std::size_t bound : {1u, 2u, 8u}) {
@@ -160,18 +160,7 @@ TEST(Order, of_one_adder_is_kept_when_its_worker_leaves_and_comes_back) {
   EXPECT_EQ(order, "bc");
 }
 
-class ThreadsFail : public testing::Test {
- protected:
-  void SetUp() override {
-    ThreadCache::instance().set_limits(0, 10s);
-    // Threads on their way out might still take a job.
-    while (ThreadCache::instance().statistics().threads > 0) std::this_thread::yield();
-  }
-  void TearDown() override {
-    tg::runtime::faults::refuse_threads(0);
-    ThreadCache::instance().set_limits(ThreadCache::kDefaultMaxIdle, ThreadCache::kDefaultIdleTime);
-  }
-};
+class ThreadsFail : public tg::test::NoIdleThreads {};
 
 // The task that could not be added was queued for a moment, and a join may have seen it.
 TEST_F(ThreadsFail, join_that_saw_a_task_which_could_not_be_added_returns) {

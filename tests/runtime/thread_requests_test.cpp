@@ -15,6 +15,7 @@
 #include "runtime/threads.hpp"
 
 #include "support/eventually.hpp"
+#include "support/thread_cache.hpp"
 
 namespace tg::inline v0::runtime {
 namespace {
@@ -76,31 +77,13 @@ TEST(RequestList, gives_back_a_request_for_one_thread_at_a_time) {
   EXPECT_TRUE(list.empty());
 }
 
-class ThreadRequests : public testing::Test {
+class ThreadRequests : public test::EmptyThreadCache {
  protected:
-  void SetUp() override { start_empty(); }
-  void TearDown() override {
-    faults::refuse_threads(0);
-    cache.set_limits(ThreadCache::kDefaultMaxIdle, ThreadCache::kDefaultIdleTime);
-    start_empty();
-  }
-  void start_empty() {
-    eventually([&] {
-      cache.retire_idle_threads(now());
-      return cache.statistics().threads == 0;
-    });
-  }
-  // The jobs have ended, so what they use may be destroyed.
-  void settle() {
-    eventually([&] { return cache.statistics().idle == cache.statistics().threads; });
-  }
   int request(ThreadRequest& request) {
     int error = 0;
     static_cast<void>(cache.request(request, false, error));
     return error;
   }
-
-  ThreadCache& cache = ThreadCache::instance();
 };
 
 TEST_F(ThreadRequests, each_has_a_thread_of_its_own_while_the_jobs_block) {

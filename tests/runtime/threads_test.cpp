@@ -16,6 +16,7 @@
 #include "runtime/threads.hpp"
 
 #include "support/eventually.hpp"
+#include "support/thread_cache.hpp"
 
 namespace tg::inline v0::runtime {
 namespace {
@@ -29,21 +30,8 @@ Job job_of(F& f) {
   return Job{[](void* raw) noexcept { (*static_cast<F*>(raw))(); }, &f};
 }
 
-class ThreadCacheTest : public testing::Test {
+class ThreadCacheTest : public test::EmptyThreadCache {
  protected:
-  void SetUp() override { start_empty(); }
-  void TearDown() override {
-    faults::refuse_threads(0);
-    cache.set_limits(ThreadCache::kDefaultMaxIdle, ThreadCache::kDefaultIdleTime);
-    start_empty();
-  }
-  // Threads that are still on their way out of a job become idle first.
-  void start_empty() {
-    eventually([&] {
-      cache.retire_idle_threads(now());
-      return cache.statistics().threads == 0;
-    });
-  }
   // Runs one job and waits until its thread is idle again, or gone.
   void run_one() {
     std::binary_semaphore done(0);
@@ -52,14 +40,6 @@ class ThreadCacheTest : public testing::Test {
     done.acquire();
     settle();
   }
-  void settle() {
-    eventually([&] {
-      const auto s = cache.statistics();
-      return s.idle == s.threads;
-    });
-  }
-
-  ThreadCache& cache = ThreadCache::instance();
 };
 
 TEST_F(ThreadCacheTest, runs_a_job_on_another_thread) {
