@@ -32,6 +32,7 @@
   ONE(fresh_unlink_is_not_checked_again)   /* F3, the flow */                                   \
   ONE(fresh_groups_are_not_revealed)       /* F2 */                                             \
   ONE(graph_records_after_it_has_searched) /* G2 */                                             \
+  ONE(graph_forgets_the_waits_below)       /* G3 */                                             \
   ONE(pool_leaves_without_second_look)     /* P5 */                                             \
   ONE(pool_adder_looks_too_early)          /* P5 */                                             \
   ONE(pool_starts_no_next_worker)          /* P3 */                                             \
@@ -39,6 +40,7 @@
   ONE(pool_local_ones_overtake)            /* P6, L1 */                                         \
   ONE(pool_helper_leaves_tasks_behind)     /* P3 */                                             \
   ONE(pool_helper_runs_another_task)       /* P6 */                                             \
+  ONE(pool_helper_trusts_that_one_comes)   /* P3 */                                             \
   ONE(pool_taker_reserves_nothing)         /* P3, C1 */                                         \
   ONE(pool_claims_what_is_taken)           /* P7 */                                             \
   ONE(pool_helper_takes_any_slot)          /* C1 */                                             \

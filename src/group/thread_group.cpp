@@ -92,7 +92,7 @@ ThreadGroup::~ThreadGroup() {
   const bool own_task = detail::is_part_of(caller, *core_);
   core_->end_time_limit();
   // The same for a group whose tasks have all ended well, and whose event no token follows.
-  if (!own_task && core_->pool().idle_without_failures() && !core_->has_stop_token() &&
+  if (!own_task && core_->pool().is_over_without_failures() && !core_->has_stop_token() &&
       Forest::instance().unlink_leaf(*core_) != Forest::Unlinked::has_children) {
     core_->registry().destroy();
     core_->release();

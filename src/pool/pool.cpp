@@ -276,9 +276,12 @@ bool Pool::idle() const {
   return queue_.is_idle_locked();
 }
 
-bool Pool::idle_without_failures() const {
+bool Pool::is_over_without_failures() noexcept {
   MutexLock lock(queue_.mutex());
-  return failures_.empty() && queue_.is_idle_locked();
+  if (!failures_.empty() || !queue_.is_idle_locked()) return false;
+  queue_.arm_locked();  // for the case that a task is added in error
+  withdraw_request_locked();
+  return true;
 }
 
 std::uint64_t Pool::changes() const {

@@ -17,6 +17,7 @@
 #include <threadgroup/outcomes.hpp>
 #include <threadgroup/statistics.hpp>
 
+#include "base/planted.hpp"
 #include "pool/failure_list.hpp"
 #include "pool/failure_stop.hpp"
 #include "pool/slots.hpp"
@@ -55,8 +56,9 @@ class Pool {
   std::size_t bound() const noexcept { return bound_; }
   bool keeps_going() const noexcept { return failure_stop_.keeps_going(); }
   bool idle() const;
-  /// Idle, and no failure is left for `take_failures`.
-  bool idle_without_failures() const;
+  /// Idle, and no failure is left for `take_failures`. For the destructor: no task is added any more, so a
+  /// request for a worker is withdrawn.
+  bool is_over_without_failures() noexcept;
   GroupStatistics statistics() const;
   std::vector<RunningTask> running_tasks() const;
   /// The failures that have not been delivered, in the order in which they happened.
@@ -104,6 +106,12 @@ class Pool {
     if (added.call_worker) start_worker_if_needed(added.number);
   }
   void start_worker_if_needed(std::uint64_t number);
+  /// Nothing is pending, and a worker on its way will search all lists: P3. So no flag is needed that makes
+  /// the next adder start one.
+  bool a_worker_will_look_locked() const noexcept TG_REQUIRES(queue_.mutex()) {
+    const bool one_is_coming = slots_.on_their_way() != 0 || TG_PLANTED(pool_helper_trusts_that_one_comes);
+    return one_is_coming && queue_.nothing_is_pending_locked();
+  }
   bool take_slot_to_help_locked() noexcept TG_REQUIRES(queue_.mutex());
   bool take_slot_locked() noexcept TG_REQUIRES(queue_.mutex());
   GroupStatistics count_locked() const noexcept TG_REQUIRES(queue_.mutex());

@@ -193,6 +193,11 @@ class TaskQueue {
   /// All that is pending, to be ended without having begun.
   TaskList take_all_locked() noexcept TG_REQUIRES(mutex_);
 
+  /// P1: exact as long as there is no local queue; else "no". It takes no lock of the adders, so it does not
+  /// replace the search that follows `arm_locked`: P5.
+  bool nothing_is_pending_locked() const noexcept TG_REQUIRES(mutex_) {
+    return first_local_ == nullptr && added_.load(std::memory_order_relaxed) == begun_;
+  }
   /// Whether other workers have local queues, in which they may leave tasks.
   bool other_local_queues_locked(const LocalQueue& own) const noexcept TG_REQUIRES(mutex_) {
     return local_queues_ > (own.use == LocalQueue::Use::open ? 1U : 0U);
@@ -220,11 +225,6 @@ class TaskQueue {
 
   void count_added_locked(std::uint64_t tasks) noexcept TG_REQUIRES(add_mutex_) {
     added_.store(added_.load(std::memory_order_relaxed) + tasks, std::memory_order_relaxed);
-  }
-  // P1: exact as long as there is no local queue; else "no". It takes no lock of the adders, so it does not
-  // replace the search that follows `arm_locked`: P5.
-  bool nothing_is_pending_locked() const noexcept TG_REQUIRES(mutex_) {
-    return first_local_ == nullptr && added_.load(std::memory_order_relaxed) == begun_;
   }
   void begin_locked(Runner& runner, Task& task, TimePoint now) noexcept TG_REQUIRES(mutex_) {
     ++running_;

@@ -13,8 +13,8 @@ namespace tg::inline v0::detail {
 ///
 /// Invariant
 ///   S1. While a request is in the cache's list, its worker is counted as on its way (P3), so the group
-///       requests no other one. The request is withdrawn when nothing is pending any more, and when a lender
-///       or a helper needs the slot.
+///       requests no other one. The request is withdrawn when nothing is pending any more (unless a helper
+///       leaves it: README.md), and when a lender or a helper needs the slot.
 ///
 /// Thread safety: everything from any thread; functions that end in `_locked` under the pool's lock.
 class ThreadSupply {
@@ -43,6 +43,7 @@ class ThreadSupply {
   }
   /// What the system has refused the requests that wait; nothing if none waits because of that.
   runtime::ThreadCache::Refusal refusal() const noexcept {
+    if (!runtime::ThreadCache::is_short_of_threads()) return {};
     return runtime::ThreadCache::instance().refusal_of(request_);
   }
   /// Takes the request for one worker back. False if there is none, or each has its thread already.

@@ -121,6 +121,7 @@ bool Worker::serve(GroupStatistics* counts) noexcept {
       if (served > 0) continue;
     }
     if (!pool_.queue_.queue_is_empty_locked()) continue;
+    if (role_ == Role::helper && pool_.a_worker_will_look_locked()) break;
     if (is_last_look_locked()) {
       if (!pool_.queue_.find_or_arm_locked(&local_)) break;
       continue;
@@ -140,6 +141,14 @@ bool Worker::serve(GroupStatistics* counts) noexcept {
   return left.idle;
 }
 
+// A flow that adds tasks to a group and waits for them, again and again, leaves the worker that was requested
+// for them. Otherwise each of these rounds would request one and withdraw the request. The first wait for a
+// group withdraws it, because there may be no second, and threads come for all groups in the list.
+bool Worker::leaves_the_next_one_coming() noexcept {
+  if (role_ == Role::thread || runtime::ThreadCache::is_short_of_threads()) return false;
+  return std::exchange(flow_.last_helped, pool_.node_.id().value) == pool_.node_.id().value;
+}
+
 // Not inline: the loop above would have fewer registers.
 [[gnu::noinline]] Worker::Left Worker::leave_locked(bool wants_another_turn,
                                                     GroupStatistics* counts) noexcept {
@@ -148,7 +157,7 @@ bool Worker::serve(GroupStatistics* counts) noexcept {
   pool_.queue_.close_locked(local_);
   if (wants_another_turn) {
     pool_.request_another_turn_locked();
-  } else {
+  } else if (!leaves_the_next_one_coming()) {
     pool_.withdraw_request_if_done_locked();
   }
   bool idle_now = (counts == nullptr || TG_PLANTED(pool_joiner_looks_twice)) && pool_.queue_.is_idle_locked();

@@ -54,6 +54,7 @@ class Worker {
   };
   Left leave_locked(bool wants_another_turn, GroupStatistics* counts) noexcept
       TG_REQUIRES(pool_.queue_.mutex());
+  bool leaves_the_next_one_coming() noexcept;
   int run_from_local_queue() noexcept;
   bool is_last_look_locked() const noexcept TG_REQUIRES(pool_.queue_.mutex());
   void release_delivered() noexcept {

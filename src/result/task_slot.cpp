@@ -181,7 +181,7 @@ bool TaskSlot::run_if_below(TaskContext* caller, Event* event) {
   if (group == nullptr) return false;
   if (caller == nullptr) return group->help_with(*this);
   if (!Forest::instance().is_same_or_descendant(*group, *caller->node)) return false;
-  const RecordedWait recorded(caller, WaitTarget(awaited()), {event, nullptr}, TimePoint::never(), false);
+  const RecordedWait recorded(caller, WaitTarget(awaited()), {event, nullptr}, RecordedWait::WhileItRuns());
   return group->help_with(*this);
 }
 

@@ -95,6 +95,7 @@ class Flow {
   tg::detail::ThreadRoot* root = nullptr;       // the tree that this thread roots
   tg::detail::FreshLink* fresh_link = nullptr;  // the tree's; stays with the flow, as its blocks do
   std::uint64_t shared_queues = 0;          // a bit for each pool into whose shared lists it may have added
+  std::uint64_t last_helped = 0;            // the number of the group whose tasks it ran last as it waited
   void (*on_thread_exit)(Flow&) = nullptr;  // called once as the thread ends
   void (*before_idle)(Flow&) = nullptr;     // set by a task; called once when its worker finds no further one
 

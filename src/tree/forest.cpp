@@ -43,19 +43,21 @@ Reason destroyed_without_memory() {
 }  // namespace
 
 void Forest::hold_across_forks() {
-  runtime::hold_across_forks(
-      []() -> Mutex& { return only_.mutex_; },
-      []() TG_NO_THREAD_SAFETY_ANALYSIS {
-        // The nodes are the parent's; here they are only memory that nothing uses.
-        only_.first_root_ = nullptr;
-        only_.main_root_ = nullptr;
-        only_.forget_grants_locked();
+  runtime::hold_across_forks([]() -> Mutex& { return only_.mutex_; },
+                             []() TG_NO_THREAD_SAFETY_ANALYSIS {
+                               // The nodes are the parent's; here they are only memory that nothing uses.
+                               only_.first_root_ = nullptr;
+                               only_.main_root_ = nullptr;
+                               only_.forget_grants_locked();
 #if defined(TG_SIMULATION)
-        runtime::Flow::for_each([](runtime::Flow& flow) { delete std::exchange(flow.fresh_link, nullptr); });
-        only_.last_id_ = 0;
-        only_.cores_.begin_again();
+                               runtime::Flow::for_each([](runtime::Flow& flow) {
+                                 delete std::exchange(flow.fresh_link, nullptr);
+                                 flow.last_helped = 0;
+                               });
+                               only_.last_id_ = 0;
+                               only_.cores_.begin_again();
 #endif
-      });
+                             });
 }
 
 // With the first node and not as the library is loaded: tasks may use whatever was constructed before it, and
@@ -71,7 +73,7 @@ void Forest::begin_locked() {
 void Forest::attach_locked(Node& node, Node* parent) {
   NodeCore*& first = parent != nullptr ? parent->core_->first_child : first_root_;
   NodeCore* const core = node.core_;
-  node.parent_ = parent;
+  node.set_parent(parent);
   core->next_sibling = nullptr;
   if (first == nullptr) {
     node.previous_sibling_ = core;
@@ -86,7 +88,7 @@ void Forest::attach_locked(Node& node, Node* parent) {
 
 void Forest::detach_locked(Node& node) {
   if (!is_attached_locked(node)) return withdraw_fresh_locked(node);
-  NodeCore*& first = node.parent_ != nullptr ? node.parent_->core_->first_child : first_root_;
+  NodeCore*& first = node.parent() != nullptr ? node.parent()->core_->first_child : first_root_;
   NodeCore* const next = node.core_->next_sibling;
   if (node.core_ == first) {
     first = next;
@@ -114,7 +116,7 @@ void Forest::introduce_locked(Node& node, FreshLink* link) {
 }
 
 void Forest::inherit_event_locked(Node& node) {  // T1
-  const Node* const parent = node.parent_;
+  const Node* const parent = node.parent();
   if (parent == nullptr || !parent->event().is_set() || TG_PLANTED(tree_child_is_born_unset)) return;
   ReasonPointer reason = parent->event().reason();
   if (node.event().mark(reason.get())) reason.detach();
@@ -168,7 +170,7 @@ void Forest::link_under_lock(Node& node, FreshLink* link) {
   if (node.kind_ != NodeKind::daemon)
     parent = flow.task != nullptr ? flow.task->node : &root_of_calling_thread_locked();
   introduce_locked(node, link);
-  node.parent_ = parent;
+  node.set_parent(parent);
   if (parent != nullptr) {
     if (parent->time_limited_) node.time_limited_ = true;
     inherit_event_locked(node);
@@ -194,10 +196,10 @@ Forest::Unlinked Forest::unlink_leaf_under_lock(Node& node, FreshLink* link, boo
     MutexLock lock(mutex_);
     reveal_children_locked(node);
     if (node.core_->first_child != nullptr) return Unlinked::has_children;
-    if (node.parent_ == nullptr || node.parent_->kind_ != NodeKind::foreign_thread) {
+    if (node.parent() == nullptr || node.parent()->kind_ != NodeKind::foreign_thread) {
       detach_locked(node);
       node.linked_ = false;
-      node.parent_ = nullptr;
+      node.set_parent(nullptr);
       auto unlinked = Unlinked::yes;
       // With one owner, who is the caller, and out of everybody's sight, its event is of no more use. (A
       // reason may hold an exception of the user's, which must not end under the lock.)
@@ -225,10 +227,10 @@ void Forest::unlink(Node& node) noexcept {
     MutexLock lock(mutex_);
     if (!node.linked_) return;
     reveal_children_locked(node);
-    Node* const parent = node.parent_;
+    Node* const parent = node.parent();
     detach_locked(node);
     node.linked_ = false;
-    node.parent_ = nullptr;  // another owner may keep the node longer, and ask for its path
+    node.set_parent(nullptr);  // another owner may keep the node longer, and ask for its path
     while (NodeCore* child = node.core_->first_child) {  // T4
       detach_locked(*child->node);
       attach_locked(*child->node, parent);
@@ -252,7 +254,7 @@ void Forest::reclaim(NodeCore* core) noexcept {
 
 std::string Forest::path_locked(const Node& node) const {
   std::vector<const Node*> nodes;
-  for (const Node* n = &node; n != nullptr; n = n->parent_) nodes.push_back(n);
+  for (const Node* n = &node; n != nullptr; n = n->parent()) nodes.push_back(n);
   std::string path;
   for (auto n = nodes.rbegin(); n != nodes.rend(); ++n) {
     if (!path.empty()) path += '/';
@@ -267,9 +269,9 @@ std::string Forest::path(const Node& node) const {
 }
 
 bool Forest::is_same_or_descendant(const Node& node, const Node& ancestor) const {
-  if (&node == &ancestor) return true;
+  if (&node == &ancestor || node.parent() == &ancestor) return true;  // mostly; no lock for these
   MutexLock lock(mutex_);
-  for (const Node* n = &node; n != nullptr; n = n->parent_) {
+  for (const Node* n = &node; n != nullptr; n = n->parent()) {
     if (n == &ancestor) return true;
   }
   return false;
@@ -289,7 +291,7 @@ void Forest::append_snapshot_locked(Node& top, ForestSnapshot& out) const {
   for (;;) {
     NodeSnapshot shot;
     shot.id = node->id_;
-    if (node->parent_ != nullptr) shot.parent = node->parent_->id_;
+    if (node->parent() != nullptr) shot.parent = node->parent()->id_;
     shot.depth = depth;
     shot.kind = node->kind_;
     shot.name = node->name_;
@@ -313,7 +315,7 @@ Node* Forest::next_in_walk_locked(const Node& from, const Node& top, std::size_t
   }
   const Node* node = &from;
   while (node != &top && node->core_->next_sibling == nullptr) {
-    node = node->parent_;
+    node = node->parent();
     --depth;
   }
   return node != &top ? node->core_->next_sibling->node : nullptr;

@@ -39,7 +39,7 @@ bool Forest::link_fresh(FreshLink& link, Node& node) {
     name_by_number(node);
   ++link.next_id;
   if (node.core_ == nullptr) node.core_ = link.spares.take(node);
-  node.parent_ = parent;
+  node.set_parent(parent);
   if (parent->time_limited_) node.time_limited_ = true;
   node.linked_ = true;
   link.last_made = &node;
@@ -72,7 +72,7 @@ bool Forest::unlink_fresh(FreshLink& link, Node& node) noexcept {
     return false;
   // No other flow has seen it, and none finds it any more. It has one owner, who is the caller.
   node.linked_ = false;
-  node.parent_ = nullptr;
+  node.set_parent(nullptr);
   return true;
 }
 
@@ -88,7 +88,7 @@ void Forest::drop_core(Node& node) noexcept {
   MutexLock lock(mutex_);
   if (is_attached_locked(node)) return;
   link.node.store(nullptr, std::memory_order_relaxed);
-  attach_locked(node, node.parent_);
+  attach_locked(node, node.parent());
   inherit_event_locked(node);
 }
 
@@ -144,7 +144,7 @@ void Forest::reveal_locked(Chosen chosen) noexcept {
   if (has_others) runtime::heavy_fence();
   for (std::size_t i = 0; i < count; ++i) {
     if (Node* const fresh = revoked[i]->node.load(std::memory_order_acquire))
-      attach_locked(*fresh, fresh->parent_);
+      attach_locked(*fresh, fresh->parent());
   }
 }
 
@@ -160,7 +160,7 @@ void Forest::reveal_below_locked(const Node& top) noexcept {
   if (grant_count_ == 0) return;
   reveal_locked([&top](const Grant& grant) {
     const Node* node = grant.parent;
-    while (node != nullptr && node != &top) node = node->parent_;
+    while (node != nullptr && node != &top) node = node->parent();
     return node != nullptr;
   });
 }

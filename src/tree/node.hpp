@@ -122,6 +122,8 @@ class Node {
   friend class Forest;
   static constexpr std::size_t kShortName = 64;
   void destroy() noexcept;
+  Node* parent() const noexcept { return parent_.load(std::memory_order_relaxed); }
+  void set_parent(Node* parent) noexcept { parent_.store(parent, std::memory_order_relaxed); }
 
   Atomic<std::uint32_t> references_{1};  // atomic: owners on many threads
 
@@ -129,7 +131,8 @@ class Node {
   // Written when the node comes into the forest and when it leaves it, but not as it is handed to another
   // parent: the last owner reads it without the lock, at a time when only the latter can still happen.
   bool linked_ = false;
-  Node* parent_ = nullptr;
+  // Atomic: read without the lock as well, but not followed then.
+  Atomic<Node*> parent_{nullptr};
   // The first one's leads to the last. Null outside the forest, and while it is fresh (README.md).
   NodeCore* previous_sibling_ = nullptr;
 

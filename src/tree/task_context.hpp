@@ -27,6 +27,8 @@ struct TaskContext {
   // The task that waits below on this stack, until this one is done: of the same group, or of one above it
   // that it joins.
   const TaskContext* outer = nullptr;
+  // A wait of this task for the one that runs above it: see `RecordedWait::WhileItRuns`. Only its flow uses it.
+  RecordedWait* wait_for_inner = nullptr;
   // The wait that this task is in, and the next one in a list of such tasks. The wait graph's, and its
   // lock's.
   mutable RecordedWait* recorded_wait = nullptr;

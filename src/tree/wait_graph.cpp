@@ -83,6 +83,7 @@ class WaitGraph {
   // True if the wait closes a cycle; then `path` names it, unless there is no memory.
   bool record(RecordedWait& wait, const TaskContext& waiter, bool keep_in_cycle, PathText& path) {
     MutexLock lock(mutex_);
+    insert_those_below_locked(waiter);
     insert_locked(wait, waiter);
     if (!is_dead_locked(wait)) {
       if (TG_PLANTED(graph_records_after_it_has_searched)) {
@@ -123,9 +124,10 @@ class WaitGraph {
 
   void insert_locked(RecordedWait& wait, const TaskContext& waiter) noexcept TG_REQUIRES(mutex_) {
     wait.waiter_ = &waiter;
-    // A task further down may be in a join that runs these tasks: then it has a record of its own.
+    // A task further down may run these tasks while it waits: then it has a record of its own, or gets one.
     for (const TaskContext* task = &waiter; task != nullptr && task->recorded_wait == nullptr;
          task = task->outer) {
+      if (task != &waiter && task->wait_for_inner != nullptr) break;
       const TaskContext*& first = bucket_of(tasks_, task->task);
       task->recorded_wait = &wait;
       task->next_waiting = std::exchange(first, task);
@@ -140,6 +142,17 @@ class WaitGraph {
       if (wait.next_ != nullptr) wait.next_->previous_ = &wait;
     }
     if (!wait.lends_) ++first->holding_;
+  }
+
+  // G3: the waits of tasks that wait for the ones above them on this stack.
+  void insert_those_below_locked(const TaskContext& top) noexcept TG_REQUIRES(mutex_) {
+    if (TG_PLANTED(graph_forgets_the_waits_below)) return;
+    for (const TaskContext* task = &top; task != nullptr; task = task->outer) {
+      RecordedWait* const wait = task->wait_for_inner;
+      if (wait == nullptr || wait->is_of_parent()) continue;
+      if (wait->waiter_ != nullptr) return;  // and so are those below
+      insert_locked(*wait, *task);
+    }
   }
 
   void remove_locked(RecordedWait& wait) noexcept TG_REQUIRES(mutex_) {
@@ -372,7 +385,7 @@ void RecordedWait::record(TaskContext& caller, OnCycle on_cycle) {
 }
 
 void RecordedWait::take_out() noexcept {
-  if (fork_generation_ == runtime::fork_generation()) return WaitGraph::instance().remove(*this);
+  if (!is_of_parent()) return WaitGraph::instance().remove(*this);
   waiter_ = nullptr;  // a task that a join ran has forked: the graph of the child is empty
 }
 

@@ -28,6 +28,10 @@
 //       record says it holds.
 //   G2. A wait is recorded and its search made under one hold of the lock. So of two waits that close a
 //       cycle together the second one finds both.
+//   G3. A flow that waits for one task and runs it itself may be without a record as long as that task does
+//       not wait. When it does, the waits below it on the stack are recorded together with its own, under one
+//       hold of the lock. This changes nothing for a search: while the task above runs, it is not on the
+//       stack of a dead wait, so a wait for it is not dead.
 //
 // Why no wait is refused in error: let D be the waits that a search leaves as dead. The links were read at
 // various times, but under one hold of the lock, during which each flow in D is in its wait (G1). A link to a
@@ -46,6 +50,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include <threadgroup/detail/unique_function.hpp>
 #include <threadgroup/duration.hpp>
@@ -136,11 +141,22 @@ class RecordedWait {
     lends_ = lends || caller->slot_is_lent;
     record(*caller, on_cycle);
   }
+  /// For a wait for one task that the flow runs meanwhile, on the same stack. It can be part of a cycle only
+  /// while that task waits, too, and is recorded when it does (G3). So most of these waits take no lock.
+  struct WhileItRuns {};
+  RecordedWait(TaskContext* caller, const WaitTarget& target, const WatchedEvents& events, WhileItRuns)
+      : target_(target), events_(events) {
+    if (caller == nullptr || caller->task == nullptr) return;
+    lends_ = caller->slot_is_lent;
+    runs_it_ = caller;
+    previous_of_caller_ = std::exchange(caller->wait_for_inner, this);
+  }
   ~RecordedWait() { end(); }
   RecordedWait(const RecordedWait&) = delete;
   RecordedWait& operator=(const RecordedWait&) = delete;
 
   void end() noexcept {
+    if (runs_it_ != nullptr) std::exchange(runs_it_, nullptr)->wait_for_inner = previous_of_caller_;
     if (waiter_ != nullptr) take_out();
   }
 
@@ -148,12 +164,15 @@ class RecordedWait {
   friend class WaitGraph;
   void record(TaskContext& caller, OnCycle on_cycle);
   void take_out() noexcept;
+  bool is_of_parent() const noexcept { return fork_generation_ != runtime::fork_generation(); }
 
   // Constant while it is recorded.
   const WaitTarget target_;
   const WatchedEvents events_;
   const TaskContext* waiter_ = nullptr;  // the innermost task that waits; null while this is not recorded
   bool lends_ = false;
+  TaskContext* runs_it_ = nullptr;              // of `WhileItRuns`, until the end
+  RecordedWait* previous_of_caller_ = nullptr;  // likewise
   const std::uint32_t fork_generation_ = runtime::fork_generation();
 
   // Guarded by the graph's lock.

@@ -74,6 +74,36 @@ TG_EXPLORATION(HelpingExploration, two_join_while_the_last_task_comes) {
 TG_FINDS(HelpingExploration, two_join_while_the_last_task_comes, pool_leaves_without_second_look, 10000)
 TG_FINDS(HelpingExploration, two_join_while_the_last_task_comes, pool_joiner_looks_twice, 5000)
 
+// A flow that joins again leaves the worker that was requested. It comes for the last task, at any moment, or
+// the next join needs its slot (P3, C1, S1).
+TG_EXPLORATION(HelpingExploration, a_worker_that_was_left_comes_during_the_next_joins) {
+  LinkedPool pool(1);
+  Running running(1);
+  const auto pass = [&] { running.pass(); };
+  std::array<ProbeTask, 4> tasks{ProbeTask(pass), ProbeTask(pass), ProbeTask(pass), ProbeTask(pass)};
+  for (ProbeTask& task : tasks) {
+    pool->add(task);
+    if (&task != &tasks.back()) help(pool);
+  }
+  pool.wait();
+  require(pool->statistics().succeeded == 4, "each is counted once");
+}
+TG_FINDS(HelpingExploration, a_worker_that_was_left_comes_during_the_next_joins,
+         pool_helper_trusts_that_one_comes, 500)
+
+// The group's object goes while the worker that was left is on its way (P4).
+TG_EXPLORATION(HelpingExploration, a_worker_that_was_left_meets_the_end_of_the_group) {
+  int runs = 0;
+  for (int i = 0; i < 2; ++i) {
+    ThreadGroup group("group", {.max_concurrent_threads = 2});
+    for (int round = 0; round < 2; ++round) {
+      group.post([&runs] { ++runs; });
+      group.join();
+    }
+  }
+  require(runs == 4, "each task ran once");
+}
+
 // Tasks on the stacks of a joiner and of workers wait for each other (P3).
 TG_EXPLORATION(HelpingExploration, a_task_on_the_joiners_stack_meets_two_others) {
   LinkedPool pool(3);
@@ -223,6 +253,33 @@ TG_EXPLORATION(HelpingExploration, a_stop_meets_two_that_get) {
   const GroupStatistics counts = group.statistics();
   require(counts.total() == 2 && counts.done() == 2, "each is counted once");
 }
+
+// A task that runs on the stack of the one that waits for it closes a cycle (G3).
+TG_EXPLORATION(HelpingExploration, a_cycle_through_a_task_that_is_run_by_its_waiter_is_refused) {
+  ThreadGroup above("above", {.max_concurrent_threads = 2});
+  ThreadGroup other("other", {.max_concurrent_threads = 1});
+  Signal all_added;
+  TaskHandle<int> first;
+  TaskHandle<int> second;
+  first = above.add_task([&] {
+    all_added.wait();
+    ThreadGroup below("below", {.max_concurrent_threads = 1});
+    return below.add_task([&] { return second.get(); }).get();
+  });
+  second = other.add_task([&] {
+    all_added.wait();
+    return first.get();
+  });
+  all_added.send();
+  static_cast<void>(first.wait());
+  static_cast<void>(second.wait());
+  require(first.status() == TaskStatus::failed && second.status() == TaskStatus::failed,
+          "one of the waits was refused, and the others have got its exception");
+  static_cast<void>(above.wait_idle());
+  static_cast<void>(other.wait_idle());
+}
+TG_FINDS(HelpingExploration, a_cycle_through_a_task_that_is_run_by_its_waiter_is_refused,
+         graph_forgets_the_waits_below, 500)
 
 // The group's object goes in one of its tasks, which a flow that waits may run (P4).
 TG_EXPLORATION(HelpingExploration, a_task_that_destroys_its_group_is_waited_for) {
