@@ -4,6 +4,7 @@
 
 #include <atomic>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/config.hpp>
 
 namespace tg::inline v0::detail {
@@ -11,6 +12,9 @@ namespace tg::inline v0::detail {
 /// A sequentially consistent fence. g++ warns that ThreadSanitizer does not see what it orders; it is used
 /// only between atomics that publish nothing by it.
 inline void full_fence() noexcept {
+#if defined(TG_SIMULATION)
+  fence(Access::full_fence);
+#endif
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wtsan"

@@ -2,6 +2,8 @@
 // Mistakes that are planted into the protocols, so that the explorations prove that they would find them.
 #pragma once
 
+#include <atomic>
+
 #include <threadgroup/detail/config.hpp>
 
 /// Whether the mistake of this name is made: never in an ordinary build, where this is the constant `false`.
@@ -10,8 +12,12 @@
 ///     if (TG_PLANTED(pool_leaves_without_second_look) || !has_pending_locked()) return false;
 #if !defined(TG_SIMULATION)
 #define TG_PLANTED(name) false
+#define TG_ORDER(order, name, weaker) std::memory_order_##order
 #else
 #define TG_PLANTED(name) (::tg::detail::planted == ::tg::detail::Planted::name)
+// The order of an access, which the mistake makes weaker: `TG_ORDER(release, flow_unpark_publishes_nothing, relaxed)`.
+#define TG_ORDER(order, name, weaker) \
+  (TG_PLANTED(name) ? std::memory_order_##weaker : std::memory_order_##order)
 
 // Each with the invariant that it breaks.
 #define TG_ALL_PLANTED(ONE)                                                                     \

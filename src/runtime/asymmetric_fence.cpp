@@ -20,7 +20,7 @@ namespace tg::inline v0::runtime {
 namespace {
 
 bool call(int command) noexcept {
-  if constexpr (kIsSimulated) return true;  // each schedule is sequentially consistent as it is
+  if constexpr (kIsSimulated) return true;  // see `heavy_fence`
   return ::syscall(SYS_membarrier, command, 0, 0) == 0;
 }
 
@@ -52,6 +52,9 @@ void wait_for_stores() noexcept {
 bool has_heavy_fence() noexcept { return is_permitted.load(std::memory_order_relaxed); }
 
 void heavy_fence() noexcept {
+#if defined(TG_SIMULATION)
+  tg::detail::fence(tg::detail::Access::heavy_fence);
+#endif
   if (call(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) return;
   is_permitted.store(false, std::memory_order_relaxed);  // the process has entered a sandbox
   tg::detail::full_fence();

@@ -4,6 +4,8 @@
 
 #include <atomic>
 
+#include <threadgroup/detail/atomic.hpp>
+
 namespace tg::inline v0::runtime {
 
 /// The fence of the side that runs often. It costs no instruction: it only keeps the compiler from moving
@@ -12,7 +14,12 @@ namespace tg::inline v0::runtime {
 /// Together with a `heavy_fence` it orders as if both were sequentially consistent: of two flows, one of
 /// which stores x, calls this one and loads y, while the other one stores y, calls `heavy_fence` and loads
 /// x, at least one finds what the other one stored.
-inline void light_fence() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
+inline void light_fence() noexcept {
+#if defined(TG_SIMULATION)
+  tg::detail::fence(tg::detail::Access::light_fence);
+#endif
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+}
 
 /// The fence of the side that runs rarely: it makes all running threads of the process execute a fence, which
 /// takes a system call and some microseconds. If the system refuses a call that it had permitted, because the

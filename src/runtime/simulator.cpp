@@ -16,6 +16,12 @@ void yield() noexcept {
   if (auto* const simulator = runtime::Simulator::running()) simulator->yield(__builtin_return_address(0));
 }
 
+void fence(Access kind) noexcept {
+  if (memory_model == nullptr) return;
+  point(kind, nullptr, __builtin_return_address(0));
+  memory_model->fence(kind);
+}
+
 void say(std::string_view text) noexcept {
   if (auto* const simulator = runtime::Simulator::running()) simulator->say(text);
 }

@@ -68,6 +68,7 @@ void Scheduler::run(const Plan& plan, const std::function<void()>& body) {
   first.argument = this;
   current_ = &first;
   home_.switch_to(*first.context);
+  if (memory_ != nullptr) memory_->end();
   detail::seen_values = &detail::untraced_values;
   running_ = nullptr;
 }
@@ -221,6 +222,7 @@ bool Scheduler::start(void* (*main)(void*), void* argument) noexcept {
   Line& line = make_line("");
   line.main = main;
   line.argument = argument;
+  if (WeakMemory* const memory = WeakMemory::running()) memory->start(current_->number, line.number);
   trace_.add(step_of(Step::Kind::start, current_->number, nullptr, __builtin_return_address(0),
                      static_cast<std::int64_t>(line.number)));
   return true;
@@ -240,6 +242,7 @@ void Scheduler::together(const std::vector<Part>& parts) {
         [](void* raw) -> void* {
           const Start& me = *static_cast<Start*>(raw);
           me.part->run();
+          if (WeakMemory* const memory = WeakMemory::running()) memory->part_ends();
           if (--*me.left == 0) me.self->wake(me.left, 1);
           return nullptr;
         },
@@ -247,6 +250,17 @@ void Scheduler::together(const std::vector<Part>& parts) {
     lines_[used_ - 1]->name = one.part->name;
   }
   while (left > 0) sleep(&left, TimePoint::never());
+  if (WeakMemory* const memory = WeakMemory::running()) memory->join();
+}
+
+WeakMemory& Scheduler::weak_memory() {
+  if (memory_ == nullptr) memory_ = std::make_unique<WeakMemory>(*this);
+  memory_->begin(current_->number);
+  return *memory_;
+}
+
+std::size_t Scheduler::choose_store(std::size_t count) noexcept {
+  return body_has_ended_ ? 0 : strategy_->older_store(count);
 }
 
 void Scheduler::name_flow(std::string_view name) noexcept { current_->name = name; }

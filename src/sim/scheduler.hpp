@@ -18,6 +18,7 @@
 
 #include "runtime/context.hpp"
 #include "runtime/simulator.hpp"
+#include "sim/memory_model.hpp"
 #include "sim/strategy.hpp"
 #include "sim/trace.hpp"
 
@@ -45,6 +46,9 @@ class Scheduler final : public runtime::Simulator {
   void together(const std::vector<Part>& parts);
   /// Time does not pass while flows can run.
   void hold_clock() noexcept { strategy_->hold_clock(); }
+  /// At the start of the body: until the schedule ends, memory is weak.
+  WeakMemory& weak_memory();
+  std::size_t choose_store(std::size_t count) noexcept;
   [[noreturn]] void fail(const std::string& what);
 
   const Trace& trace() const noexcept { return trace_; }
@@ -104,6 +108,7 @@ class Scheduler final : public runtime::Simulator {
   Trace trace_;
   Plan plan_;
   std::optional<Strategy> strategy_;
+  std::unique_ptr<WeakMemory> memory_;        // null until the first schedule that asks for it
   std::vector<std::unique_ptr<Line>> lines_;  // kept for the next schedule; the first `used_` are of this one
   std::size_t used_ = 0;
   std::vector<std::size_t> able_;  // in order

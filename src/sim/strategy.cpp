@@ -13,6 +13,8 @@ namespace {
 // Priorities that flows are born with are above this, those after a change below.
 constexpr std::int64_t kBorn = std::int64_t{1} << 32;
 constexpr std::int64_t kNone = std::numeric_limits<std::int64_t>::min();
+// More than a mistake needs; without a limit a loop could read the same old store for ever.
+constexpr std::size_t kMostOldLoads = 6;
 
 // Reads a number and the '-' before it.
 template <class Number>
@@ -83,7 +85,8 @@ std::uint64_t Random::next() noexcept {
   return z ^ z >> 31;
 }
 
-Strategy::Strategy(const Plan& plan) : plan_(plan), random_(plan.seed) {
+Strategy::Strategy(const Plan& plan)
+    : plan_(plan), random_(plan.seed), loads_(~plan.seed), old_loads_left_(1 + loads_.below(kMostOldLoads)) {
   if (plan.kind == Plan::Kind::path) {
     clock_competes_ = true;
     return;
@@ -114,6 +117,13 @@ void Strategy::yields(std::size_t flow) noexcept {
 std::size_t Strategy::sleeper(std::size_t count) noexcept {
   if (count < 2) return 0;
   return plan_.kind == Plan::Kind::path ? take_option(count) : random_.below(count);
+}
+
+std::size_t Strategy::older_store(std::size_t count) noexcept {
+  if (plan_.kind == Plan::Kind::path) return take_option(count);
+  if (old_loads_left_ == 0 || !loads_.one_in(2)) return 0;
+  --old_loads_left_;
+  return 1 + loads_.below(count - 1);
 }
 
 std::size_t Strategy::take_option(std::size_t count) noexcept {

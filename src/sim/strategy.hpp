@@ -79,6 +79,8 @@ class Strategy {
   void hold_clock() noexcept;
   /// Which of `count` sleepers is woken.
   std::size_t sleeper(std::size_t count) noexcept;
+  /// Which of the `count` stores that a load may read, where memory is weak: how far from the newest.
+  std::size_t older_store(std::size_t count) noexcept;
   /// Of a path: how many options each choice had.
   std::span<const std::uint32_t> options() const noexcept { return options_; }
   /// How often it chose.
@@ -94,6 +96,9 @@ class Strategy {
   std::size_t choices_ = 0;
   bool clock_competes_ = false;
   bool wakes_for_no_reason_ = false;
+  // Of loads, which do not change what is chosen where memory is not weak.
+  Random loads_;
+  std::size_t old_loads_left_;
   // Of a path.
   std::size_t take_option(std::size_t count) noexcept;
   std::size_t next_of_path(std::span<const std::size_t> flows, std::size_t current, bool with_clock) noexcept;

@@ -34,6 +34,12 @@ const char* verb(Step::Kind kind) noexcept {
       return "writes";
     case Step::Kind::change:
       return "changes";
+    case Step::Kind::full_fence:
+      return "makes a full fence";
+    case Step::Kind::light_fence:
+      return "makes a light fence";
+    case Step::Kind::heavy_fence:
+      return "makes a heavy fence";
     case Step::Kind::yield:
       return "waits for others without sleeping";
     case Step::Kind::sleep:
@@ -62,6 +68,8 @@ std::string text_of(std::int64_t value) {
 }
 
 std::string values_of(const Step& step) {
+  if (step.seen.is_old)
+    return " = " + text_of(step.seen.after) + " (old; newest " + text_of(step.seen.before) + ")";
   switch (step.kind) {
     case Step::Kind::load:
     case Step::Kind::store:

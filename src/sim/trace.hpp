@@ -19,6 +19,9 @@ struct Step {
     load,
     store,
     change,  // read-modify-write
+    full_fence,
+    light_fence,
+    heavy_fence,
     yield,
     sleep,
     wake,  // `count` sleepers

@@ -17,6 +17,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -54,6 +55,7 @@ struct ChildReport {
 Scheduler* scheduler = nullptr;
 ChildReport* child_report = nullptr;
 bool quiet = false;
+const bool memory_is_weak = std::getenv("TG_SIM_WEAK") != nullptr;  // of all bodies
 bool wants_digest = false;
 bool had_failed_before = false;  // the test, in the parent
 
@@ -64,10 +66,10 @@ void report(const std::string& what) {
   const ::testing::TestInfo* const test = ::testing::UnitTest::GetInstance()->current_test_info();
   const std::string text = scheduler->trace().text(scheduler->names(), kShownSteps);
   std::fflush(stdout);
-  std::fprintf(stderr, "%s\n%sFlows:\n%sThat was: %s\nReplay: TG_SIM_REPLAY=%s %s --gtest_filter=%s.%s\n",
+  std::fprintf(stderr, "%s\n%sFlows:\n%sThat was: %s\nReplay: %sTG_SIM_REPLAY=%s %s --gtest_filter=%s.%s\n",
                what.c_str(), text.c_str(), scheduler->sleepers().c_str(), what.c_str(),
-               scheduler->plan().word().c_str(), program_invocation_short_name, test->test_suite_name(),
-               test->name());
+               memory_is_weak ? "TG_SIM_WEAK=1 " : "", scheduler->plan().word().c_str(),
+               program_invocation_short_name, test->test_suite_name(), test->name());
 }
 
 [[noreturn]] void fail(const std::string& what) {
@@ -100,7 +102,7 @@ void report_crashes() {
 void run_once(const Plan& plan, void (*body)()) {
   std::strncpy(child_report->word, plan.word().c_str(), sizeof child_report->word - 1);
   child_report->schedules = child_report->schedules + 1;
-  scheduler->run(plan, body);
+  scheduler->run(plan, memory_is_weak ? std::function<void()>([body] { weak_memory(), body(); }) : body);
   if (wants_digest) child_report->digest = child_report->digest * 31 + scheduler->trace().digest();
   if (::testing::Test::HasFailure() && !had_failed_before) fail("a check failed");
 }
@@ -239,6 +241,7 @@ void replay(const Plan& plan, void (*body)()) {
 Scheduler& scheduler_of_body() { return *scheduler; }
 void together(const std::vector<Scheduler::Part>& parts) { scheduler->together(parts); }
 void hold_clock() { scheduler->hold_clock(); }
+void weak_memory() { scheduler->weak_memory(); }
 void pause() {
   const TimePoint end = runtime::after(Duration::from_nanos(1'000'000));
   while (runtime::now() < end) runtime::Flow::current().park_until(end);

@@ -4,11 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstddef>
 #include <string>
 #include <vector>
 
 #include "base/planted.hpp"
+#include "sim/memory_model.hpp"
 #include "sim/scheduler.hpp"
 
 namespace tg::test {
@@ -22,6 +24,18 @@ void together(const std::vector<sim::Scheduler::Part>& parts);
 /// At the start of a body: time does not pass while a flow can run. Otherwise it does in one of four
 /// schedules, as if a flow were slow, so that time-outs come at any moment.
 void hold_clock();
+
+/// At the start of a body: memory is weak. A load may read an older store if the orders of the accesses permit
+/// it, and `sim::Plain` finds data races.
+void weak_memory();
+
+/// After `weak_memory`, for a planted mistake: accesses to the object that ask for an order have another one.
+///
+///     if (TG_PLANTED(unlock_publishes_nothing)) weaken(mutex, std::memory_order_release, std::memory_order_relaxed);
+template <class T>
+void weaken(const T& object, std::memory_order from, std::memory_order to) {
+  sim::WeakMemory::running()->weaken(&object, sizeof object, from, to);
+}
 
 /// Within a body: the flow sleeps for a millisecond; with `hold_clock`, until no other flow can run.
 void pause();
@@ -69,6 +83,22 @@ std::vector<detail::Planted>& looked_for();
     ::tg::test::explore(&suite##_##name##_body);                      \
   }                                                                   \
   static void suite##_##name##_body()
+
+/// The same where memory is weak.
+#define TG_WEAK_EXPLORATION(suite, name)    \
+  static void suite##_##name##_weak_body(); \
+  TG_EXPLORATION(suite, name) {             \
+    ::tg::test::weak_memory();              \
+    suite##_##name##_weak_body();           \
+  }                                         \
+  static void suite##_##name##_weak_body()
+
+/// The body of another exploration once more, where memory is weak.
+#define TG_IN_WEAK_MEMORY(suite, name)           \
+  TG_EXPLORATION(suite, name##_in_weak_memory) { \
+    ::tg::test::weak_memory();                   \
+    suite##_##name##_body();                     \
+  }
 
 /// A test that the exploration finds the planted mistake within this many schedules.
 #define TG_FINDS(suite, name, mistake, within)                                                          \
