@@ -4,6 +4,7 @@
 
 #include <cxxabi.h>
 
+#include <algorithm>
 #include <new>
 #include <string>
 #include <utility>
@@ -25,9 +26,10 @@ namespace {
 // milliseconds). Then the worker looks at the other queues.
 constexpr int kLocalTurn = 64;
 
-// How many times a worker that found nothing looks into the other local queues, about 2 us apart, before it
-// leaves. If it left at once, the next add would cost a wake-up each time.
-constexpr int kLooks = 8;
+// How many times a worker that found nothing looks into the other local queues before it leaves: after 2, 4 and
+// 8 us. If it left at once, the next add would cost a wake-up each time. Each look takes the lock of a local
+// queue away from the processor that uses it, which costs that one as much as several tasks.
+constexpr int kLooks = 3;
 
 // While the system refuses threads, a worker leaves after this time even if there are more tasks, and its
 // thread serves another group that waits for one.
@@ -130,9 +132,10 @@ bool Worker::serve(GroupStatistics* counts) noexcept {
     // and each such fetch costs both of them more than the task.
     const bool others_may_leave_some = pool_.queue_.other_local_queues_locked(local_);
     lock.unlock();
-    spin_briefly([&] {
+    const auto is_wanted = [&] {
       return runtime::ThreadCache::has_requests() || (!others_may_leave_some && !pool_.idle_waiters_.empty());
-    });
+    };
+    for (int pauses = 1 << std::max(looks_, 0); pauses > 0 && !is_wanted(); --pauses) spin_briefly(is_wanted);
     lock.lock();
   }
   const Left left = leave_locked(has_given_way, counts);

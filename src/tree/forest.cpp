@@ -270,6 +270,7 @@ std::string Forest::path(const Node& node) const {
 
 bool Forest::is_same_or_descendant(const Node& node, const Node& ancestor) const {
   if (&node == &ancestor || node.parent() == &ancestor) return true;  // mostly; no lock for these
+  if (ancestor.parent() == &node) return false;
   MutexLock lock(mutex_);
   for (const Node* n = &node; n != nullptr; n = n->parent()) {
     if (n == &ancestor) return true;
