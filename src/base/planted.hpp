@@ -71,11 +71,36 @@
   ONE(limits_adder_does_not_wake)          /* a limit is at most a tick late */                 \
   ONE(limits_flow_holds_no_reference)      /* the node of a due limit outlives it */
 
+// Those that make the order of an access too weak, or leave out a fence.
+#define TG_PLANTED_ORDERS(ONE)                                                                               \
+  ONE(flow_unpark_publishes_nothing) /* what comes before an unpark happens before the return of its park */ \
+  ONE(flow_park_sees_nothing)        /* likewise */                                                          \
+  ONE(mutex_unlock_publishes_nothing) /* what the holder did happens before what the next one does */        \
+  ONE(mutex_lock_sees_nothing)        /* likewise */                                                         \
+  ONE(mutex_waiter_sees_nothing)      /* likewise */                                                         \
+  ONE(event_watch_is_not_ordered)     /* a waiter watches before it looks at the event (Q1) */               \
+  ONE(event_look_is_not_ordered)      /* likewise */                                                         \
+  ONE(event_mark_is_not_ordered)      /* a setter marks before it looks for watchers (Q1) */                 \
+  ONE(event_look_for_watchers_is_not_ordered) /* likewise */                                                 \
+  ONE(event_marks_have_no_fence)              /* M1 */                                                       \
+  ONE(wait_queue_link_is_not_ordered)         /* Q1 */                                                       \
+  ONE(wait_queue_releaser_publishes_nothing)  /* Q3 */                                                       \
+  ONE(wait_queue_waiter_sees_nothing)         /* Q3 */                                                       \
+  ONE(fresh_link_has_no_fence)                /* F3 */                                                       \
+  ONE(fresh_unlink_has_no_fence)              /* F3 */                                                       \
+  ONE(fresh_reveal_has_no_fence)              /* F2 */                                                       \
+  ONE(task_end_is_not_ordered)                /* Q1 */                                                       \
+  ONE(cell_publishes_nothing)                 /* a reader sees the value as it was made */                   \
+  ONE(cell_writer_sees_no_readers)            /* V2: readers are done before the value goes */               \
+  ONE(cell_reader_publishes_nothing)          /* likewise */                                                 \
+  ONE(short_copy_publishes_nothing)           /* a short copy is read as a whole */                          \
+  ONE(short_copy_reader_sees_nothing)         /* likewise */
+
 namespace tg::inline v0::detail {
 enum class Planted {
   nothing,
 #define TG_ONE(name) name,
-  TG_ALL_PLANTED(TG_ONE)
+  TG_ALL_PLANTED(TG_ONE) TG_PLANTED_ORDERS(TG_ONE)
 #undef TG_ONE
 };
 inline Planted planted = Planted::nothing;

@@ -7,6 +7,7 @@
 #include <threadgroup/detail/wait_queue.hpp>
 
 #include "base/fence.hpp"
+#include "base/planted.hpp"
 #include "runtime/gate.hpp"
 
 namespace tg::inline v0::detail {
@@ -33,7 +34,9 @@ class Event {
 
   // Sequentially consistent, because Q1 depends on it; on x86 and ARMv8 the instruction is the same as for an
   // acquire.
-  bool is_set() const noexcept { return reason_.load(std::memory_order_seq_cst) != nullptr; }
+  bool is_set() const noexcept {
+    return reason_.load(TG_ORDER(seq_cst, event_look_is_not_ordered, acquire)) != nullptr;
+  }
   ReasonPointer reason() const noexcept {
     return ReasonPointer::share(reason_.load(std::memory_order_acquire));  // stays alive with the event
   }
@@ -43,16 +46,19 @@ class Event {
   void watch() noexcept {
     // Sequentially consistent as well: if another flow watched first, its store must precede our check of the
     // event.
-    if (!watched_.load(std::memory_order_seq_cst)) watched_.store(true, std::memory_order_seq_cst);
+    if (!watched_.load(std::memory_order_seq_cst))
+      watched_.store(true, TG_ORDER(seq_cst, event_watch_is_not_ordered, release));
   }
-  bool is_watched() const noexcept { return watched_.load(std::memory_order_seq_cst); }
+  bool is_watched() const noexcept {
+    return watched_.load(TG_ORDER(seq_cst, event_look_for_watchers_is_not_ordered, acquire));
+  }
 
   /// Sets the event if it is unset; true if this call set it. Then the event owns one of the
   /// caller's references.
   bool mark(const SharedReason* reason) noexcept {
     const SharedReason* expected = nullptr;
-    return reason_.compare_exchange_strong(expected, reason, std::memory_order_seq_cst,
-                                           std::memory_order_acquire);
+    return reason_.compare_exchange_strong(
+        expected, reason, TG_ORDER(seq_cst, event_mark_is_not_ordered, acq_rel), std::memory_order_acquire);
   }
   /// As `mark`, for one of many events, without the fence that is most of the cost of `mark`. Requires: calls
   /// for one event are serialized, and `order_marks` is called between the marks and `is_watched`.
@@ -62,7 +68,9 @@ class Event {
     return true;
   }
   /// Either the flow that watches finds the event set, or the caller finds it watched.
-  static void order_marks() noexcept { full_fence(); }
+  static void order_marks() noexcept {
+    if (!TG_PLANTED(event_marks_have_no_fence)) full_fence();
+  }
   void release_waiters() noexcept {
     gate_.open();
     waiters_.release_all();

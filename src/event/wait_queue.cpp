@@ -12,7 +12,8 @@ namespace tg::inline v0::detail {
 namespace {
 // Q3: a releaser has taken the node and is on its way to it; it unparks us after its last touch.
 void wait_until_released(const Atomic<bool>& released, runtime::Flow& flow) noexcept {
-  while (!released.load(std::memory_order_acquire)) flow.park_until(TimePoint::never());
+  while (!released.load(TG_ORDER(acquire, wait_queue_waiter_sees_nothing, relaxed)))
+    flow.park_until(TimePoint::never());
 }
 }  // namespace
 
@@ -30,7 +31,8 @@ void WaitQueue::link(WaitNode& node) noexcept {
   if (head != nullptr) head->previous_ = &node;
   node.epoch_ = epoch_;
   node.released_.store(false, std::memory_order_relaxed);
-  head_.store(&node, std::memory_order_seq_cst);  // Q1: before the waiter looks
+  // Q1: before the waiter looks.
+  head_.store(&node, TG_ORDER(seq_cst, wait_queue_link_is_not_ordered, release));
 }
 
 bool WaitQueue::unlink(WaitNode& node) noexcept {
@@ -71,8 +73,8 @@ void WaitQueue::release_all() noexcept {
       node = next;
       continue;
     }
-    node->released_.store(true,
-                          std::memory_order_release);  // from here on the node may be gone, but not the flow
+    // From here on the node may be gone, but not the flow.
+    node->released_.store(true, TG_ORDER(release, wait_queue_releaser_publishes_nothing, relaxed));
     flow->unpark();
     node = next;
   }

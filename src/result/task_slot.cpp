@@ -121,7 +121,8 @@ TaskStatus TaskSlot::end_skipped(ReasonPointer reason) noexcept {
 
 TaskStatus TaskSlot::publish(TaskStatus status) noexcept {
   if (TG_PLANTED(task_wakes_before_it_ends)) done_waiters_.release_all();
-  status_.store(status, std::memory_order_seq_cst);  // Q1: before we look for waiters
+  // Q1: before we look for waiters.
+  status_.store(status, TG_ORDER(seq_cst, task_end_is_not_ordered, release));
   if (TG_PLANTED(task_wakes_before_it_ends)) return status;
   // In the child of a fork that the task made, the waiters are the parent's: their stacks are gone.
   if (is_of_this_process()) done_waiters_.release_all();

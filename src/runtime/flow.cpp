@@ -325,7 +325,8 @@ bool Flow::park(TimePoint deadline) noexcept {
   if (sleeps) sleep_on(state_, kParked, deadline);
   // Either a permit was there, or one came, or time is up or we woke for nothing: in each case the flow
   // returns, and a permit, if there is one, is used up.
-  const bool has_come = state_.exchange(kNoPermit, std::memory_order_acquire) == kPermit;
+  const bool has_come =
+      state_.exchange(kNoPermit, TG_ORDER(acquire, flow_park_sees_nothing, relaxed)) == kPermit;
   waker_was_here_ =
       sleeps && has_come && wakers_processor_.load(std::memory_order_relaxed) == this_processor();
   return has_come;
@@ -361,7 +362,8 @@ void Flow::unpark() noexcept {
   // Before the permit, because the flow looks at once.
   if (state_.load(std::memory_order_relaxed) == kParked)
     wakers_processor_.store(this_processor(), std::memory_order_relaxed);
-  if (state_.exchange(kPermit, std::memory_order_release) == kParked && !TG_PLANTED(flow_unpark_wakes_no_one))
+  if (state_.exchange(kPermit, TG_ORDER(release, flow_unpark_publishes_nothing, relaxed)) == kParked &&
+      !TG_PLANTED(flow_unpark_wakes_no_one))
     futex_wake(state_, 1);
 }
 

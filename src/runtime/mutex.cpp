@@ -29,7 +29,7 @@ void Mutex::lock_slow() {
   }
   // A flow that has waited takes the lock as contended: it cannot know whether it was the only waiter, and a
   // needless wake-up is cheaper than a lost one.
-  while (state_.exchange(kContended, std::memory_order_acquire) != kFree) {
+  while (state_.exchange(kContended, TG_ORDER(acquire, mutex_waiter_sees_nothing, relaxed)) != kFree) {
     runtime::futex_wait(state_, kContended, TimePoint::never());
     std::uint32_t free = kFree;
     if (TG_PLANTED(mutex_waiter_forgets_others) && state_.compare_exchange_strong(free, kHeld)) return;

@@ -86,6 +86,7 @@ WeakMemory::Word& WeakMemory::make_word(const void* word, std::uint64_t value) {
   made->count = 1;
   made->newest() = {value, {}, {}, {}};
   made->constructed = {};
+  made->used = {};
   return *made;
 }
 
@@ -106,12 +107,25 @@ WeakMemory::Access WeakMemory::access(const void* word, std::uint64_t newest, st
     fail_for("no order between", at.constructed, "constructs the word",
              {time, static_cast<std::uint32_t>(number), scheduler_.trace().last().place}, "uses it");
   }
+  at.used[number] = time;
   return {number, flow, time, at, weakened(word, order)};
 }
 
 void WeakMemory::weaken(const void* object, std::size_t bytes, std::memory_order from, std::memory_order to) {
   const auto begin = reinterpret_cast<std::uintptr_t>(object);
   weakened_.push_back({begin, begin + bytes, from, to});
+}
+
+void WeakMemory::reuse(const void* memory, std::size_t bytes) {
+  const Clock& known = flows_[running_flow()].known.happened;
+  for (std::size_t i = 0; i < bytes; ++i) {
+    const auto found = words_.find(static_cast<const std::byte*>(memory) + i);
+    if (found == words_.end()) continue;
+    for (std::size_t flow = 1; flow <= Clock::kFlows; ++flow)
+      if (found->second->used[flow] > known[flow])
+        scheduler_.fail("memory is reused while flow " + std::to_string(flow) +
+                        " may still use a word in it");
+  }
 }
 
 std::memory_order WeakMemory::weakened(const void* word, std::memory_order order) const noexcept {

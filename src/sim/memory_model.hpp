@@ -75,6 +75,9 @@ class WeakMemory final : public detail::MemoryModel {
   /// From now on, accesses to words in this memory that ask for an order are made with another one.
   void weaken(const void* object, std::size_t bytes, std::memory_order from, std::memory_order to);
 
+  /// The running flow uses this memory for something else: all accesses to words in it happen before.
+  void reuse(const void* memory, std::size_t bytes);
+
   /// An access to plain data, of which the cell remembers the last ones.
   struct PlainAccess {
     std::uint32_t time = 0;  // 0: none
@@ -110,6 +113,7 @@ class WeakMemory final : public detail::MemoryModel {
     std::array<Store, kStores> stores;
     std::size_t count = 0;  // of all stores, of which the last few are kept
     PlainAccess constructed;
+    Clock used;  // when each flow has accessed it last
 
     std::size_t oldest() const noexcept { return count > kStores ? count - kStores : 0; }
     Store& operator[](std::size_t number) noexcept { return stores[number % kStores]; }

@@ -44,7 +44,7 @@ bool Forest::link_fresh(FreshLink& link, Node& node) {
   node.linked_ = true;
   link.last_made = &node;
   link.node.store(&node, std::memory_order_release);
-  runtime::light_fence();
+  if (!TG_PLANTED(fresh_link_has_no_fence)) runtime::light_fence();
   if (!TG_PLANTED(fresh_link_is_not_checked_again) && link.parent.load(std::memory_order_relaxed) == nullptr)
       [[unlikely]]
     settle(link, node);
@@ -66,7 +66,7 @@ bool Forest::unlink_fresh(FreshLink& link, Node& node) noexcept {
     return false;
   }
   link.node.store(nullptr, std::memory_order_relaxed);
-  runtime::light_fence();
+  if (!TG_PLANTED(fresh_unlink_has_no_fence)) runtime::light_fence();
   if (!TG_PLANTED(fresh_unlink_is_not_checked_again) &&
       link.parent.load(std::memory_order_relaxed) == nullptr) [[unlikely]]
     return false;
@@ -141,7 +141,7 @@ void Forest::reveal_locked(Chosen chosen) noexcept {
     if (grant.link != own) has_others = true;
   }
   grant_count_ = kept;
-  if (has_others) runtime::heavy_fence();
+  if (has_others && !TG_PLANTED(fresh_reveal_has_no_fence)) runtime::heavy_fence();
   for (std::size_t i = 0; i < count; ++i) {
     if (Node* const fresh = revoked[i]->node.load(std::memory_order_acquire))
       attach_locked(*fresh, fresh->parent());

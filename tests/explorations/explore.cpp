@@ -242,6 +242,9 @@ Scheduler& scheduler_of_body() { return *scheduler; }
 void together(const std::vector<Scheduler::Part>& parts) { scheduler->together(parts); }
 void hold_clock() { scheduler->hold_clock(); }
 void weak_memory() { scheduler->weak_memory(); }
+void reuse(const void* memory, std::size_t bytes) {
+  if (auto* const weak = sim::WeakMemory::running()) weak->reuse(memory, bytes);
+}
 void pause() {
   const TimePoint end = runtime::after(Duration::from_nanos(1'000'000));
   while (runtime::now() < end) runtime::Flow::current().park_until(end);

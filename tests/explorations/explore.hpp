@@ -37,6 +37,10 @@ void weaken(const T& object, std::memory_order from, std::memory_order to) {
   sim::WeakMemory::running()->weaken(&object, sizeof object, from, to);
 }
 
+/// After `weak_memory`: the calling flow is about to use the memory for something else. The schedule fails unless
+/// all accesses to words in it happen before.
+void reuse(const void* memory, std::size_t bytes);
+
 /// Within a body: the flow sleeps for a millisecond; with `hold_clock`, until no other flow can run.
 void pause();
 

@@ -1,17 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parking and unparking, and the gate.
+#include "base/spin.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/gate.hpp"
 #include "runtime/steady_clock.hpp"
+#include "sim/plain.hpp"
 
 #include "explorations/explore.hpp"
+
+namespace tg::inline v0::runtime {
+
+struct FlowProbe {
+  /// True if a permit ended it.
+  static bool park(Flow& flow) noexcept { return flow.park(TimePoint::never()); }
+};
+
+}  // namespace tg::inline v0::runtime
 
 namespace tg::test {
 namespace {
 
 using detail::Atomic;
 using runtime::Flow;
+using runtime::FlowProbe;
 using runtime::Gate;
+using sim::Plain;
 
 // The waiter can be parked, about to park, or not there yet.
 TG_EXPLORATION(FlowExploration, unpark_meets_park) {
@@ -30,6 +43,27 @@ TG_EXPLORATION(FlowExploration, unpark_meets_park) {
 }
 TG_FINDS(FlowExploration, unpark_meets_park, flow_park_overwrites_permit, 1000)
 TG_FINDS(FlowExploration, unpark_meets_park, flow_unpark_wakes_no_one, 100)
+TG_IN_WEAK_MEMORY(FlowExploration, unpark_meets_park)
+
+TG_WEAK_EXPLORATION(FlowExploration, a_permit_passes_data) {
+  Plain<int> data{0};
+  Atomic<Flow*> waiter{nullptr};
+  together({{"waiter",
+             [&] {
+               waiter.store(&Flow::current());
+               while (!FlowProbe::park(Flow::current())) {
+               }
+               require(data.read() == 1, "the data has come");
+             }},
+            {"waker", [&] {
+               data.write(1);
+               Flow* flow = nullptr;
+               while ((flow = waiter.load()) == nullptr) detail::spin_briefly([] { return false; });
+               flow->unpark();
+             }}});
+}
+TG_FINDS(FlowExploration, a_permit_passes_data, flow_unpark_publishes_nothing, 10)
+TG_FINDS(FlowExploration, a_permit_passes_data, flow_park_sees_nothing, 10)
 
 // Each waits for its turn with a permit that the other one gives.
 TG_EXPLORATION(FlowExploration, two_take_turns) {
@@ -81,6 +115,7 @@ TG_EXPLORATION(GateExploration, two_wait_and_one_opens) {
                                                 }}});
 }
 TG_FINDS(GateExploration, two_wait_and_one_opens, gate_opens_for_one, 200)
+TG_IN_WEAK_MEMORY(GateExploration, two_wait_and_one_opens)
 
 }  // namespace
 }  // namespace tg::test

@@ -60,6 +60,8 @@ TG_EXPLORATION(GroupExploration, two_wait_for_the_same_task) {
 }
 TG_FINDS(GroupExploration, two_wait_for_the_same_task, task_wakes_before_it_ends, 1000)
 TG_FINDS(GroupExploration, two_wait_for_the_same_task, task_is_watched_without_second_look, 5000)
+TG_IN_WEAK_MEMORY(GroupExploration, two_wait_for_the_same_task)
+TG_FINDS(GroupExploration, two_wait_for_the_same_task_in_weak_memory, task_end_is_not_ordered, 400)
 
 // Two tasks wait for each other: the wait that closes the cycle is refused, and no other one (G2).
 TG_EXPLORATION(GroupExploration, one_of_two_waits_that_make_a_cycle_is_refused) {

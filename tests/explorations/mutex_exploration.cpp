@@ -2,6 +2,8 @@
 // The lock.
 #include <threadgroup/detail/mutex.hpp>
 
+#include "sim/plain.hpp"
+
 #include "explorations/explore.hpp"
 
 namespace tg::test {
@@ -10,6 +12,7 @@ namespace {
 using detail::Atomic;
 using detail::Mutex;
 using detail::MutexLock;
+using sim::Plain;
 
 TG_EXPLORATION(MutexExploration, three_flows_are_inside_one_at_a_time) {
   Mutex mutex;
@@ -46,6 +49,28 @@ TG_EXPLORATION(MutexExploration, the_last_holder_destroys_it) {
   };
   together({{"first", leave}, {"second", leave}});
 }
+
+TG_WEAK_EXPLORATION(MutexExploration, plain_data_needs_the_lock) {
+  Mutex mutex;
+  Plain<int> entered{0};
+  if (TG_PLANTED(mutex_unlock_publishes_nothing))
+    weaken(mutex, std::memory_order_release, std::memory_order_relaxed);
+  if (TG_PLANTED(mutex_lock_sees_nothing))
+    weaken(mutex, std::memory_order_acquire, std::memory_order_relaxed);
+  const auto enter = [&] {
+    const MutexLock lock(mutex);
+    entered.write(entered.read() + 1);
+  };
+  together({{"first", enter}, {"second", enter}, {"tries", [&] {
+                                                    if (!mutex.try_lock()) return;
+                                                    entered.write(entered.read() + 1);
+                                                    mutex.unlock();
+                                                  }}});
+  require(entered.read() >= 2, "the first two have entered");
+}
+TG_FINDS(MutexExploration, plain_data_needs_the_lock, mutex_unlock_publishes_nothing, 10)
+TG_FINDS(MutexExploration, plain_data_needs_the_lock, mutex_lock_sees_nothing, 10)
+TG_FINDS(MutexExploration, plain_data_needs_the_lock, mutex_waiter_sees_nothing, 50)
 
 }  // namespace
 }  // namespace tg::test

@@ -30,6 +30,7 @@ TEST(Tester, each_planted_mistake_is_looked_for) {
   EXPECT_NE(std::find(all.begin(), all.end(), detail::Planted::name), all.end()) \
       << #name " is in no TG_FINDS";
   TG_ALL_PLANTED(TG_ONE)
+  TG_PLANTED_ORDERS(TG_ONE)
 #undef TG_ONE
 }
 

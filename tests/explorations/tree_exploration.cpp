@@ -69,6 +69,13 @@ TG_FINDS(FreshGroupExploration, an_event_meets_a_flow_that_makes_groups, fresh_l
 TG_FINDS(FreshGroupExploration, an_event_meets_a_flow_that_makes_groups, fresh_unlink_is_not_checked_again,
          5000)
 TG_FINDS(FreshGroupExploration, an_event_meets_a_flow_that_makes_groups, fresh_groups_are_not_revealed, 1000)
+TG_IN_WEAK_MEMORY(FreshGroupExploration, an_event_meets_a_flow_that_makes_groups)
+TG_FINDS(FreshGroupExploration, an_event_meets_a_flow_that_makes_groups_in_weak_memory,
+         fresh_link_has_no_fence, 5000)
+TG_FINDS(FreshGroupExploration, an_event_meets_a_flow_that_makes_groups_in_weak_memory,
+         fresh_unlink_has_no_fence, 1000)
+TG_FINDS(FreshGroupExploration, an_event_meets_a_flow_that_makes_groups_in_weak_memory,
+         fresh_reveal_has_no_fence, 1000)
 
 TG_EXPLORATION(FreshGroupExploration, a_snapshot_meets_a_flow_that_makes_groups) {
   const Linked parent("parent");

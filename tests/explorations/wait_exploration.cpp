@@ -42,6 +42,7 @@ TG_EXPLORATION(WaitQueueExploration, a_node_is_not_touched_after_unlink) {
                queue.link(*node);
                queue.unlink(*node);
                node->~WaitNode();
+               reuse(memory.data(), memory.size());
                std::memset(memory.data(), 0x5A, memory.size());
              }},
             {"releaser", [&] { queue.release_all(); }}});
@@ -49,6 +50,11 @@ TG_EXPLORATION(WaitQueueExploration, a_node_is_not_touched_after_unlink) {
     require(byte == std::byte{0x5A}, "the memory of the node is its owner's");
 }
 TG_FINDS(WaitQueueExploration, a_node_is_not_touched_after_unlink, wait_queue_leaves_before_released, 6000)
+TG_IN_WEAK_MEMORY(WaitQueueExploration, a_node_is_not_touched_after_unlink)
+TG_FINDS(WaitQueueExploration, a_node_is_not_touched_after_unlink_in_weak_memory,
+         wait_queue_releaser_publishes_nothing, 4000)
+TG_FINDS(WaitQueueExploration, a_node_is_not_touched_after_unlink_in_weak_memory,
+         wait_queue_waiter_sees_nothing, 4000)
 
 TG_EXPLORATION(WaitExploration, a_source_becomes_ready) {
   WaitQueue source;
@@ -66,6 +72,8 @@ TG_EXPLORATION(WaitExploration, a_source_becomes_ready) {
              }}});
 }
 TG_FINDS(WaitExploration, a_source_becomes_ready, wait_looks_only_before_it_links, 200)
+TG_IN_WEAK_MEMORY(WaitExploration, a_source_becomes_ready)
+TG_FINDS(WaitExploration, a_source_becomes_ready_in_weak_memory, wait_queue_link_is_not_ordered, 200)
 
 // The source is released twice, and only the second time is what the waiter waits for.
 TG_EXPLORATION(WaitExploration, a_source_is_released_for_others_first) {
@@ -98,6 +106,9 @@ TG_EXPLORATION(WaitExploration, an_event_ends_the_wait_for_a_source) {
             {"setter", [&] { set(event); }}});
 }
 TG_FINDS(WaitExploration, an_event_ends_the_wait_for_a_source, wait_does_not_watch, 200)
+TG_IN_WEAK_MEMORY(WaitExploration, an_event_ends_the_wait_for_a_source)
+TG_FINDS(WaitExploration, an_event_ends_the_wait_for_a_source_in_weak_memory, event_mark_is_not_ordered, 100)
+TG_FINDS(WaitExploration, an_event_ends_the_wait_for_a_source_in_weak_memory, event_look_is_not_ordered, 100)
 
 TG_EXPLORATION(WaitExploration, an_event_lets_all_through_its_gate) {
   Event event;
@@ -108,6 +119,30 @@ TG_EXPLORATION(WaitExploration, an_event_lets_all_through_its_gate) {
   together({{"first", wait}, {"second", wait}, {"setter", [&] { set(event); }}});
 }
 TG_FINDS(WaitExploration, an_event_lets_all_through_its_gate, gate_waits_without_second_look, 500)
+TG_IN_WEAK_MEMORY(WaitExploration, an_event_lets_all_through_its_gate)
+TG_FINDS(WaitExploration, an_event_lets_all_through_its_gate_in_weak_memory, event_watch_is_not_ordered, 200)
+TG_FINDS(WaitExploration, an_event_lets_all_through_its_gate_in_weak_memory,
+         event_look_for_watchers_is_not_ordered, 100)
+
+// What the forest does for the nodes of a subtree: it marks many events, and then looks for waiters.
+TG_WEAK_EXPLORATION(WaitExploration, two_events_are_marked_before_waiters_are_looked_for) {
+  std::array<Event, 2> events;
+  const auto wait = [&](Event& event) {
+    require(detail::wait({&event, nullptr}, TimePoint::never()) == WaitOutcome::event_set,
+            "the event is set");
+  };
+  together({{"first", [&] { wait(events[0]); }},
+            {"second", [&] { wait(events[1]); }},
+            {"setter", [&] {
+               const auto reason = detail::ReasonPointer::adopt(new SharedReason(Reason{}));
+               reason.get()->add_references(2);
+               for (Event& event : events) event.mark_one_of_many(reason.get());
+               Event::order_marks();
+               for (Event& event : events)
+                 if (event.is_watched()) event.release_waiters();
+             }}});
+}
+TG_FINDS(WaitExploration, two_events_are_marked_before_waiters_are_looked_for, event_marks_have_no_fence, 200)
 
 // Of a source, two events and a deadline, the outcome is one that has come.
 TG_EXPLORATION(WaitExploration, everything_comes_at_once) {
