@@ -12,15 +12,19 @@
 
 namespace tg::inline v0::detail {
 
+constinit ReportTaker report_taker = nullptr;
+
+void report_lines(std::string_view lines) noexcept {
+  if (report_taker != nullptr && report_taker(lines)) return;
+  std::fwrite(lines.data(), 1, lines.size(), stderr);
+}
+
 void report_line(std::initializer_list<std::string_view> parts) noexcept {
   try {
     std::string text = "threadgroup: ";
     for (const std::string_view part : parts) text += escaped(part);
-#if defined(TG_SIMULATION)
-    return say(text);
-#endif
     text += '\n';
-    std::fputs(text.c_str(), stderr);
+    report_lines(text);
   } catch (const std::bad_alloc&) {
     std::fputs("threadgroup: ", stderr);
     for (const std::string_view part : parts) {

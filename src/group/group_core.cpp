@@ -53,7 +53,7 @@ void GroupCore::release_or_keep() noexcept {
     link->unused[link->unused_count++] = this;
     return;
   }
-  Forest::instance().drop_core(*this);
+  Forest::drop_core(*this);
   release();
 }
 

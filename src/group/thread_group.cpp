@@ -38,7 +38,7 @@ GroupCore* make_core(std::string&& name, const GroupOptions& options) {
   }
   auto* const core = GroupCore::make(std::move(name), options);
   try {
-    Forest::instance().link(*core);
+    Forest::link(*core);
     if (options.time_limit) core->set_time_limit(*options.time_limit);
   } catch (...) {
     core->release();
@@ -79,7 +79,7 @@ ThreadGroup::~ThreadGroup() {
   // The event was never watched, so there was no task and no token. Without children no other group has to be
   // stopped, either.
   if (!core_->event().is_watched() && !core_->has_time_limit()) {
-    const Forest::Unlinked how = Forest::instance().unlink_leaf(*core_, true);
+    const Forest::Unlinked how = Forest::unlink_leaf(*core_, true);
     if (how != Forest::Unlinked::has_children) {
       core_->registry().destroy();
       if (how == Forest::Unlinked::yes) core_->release();
@@ -93,7 +93,7 @@ ThreadGroup::~ThreadGroup() {
   core_->end_time_limit();
   // The same for a group whose tasks have all ended well, and whose event no token follows.
   if (!own_task && core_->pool().is_over_without_failures() && !core_->has_stop_token() &&
-      Forest::instance().unlink_leaf(*core_) != Forest::Unlinked::has_children) {
+      Forest::unlink_leaf(*core_) != Forest::Unlinked::has_children) {
     core_->registry().destroy();
     core_->release();
     return;

@@ -38,15 +38,19 @@ namespace {
 }  // namespace
 
 void TimeLimits::hold_across_forks() {
-  runtime::hold_across_forks([]() -> Mutex& { return only_.mutex_; },
-                             []() TG_NO_THREAD_SAFETY_ANALYSIS {
-                               // The groups and the flow are the parent's.
-                               ::new (&only_.wheel_) TimerWheel;
-                               only_.state_ = State::absent;
-                               // What waits in there is on the stack of a thread that is gone, and the next
-                               // thread gets that stack.
-                               ::new (&only_.woken_) WaitQueue;
-                             });
+  runtime::hold_across_forks([]() -> Mutex& { return only_.mutex_; }, [] { only_.forget_all(); });
+  using runtime::Engine;
+  Engine::register_part(Engine::Part::time_limits,
+                        {[]() -> void* { return new TimeLimits; },
+                         [](void* part) noexcept { static_cast<TimeLimits*>(part)->forget_all(); }});
+}
+
+// In a forked child, where the groups and the flow are the parent's; and before an engine begins again.
+void TimeLimits::forget_all() noexcept TG_NO_THREAD_SAFETY_ANALYSIS {  // no other flow is there
+  ::new (&wheel_) TimerWheel;
+  state_ = State::absent;
+  // What waits in there is on the stack of a thread that is gone, and the next thread gets that stack.
+  ::new (&woken_) WaitQueue;
 }
 
 // --- One limit ---

@@ -11,6 +11,7 @@
 #include <threadgroup/duration.hpp>
 
 #include "base/timer_wheel.hpp"
+#include "runtime/flow.hpp"
 #include "tree/node.hpp"
 
 namespace tg::inline v0::detail {
@@ -48,7 +49,10 @@ class TimeLimit : public runtime::InBlock, private TimerEntry {
 /// Lifetime: there from the start, never destroyed.
 class TimeLimits {
  public:
-  static TimeLimits& instance() noexcept { return only_; }
+  /// The process's, or those of the caller's engine.
+  static TimeLimits& instance() noexcept {
+    return runtime::part_of_caller(only_, runtime::Engine::Part::time_limits);
+  }
   /// Called once, while the library is loaded.
   static void hold_across_forks();
 
@@ -57,6 +61,7 @@ class TimeLimits {
   constexpr TimeLimits() = default;
   static TimeLimits only_;
 
+  void forget_all() noexcept;
   void add(TimeLimit& limit);
   void remove(TimeLimit& limit) noexcept;
 

@@ -12,7 +12,7 @@
 #include "event/wait.hpp"
 #include "pool/task_list.hpp"
 #include "pool/worker.hpp"
-#include "runtime/simulator.hpp"
+#include "runtime/engine.hpp"
 #include "runtime/steady_clock.hpp"
 #include "tree/forest.hpp"
 #include "tree/task_context.hpp"
@@ -24,7 +24,7 @@ namespace {
 // How many threads a worker makes before it runs its task. glibc keeps some 650 bytes for each thread that
 // has made one; with four, that is a quarter of the threads. More would delay the task for little gain. But
 // on a busy machine it takes long until a new thread begins to run; until one has, the worker goes on.
-constexpr std::uint32_t kLeastMadeInTurn = runtime::kIsSimulated ? 1 : 4;
+constexpr std::uint32_t kLeastMadeInTurn = runtime::kIsExplored ? 1 : 4;
 constexpr std::uint32_t kMostMadeInTurn = 64;
 }  // namespace
 

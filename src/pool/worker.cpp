@@ -17,6 +17,7 @@
 #include "pool/task_list.hpp"
 #include "runtime/steady_clock.hpp"
 #include "runtime/threads.hpp"
+#include "runtime/wait_briefly.hpp"
 #include "tree/task_context.hpp"
 
 namespace tg::inline v0::detail {
@@ -77,8 +78,7 @@ bool Worker::serve(GroupStatistics* counts) noexcept {
   TimePoint now = runtime::coarse_now();
   const TimePoint turn_began = now;
   const auto turn_is_over = [&] {
-    return role_ == Role::thread && runtime::ThreadCache::is_short_of_threads() &&
-           now >= turn_began + kTurnInShortage;
+    return role_ == Role::thread && pool_.supply_.is_short() && now >= turn_began + kTurnInShortage;
   };
   bool has_given_way = false;  // asked once: what it depends on changes at any time
   for (; !pool_.slots_.is_wanted_back(); ++looks_) {
@@ -133,9 +133,10 @@ bool Worker::serve(GroupStatistics* counts) noexcept {
     const bool others_may_leave_some = pool_.queue_.other_local_queues_locked(local_);
     lock.unlock();
     const auto is_wanted = [&] {
-      return runtime::ThreadCache::has_requests() || (!others_may_leave_some && !pool_.idle_waiters_.empty());
+      return pool_.supply_.has_requests() || (!others_may_leave_some && !pool_.idle_waiters_.empty());
     };
-    for (int pauses = 1 << std::max(looks_, 0); pauses > 0 && !is_wanted(); --pauses) spin_briefly(is_wanted);
+    for (int pauses = 1 << std::max(looks_, 0); pauses > 0 && !is_wanted(); --pauses)
+      runtime::wait_briefly(is_wanted);
     lock.lock();
   }
   const Left left = leave_locked(has_given_way, counts);
@@ -148,7 +149,7 @@ bool Worker::serve(GroupStatistics* counts) noexcept {
 // for them. Otherwise each of these rounds would request one and withdraw the request. The first wait for a
 // group withdraws it, because there may be no second, and threads come for all groups in the list.
 bool Worker::leaves_the_next_one_coming() noexcept {
-  if (role_ == Role::thread || runtime::ThreadCache::is_short_of_threads()) return false;
+  if (role_ == Role::thread || pool_.supply_.is_short()) return false;
   return std::exchange(flow_.last_helped, pool_.node_.id().value) == pool_.node_.id().value;
 }
 
@@ -208,7 +209,7 @@ bool Worker::serve_one(const Task& wanted) noexcept {
 // the event is set, no more tasks come.
 bool Worker::is_last_look_locked() const noexcept {
   if (role_ == Role::helper || pool_.node_.event().is_set()) return true;
-  if (flow_.before_idle != nullptr || runtime::ThreadCache::has_requests()) return true;
+  if (flow_.before_idle != nullptr || pool_.supply_.has_requests()) return true;
   if (looks_ >= (pool_.queue_.other_local_queues_locked(local_) ? kLooks : 0)) return true;
   return !pool_.idle_waiters_.empty() && pool_.queue_.is_idle_locked();
 }

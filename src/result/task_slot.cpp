@@ -18,6 +18,7 @@
 #include "runtime/flow.hpp"
 #include "runtime/fork.hpp"
 #include "runtime/steady_clock.hpp"
+#include "runtime/wait_briefly.hpp"
 #include "tree/forest.hpp"
 #include "tree/node.hpp"
 #include "tree/task_context.hpp"
@@ -205,7 +206,7 @@ WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline, Event* oth
   // On another thread it may be about to end, or to begin; going to sleep and being woken takes longer than
   // most short tasks. But not if that thread is likely to wait for this one's processor.
   const runtime::Flow* const me = runtime::Flow::current_if_any();
-  if (me == nullptr || !me->waker_was_here()) spin_briefly([this] { return done(); });
+  if (me == nullptr || !me->waker_was_here()) runtime::wait_briefly([this] { return done(); });
   const auto is_done = [this] { return done(); };
   if (is_done()) return WaitOutcome::ready;
   // A task that runs already needs no further slot, so for a moment the caller keeps its own: lending it

@@ -11,8 +11,8 @@
 
 #include "base/fence.hpp"
 #include "base/spin.hpp"
+#include "runtime/engine.hpp"
 #include "runtime/fork.hpp"
-#include "runtime/simulator.hpp"
 #include "runtime/steady_clock.hpp"
 
 namespace tg::inline v0::runtime {
@@ -20,7 +20,7 @@ namespace tg::inline v0::runtime {
 namespace {
 
 bool call(int command) noexcept {
-  if constexpr (kIsSimulated) return true;  // see `heavy_fence`
+  if constexpr (kIsExplored) return true;  // see `heavy_fence`
   return ::syscall(SYS_membarrier, command, 0, 0) == 0;
 }
 

@@ -20,9 +20,9 @@
 
 #include "base/cache_line.hpp"
 #include "base/sanitizers.hpp"
+#include "runtime/engine.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/fork.hpp"
-#include "runtime/simulator.hpp"
 
 namespace tg::inline v0::runtime {
 
@@ -30,7 +30,7 @@ namespace {
 
 // A sanitizer is to see each object's life; and in a simulation what an earlier schedule has left must not
 // matter.
-constexpr bool kKeep = !TG_ADDRESS_SANITIZER && !TG_THREAD_SANITIZER && !TG_MEMORY_SANITIZER && !kIsSimulated;
+constexpr bool kKeep = !TG_ADDRESS_SANITIZER && !TG_THREAD_SANITIZER && !TG_MEMORY_SANITIZER && !kIsExplored;
 
 constexpr std::size_t kStep = 8;  // a task's size is a multiple of it, and every step more would be waste
 constexpr std::size_t kSmallest = 16;
@@ -248,9 +248,11 @@ namespace {
 class BlockCache {
  public:
   /// The calling flow's. Throws `std::bad_alloc`.
-  static BlockCache& of_flow() {
-    Flow& flow = Flow::current();
+  static BlockCache& of_flow() { return of(Flow::current()); }
+  static BlockCache& of(Flow& flow) {
     if (flow.blocks_ == nullptr) [[unlikely]] {
+      // The flows of an engine share that of their thread: none switches in the midst of a use.
+      if (const Engine* const engine = flow.engine()) return of(engine->home());
       flow.blocks_ = new BlockCache;
     }
     return *flow.blocks_;

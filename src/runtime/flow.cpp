@@ -23,7 +23,6 @@
 #include "runtime/fork.hpp"
 #include "runtime/futex.hpp"
 #include "runtime/module.hpp"
-#include "runtime/simulator.hpp"
 #include "runtime/sleep.hpp"
 #include "runtime/steady_clock.hpp"
 
@@ -45,10 +44,9 @@ int processors() noexcept {
 
 // The one on which the caller runs.
 int this_processor() noexcept {
-#if defined(TG_SIMULATION)
-  // Each flow has one of its own.
-  if (const Simulator* const simulator = Simulator::running()) return simulator->number_of_flow();
-#endif
+  // Each flow of an engine has one of its own.
+  if (const Engine* const engine = Engine::of_caller()) [[unlikely]]
+    return engine->number_of_flow();
   return ::sched_getcpu();
 }
 
@@ -70,13 +68,11 @@ struct StackRange {
   std::uintptr_t high = 0;
 };
 StackRange find_roomy_part_of_stack() noexcept {
-#if defined(TG_SIMULATION)
-  if (const Simulator* const simulator = Simulator::running()) {
-    const Simulator::Stack stack = simulator->stack_of_flow();
+  if (const Engine* const engine = Engine::of_caller()) {
+    const Engine::Stack stack = engine->stack_of_flow();
     const auto address = reinterpret_cast<std::uintptr_t>(stack.low);
     return {address + stack.bytes / 2, address + stack.bytes};
   }
-#endif
   pthread_attr_t attributes;
   if (::pthread_getattr_np(::pthread_self(), &attributes) != 0) return {1, 1};  // none, and not asked again
   void* low = nullptr;
@@ -96,24 +92,13 @@ void read_os_name(char* name, std::size_t bytes) noexcept {
   if (::pthread_getname_np(::pthread_self(), name, bytes) != 0) name[0] = '\0';
 }
 void write_os_name(const char* name) noexcept {
-#if defined(TG_SIMULATION)
-  if (Simulator* const simulator = Simulator::running()) return simulator->name_flow(name);
-#endif
+  if (Engine* const engine = Engine::of_caller()) return engine->name_flow(name);
   ::pthread_setname_np(::pthread_self(), name);
 }
 std::string os_number() {
-#if defined(TG_SIMULATION)
-  if (const Simulator* const simulator = Simulator::running())
-    return std::to_string(simulator->number_of_flow());
-#endif
+  if (const Engine* const engine = Engine::of_caller()) return std::to_string(engine->number_of_flow());
   return std::to_string(::syscall(SYS_gettid));
 }
-
-#if defined(TG_SIMULATION)
-bool in_simulated_flow() noexcept { return Simulator::running() != nullptr; }
-#else
-constexpr bool in_simulated_flow() noexcept { return false; }
-#endif
 
 }  // namespace
 
@@ -129,12 +114,13 @@ class FlowPool {
     hold_across_forks([]() -> tg::detail::Mutex& { return only_.mutex_; }, [] { begin_child(); });
   }
 
-  Flow* take(bool or_spare) {
+  Flow* take(bool or_spare, Engine* engine) {
     {
       tg::detail::MutexLock lock(mutex_);
-      if (free_ != nullptr) {
-        Flow* flow = free_;
-        free_ = flow->next_free_;
+      Flow*& free = free_locked(engine);
+      if (free != nullptr) {
+        Flow* const flow = std::exchange(free, free->next_free_);
+        flow->engine_ = engine;
         return flow;
       }
     }
@@ -144,24 +130,29 @@ class FlowPool {
       if (!or_spare || spares_used_ == std::size(spares_)) throw std::bad_alloc();
       flow = &spares_[spares_used_++];
     }
+    flow->engine_ = engine;
     flow->next_ = all_;
     all_ = flow;
     return flow;
   }
 
   void wake_some(int most) noexcept {
+    const Engine* const engine = kIsExplored ? nullptr : Engine::of_caller();
     tg::detail::MutexLock lock(mutex_);
     for (Flow* flow = all_; flow != nullptr && most > 0; flow = flow->next_) {
+      if (flow->engine_ != engine) continue;
       tg::detail::Atomic<std::uint32_t>* const word = flow->sleeps_on_.load(std::memory_order_seq_cst);
       if (word == nullptr) continue;
       if (word == &flow->state_) {
-        flow->unpark();
+        flow->unpark_under_lock();
+      } else if (engine != nullptr) {
+        flow->engine_->wake(word, 1, false);
       } else {
         // The word of others: it cannot be changed, and the flow may not have fallen asleep yet.
         for (int tries = 0; tries < kTriesToWake && flow->sleeps_on_.load(std::memory_order_relaxed) == word;
              ++tries) {
           if (futex_wake(*word, 1) != 0) break;
-          if constexpr (kIsSimulated) {
+          if constexpr (kIsExplored) {
             tg::detail::spin_briefly([] { return false; });
           } else {
             ::sched_yield();
@@ -183,13 +174,14 @@ class FlowPool {
     flow->waker_was_here_ = false;
     flow->has_slept_ = false;
     tg::detail::MutexLock lock(mutex_);
-    flow->next_free_ = free_;
-    free_ = flow;
+    Flow*& free = free_locked(flow->engine_);
+    flow->next_free_ = std::exchange(free, flow);
   }
 
   // Spins until the flow has a permit, unless the others who spin leave no processor to whom they wait for.
   void spin(const Flow& flow, TimePoint until) noexcept {
-    if constexpr (kIsSimulated) return tg::detail::spin_briefly([&flow] { return flow.has_permit(); });
+    if constexpr (kIsExplored) return tg::detail::spin_briefly([&flow] { return flow.has_permit(); });
+    if (flow.engine_ != nullptr) return;  // no flow could come meanwhile
     if (spinners_.fetch_add(1, std::memory_order_relaxed) < most_spinners()) {
       for (TimePoint time = now(); time < until && !flow.has_permit();) {
         const TimePoint next_look = time + kBetweenLooks;
@@ -199,7 +191,7 @@ class FlowPool {
     spinners_.fetch_sub(1, std::memory_order_relaxed);
   }
   int most_spinners() noexcept {
-    if constexpr (kIsSimulated) return 1;  // on every machine
+    if constexpr (kIsExplored) return 1;  // on every machine
     int most = most_spinners_.load(std::memory_order_relaxed);
     if (most == kUnknown) most_spinners_.store(most = processors() - 1, std::memory_order_relaxed);
     return most;
@@ -208,9 +200,10 @@ class FlowPool {
   static Flow* current_or_null() noexcept { return Flow::current_; }
   static void set_current(Flow* flow) noexcept { Flow::current_ = flow; }
   static void look_at_thread(Flow& flow) noexcept {
-    flow.is_main_ = !in_simulated_flow() && on_main_thread();
+    const bool in_engine = flow.engine_ != nullptr || Engine::of_caller() != nullptr;
+    flow.is_main_ = !in_engine && on_main_thread();
     flow.roomy_low_ = flow.roomy_high_ = 0;
-    if (in_simulated_flow()) {
+    if (in_engine) {
       flow.os_name_[0] = '\0';
     } else {
       read_os_name(flow.os_name_, sizeof flow.os_name_);
@@ -223,7 +216,8 @@ class FlowPool {
   // were called.)
   void take_back_at_the_end(Flow& flow) noexcept {
     // Without room for it the flow is given up with the thread, which costs its few bytes.
-    if (has_key_ && !in_simulated_flow()) static_cast<void>(::pthread_setspecific(key_, &flow));
+    if (has_key_ && flow.engine_ == nullptr && Engine::of_caller() == nullptr)
+      static_cast<void>(::pthread_setspecific(key_, &flow));
   }
 #if defined(TG_SIMULATION)
   void for_each(void (*visit)(Flow&)) noexcept {
@@ -240,6 +234,10 @@ class FlowPool {
 
  private:
   constexpr FlowPool() = default;
+  // What other layers keep with a flow differs: those of engines have their own list.
+  Flow*& free_locked(const Engine* engine) noexcept TG_REQUIRES(mutex_) {
+    return engine == nullptr ? free_ : free_of_engines_;
+  }
   static void begin_child() noexcept TG_NO_THREAD_SAFETY_ANALYSIS {  // the lock is held
 #if defined(TG_SIMULATION)
     // All flows of the previous schedule have ended. The order in which they ended must not matter.
@@ -277,6 +275,7 @@ class FlowPool {
 
   tg::detail::Mutex mutex_;
   Flow* free_ TG_GUARDED_BY(mutex_) = nullptr;
+  Flow* free_of_engines_ TG_GUARDED_BY(mutex_) = nullptr;
   Flow* all_ TG_GUARDED_BY(mutex_) = nullptr;
   // For foreign threads that need a flow while there is no memory, such as one that destroys a busy group.
   Flow spares_[4] TG_GUARDED_BY(mutex_);
@@ -290,7 +289,9 @@ namespace {
 [[gnu::constructor(at_load::kFlows)]] void begin_flows() { FlowPool::begin(); }
 }  // namespace
 
-Flow& Flow::reserve() { return *FlowPool::instance().take(false); }
+Flow& Flow::reserve(Engine* engine) {
+  return *FlowPool::instance().take(false, kIsExplored ? nullptr : engine);
+}
 
 void Flow::give_back(Flow& reserved) noexcept { FlowPool::instance().give_back(&reserved); }
 
@@ -301,18 +302,18 @@ void Flow::become(Flow& reserved) noexcept {
 }
 
 Flow& Flow::adopt() {
-  Flow& flow = *FlowPool::instance().take(true);
+  Flow& flow = *FlowPool::instance().take(true, nullptr);
   become(flow);
   return flow;
 }
 
 #if defined(TG_SIMULATION)
 void Flow::for_each(void (*visit)(Flow&)) noexcept { FlowPool::instance().for_each(visit); }
+#endif
 
-void Flow::end_simulated() noexcept {
+void Flow::end_in_engine() noexcept {
   if (current_ != nullptr) FlowPool::thread_ends(current_);
 }
-#endif
 
 void Flow::park_until(TimePoint deadline) noexcept { park(deadline); }
 
@@ -358,13 +359,16 @@ bool Flow::half_of_stack_is_free() noexcept {
 
 void Flow::wake_some(int most) noexcept { FlowPool::instance().wake_some(most); }
 
-void Flow::unpark() noexcept {
+void Flow::unpark() noexcept { unpark(true); }
+void Flow::unpark_under_lock() noexcept { unpark(false); }
+
+void Flow::unpark(bool may_switch) noexcept {
   // Before the permit, because the flow looks at once.
   if (state_.load(std::memory_order_relaxed) == kParked)
     wakers_processor_.store(this_processor(), std::memory_order_relaxed);
   if (state_.exchange(kPermit, TG_ORDER(release, flow_unpark_publishes_nothing, relaxed)) == kParked &&
       !TG_PLANTED(flow_unpark_wakes_no_one))
-    futex_wake(state_, 1);
+    wake_sleepers(engine_, state_, 1, may_switch);
 }
 
 void Flow::set_os_name(const std::string& name) noexcept {

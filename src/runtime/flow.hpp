@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A flow: one line of execution that can be parked and unparked. Today each flow is an OS thread.
+// A flow: one line of execution that can be parked and unparked. It is an OS thread, or a context of an engine.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,8 @@
 #include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/duration.hpp>
+
+#include "runtime/engine.hpp"
 
 namespace tg::inline v0::detail {
 class Event;
@@ -46,15 +48,18 @@ class Flow {
   static Flow* current_if_any() noexcept { return current_; }
 
   /// The flow for a thread that is about to be made, so that a running thread always has one. Either the
-  /// thread becomes it, or it is given back.
-  static Flow& reserve();
+  /// thread becomes it, or it is given back. `engine` is what will run it, or null.
+  static Flow& reserve(Engine* engine = Engine::of_caller());
   static void become(Flow& reserved) noexcept;
   static void give_back(Flow& reserved) noexcept;
+  /// What the end of a thread does for the calling flow, if there is one: for a flow of an engine, as it ends.
+  TG_EXPORT static void end_in_engine() noexcept;
 #if defined(TG_SIMULATION)
-  /// What the end of a thread does for the calling flow, if there is one.
-  static void end_simulated() noexcept;
   static void for_each(void (*visit)(Flow&)) noexcept;
 #endif
+
+  /// What runs the flow; null for a thread of the system.
+  Engine* engine() const noexcept { return engine_; }
 
   TG_EXPORT void park_until(TimePoint deadline) noexcept;
   /// The same for a wait that may be short. If the flow's last such wait was short, and its waker was not on
@@ -63,6 +68,8 @@ class Flow {
   /// competitive spinning" (1991).
   void spin_or_park_until(TimePoint deadline) noexcept;
   TG_EXPORT void unpark() noexcept;
+  /// The same for a caller that holds a lock: an engine continues no other flow here.
+  void unpark_under_lock() noexcept;
   /// Whether `park_until` would return at once.
   bool has_permit() const noexcept { return state_.load(std::memory_order_acquire) == kPermit; }
   /// Whether the flow that last woke this one ran on the processor on which this one runs now. Then that flow
@@ -108,6 +115,7 @@ class Flow {
   Flow() = default;
   TG_EXPORT static Flow& adopt();
   bool park(TimePoint deadline) noexcept;
+  void unpark(bool may_switch) noexcept;
 
   static constexpr std::uint32_t kNoPermit = 0;
   static constexpr std::uint32_t kPermit = 1;
@@ -118,6 +126,7 @@ class Flow {
   tg::detail::Atomic<std::uint32_t> state_{kNoPermit};  // atomic: written by any flow that unparks it
   // The word on which it sleeps. Atomic: read by those who wake some.
   tg::detail::Atomic<tg::detail::Atomic<std::uint32_t>*> sleeps_on_{nullptr};
+  Engine* engine_ = nullptr;       // constant while the flow is in use
   BlockCache* blocks_ = nullptr;   // stays with the flow when another thread takes it over
   std::uintptr_t roomy_low_ = 0;   // where half of the stack is free
   std::uintptr_t roomy_high_ = 0;  // zero: not looked up yet

@@ -6,7 +6,7 @@
 
 #include <new>
 
-#include "runtime/simulator.hpp"
+#include "runtime/engine.hpp"
 
 namespace tg::inline v0::runtime {
 
@@ -25,8 +25,8 @@ void at_fork(void (*prepare)(), void (*parent)(), void (*child)()) {
 #if defined(TG_SIMULATION)
   // Each schedule begins as a forked child does: with a library that has forgotten what was.
   static_cast<void>(parent);
-  if (prepare != nullptr) Simulator::at_restart(prepare);
-  if (child != nullptr) Simulator::at_restart(child);
+  if (prepare != nullptr) Engine::at_restart(prepare);
+  if (child != nullptr) Engine::at_restart(child);
 #else
   if (::pthread_atfork(prepare, parent, child) != 0) throw std::bad_alloc();
 #endif

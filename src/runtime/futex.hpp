@@ -12,7 +12,7 @@
 #include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/duration.hpp>
 
-#include "runtime/simulator.hpp"
+#include "runtime/engine.hpp"
 
 namespace tg::inline v0::runtime {
 
@@ -21,8 +21,8 @@ namespace tg::inline v0::runtime {
 inline void futex_wait(tg::detail::Atomic<std::uint32_t>& word, std::uint32_t expected,
                        TimePoint deadline) noexcept {
 #if defined(TG_SIMULATION)
-  Simulator* const simulator = Simulator::running();
-  if (simulator != nullptr && word.value_as_it_is() == expected) simulator->sleep(&word, deadline);
+  Engine* const engine = Engine::of_caller();
+  if (engine != nullptr && word.value_as_it_is() == expected) engine->sleep(&word, deadline);
 #else
   timespec at{};
   const std::int64_t nanos = deadline.nanos() > 0 ? deadline.nanos() : 0;
@@ -36,7 +36,7 @@ inline void futex_wait(tg::detail::Atomic<std::uint32_t>& word, std::uint32_t ex
 /// Says how many it woke, or -1 if the memory of the word is gone.
 inline long futex_wake(tg::detail::Atomic<std::uint32_t>& word, int most) noexcept {
 #if defined(TG_SIMULATION)
-  return Simulator::running() != nullptr ? Simulator::running()->wake(&word, most) : 0;
+  return Engine::of_caller() != nullptr ? Engine::of_caller()->wake(&word, most, false) : 0;
 #else
   return ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAKE_PRIVATE, most, nullptr,
                    nullptr, 0);

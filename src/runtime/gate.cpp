@@ -5,7 +5,6 @@
 #include <climits>
 
 #include "base/planted.hpp"
-#include "runtime/futex.hpp"
 #include "runtime/sleep.hpp"
 
 namespace tg::inline v0::runtime {
@@ -19,7 +18,7 @@ void Gate::wait_until(TimePoint deadline) noexcept { sleep_on(state_, kWaitedFor
 
 void Gate::open() noexcept {
   if (state_.exchange(kOpen, std::memory_order_seq_cst) == kWaitedFor)
-    futex_wake(state_, TG_PLANTED(gate_opens_for_one) ? 1 : INT_MAX);
+    wake_sleepers(Engine::of_caller(), state_, TG_PLANTED(gate_opens_for_one) ? 1 : INT_MAX, true);
 }
 
 }  // namespace tg::inline v0::runtime

@@ -12,7 +12,6 @@
 
 #include "runtime/faults.hpp"
 #include "runtime/flow.hpp"
-#include "runtime/simulator.hpp"
 
 namespace tg::inline v0::runtime {
 
@@ -37,7 +36,7 @@ void* begin_thread(void* raw) {
   Flow::become(*std::exchange(start->flow, nullptr));
   // The kernel may round a timer by 50 us, which is a twentieth of a sleep of 1 ms; these threads ask for
   // none of it.
-  if constexpr (!kIsSimulated) ::prctl(PR_SET_TIMERSLACK, 1UL);
+  if (Engine::of_caller() == nullptr) ::prctl(PR_SET_TIMERSLACK, 1UL);
   start->main(start->first);
   return nullptr;
 }
@@ -45,9 +44,8 @@ void* begin_thread(void* raw) {
 // Returns 0 or the system's error.
 int launch(void* argument) noexcept {
   if (faults::is_thread_refused()) return EAGAIN;
-#if defined(TG_SIMULATION)
-  return Simulator::running() != nullptr && Simulator::running()->start(&begin_thread, argument) ? 0 : EAGAIN;
-#else
+  if (Engine* const engine = Engine::of_caller()) return engine->start(&begin_thread, argument);
+  if constexpr (kIsExplored) return EAGAIN;
   pthread_attr_t attributes;
   int error = ::pthread_attr_init(&attributes);
   if (error != 0) return error;
@@ -56,7 +54,6 @@ int launch(void* argument) noexcept {
   error = ::pthread_create(&thread, &attributes, &begin_thread, argument);
   ::pthread_attr_destroy(&attributes);
   return error;
-#endif
 }
 
 }  // namespace

@@ -6,8 +6,8 @@
 
 #include "base/planted.hpp"
 #include "base/spin.hpp"
+#include "runtime/engine.hpp"
 #include "runtime/futex.hpp"
-#include "runtime/simulator.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -16,7 +16,7 @@ namespace {
 // away from those who use it again and again, which costs them as much as ten uses. So it looks seldom, about
 // once in a microsecond, and then sleeps: a flow that holds it that long has been
 // preempted, or walks through a large forest.
-constexpr int kLooks = runtime::kIsSimulated ? 0 : 8;
+constexpr int kLooks = runtime::kIsExplored ? 0 : 8;
 constexpr int kPausesBetween = 64;
 }  // namespace
 
@@ -30,11 +30,18 @@ void Mutex::lock_slow() {
   // A flow that has waited takes the lock as contended: it cannot know whether it was the only waiter, and a
   // needless wake-up is cheaper than a lost one.
   while (state_.exchange(kContended, TG_ORDER(acquire, mutex_waiter_sees_nothing, relaxed)) != kFree) {
+    // Really: flows of an engine switch while they hold no lock, so the holder is on another thread.
     runtime::futex_wait(state_, kContended, TimePoint::never());
     std::uint32_t free = kFree;
     if (TG_PLANTED(mutex_waiter_forgets_others) && state_.compare_exchange_strong(free, kHeld)) return;
   }
 }
+
+#if defined(TG_SIMULATION)
+void Mutex::count(int change) noexcept {
+  if (auto* const engine = runtime::Engine::of_caller()) engine->count_lock(change);
+}
+#endif
 
 void Mutex::wake_one() {
   if (!TG_PLANTED(mutex_unlock_wakes_no_one)) runtime::futex_wake(state_, 1);

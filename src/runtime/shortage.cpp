@@ -8,7 +8,7 @@
 #include <system_error>
 
 #include "base/report.hpp"
-#include "runtime/simulator.hpp"
+#include "runtime/engine.hpp"
 
 namespace tg::inline v0::runtime {
 
@@ -23,7 +23,7 @@ void Shortage::back_off() noexcept {
 }
 
 bool ReportPause::may_report() noexcept {
-  if constexpr (kIsSimulated) return false;  // the time of the last report outlives a schedule
+  if constexpr (kIsExplored) return false;  // the time of the last report outlives a schedule
   const TimePoint time = now();
   std::int64_t next = next_.load(std::memory_order_relaxed);
   return time.nanos() >= next &&

@@ -13,6 +13,13 @@
 
 namespace tg::inline v0::runtime {
 
+// In a build for explorations, a schedule fails if the caller holds a lock.
+inline void expect_no_lock([[maybe_unused]] const char* otherwise) noexcept {
+#if defined(TG_SIMULATION)
+  if (Engine* const engine = Engine::of_caller()) engine->expect_no_lock(otherwise);
+#endif
+}
+
 /// While it lives, `Flow::wake_some` finds the calling flow asleep on the word. Either that comes after the
 /// shortage of threads for which flows are woken, or the flow sees the shortage: both sides are sequentially
 /// consistent.
@@ -33,6 +40,30 @@ class Asleep {
   Flow* const flow_;  // null on a thread that has not become a flow
 };
 
+/// Sleeps while `word` holds `expected`, until the deadline: in the system, or in the caller's engine.
+inline void sleep_until(tg::detail::Atomic<std::uint32_t>& word, std::uint32_t expected,
+                        TimePoint deadline) noexcept {
+  if constexpr (!kIsExplored) {
+    if (Engine* const engine = Engine::of_caller()) [[unlikely]] {
+      if (word.load(std::memory_order_relaxed) == expected) engine->sleep(&word, deadline);
+      return;
+    }
+  }
+  futex_wait(word, expected, deadline);
+}
+
+/// Wakes at most so many flows that sleep on the word. `engine` runs them; null: the system.
+inline void wake_sleepers(Engine* engine, tg::detail::Atomic<std::uint32_t>& word, int most,
+                          bool may_switch) noexcept {
+  if constexpr (kIsExplored) engine = Engine::of_caller();
+  if (may_switch) expect_no_lock("a flow was woken while a lock was held");
+  if (engine != nullptr) [[unlikely]] {
+    engine->wake(&word, most, may_switch);
+  } else {
+    futex_wake(word, most);
+  }
+}
+
 /// Sleeps for a limited time, and meanwhile asks the system for threads for the jobs that wait for one.
 void sleep_and_ask_for_threads(tg::detail::Atomic<std::uint32_t>& word, std::uint32_t expected,
                                TimePoint deadline) noexcept;
@@ -40,10 +71,11 @@ void sleep_and_ask_for_threads(tg::detail::Atomic<std::uint32_t>& word, std::uin
 /// Sleeps while `word` holds `expected`, until the deadline. May return early; the caller checks again.
 inline void sleep_on(tg::detail::Atomic<std::uint32_t>& word, std::uint32_t expected,
                      TimePoint deadline) noexcept {
+  expect_no_lock("a flow goes to sleep while it holds a lock");
   const Asleep asleep(word);
-  if (ThreadCache::is_short_of_threads()) [[unlikely]]
+  if (ThreadCache::instance().is_short_of_threads()) [[unlikely]]
     return sleep_and_ask_for_threads(word, expected, deadline);
-  futex_wait(word, expected, deadline);
+  sleep_until(word, expected, deadline);
 }
 
 }  // namespace tg::inline v0::runtime

@@ -4,20 +4,18 @@
 
 #include <ctime>
 
-#include "runtime/simulator.hpp"
+#include "runtime/engine.hpp"
 
 namespace tg::inline v0::runtime {
 
 namespace {
 TimePoint read(clockid_t clock) noexcept {
-#if defined(TG_SIMULATION)
-  static_cast<void>(clock);
-  return Simulator::running() != nullptr ? Simulator::running()->now() : TimePoint();
-#else
+  if (Engine* const engine = Engine::of_caller()) [[unlikely]]
+    return engine->now();
+  if constexpr (kIsExplored) return TimePoint();
   timespec t{};
   ::clock_gettime(clock, &t);
   return TimePoint::from_nanos(std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec);
-#endif
 }
 }  // namespace
 

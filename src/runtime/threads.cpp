@@ -8,12 +8,11 @@
 #include <system_error>
 
 #include "base/planted.hpp"
-#include "base/spin.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/fork.hpp"
 #include "runtime/make_thread.hpp"
-#include "runtime/simulator.hpp"
 #include "runtime/steady_clock.hpp"
+#include "runtime/wait_briefly.hpp"
 
 namespace tg::inline v0::runtime {
 
@@ -33,8 +32,6 @@ constexpr Duration kSurplusStaysFor = Duration::from_nanos(50'000'000);
 constexpr int kMostAskers = 4;
 }  // namespace
 
-constinit tg::detail::Atomic<bool> ThreadCache::is_short_{false};
-constinit tg::detail::Atomic<bool> ThreadCache::has_requests_{false};
 constinit ThreadCache ThreadCache::only_;
 
 namespace {
@@ -43,14 +40,23 @@ namespace {
 
 void ThreadCache::hold_across_forks() {
   runtime::hold_across_forks([]() -> tg::detail::Mutex& { return only_.mutex_; },
-                             []() TG_NO_THREAD_SAFETY_ANALYSIS { only_.forget_threads_after_fork(); });
+                             []() TG_NO_THREAD_SAFETY_ANALYSIS { only_.forget_threads(); });
+  Engine::register_part(Engine::Part::threads, {[]() -> void* { return new ThreadCache; },
+                                                [](void* part) noexcept {
+                                                  auto& cache = *static_cast<ThreadCache*>(part);
+                                                  MutexLock lock(cache.mutex_);
+                                                  cache.forget_threads();
+                                                }});
 }
 
-void ThreadCache::forget_threads_after_fork() {
+// In a forked child, where they are the parent's; and before an engine begins again.
+void ThreadCache::forget_threads() {
   idle_ = IdleStack();
   thread_count_ = 0;
+  created_ = 0;
   requests_ = RequestList();
   coming_ = 0;
+  retiring_ = false;
   is_short_ = false;
   has_requests_ = false;
   askers_ = 0;
@@ -160,7 +166,7 @@ void ThreadCache::request_when_possible(ThreadRequest& request) noexcept {
     if (idle_.count() != 0) idle = send_one_locked();
     else become_short_locked();
   }
-  if (idle != nullptr) idle->unpark();
+  if (idle != nullptr) idle->unpark_under_lock();
 }
 
 bool ThreadCache::withdraw(ThreadRequest& request) noexcept {
@@ -251,10 +257,11 @@ int ThreadCache::create_thread(Job job) noexcept {
 
 void ThreadCache::thread_main(Job first) noexcept {
   const std::uint32_t generation = fork_generation();
-  only_.serve(first);
+  ThreadCache& cache = instance();
+  cache.serve(first);
   if (fork_generation() != generation) return;  // a forked child's counts never had this thread
-  MutexLock lock(only_.mutex_);
-  --only_.thread_count_;
+  MutexLock lock(cache.mutex_);
+  --cache.thread_count_;
 }
 
 void ThreadCache::serve(Job job) {
@@ -325,7 +332,7 @@ IdleThread::Call ThreadCache::wait_for_call(IdleThread& self, Duration idle_time
   // After a job that slept there may be no processor to spare, and what the sleep cost is more than spinning
   // could save. A thread that was woken on the adder's processor keeps the adder from adding the next job.
   if (!self.flow->has_slept() && !self.flow->waker_was_here()) {
-    tg::detail::spin_briefly([&self] { return self.flow->has_permit(); });
+    wait_briefly([&self] { return self.flow->has_permit(); });
   }
   TimePoint rename_at = after(kKeepsNameFor);
   for (;;) {

@@ -11,6 +11,7 @@
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/duration.hpp>
 
+#include "runtime/flow.hpp"
 #include "runtime/idle_threads.hpp"
 #include "runtime/shortage.hpp"
 #include "runtime/thread_requests.hpp"
@@ -56,7 +57,8 @@ class ThreadCache {
     std::size_t idle = 0;       // of them, waiting for a job
   };
 
-  static ThreadCache& instance() noexcept { return only_; }
+  /// The process's, or that of the caller's engine.
+  static ThreadCache& instance() noexcept { return part_of_caller(only_, Engine::Part::threads); }
 
   /// Runs the job on a thread of its own, whatever is in the list. Throws `std::system_error` or
   /// `std::bad_alloc` if a thread is needed and cannot be made; then the job will not run.
@@ -83,10 +85,10 @@ class ThreadCache {
   /// and call it again.
   TimePoint ask_again() noexcept;
   /// Whether requests wait because the system has refused a thread. One load.
-  static bool is_short_of_threads() noexcept { return is_short_.load(std::memory_order_seq_cst); }
+  bool is_short_of_threads() const noexcept { return is_short_.load(std::memory_order_seq_cst); }
   /// Whether a request is in the list, even if a thread is coming for it. One load, and only a hint: for a
   /// job that looks for further work before it ends.
-  static bool has_requests() noexcept { return has_requests_.load(std::memory_order_relaxed); }
+  bool has_requests() const noexcept { return has_requests_.load(std::memory_order_relaxed); }
   /// Registers the caller as a flow that wakes to call `ask_again`. False if enough flows do so already. A
   /// registered flow calls `end_asking` later; when the last one does, some sleeping flows are woken to take
   /// over.
@@ -122,11 +124,11 @@ class ThreadCache {
   void become_short_locked() noexcept TG_REQUIRES(mutex_);
   TimePoint ask_if_it_is_time() noexcept;
   int create_thread(Job job) noexcept;
-  void forget_threads_after_fork() TG_REQUIRES(mutex_);
+  void forget_threads() TG_REQUIRES(mutex_);
 
   // Atomic: written under `mutex_`, read without it by flows about to sleep, and by jobs that look for work.
-  static tg::detail::Atomic<bool> is_short_;
-  static tg::detail::Atomic<bool> has_requests_;
+  tg::detail::Atomic<bool> is_short_{false};
+  tg::detail::Atomic<bool> has_requests_{false};
   tg::detail::Atomic<int> askers_{0};  // atomic: each counts itself
 
   mutable tg::detail::Mutex mutex_;

@@ -35,32 +35,123 @@ std::vector<const void*> calls_from(const void* frame, const std::byte* low, std
 }
 }  // namespace
 
-Scheduler::Scheduler(std::function<void(const std::string&)> fail)
-    : fail_(std::move(fail)), owner_(::pthread_self()) {
+Scheduler::Scheduler(std::function<void(const std::string&)> fail, const Rules& rules)
+    : fail_(std::move(fail)), rules_(rules), trace_(rules.kept_steps), owner_(::pthread_self()) {
+#if defined(TG_SIMULATION)
   // Filled beforehand, so that no schedule finds the pool of flows empty.
   std::vector<runtime::Flow*> flows;
-  for (std::size_t i = 0; i < kMostFlows; ++i) flows.push_back(&runtime::Flow::reserve());
+  for (std::size_t i = 0; i < rules.most_flows; ++i) flows.push_back(&runtime::Flow::reserve());
   for (runtime::Flow* flow : flows) runtime::Flow::give_back(*flow);
+#else
+  set_home(runtime::Flow::current());
+  make_parts();
+#endif
 }
 
-Scheduler::~Scheduler() { running_ = nullptr; }
+Scheduler::~Scheduler() { stop_running(); }
+
+// --- The build for explorations, and the ordinary one ---
+
+// In the former all flows of the thread are of the scheduler; in the latter each one has a pointer to it.
+#if defined(TG_SIMULATION)
+
+void Scheduler::begin_running() noexcept {
+  restart();
+  running_ = this;
+}
+void Scheduler::stop_running() noexcept {
+  if (memory_ != nullptr) memory_->end();
+  running_ = nullptr;
+  detail::seen_values = &detail::untraced_values;
+}
+void Scheduler::enter_first_flow() {}
+
+void Scheduler::point(detail::Access access, const void* word, const void* place) noexcept {
+  check_thread();
+  static_assert(static_cast<int>(detail::Access::change) == static_cast<int>(Step::Kind::change));
+  reschedule();
+  // After the switch, so that the trace has the access when it happens.
+  count_point(step_of(static_cast<Step::Kind>(access), current_->number, word, place));
+  detail::seen_values = &trace_.last().seen;
+}
+
+void Scheduler::count_lock(int change) noexcept { current_->locks += change; }
+
+void Scheduler::expect_no_lock(const char* what) noexcept {
+  if (current_->locks > 0) fail(what);
+}
+
+void Scheduler::together(const std::vector<Part>& parts) {
+  struct Start {
+    const Part* part;
+    std::size_t* left;
+    Scheduler* self;
+  };
+  std::size_t left = parts.size();
+  std::vector<Start> starts;
+  for (const Part& part : parts) starts.push_back({&part, &left, this});
+  for (Start& one : starts) {
+    start(
+        [](void* raw) -> void* {
+          const Start& me = *static_cast<Start*>(raw);
+          me.part->run();
+          if (WeakMemory* const memory = WeakMemory::running()) memory->part_ends();
+          if (--*me.left == 0) me.self->wake(me.left, 1, true);
+          return nullptr;
+        },
+        &one);
+    lines_[used_ - 1]->name = one.part->name;
+  }
+  while (left > 0) sleep(&left, TimePoint::never());
+  if (WeakMemory* const memory = WeakMemory::running()) memory->join();
+}
+
+WeakMemory& Scheduler::weak_memory() {
+  if (memory_ == nullptr) memory_ = std::make_unique<WeakMemory>(*this);
+  memory_->begin(current_->number);
+  return *memory_;
+}
+
+std::size_t Scheduler::choose_store(std::size_t count) noexcept {
+  return body_has_ended_ ? 0 : strategy_->older_store(count);
+}
+
+void Scheduler::knows_its_parent(const Line& line) {
+  if (WeakMemory* const memory = WeakMemory::running()) memory->start(current_->number, line.number);
+}
+
+#else
+
+void Scheduler::knows_its_parent(const Line&) {}
+
+void Scheduler::begin_running() noexcept {
+  forget_parts();
+  running_ = this;
+}
+void Scheduler::stop_running() noexcept { running_ = nullptr; }
+void Scheduler::enter_first_flow() { runtime::Flow::become(runtime::Flow::reserve(this)); }
+
+#endif
 
 // --- A schedule ---
 
 void Scheduler::run(const Plan& plan, const std::function<void()>& body) {
-  restart();
+  begin_running();
   trace_.clear();
   plan_ = plan;
   strategy_.emplace(plan);
   used_ = 0;
+  living_ = 0;
+  ended_.clear();
   able_.clear();
+  sleepers_.clear();
   now_ = kBegin;
   body_has_ended_ = false;
-  running_ = this;
   body_ = &body;
   Line& first = make_line("body");
   first.main = [](void* raw) -> void* {
     auto* const self = static_cast<Scheduler*>(raw);
+    self->enter_first_flow();
     (*self->body_)();
     self->body_has_ended_ = true;
     return nullptr;
@@ -68,32 +159,35 @@ void Scheduler::run(const Plan& plan, const std::function<void()>& body) {
   first.argument = this;
   current_ = &first;
   home_.switch_to(*first.context);
-  if (memory_ != nullptr) memory_->end();
-  detail::seen_values = &detail::untraced_values;
-  running_ = nullptr;
+  stop_running();
 }
+
+void Scheduler::abandon() noexcept { current_->context->end_in(home_); }
 
 void Scheduler::line_main(void* raw) noexcept {
   Line& line = *static_cast<Line*>(raw);
-  auto& self = *static_cast<Scheduler*>(running_);
+  Scheduler& self = *line.scheduler;
   line.main(line.argument);
-  runtime::Flow::end_simulated();
+  runtime::Flow::end_in_engine();
   self.trace_.add(step_of(Step::Kind::end, line.number));
   self.become_unable(line);
   line.state = State::ended;
-  const bool all_have_ended =
-      std::all_of(self.lines_.begin(), self.lines_.begin() + static_cast<std::ptrdiff_t>(self.used_),
-                  [](const auto& other) { return other->state == State::ended; });
-  if (all_have_ended) line.context->end_in(self.home_);
+  if (--self.living_ == 0) line.context->end_in(self.home_);
+  if (self.rules_.reuses_numbers && line.number != 1) self.ended_.push_back(&line);
   Line& next = self.choose();
   self.current_ = &next;
   line.context->end_in(*next.context);
 }
 
 Scheduler::Line& Scheduler::make_line(const char* name) {
-  if (used_ == lines_.size()) lines_.push_back(std::make_unique<Line>(used_ + 1));
-  Line& line = *lines_[used_++];
+  const bool again = !ended_.empty();
+  if (!again && used_ == lines_.size()) lines_.push_back(std::make_unique<Line>(used_ + 1, *this));
+  Line& line = again ? *ended_.back() : *lines_[used_++];
+  if (again) ended_.pop_back();
+  ++living_;
+  strategy_->begins(line.number);
   line.name = name;
+  line.locks = 0;
   line.context.emplace(line.stack, &Scheduler::line_main, &line);
   become_able(line);
   return line;
@@ -109,15 +203,6 @@ void Scheduler::become_unable(Line& line) {
 }
 
 // --- Points ---
-
-void Scheduler::point(detail::Access access, const void* word, const void* place) noexcept {
-  check_thread();
-  static_assert(static_cast<int>(detail::Access::change) == static_cast<int>(Step::Kind::change));
-  reschedule();
-  // After the switch, so that the trace has the access when it happens.
-  count_point(step_of(static_cast<Step::Kind>(access), current_->number, word, place));
-  detail::seen_values = &trace_.last().seen;
-}
 
 void Scheduler::yield(const void* place) noexcept {
   check_thread();
@@ -135,15 +220,13 @@ void Scheduler::check_thread() noexcept {
 void Scheduler::count_point(const Step& step) {
   trace_.add(step);
   if (counter_ != nullptr) *counter_ = *counter_ + 1;
-  if (trace_.size() > kMostPoints)
-    fail("the schedule does not end: " + std::to_string(kMostPoints) + " steps");
+  if (trace_.size() > rules_.most_steps)
+    fail("the schedule does not end: " + std::to_string(rules_.most_steps) + " steps");
 }
 
 Scheduler::Line& Scheduler::choose() {
   for (;;) {
-    const bool timer = std::any_of(
-        lines_.begin(), lines_.begin() + static_cast<std::ptrdiff_t>(used_),
-        [](const auto& line) { return line->state == State::asleep && !line->deadline.is_never(); });
+    const bool timer = sleepers_.has_deadlines();
     if (able_.empty()) {
       if (!timer) fail("deadlock: all flows sleep, and nothing will wake one");
       let_time_pass();
@@ -181,91 +264,64 @@ void Scheduler::sleep(const void* word, TimePoint deadline) noexcept {
   me.deadline = deadline;
   me.frame = __builtin_frame_address(0);
   become_unable(me);
+  sleepers_.add(me);
   reschedule();
 }
 
-long Scheduler::wake(const void* word, int most) noexcept {
+void Scheduler::wake_up(Sleeper& sleeper) {
+  sleepers_.remove(sleeper);
+  become_able(static_cast<Line&>(sleeper));
+}
+
+long Scheduler::wake(const void* word, int most, bool may_switch) noexcept {
   check_thread();
-  std::vector<Line*> sleepers;
-  for (std::size_t i = 0; i < used_; ++i) {
-    if (lines_[i]->state == State::asleep && lines_[i]->word == word) sleepers.push_back(lines_[i].get());
-  }
+  to_wake_.clear();
+  sleepers_.collect(word, to_wake_);
   long woken = 0;
-  while (woken < most && !sleepers.empty()) {
-    const auto which = sleepers.begin() + static_cast<std::ptrdiff_t>(strategy_->sleeper(sleepers.size()));
-    become_able(**which);
-    sleepers.erase(which);
+  while (woken < most && !to_wake_.empty()) {
+    const auto which = to_wake_.begin() + static_cast<std::ptrdiff_t>(strategy_->sleeper(to_wake_.size()));
+    wake_up(**which);
+    to_wake_.erase(which);
     ++woken;
   }
   trace_.add(step_of(Step::Kind::wake, current_->number, word, __builtin_return_address(0), woken));
+  switch_if(may_switch);
   return woken;
 }
 
-void Scheduler::let_time_pass() {
-  Line* earliest = nullptr;
-  for (std::size_t i = 0; i < used_; ++i) {
-    Line& line = *lines_[i];
-    if (line.state != State::asleep || line.deadline.is_never()) continue;
-    if (earliest == nullptr || line.deadline < earliest->deadline) earliest = &line;
-  }
-  now_ = std::max(now_, earliest->deadline);
-  trace_.add(step_of(Step::Kind::jump, 0, nullptr, nullptr, (now_ - kBegin).nanos()));
-  trace_.add(step_of(Step::Kind::time_out, earliest->number, earliest->word));
-  become_able(*earliest);
+// In a build for explorations, the caller comes to a point soon enough.
+void Scheduler::switch_if(bool may_switch) noexcept {
+  if (may_switch && rules_.switches_at_wake) reschedule();
 }
+
+void Scheduler::let_time_pass() {
+  Sleeper& earliest = sleepers_.earliest();
+  now_ = std::max(now_, earliest.deadline);
+  trace_.add(step_of(Step::Kind::jump, 0, nullptr, nullptr, (now_ - kBegin).nanos()));
+  trace_.add(step_of(Step::Kind::time_out, earliest.number, earliest.word));
+  wake_up(earliest);
+}
+
+std::uint64_t Scheduler::random() noexcept { return strategy_->random(); }
 
 // --- Flows ---
 
-bool Scheduler::start(void* (*main)(void*), void* argument) noexcept {
+int Scheduler::start(void* (*main)(void*), void* argument) noexcept {
   check_thread();
-  if (used_ == kMostFlows) fail("more than " + std::to_string(kMostFlows) + " flows");
+  if (living_ == rules_.most_flows) fail("more than " + std::to_string(rules_.most_flows) + " flows");
   Line& line = make_line("");
   line.main = main;
   line.argument = argument;
-  if (WeakMemory* const memory = WeakMemory::running()) memory->start(current_->number, line.number);
+  knows_its_parent(line);
   trace_.add(step_of(Step::Kind::start, current_->number, nullptr, __builtin_return_address(0),
                      static_cast<std::int64_t>(line.number)));
-  return true;
-}
-
-void Scheduler::together(const std::vector<Part>& parts) {
-  struct Start {
-    const Part* part;
-    std::size_t* left;
-    Scheduler* self;
-  };
-  std::size_t left = parts.size();
-  std::vector<Start> starts;
-  for (const Part& part : parts) starts.push_back({&part, &left, this});
-  for (Start& one : starts) {
-    start(
-        [](void* raw) -> void* {
-          const Start& me = *static_cast<Start*>(raw);
-          me.part->run();
-          if (WeakMemory* const memory = WeakMemory::running()) memory->part_ends();
-          if (--*me.left == 0) me.self->wake(me.left, 1);
-          return nullptr;
-        },
-        &one);
-    lines_[used_ - 1]->name = one.part->name;
-  }
-  while (left > 0) sleep(&left, TimePoint::never());
-  if (WeakMemory* const memory = WeakMemory::running()) memory->join();
-}
-
-WeakMemory& Scheduler::weak_memory() {
-  if (memory_ == nullptr) memory_ = std::make_unique<WeakMemory>(*this);
-  memory_->begin(current_->number);
-  return *memory_;
-}
-
-std::size_t Scheduler::choose_store(std::size_t count) noexcept {
-  return body_has_ended_ ? 0 : strategy_->older_store(count);
+  switch_if(true);
+  return 0;
 }
 
 void Scheduler::name_flow(std::string_view name) noexcept { current_->name = name; }
 int Scheduler::number_of_flow() const noexcept { return static_cast<int>(current_->number); }
-runtime::Simulator::Stack Scheduler::stack_of_flow() const noexcept {
+runtime::Engine::Stack Scheduler::stack_of_flow() const noexcept {
   return {current_->stack.low(), current_->stack.bytes()};
 }
 

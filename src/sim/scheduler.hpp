@@ -17,39 +17,56 @@
 #include <threadgroup/duration.hpp>
 
 #include "runtime/context.hpp"
-#include "runtime/simulator.hpp"
+#include "runtime/engine.hpp"
+#if defined(TG_SIMULATION)
 #include "sim/memory_model.hpp"
+#endif
+#include "sim/sleepers.hpp"
 #include "sim/strategy.hpp"
 #include "sim/trace.hpp"
 
 namespace tg::inline v0::sim {
 
+/// What differs between the build for explorations and the simulations of users.
+struct Rules {
+  std::size_t most_flows = 16;      // at a time; each has a stack
+  std::size_t most_steps = 50'000;  // far more than a body needs
+  std::size_t kept_steps = 50'000;  // the last ones
+  bool switches_at_wake = false;    // where a flow wakes or starts another one
+  bool reuses_numbers = false;      // of flows that have ended
+};
+
 /// Runs a body in one schedule after the other. See README.md.
 ///
 /// Thread safety: belongs to one thread, and to one scheduler at a time.
-class Scheduler final : public runtime::Simulator {
+class Scheduler : public runtime::Engine {
  public:
   /// `fail` is called, on the stack of any flow, when a schedule cannot go on; it does not return.
-  explicit Scheduler(std::function<void(const std::string&)> fail);
-  ~Scheduler();
+  explicit Scheduler(std::function<void(const std::string&)> fail, const Rules& rules = {});
+  virtual ~Scheduler();
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
   /// The body runs on a flow of its own; then what is left runs to its end.
   void run(const Plan& plan, const std::function<void()>& body);
 
+  /// Time does not pass while flows can run.
+  void hold_clock() noexcept { strategy_->hold_clock(); }
+#if defined(TG_SIMULATION)
   /// Within the body: runs each of these as a flow, and returns when all have ended.
   struct Part {
     const char* name;
     std::function<void()> run;
   };
   void together(const std::vector<Part>& parts);
-  /// Time does not pass while flows can run.
-  void hold_clock() noexcept { strategy_->hold_clock(); }
   /// At the start of the body: until the schedule ends, memory is weak.
   WeakMemory& weak_memory();
   std::size_t choose_store(std::size_t count) noexcept;
+#endif
   [[noreturn]] void fail(const std::string& what);
+  /// Ends the schedule at once: `run` returns. What is on the stacks of the flows is not destroyed, and this
+  /// scheduler is not used again.
+  [[noreturn]] void abandon() noexcept;
 
   const Trace& trace() const noexcept { return trace_; }
   Trace& trace() noexcept { return trace_; }
@@ -63,12 +80,17 @@ class Scheduler final : public runtime::Simulator {
   /// Counts the points in this word, for a process that watches.
   void count_points_in(volatile std::uint64_t* counter) noexcept { counter_ = counter; }
 
+#if defined(TG_SIMULATION)
   void point(detail::Access access, const void* word, const void* place) noexcept override;
+  void count_lock(int change) noexcept override;
+  void expect_no_lock(const char* what) noexcept override;
+#endif
   void yield(const void* place) noexcept override;
   void sleep(const void* word, TimePoint deadline) noexcept override;
-  long wake(const void* word, int most) noexcept override;
+  long wake(const void* word, int most, bool may_switch) noexcept override;
   TimePoint now() noexcept override { return now_; }
-  bool start(void* (*main)(void*), void* argument) noexcept override;
+  int start(void* (*main)(void*), void* argument) noexcept override;
+  std::uint64_t random() noexcept override;
   void say(std::string_view text) noexcept override;
   void name_flow(std::string_view name) noexcept override;
   int number_of_flow() const noexcept override;
@@ -76,23 +98,24 @@ class Scheduler final : public runtime::Simulator {
 
  private:
   enum class State : std::uint8_t { able, asleep, ended };
-  struct Line {
-    explicit Line(std::size_t n) : number(n), stack(kStackBytes) {}
-    const std::size_t number;
+  struct Line : Sleeper {
+    Line(std::size_t n, Scheduler& of) : Sleeper(n), scheduler(&of), stack(kStackBytes) {}
+    Scheduler* const scheduler;
     runtime::ContextStack stack;
     std::optional<runtime::Context> context;
     std::string name;
     State state = State::ended;
     void* (*main)(void*) = nullptr;
     void* argument = nullptr;
-    // While it sleeps.
-    const void* word = nullptr;
-    TimePoint deadline;
-    const void* frame = nullptr;  // the innermost on its stack
+    const void* frame = nullptr;  // while it sleeps: the innermost on its stack
+    int locks = 0;                // held
   };
   static constexpr std::size_t kStackBytes = std::size_t{256} * 1024;
-  static constexpr std::size_t kMostFlows = 16;       // each has a stack
-  static constexpr std::size_t kMostPoints = 50'000;  // far more than a body needs
+
+  void begin_running() noexcept;
+  void stop_running() noexcept;
+  void enter_first_flow();
+  void knows_its_parent(const Line& line);
 
   static void line_main(void* line) noexcept;
   Line& make_line(const char* name);
@@ -100,17 +123,26 @@ class Scheduler final : public runtime::Simulator {
   void become_unable(Line& line);
   void check_thread() noexcept;
   void count_point(const Step& step);
+  void switch_if(bool may_switch) noexcept;
+  void wake_up(Sleeper& sleeper);
   Line& choose();
   void let_time_pass();
   void reschedule();
 
   std::function<void(const std::string&)> fail_;
+  const Rules rules_;
   Trace trace_;
   Plan plan_;
   std::optional<Strategy> strategy_;
-  std::unique_ptr<WeakMemory> memory_;        // null until the first schedule that asks for it
+#if defined(TG_SIMULATION)
+  std::unique_ptr<WeakMemory> memory_;  // null until the first schedule that asks for it
+#endif
   std::vector<std::unique_ptr<Line>> lines_;  // kept for the next schedule; the first `used_` are of this one
   std::size_t used_ = 0;
+  std::size_t living_ = 0;
+  std::vector<Line*> ended_;  // of those in use, to be used again
+  Sleepers sleepers_;
+  std::vector<Sleeper*> to_wake_;
   std::vector<std::size_t> able_;  // in order
   Line* current_ = nullptr;
   runtime::Context home_;

@@ -86,7 +86,11 @@ std::uint64_t Random::next() noexcept {
 }
 
 Strategy::Strategy(const Plan& plan)
-    : plan_(plan), random_(plan.seed), loads_(~plan.seed), old_loads_left_(1 + loads_.below(kMostOldLoads)) {
+    : plan_(plan),
+      random_(plan.seed),
+      loads_(~plan.seed),
+      of_program_(plan.seed ^ 0x5DEECE66Du),
+      old_loads_left_(1 + loads_.below(kMostOldLoads)) {
   if (plan.kind == Plan::Kind::path) {
     clock_competes_ = true;
     return;
@@ -107,6 +111,10 @@ std::int64_t& Strategy::priority_of(std::size_t flow) {
     priorities_.push_back(competes ? born() : kNone);
   }
   return priorities_[flow];
+}
+
+void Strategy::begins(std::size_t flow) {
+  if (plan_.kind == Plan::Kind::pct && flow < priorities_.size()) priorities_[flow] = born();
 }
 
 void Strategy::yields(std::size_t flow) noexcept {

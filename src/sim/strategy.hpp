@@ -75,6 +75,8 @@ class Strategy {
   std::size_t next(std::span<const std::size_t> able, std::size_t current) noexcept;
   /// The running flow only waits for others.
   void yields(std::size_t flow) noexcept;
+  /// A flow begins, perhaps with the number of one that has ended.
+  void begins(std::size_t flow);
   /// From now on the clock does not compete.
   void hold_clock() noexcept;
   /// Which of `count` sleepers is woken.
@@ -85,6 +87,8 @@ class Strategy {
   std::span<const std::uint32_t> options() const noexcept { return options_; }
   /// How often it chose.
   std::size_t choices() const noexcept { return choices_; }
+  /// A number for the program, so that its chance is part of the schedule.
+  std::uint64_t random() noexcept { return of_program_.next(); }
   bool wakes_for_no_reason() noexcept { return wakes_for_no_reason_ && random_.one_in(16); }
 
  private:
@@ -98,6 +102,7 @@ class Strategy {
   bool wakes_for_no_reason_ = false;
   // Of loads, which do not change what is chosen where memory is not weak.
   Random loads_;
+  Random of_program_;
   std::size_t old_loads_left_;
   // Of a path.
   std::size_t take_option(std::size_t count) noexcept;

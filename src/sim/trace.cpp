@@ -60,7 +60,7 @@ const char* verb(Step::Kind kind) noexcept {
 }
 
 std::string text_of(std::int64_t value) {
-  if (value == detail::kSomeAddress) return "an address";
+  if (value == kSomeAddress) return "an address";
   if (value > -10'000 && value < 10'000) return std::to_string(value);
   std::array<char, 32> hex{};
   std::snprintf(hex.data(), hex.size(), "%#llx", static_cast<unsigned long long>(value));
@@ -96,14 +96,25 @@ void Trace::say(std::uint32_t flow, std::string_view text) {
   texts_.emplace_back(text);
 }
 
+void Trace::drop() {
+  const auto end = steps_.end() - static_cast<std::ptrdiff_t>(kept_);
+  for (auto step = steps_.begin(); step != end; ++step)
+    digest_of_dropped_ = digest(digest_of_dropped_, *step);
+  dropped_ += static_cast<std::size_t>(end - steps_.begin());
+  steps_.erase(steps_.begin(), end);
+}
+
+// Fowler, Noll and Vo's hash (FNV-1a), over what does not depend on addresses.
+std::uint64_t Trace::digest(std::uint64_t sum, const Step& step) noexcept {
+  for (const std::uint64_t value : {static_cast<std::uint64_t>(step.kind), std::uint64_t{step.flow},
+                                    static_cast<std::uint64_t>(step.count)})
+    sum = (sum ^ value) * 0x100000001B3u;
+  return sum;
+}
+
 std::uint64_t Trace::digest() const {
-  std::uint64_t sum = 0xCBF29CE484222325u;
-  const auto add = [&sum](std::uint64_t value) { sum = (sum ^ value) * 0x100000001B3u; };
-  for (const Step& step : steps_) {
-    add(static_cast<std::uint64_t>(step.kind));
-    add(step.flow);
-    add(static_cast<std::uint64_t>(step.count));
-  }
+  std::uint64_t sum = digest_of_dropped_;
+  for (const Step& step : steps_) sum = digest(sum, step);
   return sum;
 }
 
@@ -114,12 +125,12 @@ std::string Trace::difference(const Trace& other) const {
     const Step& b = other.steps_[i];
     if (a.kind == b.kind && a.flow == b.flow && a.count == b.count) continue;
     const Places places({a.place, b.place});
-    return "step " + std::to_string(i + 1) + ": flow " + std::to_string(a.flow) + " " + verb(a.kind) + " " +
-           places[a.place] + "; then flow " + std::to_string(b.flow) + " " + verb(b.kind) + " " +
-           places[b.place];
+    return "step " + std::to_string(dropped_ + i + 1) + ": flow " + std::to_string(a.flow) + " " +
+           verb(a.kind) + " " + places[a.place] + "; then flow " + std::to_string(b.flow) + " " +
+           verb(b.kind) + " " + places[b.place];
   }
-  if (steps_.size() == other.steps_.size()) return {};
-  return std::to_string(steps_.size()) + " steps; then " + std::to_string(other.steps_.size());
+  if (size() == other.size()) return {};
+  return std::to_string(size()) + " steps; then " + std::to_string(other.size());
 }
 
 std::string Trace::text(const std::vector<std::string>& names, std::size_t most) const {
@@ -129,7 +140,7 @@ std::string Trace::text(const std::vector<std::string>& names, std::size_t most)
   for (std::size_t i = first; i < steps_.size(); ++i) addresses.push_back(steps_[i].place);
   const Places places(addresses);
   std::string out;
-  if (first > 0) out += "  ... " + std::to_string(first) + " steps before\n";
+  if (dropped_ + first > 0) out += "  ... " + std::to_string(dropped_ + first) + " steps before\n";
   std::uint32_t flow = 0;
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     const Step& step = steps_[i];

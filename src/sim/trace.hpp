@@ -13,6 +13,18 @@
 
 namespace tg::inline v0::sim {
 
+#if defined(TG_SIMULATION)
+using detail::kSomeAddress;
+using detail::SeenValues;
+#else  // no accesses are seen
+struct SeenValues {
+  std::int64_t before;
+  std::int64_t after;
+  bool is_old;
+};
+constexpr std::int64_t kSomeAddress = 0;
+#endif
+
 /// One step of a schedule.
 struct Step {
   enum class Kind : std::uint8_t {
@@ -37,32 +49,49 @@ struct Step {
   const void* word = nullptr;
   const void* place = nullptr;  // in the code
   // What the word held. Not part of the digest, because it may depend on addresses.
-  detail::SeenValues seen{};
+  SeenValues seen{};
 };
 
 /// The steps of one schedule.
 class Trace {
  public:
+  /// Keeps at least this many of the last steps.
+  explicit Trace(std::size_t kept = ~std::size_t{0} / 2) noexcept : kept_(kept) {}
+
   void clear() noexcept {
     steps_.clear();
     texts_.clear();
+    dropped_ = 0;
+    digest_of_dropped_ = kNoDigest;
   }
-  void add(const Step& step) { steps_.push_back(step); }
+  void add(const Step& step) {
+    if (steps_.size() >= 2 * kept_) [[unlikely]]
+      drop();
+    steps_.push_back(step);
+  }
   Step& last() noexcept { return steps_.back(); }
   void say(std::uint32_t flow, std::string_view text);
-  std::size_t size() const noexcept { return steps_.size(); }
+  /// With those that were not kept.
+  std::size_t size() const noexcept { return dropped_ + steps_.size(); }
 
   /// A number that is the same for two schedules that did the same. Addresses do not count, because memory is
   /// reused in another order.
   std::uint64_t digest() const;
-  /// The first step in which the other one differs, as a sentence; empty if they are the same.
+  /// The first step that was kept in which the other one differs, as a sentence; empty if they are the same.
   std::string difference(const Trace& other) const;
   /// The last `most` steps, one a line: the flow, what it did, to which word, and where in the code.
   /// `names` are those of the flows, by their numbers.
   std::string text(const std::vector<std::string>& names, std::size_t most) const;
 
  private:
+  static constexpr std::uint64_t kNoDigest = 0xCBF29CE484222325u;
+  static std::uint64_t digest(std::uint64_t sum, const Step& step) noexcept;
+  void drop();
+
+  std::size_t kept_;
   std::vector<Step> steps_;
+  std::size_t dropped_ = 0;
+  std::uint64_t digest_of_dropped_ = kNoDigest;
   std::vector<std::string> texts_;
 };
 

@@ -58,6 +58,29 @@ void Forest::hold_across_forks() {
                                only_.cores_.begin_again();
 #endif
                              });
+  using runtime::Engine;
+  Engine::register_part(Engine::Part::forest,
+                        {[]() -> void* { return new Forest; },
+                         [](void* part) noexcept { static_cast<Forest*>(part)->begin_again(); }});
+}
+
+// An engine has ended its flows. If it had to leave groups behind, they stay as they are, out of sight.
+void Forest::begin_again() noexcept {
+  ThreadRoot* root = nullptr;
+  {
+    MutexLock lock(mutex_);
+    root = std::exchange(main_root_, nullptr);
+    if (root != nullptr && root->core_->first_child != nullptr) root = nullptr;
+    if (root != nullptr) {
+      detach_locked(*root);
+      root->linked_ = false;
+    }
+    first_root_ = nullptr;
+    last_id_ = 0;
+    exit_grace_ = kExitGrace;
+    destructor_warning_ = kDestructorWarning;
+  }
+  if (root != nullptr) root->release();
 }
 
 // With the first node and not as the library is loaded: tasks may use whatever was constructed before it, and
@@ -65,7 +88,7 @@ void Forest::hold_across_forks() {
 void Forest::begin_locked() {
   if (destroyed_without_memory_ == nullptr)
     destroyed_without_memory_ = new SharedReason(destroyed_without_memory());
-  if (std::atexit(&Forest::at_exit) != 0) throw std::bad_alloc();
+  if (this == &only_ && std::atexit(&Forest::at_exit) != 0) throw std::bad_alloc();
   has_begun_ = true;
 }
 
@@ -187,8 +210,8 @@ void Forest::link_under_lock(Node& node, FreshLink* link) {
 // A flow gets its link with the first group that it destroys.
 void Forest::count_end_of(const Node& node, FreshLink* link) noexcept {
   if (link != nullptr) return link->count_end_of(node);
-  if (runtime::Flow* const flow = runtime::Flow::current_if_any())
-    flow->fresh_link = new (std::nothrow) FreshLink;
+  runtime::Flow* const flow = runtime::Flow::current_if_any();
+  if (flow != nullptr && flow->engine() == nullptr) flow->fresh_link = new (std::nothrow) FreshLink;
 }
 
 Forest::Unlinked Forest::unlink_leaf_under_lock(Node& node, FreshLink* link, bool keeps_core) noexcept {
@@ -348,7 +371,7 @@ Duration Forest::destructor_warning() const {
   return destructor_warning_;
 }
 
-void Forest::at_exit() { instance().finish_process(); }
+void Forest::at_exit() { only_.finish_process(); }
 
 // Nothing is killed here: the process goes on exiting, and the system ends the threads with it.
 void Forest::finish_process() noexcept try {

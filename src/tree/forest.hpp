@@ -42,13 +42,14 @@ struct FreshLink;
 /// it sets the events of what is left, and waits a bounded time for the tasks.
 class Forest {
  public:
-  static Forest& instance() noexcept { return only_; }
+  /// The process's, or that of the caller's engine.
+  static Forest& instance() noexcept { return runtime::part_of_caller(only_, runtime::Engine::Part::forest); }
   /// Called once, while the library is loaded.
   static void hold_across_forks();
 
   /// Links a group below the group of the caller's task, else below the root of its thread; a daemon becomes
   /// a root. No lock is taken if the caller's flow has a grant (README.md).
-  void link(Node& node);
+  static void link(Node& node);
   /// Takes a group out; its children go to its parent. Harmless when it is out already.
   void unlink(Node& node) noexcept;
   enum class Unlinked { has_children, yes, alone, unseen };
@@ -58,9 +59,9 @@ class Forest {
   ///   alone   the caller is the only owner, the event is unset, and the node keeps its core. Only if the
   ///           caller asks for that by `keeps_core`, and the flow has room for unused groups
   ///   unseen  no lock was taken; the caller is the only owner, and the node keeps its core
-  [[nodiscard]] Unlinked unlink_leaf(Node& node, bool keeps_core = false) noexcept;
+  [[nodiscard]] static Unlinked unlink_leaf(Node& node, bool keeps_core = false) noexcept;
   /// Takes the core of a node that was unlinked as `alone` or `unseen`.
-  void drop_core(Node& node) noexcept;
+  static void drop_core(Node& node) noexcept;
   /// Takes back the core of a node that is being destroyed.
   void reclaim(NodeCore* core) noexcept;
 
@@ -112,8 +113,8 @@ class Forest {
     Node* parent;
   };
   static constexpr std::size_t kMostGrants = 8;  // each set_event walks upwards from all of them
-  bool link_fresh(FreshLink& link, Node& node);
-  bool unlink_fresh(FreshLink& link, Node& node) noexcept;
+  static bool link_fresh(FreshLink& link, Node& node);
+  static bool unlink_fresh(FreshLink& link, Node& node) noexcept;
   void settle(FreshLink& link, Node& node);
   void end_own_grant_locked(FreshLink& link, const Node* inside) noexcept TG_REQUIRES(mutex_);
   bool grant_locked(FreshLink& link, const Node* inside, Node& node, Node& parent) TG_REQUIRES(mutex_);
@@ -124,6 +125,7 @@ class Forest {
   void reveal_below_locked(const Node& top) noexcept TG_REQUIRES(mutex_);
   void withdraw_fresh_locked(const Node& node) noexcept TG_REQUIRES(mutex_);
   void forget_grants_locked() noexcept TG_REQUIRES(mutex_);
+  void begin_again() noexcept;
 
   struct Marked;
   void mark_subtree_locked(Node& top, const SharedReason* reason, Marked& marked) TG_REQUIRES(mutex_);
@@ -134,6 +136,9 @@ class Forest {
   void append_snapshot_locked(Node& top, ForestSnapshot& out) const TG_REQUIRES(mutex_);
   static void forget_thread(runtime::Flow& flow);
   static void at_exit();
+
+  static constexpr Duration kExitGrace = Duration::from_nanos(2'000'000'000);
+  static constexpr Duration kDestructorWarning = Duration::from_nanos(5'000'000'000);
 
   const SharedReason* destroyed_without_memory_ = nullptr;  // made before the first node, constant since
 
@@ -146,8 +151,8 @@ class Forest {
   std::size_t grant_count_ TG_GUARDED_BY(mutex_) = 0;
   std::array<Grant, kMostGrants> grants_ TG_GUARDED_BY(mutex_) = {};
   bool finished_ TG_GUARDED_BY(mutex_) = false;
-  Duration exit_grace_ TG_GUARDED_BY(mutex_) = Duration::from_nanos(2'000'000'000);
-  Duration destructor_warning_ TG_GUARDED_BY(mutex_) = Duration::from_nanos(5'000'000'000);
+  Duration exit_grace_ TG_GUARDED_BY(mutex_) = kExitGrace;
+  Duration destructor_warning_ TG_GUARDED_BY(mutex_) = kDestructorWarning;
 };
 
 }  // namespace tg::inline v0::detail

@@ -24,7 +24,7 @@ const Node* inside_of(const runtime::Flow& flow) noexcept {
 
 void Forest::link(Node& node) {
   FreshLink* const link = FreshLink::of_caller();
-  if (link == nullptr || !link_fresh(*link, node)) link_under_lock(node, link);
+  if (link == nullptr || !link_fresh(*link, node)) instance().link_under_lock(node, link);
 }
 
 bool Forest::link_fresh(FreshLink& link, Node& node) {
@@ -47,14 +47,14 @@ bool Forest::link_fresh(FreshLink& link, Node& node) {
   if (!TG_PLANTED(fresh_link_has_no_fence)) runtime::light_fence();
   if (!TG_PLANTED(fresh_link_is_not_checked_again) && link.parent.load(std::memory_order_relaxed) == nullptr)
       [[unlikely]]
-    settle(link, node);
+    instance().settle(link, node);
   return true;
 }
 
 Forest::Unlinked Forest::unlink_leaf(Node& node, bool keeps_core) noexcept {
   FreshLink* const link = FreshLink::of_caller();
   if (link != nullptr && unlink_fresh(*link, node)) return Unlinked::unseen;
-  return unlink_leaf_under_lock(node, link, keeps_core);
+  return instance().unlink_leaf_under_lock(node, link, keeps_core);
 }
 
 // Not if tasks were added, which watches the event: they may have left groups in links of other flows.

@@ -9,8 +9,8 @@
 #include <threadgroup/detail/atomic.hpp>
 
 #include "base/cache_line.hpp"
+#include "runtime/engine.hpp"
 #include "runtime/flow.hpp"
-#include "runtime/simulator.hpp"
 #include "tree/node.hpp"
 #include "tree/node_cores.hpp"
 
@@ -46,7 +46,7 @@ struct alignas(kCacheLine) FreshLink {
   std::uint64_t uses = 0;  // of all grants since one was revoked
 
   // Sixteen groups save about as much as the heavy fence costs that revokes the grant.
-  static constexpr std::uint32_t kEnough = runtime::kIsSimulated ? 2 : 16;
+  static constexpr std::uint32_t kEnough = runtime::kIsExplored ? 2 : 16;
   static constexpr std::uint32_t kMostEnough = 4096;  // so that no flow is without a grant for ever
   static constexpr std::uint64_t kIdsInARow = 256;    // so that few groups take the lock only for a number
 

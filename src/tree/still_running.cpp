@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdio>
 #include <vector>
 
 #include <fmt/format.h>
@@ -13,6 +12,7 @@
 #include <threadgroup/statistics.hpp>
 
 #include "base/escaped.hpp"
+#include "base/report.hpp"
 #include "tree/forest.hpp"
 
 namespace tg::inline v0::detail {
@@ -34,10 +34,7 @@ void report_still_running(const Node& group, const std::string& when) {
     text += fmt::format("{}runs {} more\n", begin, running.size() - kMostNamed);
   if (const std::size_t pending = group.statistics().pending; pending > 0)
     text += fmt::format("{}has {} pending\n", begin, pending);
-#if defined(TG_SIMULATION)
-  return say(text);
-#endif
-  std::fputs(text.c_str(), stderr);  // in one piece
+  report_lines(text);
 }
 
 }  // namespace tg::inline v0::detail

@@ -74,10 +74,19 @@ class PathText {
 class WaitGraph {
  public:
   constexpr WaitGraph() = default;
-  static WaitGraph& instance() noexcept { return graph_; }
+  static WaitGraph& instance() noexcept {
+    return runtime::part_of_caller(graph_, runtime::Engine::Part::waits);
+  }
   static void hold_across_forks() {
     runtime::hold_across_forks([]() -> Mutex& { return graph_.mutex_; },
                                []() TG_NO_THREAD_SAFETY_ANALYSIS { graph_.forget_all_locked(); });
+    using runtime::Engine;
+    Engine::register_part(Engine::Part::waits, {[]() -> void* { return new WaitGraph; },
+                                                [](void* part) noexcept {
+                                                  auto& graph = *static_cast<WaitGraph*>(part);
+                                                  MutexLock lock(graph.mutex_);
+                                                  graph.forget_all_locked();
+                                                }});
   }
 
   // True if the wait closes a cycle; then `path` names it, unless there is no memory.

@@ -109,7 +109,7 @@ void run_once(const Plan& plan, void (*body)()) {
 
 void run_twice(const Plan& plan, void (*body)()) {
   run_once(plan, body);
-  const sim::Trace first = std::exchange(scheduler->trace(), {});
+  const sim::Trace first = std::exchange(scheduler->trace(), sim::Trace());
   run_once(plan, body);
   if (first.digest() != scheduler->trace().digest())
     fail("control of the schedule was lost: the same schedule took another way the second time, at " +

@@ -48,7 +48,7 @@ TG_EXPLORATION(ShortageExploration, a_thread_becomes_idle_while_another_one_is_r
              }}});
   pause();
   pause();
-  require(cache.statistics().idle == 0 || !ThreadCache::is_short_of_threads(),
+  require(cache.statistics().idle == 0 || !ThreadCache::instance().is_short_of_threads(),
           "no request waits while a thread is idle");
   runtime::faults::refuse_threads(0);
   if (second_got != ThreadCache::Requested::refused) second.done.wait();

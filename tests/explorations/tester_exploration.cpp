@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include <threadgroup/detail/mutex.hpp>
+
 #include "runtime/flow.hpp"
 #include "runtime/steady_clock.hpp"
 #include "sim/search.hpp"
@@ -65,6 +67,31 @@ TEST(Tester, failed_requirement_is_reported) {
 
 TEST(Tester, failed_check_of_gtest_is_reported) {
   expect_failure([] { EXPECT_EQ(1, 2); }, "a check failed");
+}
+
+TEST(Tester, waking_under_a_lock_is_reported) {
+  expect_failure(
+      [] {
+        detail::Mutex mutex;
+        Flow* sleeper = nullptr;
+        together({{"sleeper", [&] { sleeper = &Flow::current(), sleep_for_ever(); }},
+                  {"waker", [&] {
+                     pause();
+                     detail::MutexLock lock(mutex);
+                     sleeper->unpark();
+                   }}});
+      },
+      "woken while a lock was held");
+}
+
+TEST(Tester, sleeping_with_a_lock_is_reported) {
+  expect_failure(
+      [] {
+        detail::Mutex mutex;
+        detail::MutexLock lock(mutex);
+        sleep_for_ever();
+      },
+      "sleep while it holds a lock");
 }
 
 TEST(Tester, crash_is_reported) {

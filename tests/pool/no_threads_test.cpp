@@ -124,7 +124,7 @@ TEST_F(NoThreads, worker_that_waits_for_a_thread_is_called_off_when_there_is_no_
   go.count_down();
   eventually([&] { return pool->statistics().threads == 0; });
   EXPECT_EQ(pool->statistics().threads_wanted, 0u);
-  EXPECT_FALSE(runtime::ThreadCache::is_short_of_threads());
+  EXPECT_FALSE(runtime::ThreadCache::instance().is_short_of_threads());
   EXPECT_EQ(pool->statistics().succeeded, 3u);
 }
 

@@ -79,11 +79,11 @@ TEST_F(RefusedThread, thread_is_asked_for_no_more_once_the_tasks_that_want_it_ar
   TaskHandle<void> accepted;
   refuse_after([&] { accepted = group.add_task([] {}); });
   EXPECT_THROW(group.post([] {}), std::system_error);
-  EXPECT_TRUE(ThreadCache::is_short_of_threads());
+  EXPECT_TRUE(ThreadCache::instance().is_short_of_threads());
   EXPECT_EQ(group.statistics().thread_error, EAGAIN);
   group.set_event("enough");
   EXPECT_EQ(accepted.status(), TaskStatus::skipped);
-  EXPECT_FALSE(ThreadCache::is_short_of_threads());
+  EXPECT_FALSE(ThreadCache::instance().is_short_of_threads());
   EXPECT_EQ(group.statistics().thread_error, 0);
 }
 

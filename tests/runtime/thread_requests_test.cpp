@@ -142,8 +142,8 @@ TEST_F(ThreadRequests, that_is_refused_is_in_the_list_no_more) {
   faults::refuse_threads(1);
   EXPECT_EQ(request(one), EAGAIN);
   EXPECT_FALSE(cache.withdraw(one));
-  EXPECT_FALSE(ThreadCache::is_short_of_threads());
-  EXPECT_FALSE(ThreadCache::has_requests());
+  EXPECT_FALSE(ThreadCache::instance().is_short_of_threads());
+  EXPECT_FALSE(ThreadCache::instance().has_requests());
 }
 
 TEST_F(ThreadRequests, that_waits_in_a_shortage_says_why_and_can_be_withdrawn) {
@@ -151,11 +151,11 @@ TEST_F(ThreadRequests, that_waits_in_a_shortage_says_why_and_can_be_withdrawn) {
   faults::refuse_threads(1'000'000);
   ASSERT_EQ(request(one), EAGAIN);
   cache.request_when_possible(one);
-  EXPECT_TRUE(ThreadCache::is_short_of_threads());
+  EXPECT_TRUE(ThreadCache::instance().is_short_of_threads());
   EXPECT_EQ(cache.refusal_of(one).error, EAGAIN);
   EXPECT_EQ(cache.refusal_of(one).threads, 1U);
   EXPECT_TRUE(cache.withdraw(one));
-  EXPECT_FALSE(ThreadCache::is_short_of_threads());
+  EXPECT_FALSE(ThreadCache::instance().is_short_of_threads());
   EXPECT_EQ(cache.refusal_of(one).error, 0);
 }
 
@@ -173,10 +173,10 @@ TEST_F(ThreadRequests, that_the_system_refused_send_for_one_another_once_there_i
   faults::refuse_threads(0);
   eventually([&] {
     cache.ask_again();
-    return !ThreadCache::has_requests();
+    return !ThreadCache::instance().has_requests();
   });
   all_there.wait();
-  EXPECT_FALSE(ThreadCache::is_short_of_threads());
+  EXPECT_FALSE(ThreadCache::instance().is_short_of_threads());
   settle();
 }
 

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <string_view>
 #include <type_traits>
 #endif
 
@@ -32,9 +31,6 @@ void yield() noexcept;
 
 /// A fence is a point where memory is weak, else nothing.
 void fence(Access kind) noexcept;
-
-/// What the library reports on stderr is in the trace instead.
-void say(std::string_view text) noexcept;
 
 /// What the word held before and after the access at the last point, for the trace. An address counts only as
 /// null or not null. If `is_old`, the flow read `after` although the word held `before`.

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// What runs flows other than the threads of the system.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include <threadgroup/detail/atomic.hpp>
+#include <threadgroup/detail/export.hpp>
+#include <threadgroup/duration.hpp>
+
+namespace tg::inline v0::runtime {
+
+class Flow;
+
+// Whether this is the build for explorations, in which each access of an atomic is a point (src/sim/README.md).
+#if defined(TG_SIMULATION)
+constexpr bool kIsExplored = true;
+#else
+constexpr bool kIsExplored = false;
+#endif
+
+/// Runs flows as contexts of one thread: it puts them to sleep and wakes them, starts them, and has the time.
+///
+///     if (Engine* const engine = Engine::of_caller()) return engine->now();
+///
+/// While an engine runs flows on a thread, all flows on that thread are its own, and each carries a pointer to
+/// it, so that others can wake it. Both are looked at only where a flow sleeps, wakes another, starts one, reads
+/// the clock, or uses what the process has one of.
+///
+/// Thread safety: none; everything on the engine's thread. A call from another thread ends the process with a
+/// message.
+/// Lifetime: objects of the library refer to it as long as they live, so an engine is not destroyed.
+class TG_EXPORT Engine {
+ public:
+  /// What runs the calling flow; null on a thread of the system.
+  static Engine* of_caller() noexcept { return running_; }
+
+  /// Starts a flow. Returns 0, or the error of the system that it plays.
+  virtual int start(void* (*main)(void*), void* argument) noexcept = 0;
+  /// The calling flow sleeps on the word, at most until the deadline.
+  virtual void sleep(const void* word, TimePoint deadline) noexcept = 0;
+  /// Wakes at most so many of those that sleep on the word, and says how many. `may_switch` says that another
+  /// flow may continue at once: the caller holds no lock.
+  virtual long wake(const void* word, int most, bool may_switch) noexcept = 0;
+  /// Another flow may continue: the caller waits for others without sleeping.
+  virtual void yield(const void* place) noexcept = 0;
+  virtual TimePoint now() noexcept = 0;
+  virtual std::uint64_t random() noexcept = 0;
+
+  /// A line that would go to stderr.
+  virtual void say(std::string_view text) noexcept = 0;
+  virtual void name_flow(std::string_view name) noexcept = 0;
+  virtual int number_of_flow() const noexcept = 0;
+  struct Stack {
+    const std::byte* low;
+    std::size_t bytes;
+  };
+  virtual Stack stack_of_flow() const noexcept = 0;
+
+#if defined(TG_SIMULATION)
+  virtual void point(tg::detail::Access access, const void* word, const void* place) noexcept = 0;
+  /// The calling flow has taken (1) or released (-1) a lock.
+  virtual void count_lock(int change) noexcept = 0;
+  /// Fails if the calling flow holds one.
+  virtual void expect_no_lock(const char* what) noexcept = 0;
+  /// Registers what makes a part of the library as it was when the program started.
+  static void at_restart(void (*forget)());
+  static void restart() noexcept;
+#endif
+
+  /// What the process has one of, and each engine another one, so that flows of two engines do not see each
+  /// other.
+  enum class Part : std::uint8_t { threads, forest, waits, time_limits };
+  static constexpr std::size_t kParts = 4;
+  struct PartFunctions {
+    void* (*make)();
+    void (*forget)(void* part) noexcept;  // makes it as it was at first
+  };
+  /// Called while the library is loaded.
+  static void register_part(Part part, PartFunctions functions) noexcept;
+  /// The flow of the thread on which the engine runs its own.
+  Flow& home() const noexcept { return *home_; }
+  void* part(Part part) const noexcept { return parts_[static_cast<std::size_t>(part)]; }
+
+ protected:
+  ~Engine() = default;
+  void set_home(Flow& flow) noexcept { home_ = &flow; }
+  /// Throws `std::bad_alloc`.
+  void make_parts();
+  void forget_parts() noexcept;
+
+  // A build for explorations has one thread. If there is another one, it fails at its first point.
+#if defined(TG_SIMULATION)
+  static constinit Engine* running_;
+#else
+  static constinit thread_local Engine* running_;
+#endif
+
+ private:
+  Flow* home_ = nullptr;
+  std::array<void*, kParts> parts_{};
+};
+
+/// What the process has one of: the process's, or that of the caller's engine. (A build for explorations uses
+/// the process's.)
+template <class T>
+T& part_of_caller(T& of_process, Engine::Part part) noexcept {
+  if constexpr (!kIsExplored) {
+    if (const Engine* const engine = Engine::of_caller()) [[unlikely]]
+      return *static_cast<T*>(engine->part(part));
+  }
+  return of_process;
+}
+
+}  // namespace tg::inline v0::runtime
