@@ -25,6 +25,9 @@
   ONE(flow_unpark_wakes_no_one)            /* an unpark wakes the flow if it is parked */       \
   ONE(mutex_waiter_forgets_others)         /* after a wait, the lock is taken as contended */   \
   ONE(mutex_unlock_wakes_no_one)           /* the unlock of a contended mutex wakes a waiter */ \
+  ONE(polled_mutex_trusts_its_sleep)       /* a waiter looks again */                           \
+  ONE(polled_mutex_publishes_nothing)      /* what a holder wrote is seen by the next one */    \
+  ONE(polled_mutex_sees_nothing)           /* the same */                                       \
   ONE(gate_waits_without_second_look)      /* a waiter looks again after its approach */        \
   ONE(gate_opens_for_one)                  /* all waiters at a gate go through */               \
   ONE(wait_looks_only_before_it_links)     /* Q1 */                                             \

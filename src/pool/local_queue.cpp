@@ -35,7 +35,7 @@ void LocalQueue::return_numbers(std::uint64_t& to) const noexcept {
 }
 
 LocalQueue::Added LocalQueue::add(Task& task, const Event& event, Atomic<bool>& call_worker) noexcept {
-  MutexLock lock(mutex_);
+  const runtime::PolledLock lock(mutex_);
   ++counts_.added;
   if (event.is_set()) return Added::refused;
   if (task.is_claimable()) static_cast<ClaimableTask&>(task).home_ = index;
@@ -62,7 +62,7 @@ void LocalQueue::end_locked(RunningHere& here, TaskStatus status) noexcept {
 }
 
 Task* LocalQueue::begin(RunningHere& here, TimePoint now) noexcept {
-  MutexLock lock(mutex_);
+  const runtime::PolledLock lock(mutex_);
   return begin_next_locked(here, now);
 }
 
@@ -72,7 +72,7 @@ bool LocalQueue::is_here_locked(const ClaimableTask& task) const noexcept {  // 
 }
 
 bool LocalQueue::claim(ClaimableTask& wanted, RunningHere& here, TimePoint now) noexcept {
-  MutexLock lock(mutex_);
+  const runtime::PolledLock lock(mutex_);
   if (!is_here_locked(wanted)) return false;
   tasks_.remove(wanted);
   wanted.begin();
@@ -81,7 +81,7 @@ bool LocalQueue::claim(ClaimableTask& wanted, RunningHere& here, TimePoint now) 
 }
 
 LocalQueue::Taken LocalQueue::take(ClaimableTask& wanted) noexcept {
-  MutexLock lock(mutex_);
+  const runtime::PolledLock lock(mutex_);
   if (wanted.status() != TaskStatus::pending) return Taken::begun;
   if (!is_here_locked(wanted)) return Taken::elsewhere;
   tasks_.remove(wanted);
@@ -90,51 +90,56 @@ LocalQueue::Taken LocalQueue::take(ClaimableTask& wanted) noexcept {
   return Taken::taken;
 }
 
+void LocalQueue::forget_name(RunningHere& here) noexcept {
+  const runtime::PolledLock lock(mutex_);
+  here.named = nullptr;
+}
+
 void LocalQueue::end(RunningHere& here, TaskStatus status) noexcept {
-  MutexLock lock(mutex_);
+  const runtime::PolledLock lock(mutex_);
   end_locked(here, status);
 }
 
 Task* LocalQueue::end_and_begin(RunningHere& here, TimePoint now) noexcept {
-  MutexLock lock(mutex_);
+  const runtime::PolledLock lock(mutex_);
   end_locked(here, TaskStatus::succeeded);
   return begin_next_locked(here, now);
 }
 
 void LocalQueue::moved_ones_have_begun() noexcept {
-  MutexLock lock(mutex_);
+  const runtime::PolledLock lock(mutex_);
   moved_ = false;
 }
 
 void LocalQueue::earlier_ones_are_in_pool() noexcept {
-  MutexLock lock(mutex_);
+  const runtime::PolledLock lock(mutex_);
   moved_ = true;
 }
 
 bool LocalQueue::empty() const noexcept {
-  MutexLock lock(mutex_);
+  const runtime::PolledLock lock(mutex_);
   return tasks_.empty();
 }
 
 LocalQueue::Counts LocalQueue::counts() const noexcept {
-  MutexLock lock(mutex_);
+  const runtime::PolledLock lock(mutex_);
   return counts_;
 }
 
 PendingList LocalQueue::take_all() noexcept {
-  MutexLock lock(mutex_);
+  const runtime::PolledLock lock(mutex_);
   moved_ = moved_ || !tasks_.empty();
   return tasks_.take_all();
 }
 
 TaskList LocalQueue::take_all_to_end() noexcept {
-  MutexLock lock(mutex_);
+  const runtime::PolledLock lock(mutex_);
   moved_ = moved_ || !tasks_.empty();
   return tasks_.take_all_to_end();
 }
 
 PendingList LocalQueue::take_all_if_stale() noexcept {
-  MutexLock lock(mutex_);
+  const runtime::PolledLock lock(mutex_);
   if (tasks_.empty()) return {};
   if (const std::uint64_t first = tasks_.front()->number(); first != seen_first_) {
     seen_first_ = first;
@@ -145,14 +150,14 @@ PendingList LocalQueue::take_all_if_stale() noexcept {
 }
 
 void LocalQueue::append_running(std::vector<RunningTask>& running, TimePoint now) const {
-  MutexLock lock(mutex_);
+  const runtime::PolledLock lock(mutex_);
   for (const RunningHere* here = innermost_; here != nullptr; here = here->outer) {
     running.push_back(here->look(now));
   }
 }
 
 bool LocalQueue::runs_one_of(const std::vector<std::uint64_t>& sorted_numbers) const noexcept {
-  MutexLock lock(mutex_);
+  const runtime::PolledLock lock(mutex_);
   for (const RunningHere* here = innermost_; here != nullptr; here = here->outer) {
     if (std::binary_search(sorted_numbers.begin(), sorted_numbers.end(), here->number)) return true;
   }

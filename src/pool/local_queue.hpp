@@ -17,6 +17,7 @@
 #include "pool/pending_list.hpp"
 #include "pool/task_list.hpp"
 #include "runtime/fork.hpp"
+#include "runtime/polled_mutex.hpp"
 #include "runtime/steady_clock.hpp"
 
 namespace tg::inline v0::detail {
@@ -97,6 +98,8 @@ class alignas(kCacheLine) LocalQueue {
   // is not here.
   bool claim(ClaimableTask& wanted, RunningHere& here, TimePoint now) noexcept;
   void end(RunningHere& here, TaskStatus status) noexcept;
+  // The task has ended, and is about to be destroyed with its name.
+  void forget_name(RunningHere& here) noexcept;
   // Ends a task that succeeded, and begins the next.
   Task* end_and_begin(RunningHere& here, TimePoint now) noexcept;
   // Lifts what L1 forbids: the pool's queue was seen empty, under the pool's lock.
@@ -120,7 +123,7 @@ class alignas(kCacheLine) LocalQueue {
   void append_running(std::vector<RunningTask>& running, TimePoint now) const;
   bool runs_one_of(const std::vector<std::uint64_t>& sorted_numbers) const noexcept;
 
-  Mutex& mutex() const noexcept TG_RETURN_CAPABILITY(mutex_) { return mutex_; }
+  runtime::PolledMutex& mutex() const noexcept TG_RETURN_CAPABILITY(mutex_) { return mutex_; }
 
   // The pool's list, guarded by the pool's lock.
   LocalQueue* previous = nullptr;
@@ -144,7 +147,7 @@ class alignas(kCacheLine) LocalQueue {
   std::uint64_t numbers_end_ = 0;
   std::uint64_t share_ = 1;
 
-  mutable Mutex mutex_;
+  mutable runtime::PolledMutex mutex_;
   bool moved_ TG_GUARDED_BY(mutex_) = false;  // L1
   PendingList tasks_ TG_GUARDED_BY(mutex_);
   std::uint64_t seen_first_ TG_GUARDED_BY(mutex_) = 0;  // for `take_all_if_stale`: what was first last time

@@ -166,8 +166,9 @@ void Pool::request_another_turn_locked() noexcept {
 
 // --- Running and ending ---
 
-// Runs the task with no lock held, and releases it unless it failed. `guard` guards `here`.
-TaskStatus Pool::run(Task& task, RunningHere& here, Mutex& guard) noexcept {
+// Runs the task with no lock held, and releases it unless it failed. `here` is guarded by the lock of the
+// local queue, or by the pool's if that is null.
+TaskStatus Pool::run(Task& task, RunningHere& here, LocalQueue* local) noexcept {
   // Between the event and the setter's `skip_pending` a worker may take a task that must not run any more.
   const TaskStatus status = node_.event().is_set() ? task.skip(node_.event().reason()) : task.run(node_);
   if (here.is_in_forked_child()) return status;
@@ -175,8 +176,12 @@ TaskStatus Pool::run(Task& task, RunningHere& here, Mutex& guard) noexcept {
     failure_stop_.stop(task);
   } else {
     if (here.named != nullptr) {
-      MutexLock lock(guard);
-      here.named = nullptr;
+      if (local != nullptr) {
+        local->forget_name(here);
+      } else {
+        MutexLock lock(queue_.mutex());
+        here.named = nullptr;
+      }
     }
     task.release();  // before it counts as done: a join covers the end of the user's objects, too
   }

@@ -126,7 +126,7 @@ class Pool {
   void withdraw_request_if_done_locked() noexcept TG_REQUIRES(queue_.mutex());
   void request_another_turn_locked() noexcept TG_REQUIRES(queue_.mutex());
 
-  TaskStatus run(Task& task, RunningHere& here, Mutex& guard) noexcept;
+  TaskStatus run(Task& task, RunningHere& here, LocalQueue* local) noexcept;
   void end_local(LocalQueue& local, RunningHere& here, Task& task, TaskStatus status,
                  TaskList& delivered) noexcept;
   void refuse(Task& task) noexcept;

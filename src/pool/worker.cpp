@@ -97,7 +97,7 @@ bool Worker::serve(GroupStatistics* counts) noexcept {
       }
       release_delivered();
       context_.task = &task;
-      const TaskStatus status = pool_.run(task, self_, pool_.queue_.mutex());
+      const TaskStatus status = pool_.run(task, self_, nullptr);
       if (self_.is_in_forked_child()) return false;  // the lock and the counts are the parent's
       context_.task = nullptr;
       looks_ = -1;
@@ -188,7 +188,7 @@ bool Worker::serve_one(const Task& wanted) noexcept {
   if (start_next) pool_.start_workers(false);
   set_caller(&context_, &pool_.node_.event());
   context_.task = next;
-  const TaskStatus status = pool_.run(*next, self_, pool_.queue_.mutex());
+  const TaskStatus status = pool_.run(*next, self_, nullptr);
   if (self_.is_in_forked_child()) return true;  // as in `serve`
   context_.task = nullptr;
 
@@ -223,7 +223,7 @@ int Worker::run_from_local_queue() noexcept {
   while (task != nullptr) {
     ++served;
     context_.task = task;
-    const TaskStatus status = pool_.run(*task, here, local_.mutex());
+    const TaskStatus status = pool_.run(*task, here, &local_);
     if (here.is_in_forked_child()) return served;
     context_.task = nullptr;
     const TimePoint now = runtime::coarse_now();
@@ -295,7 +295,7 @@ bool Worker::run_now(Pool& pool, Task& task_waited_for) noexcept {
   TaskContext context{&pool.node_, &wanted, &name_of_task, &local};
   context.outer = outer;
   flow.task = &context;
-  const TaskStatus status = pool.run(wanted, self, is_local ? local.mutex() : pool.queue_.mutex());
+  const TaskStatus status = pool.run(wanted, self, is_local ? &local : nullptr);
   if (self.is_in_forked_child()) return true;  // as in `serve`
   flow.task = outer;
   TaskList delivered;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The lock.
+// The locks.
 #include <threadgroup/detail/mutex.hpp>
 
+#include "runtime/polled_mutex.hpp"
 #include "sim/plain.hpp"
 
 #include "explorations/explore.hpp"
@@ -12,6 +13,8 @@ namespace {
 using detail::Atomic;
 using detail::Mutex;
 using detail::MutexLock;
+using runtime::PolledLock;
+using runtime::PolledMutex;
 using sim::Plain;
 
 TG_EXPLORATION(MutexExploration, three_flows_are_inside_one_at_a_time) {
@@ -71,6 +74,37 @@ TG_WEAK_EXPLORATION(MutexExploration, plain_data_needs_the_lock) {
 TG_FINDS(MutexExploration, plain_data_needs_the_lock, mutex_unlock_publishes_nothing, 10)
 TG_FINDS(MutexExploration, plain_data_needs_the_lock, mutex_lock_sees_nothing, 10)
 TG_FINDS(MutexExploration, plain_data_needs_the_lock, mutex_waiter_sees_nothing, 50)
+
+// A waiter sleeps until it looks again, whatever the others do meanwhile.
+TG_EXPLORATION(PolledMutexExploration, three_flows_are_inside_one_at_a_time) {
+  PolledMutex mutex;
+  Atomic<int> inside{0};
+  int entered = 0;
+  const auto enter_twice = [&] {
+    for (int i = 0; i < 2; ++i) {
+      const PolledLock lock(mutex);
+      require(inside.fetch_add(1) == 0, "one flow holds the lock");
+      ++entered;
+      inside.fetch_sub(1);
+    }
+  };
+  together({{"first", enter_twice}, {"second", enter_twice}, {"third", enter_twice}});
+  require(entered == 6, "each flow entered");
+}
+TG_FINDS(PolledMutexExploration, three_flows_are_inside_one_at_a_time, polled_mutex_trusts_its_sleep, 500)
+
+TG_WEAK_EXPLORATION(PolledMutexExploration, plain_data_needs_the_lock) {
+  PolledMutex mutex;
+  Plain<int> entered{0};
+  const auto enter = [&] {
+    const PolledLock lock(mutex);
+    entered.write(entered.read() + 1);
+  };
+  together({{"first", enter}, {"second", enter}, {"third", enter}});
+  require(entered.read() == 3, "each flow entered");
+}
+TG_FINDS(PolledMutexExploration, plain_data_needs_the_lock, polled_mutex_publishes_nothing, 50)
+TG_FINDS(PolledMutexExploration, plain_data_needs_the_lock, polled_mutex_sees_nothing, 50)
 
 }  // namespace
 }  // namespace tg::test

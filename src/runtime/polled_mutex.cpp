@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a flow does that finds the lock taken.
+#include "runtime/polled_mutex.hpp"
+
+#include <threadgroup/duration.hpp>
+
+#include "base/spin.hpp"
+#include "runtime/futex.hpp"
+#include "runtime/simulator.hpp"
+#include "runtime/steady_clock.hpp"
+
+namespace tg::inline v0::runtime {
+
+namespace {
+// As in the slow path of `Mutex`: a flow that looks takes the line away from the holder.
+constexpr int kLooks = kIsSimulated ? 0 : 8;
+constexpr int kPausesBetween = 64;
+// The holder was preempted, most likely.
+constexpr std::int64_t kSleepNanos = 50'000;
+}  // namespace
+
+void PolledMutex::lock_slow() noexcept {
+  for (int look = 0; look < kLooks; ++look) {
+    for (int i = 0; i < kPausesBetween; ++i) tg::detail::relax();
+    if (held_.load(std::memory_order_relaxed) == 0 && try_take()) return;
+  }
+  do {
+    futex_wait(held_, 1, after(Duration::from_nanos(kSleepNanos)));  // a sleep; nothing wakes it
+    if (TG_PLANTED(polled_mutex_trusts_its_sleep)) return;
+  } while (held_.load(std::memory_order_relaxed) != 0 || !try_take());
+}
+
+}  // namespace tg::inline v0::runtime

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// A lock for data that one flow uses all the time, and others rarely.
+#pragma once
+
+#include <cstdint>
+
+#include <threadgroup/detail/annotations.hpp>
+#include <threadgroup/detail/atomic.hpp>
+
+#include "base/planted.hpp"
+
+namespace tg::inline v0::runtime {
+
+/// A mutual exclusion lock for data that one flow uses all the time, and others rarely.
+///
+/// Its unlock is a plain store, and not an atomic step as that of `Mutex`: half the price of a lock that
+/// nobody else wants. So the flow that unlocks does not know whether others wait, and wakes none. They look
+/// again: after pauses of a microsecond, then after sleeps. That is good only for a lock that is held for some
+/// nanoseconds and that few flows take.
+///
+/// Requires: the thread that locks does not hold it already.
+/// Thread safety: everything from any thread.
+class TG_CAPABILITY("mutex") PolledMutex {
+ public:
+  PolledMutex() = default;
+  PolledMutex(const PolledMutex&) = delete;
+  PolledMutex& operator=(const PolledMutex&) = delete;
+
+  void lock() TG_ACQUIRE() {
+    if (!try_take()) [[unlikely]]
+      lock_slow();
+  }
+  void unlock() TG_RELEASE() { held_.store(0, TG_ORDER(release, polled_mutex_publishes_nothing, relaxed)); }
+
+ private:
+  bool try_take() noexcept {
+    return held_.exchange(1, TG_ORDER(acquire, polled_mutex_sees_nothing, relaxed)) == 0;
+  }
+  void lock_slow() noexcept;
+
+  tg::detail::Atomic<std::uint32_t> held_{0};  // atomic: it is the lock
+};
+
+/// Holds a `PolledMutex` for a scope.
+class TG_SCOPED_CAPABILITY PolledLock {
+ public:
+  explicit PolledLock(PolledMutex& mutex) TG_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
+  ~PolledLock() TG_RELEASE() { mutex_.unlock(); }
+  PolledLock(const PolledLock&) = delete;
+  PolledLock& operator=(const PolledLock&) = delete;
+
+ private:
+  PolledMutex& mutex_;
+};
+
+}  // namespace tg::inline v0::runtime
