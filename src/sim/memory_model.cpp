@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "sim/scheduler.hpp"
 #include "sim/trace.hpp"
@@ -21,30 +22,19 @@ bool releases(std::memory_order order) noexcept {
   return order == std::memory_order_release || order == std::memory_order_acq_rel ||
          order == std::memory_order_seq_cst;
 }
-// Whether one of these accesses is in the clock.
-bool any_in(const Clock& accesses, const Clock& clock) noexcept {
-  bool any = false;
-  for (std::size_t i = 0; i < clock.times.size(); ++i)
-    any |= accesses.times[i] != 0 && accesses.times[i] <= clock.times[i];
-  return any;
-}
-bool any_at_all(const Clock& accesses) noexcept {
-  bool any = false;
-  for (const std::uint32_t time : accesses.times) any |= time != 0;
-  return any;
-}
 }  // namespace
 
-WeakMemory::WeakMemory(Scheduler& scheduler) : scheduler_(scheduler) {}
+WeakMemory::WeakMemory(Scheduler& scheduler) : scheduler_(scheduler), words_(64) {}
 
 WeakMemory::~WeakMemory() { end(); }
 
 // --- Flows ---
 
 void WeakMemory::begin(std::size_t flow) {
-  flows_ = {};
-  words_.clear();
+  ++schedule_;
   used_ = 0;
+  flow_at(flow) = {};
+  flow_at(flow).known.is_empty = false;
   of_parts_ = {};
   before_full_fences_ = before_light_fences_ = before_heavy_fences_ = seq_cst_accesses_ = {};
   weakened_.clear();
@@ -59,32 +49,51 @@ void WeakMemory::end() noexcept {
   detail::memory_model = nullptr;
 }
 
-std::size_t WeakMemory::running_flow() const {
-  const auto flow = static_cast<std::size_t>(scheduler_.number_of_flow());
-  if (flow > Clock::kFlows) scheduler_.fail("too many flows for weak memory");
-  return flow;
-}
+std::size_t WeakMemory::running_flow() const { return static_cast<std::size_t>(scheduler_.number_of_flow()); }
 
 void WeakMemory::start(std::size_t parent, std::size_t child) {
-  if (child > Clock::kFlows) scheduler_.fail("too many flows for weak memory");
+  if (child > Clock::kFlows)
+    scheduler_.fail("more than " + std::to_string(Clock::kFlows) + " flows in weak memory");
   tick(parent);
-  flows_[child].known = flows_[parent].known;
+  flow_at(child) = {};
+  flow_at(child).known.become(flow_at(parent).known);
   tick(child);
 }
 
-void WeakMemory::part_ends() noexcept { of_parts_.join(flows_[running_flow()].known); }
-void WeakMemory::join() noexcept { flows_[running_flow()].known.join(of_parts_); }
+void WeakMemory::part_ends() noexcept { of_parts_.join(flow_at(running_flow()).known); }
+void WeakMemory::join() noexcept { flow_at(running_flow()).known.join(of_parts_); }
 
 // --- Words ---
 
-WeakMemory::Word& WeakMemory::make_word(const void* word, std::uint64_t value) {
-  Word*& made = words_[word];
-  if (made == nullptr) {
-    if (used_ == pool_.size()) pool_.push_back(std::make_unique<Word>());
-    made = pool_[used_++].get();
+// That of the word, or a free one.
+WeakMemory::Entry& WeakMemory::entry_of(const void* word) noexcept {
+  const auto address = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(word));
+  for (std::uint64_t i = address * 0x9E3779B97F4A7C15u >> 40;; ++i) {
+    Entry& entry = words_[i & (words_.size() - 1)];
+    if (entry.schedule != schedule_ || entry.address == word) return entry;
   }
+}
+
+WeakMemory::Word* WeakMemory::find(const void* word) noexcept {
+  const Entry& entry = entry_of(word);
+  return entry.schedule == schedule_ ? entry.word : nullptr;
+}
+
+WeakMemory::Word& WeakMemory::make_word(const void* word, std::uint64_t value) {
+  if (2 * used_ >= words_.size()) {
+    const std::vector<Entry> old = std::exchange(words_, std::vector<Entry>(2 * words_.size()));
+    for (const Entry& entry : old)
+      if (entry.schedule == schedule_) entry_of(entry.address) = entry;
+  }
+  Entry& entry = entry_of(word);
+  if (entry.schedule != schedule_) {
+    if (used_ == pool_.size()) pool_.push_back(std::make_unique<Word>());
+    entry = {word, pool_[used_++].get(), schedule_};
+  }
+  Word* const made = entry.word;
   made->count = 1;
-  made->newest() = {value, {}, {}, {}};
+  made->newest().become(value);
+  made->newest().released.become({});
   made->constructed = {};
   made->used = {};
   return *made;
@@ -98,12 +107,12 @@ void WeakMemory::construct(const void* word, std::uint64_t value) noexcept {
 
 WeakMemory::Access WeakMemory::access(const void* word, std::uint64_t newest, std::memory_order order) {
   const std::size_t number = running_flow();
-  Flow& flow = flows_[number];
-  const std::uint32_t time = tick(number);
-  const auto found = words_.find(word);
-  Word& at = found != words_.end() ? *found->second : make_word(word, newest);
+  Flow& flow = flow_at(number);
+  const std::int32_t time = tick(number);
+  Word* const found = find(word);
+  Word& at = found != nullptr ? *found : make_word(word, newest);
   // Whoever reaches a word must know that it was constructed, which is no atomic access.
-  if (at.constructed.time > flow.known.happened[at.constructed.flow]) {
+  if (at.constructed.time != 0 && at.constructed.time > flow.known.happened[at.constructed.flow]) {
     fail_for("no order between", at.constructed, "constructs the word",
              {time, static_cast<std::uint32_t>(number), scheduler_.trace().last().place}, "uses it");
   }
@@ -117,14 +126,11 @@ void WeakMemory::weaken(const void* object, std::size_t bytes, std::memory_order
 }
 
 void WeakMemory::reuse(const void* memory, std::size_t bytes) {
-  const Clock& known = flows_[running_flow()].known.happened;
+  const Clock& known = flow_at(running_flow()).known.happened;
   for (std::size_t i = 0; i < bytes; ++i) {
-    const auto found = words_.find(static_cast<const std::byte*>(memory) + i);
-    if (found == words_.end()) continue;
-    for (std::size_t flow = 1; flow <= Clock::kFlows; ++flow)
-      if (found->second->used[flow] > known[flow])
-        scheduler_.fail("memory is reused while flow " + std::to_string(flow) +
-                        " may still use a word in it");
+    const Word* const found = find(static_cast<const std::byte*>(memory) + i);
+    if (found == nullptr || found->used.all_in(known)) continue;
+    scheduler_.fail("memory is reused while another flow may still use a word in it");
   }
 }
 
@@ -141,12 +147,14 @@ std::memory_order WeakMemory::weakened(const void* word, std::memory_order order
 // because of S ([atomics.order], 4.1 to 4.4, where A is this load, and B an access to the store).
 bool WeakMemory::knows(const Access& access, const Store& store) const noexcept {
   const Knowledge& known = access.flow.known;
-  if (any_in(store.accessed, known.happened)) return true;
-  if (any_in(store.accessed, known.fenced)) return true;                  // 4.4
-  if (any_in(store.seq_cst_accessed, known.fenced_seq_cst)) return true;  // 4.3
+  if (store.accessed.any_in(known.happened)) return true;
+  if (known.any_fenced && (store.accessed.any_in(known.fenced) ||                   // 4.4
+                           store.seq_cst_accessed.any_in(known.fenced_seq_cst))) {  // 4.3
+    return true;
+  }
   if (access.order != std::memory_order_seq_cst) return false;
-  return any_at_all(store.seq_cst_accessed) ||         // 4.1
-         any_in(store.accessed, before_full_fences_);  // 4.2
+  return store.any_seq_cst ||                         // 4.1
+         store.accessed.any_in(before_full_fences_);  // 4.2
 }
 
 std::size_t WeakMemory::oldest_for(const Access& access) const noexcept {
@@ -158,6 +166,7 @@ std::size_t WeakMemory::oldest_for(const Access& access) const noexcept {
 void WeakMemory::see(const Access& access, Store& store) noexcept {
   if (store.accessed[access.number] == 0) store.accessed[access.number] = access.time;
   if (access.order != std::memory_order_seq_cst) return;
+  store.any_seq_cst = true;
   if (store.seq_cst_accessed[access.number] == 0) store.seq_cst_accessed[access.number] = access.time;
   seq_cst_accesses_[access.number] = access.time;
 }
@@ -169,11 +178,14 @@ void WeakMemory::read(const Access& access, Store& store) noexcept {
 
 // `continues`: a read-modify-write continues the release sequences of the store that it reads.
 void WeakMemory::append(const Access& access, std::uint64_t value, bool continues) noexcept {
-  Knowledge released = releases(access.order) ? access.flow.known : access.flow.released_by_fence;
-  if (continues) released.join(access.word.newest().released);
+  const Knowledge& released = releases(access.order) ? access.flow.known : access.flow.released_by_fence;
+  const Store& before = access.word.newest();
   ++access.word.count;
-  access.word.newest() = {value, released, {}, {}};
-  see(access, access.word.newest());
+  Store& store = access.word.newest();
+  store.become(value);
+  store.released.become(released);
+  if (continues) store.released.join(before.released);
+  see(access, store);
 }
 
 std::uint64_t WeakMemory::load(const void* word, std::uint64_t newest, std::memory_order order) noexcept {
@@ -217,8 +229,9 @@ std::uint64_t WeakMemory::compare(const void* word, std::uint64_t newest, std::u
 // well, but two light ones are not.
 void WeakMemory::fence(detail::Access kind) noexcept {
   const std::size_t number = running_flow();
-  Flow& flow = flows_[number];
+  Flow& flow = flow_at(number);
   tick(number);
+  flow.known.begin_fences();
   if (kind == detail::Access::light_fence) {
     flow.known.fenced.join(before_heavy_fences_);
     before_light_fences_.join(flow.known.happened);
@@ -240,19 +253,24 @@ void WeakMemory::fence(detail::Access kind) noexcept {
 void WeakMemory::read_plain(PlainAccesses& before, const void* place) {
   const std::size_t flow = running_flow();
   const PlainAccess read{tick(flow), static_cast<std::uint32_t>(flow), place};
-  if (before.write.time > flows_[flow].known.happened[before.write.flow])
+  if (before.write.time != 0 && before.write.time > flow_at(flow).known.happened[before.write.flow])
     fail_for("data race", before.write, "writes", read, "reads");
-  before.reads[flow] = read;
+  before.reads[flow] = read.time;
+  before.places_of_reads[flow - 1] = place;
 }
 
 void WeakMemory::write_plain(PlainAccesses& before, const void* place) {
   const std::size_t flow = running_flow();
   const PlainAccess write{tick(flow), static_cast<std::uint32_t>(flow), place};
-  const Clock& known = flows_[flow].known.happened;
-  if (before.write.time > known[before.write.flow])
+  const Clock& known = flow_at(flow).known.happened;
+  if (before.write.time != 0 && before.write.time > known[before.write.flow])
     fail_for("data race", before.write, "writes", write, "writes");
-  for (const PlainAccess& read : before.reads)
-    if (read.time > known[read.flow]) fail_for("data race", read, "reads", write, "writes");
+  for (std::size_t reader = 1; !before.reads.all_in(known) && reader <= Clock::kFlows; ++reader) {
+    if (before.reads[reader] <= known[reader]) continue;
+    const void* const where = before.places_of_reads[reader - 1];
+    fail_for("data race", {before.reads[reader], static_cast<std::uint32_t>(reader), where}, "reads", write,
+             "writes");
+  }
   before.write = write;
   before.reads = {};
 }

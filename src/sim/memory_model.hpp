@@ -6,8 +6,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <threadgroup/detail/atomic.hpp>
@@ -16,32 +17,90 @@ namespace tg::inline v0::sim {
 
 class Scheduler;
 
-/// For each flow, up to which of its accesses something is known. Flows count their accesses from 1.
-struct Clock {
-  static constexpr std::size_t kFlows = 20;  // and one for the numbers from 1 on
+/// For each flow, up to which of its accesses something is known. Flows count their accesses from 1, and have
+/// numbers from 1 on.
+class Clock {
+ public:
+  static constexpr std::size_t kFlows = 16;
 
-  std::array<std::uint32_t, kFlows + 1> times{};
-
-  std::uint32_t& operator[](std::size_t flow) noexcept { return times[flow]; }
-  std::uint32_t operator[](std::size_t flow) const noexcept { return times[flow]; }
+  std::int32_t& operator[](std::size_t flow) noexcept { return times_[flow - 1]; }
+  std::int32_t operator[](std::size_t flow) const noexcept { return times_[flow - 1]; }
   void join(const Clock& other) noexcept {
-    for (std::size_t i = 0; i < times.size(); ++i) {
-      if (times[i] < other.times[i]) times[i] = other.times[i];
+    for (std::size_t i = 0; i < kFlows; i += kAtOnce) {
+      const Times mine = load(i);
+      const Times others = other.load(i);
+      const Times is_later = mine > others;  // all bits, or none
+      store(i, (mine & is_later) | (others & ~is_later));
     }
   }
+  /// Whether `known` has one of these accesses, of which each flow has one or none.
+  bool any_in(const Clock& known) const noexcept {
+    Times any{};
+    for (std::size_t i = 0; i < kFlows; i += kAtOnce) {
+      const Times accesses = load(i);
+      any |= (accesses != 0) & (accesses <= known.load(i));
+    }
+    return !is_zero(any);
+  }
+  /// Whether all of them are in `known`.
+  bool all_in(const Clock& known) const noexcept {
+    Times missing{};
+    for (std::size_t i = 0; i < kFlows; i += kAtOnce) missing |= load(i) > known.load(i);
+    return is_zero(missing);
+  }
+  bool empty() const noexcept { return all_in({}); }
+
+ private:
+  // Clocks take most of the time of a schedule.
+  using Times [[gnu::vector_size(16)]] = std::int32_t;
+  static constexpr std::size_t kAtOnce = 4;
+
+  Times load(std::size_t first) const noexcept {
+    Times times;
+    std::memcpy(&times, &times_[first], sizeof times);
+    return times;
+  }
+  void store(std::size_t first, Times times) noexcept { std::memcpy(&times_[first], &times, sizeof times); }
+  static bool is_zero(Times times) noexcept {
+    std::array<std::uint64_t, 2> halves;
+    std::memcpy(&halves, &times, sizeof times);
+    return (halves[0] | halves[1]) == 0;
+  }
+
+  std::array<std::int32_t, kFlows> times_{};
 };
 
 /// What a flow knows, and what it hands over when it releases.
 struct Knowledge {
-  Clock happened;  // what happens before
-  Clock fenced;    // what happens before a fence that precedes, in the order S, a fence that happens before
-  Clock
-      fenced_seq_cst;  // the sequentially consistent accesses that precede, in S, a fence that happens before
+  bool is_empty = true;
+  bool any_fenced = false;
+  Clock happened;  // what happens before; undefined if it is empty
+  // Of the order S, undefined unless `any_fenced`: what happens before a fence that precedes a fence that
+  // happens before, and the sequentially consistent accesses that do so.
+  Clock fenced;
+  Clock fenced_seq_cst;
 
+  void become(const Knowledge& other) noexcept {
+    is_empty = other.is_empty;
+    any_fenced = other.any_fenced;
+    if (!is_empty) happened = other.happened;
+    if (!any_fenced) return;
+    fenced = other.fenced;
+    fenced_seq_cst = other.fenced_seq_cst;
+  }
   void join(const Knowledge& other) noexcept {
+    if (other.is_empty) return;
+    if (is_empty) return become(other);
     happened.join(other.happened);
+    if (!other.any_fenced) return;
+    begin_fences();
     fenced.join(other.fenced);
     fenced_seq_cst.join(other.fenced_seq_cst);
+  }
+  void begin_fences() noexcept {
+    if (std::exchange(any_fenced, true)) return;
+    fenced = {};
+    fenced_seq_cst = {};
   }
 };
 
@@ -80,13 +139,15 @@ class WeakMemory final : public detail::MemoryModel {
 
   /// An access to plain data, of which the cell remembers the last ones.
   struct PlainAccess {
-    std::uint32_t time = 0;  // 0: none
+    std::int32_t time = 0;  // 0: none
     std::uint32_t flow = 0;
     const void* place = nullptr;
   };
   struct PlainAccesses {
     PlainAccess write;
-    std::array<PlainAccess, Clock::kFlows + 1> reads;  // of each flow, since the last write
+    // Of each flow, since the last write.
+    Clock reads;
+    std::array<const void*, Clock::kFlows> places_of_reads{};
   };
   void read_plain(PlainAccesses& before, const void* place);
   void write_plain(PlainAccesses& before, const void* place);
@@ -107,6 +168,15 @@ class WeakMemory final : public detail::MemoryModel {
     Knowledge released;      // what a flow knows that acquires from it
     Clock accessed;          // when each flow has accessed it first
     Clock seq_cst_accessed;  // and when by a sequentially consistent access
+    bool any_seq_cst = false;
+
+    // A new store.
+    void become(std::uint64_t new_value) noexcept {
+      value = new_value;
+      accessed = {};
+      seq_cst_accessed = {};
+      any_seq_cst = false;
+    }
   };
   struct Word {
     static constexpr std::size_t kStores = 8;
@@ -129,13 +199,14 @@ class WeakMemory final : public detail::MemoryModel {
   struct Access {
     std::size_t number;  // of the flow
     Flow& flow;
-    std::uint32_t time;
+    std::int32_t time;
     Word& word;
     std::memory_order order;
   };
   Access access(const void* word, std::uint64_t newest, std::memory_order order);
   std::size_t running_flow() const;
-  std::uint32_t tick(std::size_t flow) noexcept { return ++flows_[flow].known.happened[flow]; }
+  Flow& flow_at(std::size_t number) noexcept { return flows_[number - 1]; }
+  std::int32_t tick(std::size_t flow) noexcept { return ++flow_at(flow).known.happened[flow]; }
   Word& make_word(const void* word, std::uint64_t value);
   std::memory_order weakened(const void* word, std::memory_order order) const noexcept;
   bool knows(const Access& access, const Store& store) const noexcept;
@@ -149,10 +220,19 @@ class WeakMemory final : public detail::MemoryModel {
   static constinit WeakMemory* running_;
 
   Scheduler& scheduler_;
-  std::array<Flow, Clock::kFlows + 1> flows_;
-  std::unordered_map<const void*, Word*> words_;
-  std::vector<std::unique_ptr<Word>> pool_;  // kept for the next schedule; the first `used_` are in `words_`
+  std::array<Flow, Clock::kFlows> flows_;
+  // The words by their addresses: an entry is free unless it is of this schedule.
+  struct Entry {
+    const void* address = nullptr;
+    Word* word = nullptr;
+    std::uint64_t schedule = 0;
+  };
+  Entry& entry_of(const void* word) noexcept;
+  Word* find(const void* word) noexcept;
+  std::vector<Entry> words_;                 // at least twice as many as words; a power of two
+  std::vector<std::unique_ptr<Word>> pool_;  // kept for the next schedule; the first `used_` are of this one
   std::size_t used_ = 0;
+  std::uint64_t schedule_ = 0;
   Knowledge of_parts_;
   // Of S: what happens before a full, light or heavy fence, and when each flow made a sequentially consistent
   // access last.
