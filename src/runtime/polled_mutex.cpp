@@ -5,15 +5,15 @@
 #include <threadgroup/duration.hpp>
 
 #include "base/spin.hpp"
+#include "runtime/engine.hpp"
 #include "runtime/futex.hpp"
-#include "runtime/simulator.hpp"
 #include "runtime/steady_clock.hpp"
 
 namespace tg::inline v0::runtime {
 
 namespace {
 // As in the slow path of `Mutex`: a flow that looks takes the line away from the holder.
-constexpr int kLooks = kIsSimulated ? 0 : 8;
+constexpr int kLooks = kIsExplored ? 0 : 8;
 constexpr int kPausesBetween = 64;
 // The holder was preempted, most likely.
 constexpr std::int64_t kSleepNanos = 50'000;
