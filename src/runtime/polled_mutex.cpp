@@ -2,6 +2,8 @@
 // What a flow does that finds the lock taken.
 #include "runtime/polled_mutex.hpp"
 
+#include <ctime>
+
 #include <threadgroup/duration.hpp>
 
 #include "base/spin.hpp"
@@ -19,13 +21,25 @@ constexpr int kPausesBetween = 64;
 constexpr std::int64_t kSleepNanos = 50'000;
 }  // namespace
 
+#if defined(TG_SIMULATION)
+void PolledMutex::count(int change) noexcept {
+  if (Engine* const engine = Engine::of_caller()) engine->count_lock(change);
+}
+#endif
+
 void PolledMutex::lock_slow() noexcept {
   for (int look = 0; look < kLooks; ++look) {
     for (int i = 0; i < kPausesBetween; ++i) tg::detail::relax();
     if (held_.load(std::memory_order_relaxed) == 0 && try_take()) return;
   }
   do {
-    futex_wait(held_, 1, after(Duration::from_nanos(kSleepNanos)));  // a sleep; nothing wakes it
+    if constexpr (kIsExplored) {
+      futex_wait(held_, 1, after(Duration::from_nanos(kSleepNanos)));  // a sleep; nothing wakes it
+    } else {
+      // Really, as in `Mutex`: the holder is on another thread.
+      const timespec pause{0, kSleepNanos};
+      ::nanosleep(&pause, nullptr);
+    }
     if (TG_PLANTED(polled_mutex_trusts_its_sleep)) return;
   } while (held_.load(std::memory_order_relaxed) != 0 || !try_take());
 }

@@ -29,14 +29,24 @@ class TG_CAPABILITY("mutex") PolledMutex {
   void lock() TG_ACQUIRE() {
     if (!try_take()) [[unlikely]]
       lock_slow();
+    count(1);
   }
-  void unlock() TG_RELEASE() { held_.store(0, TG_ORDER(release, polled_mutex_publishes_nothing, relaxed)); }
+  void unlock() TG_RELEASE() {
+    count(-1);
+    held_.store(0, TG_ORDER(release, polled_mutex_publishes_nothing, relaxed));
+  }
 
  private:
   bool try_take() noexcept {
     return held_.exchange(1, TG_ORDER(acquire, polled_mutex_sees_nothing, relaxed)) == 0;
   }
   void lock_slow() noexcept;
+  // As in `Mutex`.
+#if defined(TG_SIMULATION)
+  static void count(int change) noexcept;
+#else
+  static void count(int) noexcept {}
+#endif
 
   tg::detail::Atomic<std::uint32_t> held_{0};  // atomic: it is the lock
 };
