@@ -21,11 +21,7 @@
 namespace tg::inline v0::detail {
 
 namespace {
-// How many threads a worker makes before it runs its task. glibc keeps some 650 bytes for each thread that
-// has made one; with four, that is a quarter of the threads. More would delay the task for little gain. But
-// on a busy machine it takes long until a new thread begins to run; until one has, the worker goes on.
-constexpr std::uint32_t kLeastMadeInTurn = runtime::kIsExplored ? 1 : 4;
-constexpr std::uint32_t kMostMadeInTurn = 64;
+constexpr std::uint32_t kMostMadeInTurn = 64;  // see `kLeastMadeInTurn`
 }  // namespace
 
 Pool::Pool(Node& node, std::size_t bound, OnFailure on_failure)
@@ -89,10 +85,8 @@ bool Pool::needs_more_threads_locked() noexcept {
   return slots_.has_free() && queue_.queue_has_more_than_locked(slots_.on_their_way());
 }
 
-// Whether the calling worker makes the next threads, instead of the worker whose turn it was.
-bool Pool::take_over_locked() noexcept {
-  if (made_in_turn_ < kLeastMadeInTurn || slots_.on_their_way() == 0 || !needs_more_threads_locked())
-    return false;
+bool Pool::try_take_over_locked() noexcept {
+  if (slots_.on_their_way() == 0 || !needs_more_threads_locked()) return false;
   ++makers_turn_;
   made_in_turn_ = 0;
   if (!TG_PLANTED(pool_taker_reserves_nothing)) slots_.reserve();

@@ -24,6 +24,7 @@
 #include "pool/task_list.hpp"
 #include "pool/task_queue.hpp"
 #include "pool/thread_supply.hpp"
+#include "runtime/engine.hpp"
 #include "tree/node.hpp"
 
 namespace tg::inline v0::detail {
@@ -92,6 +93,11 @@ class Pool {
  private:
   friend class Worker;
 
+  // How many threads a worker makes before it runs its task. glibc keeps some 650 bytes for each thread that
+  // has made one; with four, that is a quarter of the threads. More would delay the task for little gain. But
+  // on a busy machine it takes long until a new thread begins to run; until one has, the worker goes on.
+  static constexpr std::uint32_t kLeastMadeInTurn = runtime::kIsExplored ? 1 : 4;
+
   bool reserve_worker_locked() noexcept TG_REQUIRES(queue_.mutex()) {
     if (slots_.on_their_way() != 0 || !slots_.has_free() || !queue_.needs_worker_locked()) return false;
     slots_.reserve();
@@ -117,7 +123,11 @@ class Pool {
   GroupStatistics count_locked() const noexcept TG_REQUIRES(queue_.mutex());
   void start_workers(bool even_if_one_is_coming) noexcept;
   bool needs_more_threads_locked() noexcept TG_REQUIRES(queue_.mutex());
-  bool take_over_locked() noexcept TG_REQUIRES(queue_.mutex());
+  /// Whether the calling worker makes the next threads, instead of the worker whose turn it was.
+  bool take_over_locked() noexcept TG_REQUIRES(queue_.mutex()) {
+    return made_in_turn_ >= kLeastMadeInTurn && try_take_over_locked();
+  }
+  bool try_take_over_locked() noexcept TG_REQUIRES(queue_.mutex());
   // `not_made`: a thread is coming already, or the request waits for one, or none is needed any more.
   enum class Started { made, not_made, failed_for_own };
   Started start_worker_for(std::uint64_t own, bool even_if_one_is_coming, int& error) noexcept;

@@ -38,12 +38,13 @@ class ThreadSupply {
   void request_when_possible_locked() noexcept { cache_.request_when_possible(request_); }
   void ask_at_once() noexcept { cache_.ask_again(); }
   /// For a worker that runs anyway: if any job of the process waits for a thread, asks the system again once
-  /// enough time has passed, and reports what this group lacks.
-  void ask_if_short(const Node& node) const noexcept {
+  /// enough time has passed, and reports what this group lacks. Says whether any waited.
+  bool ask_if_short(const Node& node) const noexcept {
     if (!is_short()) [[likely]]
-      return;
+      return false;
     cache_.ask_again();
     report(node);
+    return true;
   }
   /// What the system has refused the requests that wait; nothing if none waits because of that.
   runtime::ThreadCache::Refusal refusal() const noexcept {

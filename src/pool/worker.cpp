@@ -77,13 +77,13 @@ bool Worker::serve(GroupStatistics* counts) noexcept {
   pool_.queue_.enter_locked(self_);
   TimePoint now = runtime::coarse_now();
   const TimePoint turn_began = now;
-  const auto turn_is_over = [&] {
-    return role_ == Role::thread && pool_.supply_.is_short() && now >= turn_began + kTurnInShortage;
-  };
-  bool has_given_way = false;  // asked once: what it depends on changes at any time
+  bool is_short = false;  // of threads, as of the last look
+  bool has_given_way = false;
   for (; !pool_.slots_.is_wanted_back(); ++looks_) {
-    has_given_way = turn_is_over();
-    if (has_given_way) break;
+    if (is_short && role_ == Role::thread && now >= turn_began + kTurnInShortage) [[unlikely]] {
+      has_given_way = true;
+      break;
+    }
     if (pool_.queue_.fill_queue_locked(&local_)) {
       Task& task = pool_.queue_.begin_next_locked(self_, now);
       const bool start_next = !TG_PLANTED(pool_starts_no_next_worker) && pool_.reserve_worker_locked();  // P3
@@ -93,7 +93,7 @@ bool Worker::serve(GroupStatistics* counts) noexcept {
       if (start_next || takes_over) {
         pool_.start_workers(takes_over);
       } else {
-        pool_.supply_.ask_if_short(pool_.node_);
+        is_short = pool_.supply_.ask_if_short(pool_.node_);
       }
       release_delivered();
       context_.task = &task;
@@ -119,6 +119,7 @@ bool Worker::serve(GroupStatistics* counts) noexcept {
       const int served = run_from_local_queue();
       if (self_.is_in_forked_child()) return false;
       now = runtime::coarse_now();
+      is_short = pool_.supply_.is_short();
       lock.lock();
       if (served > 0) continue;
     }

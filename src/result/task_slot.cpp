@@ -155,6 +155,8 @@ WaitOutcome TaskSlot::wait_for(Duration timeout) {
 }
 
 WaitOutcome TaskSlot::wait() {
+  if (done()) [[likely]]
+    return WaitOutcome::ready;
   if (status() == TaskStatus::pending && is_of_this_process()) {
     TaskContext* const caller = TaskContext::current();
     const bool own_group = caller != nullptr && caller->node == group_;
