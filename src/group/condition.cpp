@@ -9,6 +9,7 @@
 
 #include "event/callers_task.hpp"
 #include "event/wait.hpp"
+#include "event/wait_note.hpp"
 #include "group/group_core.hpp"
 #include "runtime/steady_clock.hpp"
 #include "tree/forest.hpp"
@@ -76,6 +77,7 @@ WaitStatus wait_for_condition(GroupCore& core, Predicate predicate, Duration tim
       return WaitStatus::group_idle;
 
     const TimePoint next_look = runtime::after(options.interval);
+    const WaitNote note([](const WaitNote&) -> std::string { return "a condition"; });
     static_cast<void>(wait(
         pool.change_waiters(), [&] { return pool.changes() != seen; }, {&core.event(), callers_event},
         next_look < deadline ? next_look : deadline));

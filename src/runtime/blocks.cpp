@@ -244,11 +244,25 @@ namespace {
 [[gnu::constructor(at_load::kBlocks)]] void hold_blocks() { BlockDepot::hold_across_forks(); }
 }  // namespace
 
+namespace {
+void refuse_if_engine_says_so() {
+  Engine* const engine = Engine::of_caller();
+  if (engine != nullptr && !engine->has_memory()) throw std::bad_alloc();
+}
+}  // namespace
+
 /// The blocks that one flow keeps. Only that flow touches it.
 class BlockCache {
  public:
   /// The calling flow's. Throws `std::bad_alloc`.
   static BlockCache& of_flow() { return of(Flow::current()); }
+  /// The same. Throws `std::bad_alloc` also if the flow's engine lets memory run out.
+  static BlockCache& of_flow_that_takes() {
+    Flow& flow = Flow::current();
+    if (flow.blocks_ == nullptr) [[unlikely]]
+      refuse_if_engine_says_so();
+    return of(flow);
+  }
   static BlockCache& of(Flow& flow) {
     if (flow.blocks_ == nullptr) [[unlikely]] {
       // The flows of an engine share that of their thread: none switches in the midst of a use.
@@ -299,8 +313,11 @@ class BlockCache {
 };
 
 void* take_block(std::size_t bytes) {
-  if (!is_kept(bytes)) return ::operator new(bytes);
-  return BlockCache::of_flow().take(index_of(bytes));
+  if (!is_kept(bytes)) {
+    if constexpr (!kKeep) refuse_if_engine_says_so();
+    return ::operator new(bytes);
+  }
+  return BlockCache::of_flow_that_takes().take(index_of(bytes));
 }
 
 void give_block(void* block, std::size_t bytes) noexcept {

@@ -49,6 +49,8 @@ class TG_EXPORT Engine {
   virtual void yield(const void* place) noexcept = 0;
   virtual TimePoint now() noexcept = 0;
   virtual std::uint64_t random() noexcept = 0;
+  /// Whether the library gets the block of memory that it is about to take.
+  virtual bool has_memory() noexcept { return true; }
 
   /// A line that would go to stderr.
   virtual void say(std::string_view text) noexcept = 0;

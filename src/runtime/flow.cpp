@@ -166,6 +166,7 @@ class FlowPool {
   void give_back(Flow* flow) noexcept {
     flow->task = nullptr;
     flow->event = nullptr;
+    flow->wait_note = nullptr;
     flow->root = nullptr;
     flow->on_thread_exit = nullptr;
     flow->before_idle = nullptr;
@@ -201,7 +202,8 @@ class FlowPool {
   static void set_current(Flow* flow) noexcept { Flow::current_ = flow; }
   static void look_at_thread(Flow& flow) noexcept {
     const bool in_engine = flow.engine_ != nullptr || Engine::of_caller() != nullptr;
-    flow.is_main_ = !in_engine && on_main_thread();
+    flow.is_main_ =
+        flow.engine_ != nullptr ? flow.engine_->number_of_flow() == 1 : !in_engine && on_main_thread();
     flow.roomy_low_ = flow.roomy_high_ = 0;
     if (in_engine) {
       flow.os_name_[0] = '\0';

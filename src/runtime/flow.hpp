@@ -17,6 +17,7 @@ class Event;
 struct FreshLink;
 struct TaskContext;
 struct ThreadRoot;
+class WaitNote;
 }  // namespace tg::inline v0::detail
 
 namespace tg::inline v0::runtime {
@@ -97,10 +98,11 @@ class Flow {
 
   // What other layers hang on the flow. Only the flow itself touches them; but the tree guards `root` with
   // its lock.
-  tg::detail::TaskContext* task = nullptr;      // the task that runs now
-  tg::detail::Event* event = nullptr;           // the event that stops this task
-  tg::detail::ThreadRoot* root = nullptr;       // the tree that this thread roots
-  tg::detail::FreshLink* fresh_link = nullptr;  // the tree's; stays with the flow, as its blocks do
+  tg::detail::TaskContext* task = nullptr;          // the task that runs now
+  tg::detail::Event* event = nullptr;               // the event that stops this task
+  const tg::detail::WaitNote* wait_note = nullptr;  // what it waits for
+  tg::detail::ThreadRoot* root = nullptr;           // the tree that this thread roots
+  tg::detail::FreshLink* fresh_link = nullptr;      // the tree's; stays with the flow, as its blocks do
   std::uint64_t shared_queues = 0;          // a bit for each pool into whose shared lists it may have added
   std::uint64_t last_helped = 0;            // the number of the group whose tasks it ran last as it waited
   void (*on_thread_exit)(Flow&) = nullptr;  // called once as the thread ends

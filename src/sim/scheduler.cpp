@@ -5,8 +5,10 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
+#include "base/report.hpp"
 #include "runtime/flow.hpp"
 
 namespace tg::inline v0::sim {
@@ -43,7 +45,6 @@ Scheduler::Scheduler(std::function<void(const std::string&)> fail, const Rules& 
   for (std::size_t i = 0; i < rules.most_flows; ++i) flows.push_back(&runtime::Flow::reserve());
   for (runtime::Flow* flow : flows) runtime::Flow::give_back(*flow);
 #else
-  set_home(runtime::Flow::current());
   make_parts();
 #endif
 }
@@ -113,7 +114,7 @@ WeakMemory& Scheduler::weak_memory() {
 }
 
 std::size_t Scheduler::choose_store(std::size_t count) noexcept {
-  return body_has_ended_ ? 0 : strategy_->older_store(count);
+  return body_has_ended_ ? 0 : chooser_->older_store(count);
 }
 
 void Scheduler::knows_its_parent(const Line& line) {
@@ -125,6 +126,8 @@ void Scheduler::knows_its_parent(const Line& line) {
 void Scheduler::knows_its_parent(const Line&) {}
 
 void Scheduler::begin_running() noexcept {
+  owner_ = ::pthread_self();
+  set_home(runtime::Flow::current());
   forget_parts();
   running_ = this;
 }
@@ -139,7 +142,7 @@ void Scheduler::run(const Plan& plan, const std::function<void()>& body) {
   begin_running();
   trace_.clear();
   plan_ = plan;
-  strategy_.emplace(plan);
+  chooser_.emplace(plan);
   used_ = 0;
   living_ = 0;
   ended_.clear();
@@ -185,9 +188,10 @@ Scheduler::Line& Scheduler::make_line(const char* name) {
   Line& line = again ? *ended_.back() : *lines_[used_++];
   if (again) ended_.pop_back();
   ++living_;
-  strategy_->begins(line.number);
+  chooser_->begins(line.number);
   line.name = name;
   line.locks = 0;
+  line.flow = nullptr;
   line.context.emplace(line.stack, &Scheduler::line_main, &line);
   become_able(line);
   return line;
@@ -207,14 +211,18 @@ void Scheduler::become_unable(Line& line) {
 void Scheduler::yield(const void* place) noexcept {
   check_thread();
   count_point(step_of(Step::Kind::yield, current_->number, nullptr, place));
-  strategy_->yields(current_->number);
+  chooser_->yields(current_->number);
   reschedule();
 }
 
 void Scheduler::check_thread() noexcept {
-  if (::pthread_equal(owner_, ::pthread_self()) == 0) {
-    fail("control of the schedule was lost: a thread that the simulator does not know uses the library");
-  }
+  if (::pthread_equal(owner_, ::pthread_self()) != 0) return;
+  constexpr const char* kWhat =
+      "control of the schedule was lost: a thread that the simulator does not know uses the library";
+  if constexpr (runtime::kIsExplored) fail(kWhat);
+  // Such a thread can end no flow of this one.
+  detail::report_line({kWhat, "; a program in a simulation starts no threads of its own"});
+  std::abort();
 }
 
 void Scheduler::count_point(const Step& step) {
@@ -236,10 +244,10 @@ Scheduler::Line& Scheduler::choose() {
     // Once the body has ended, the remaining flows run in the simplest order.
     if (body_has_ended_) return current_is_able ? *current_ : *lines_[able_.front() - 1];
     if (able_.size() == 1 && !timer) return *lines_[able_.front() - 1];
-    if (timer) able_.insert(able_.begin(), Strategy::kClock);
-    const std::size_t next = strategy_->next(able_, current_is_able ? current_->number : Strategy::kClock);
+    if (timer) able_.insert(able_.begin(), Chooser::kClock);
+    const std::size_t next = chooser_->next(able_, current_is_able ? current_->number : Chooser::kClock);
     if (timer) able_.erase(able_.begin());
-    if (next != Strategy::kClock) return *lines_[next - 1];
+    if (next != Chooser::kClock) return *lines_[next - 1];
     let_time_pass();
   }
 }
@@ -257,12 +265,13 @@ void Scheduler::sleep(const void* word, TimePoint deadline) noexcept {
   check_thread();
   Line& me = *current_;
   count_point(step_of(Step::Kind::sleep, me.number, word, __builtin_return_address(0)));
-  if (strategy_->wakes_for_no_reason() && !body_has_ended_) return;
+  if (chooser_->wakes_for_no_reason() && !body_has_ended_) return;
   if (deadline <= now_) return;
   me.state = State::asleep;
   me.word = word;
   me.deadline = deadline;
   me.frame = __builtin_frame_address(0);
+  me.flow = runtime::Flow::current_if_any();
   become_unable(me);
   sleepers_.add(me);
   reschedule();
@@ -279,7 +288,8 @@ long Scheduler::wake(const void* word, int most, bool may_switch) noexcept {
   sleepers_.collect(word, to_wake_);
   long woken = 0;
   while (woken < most && !to_wake_.empty()) {
-    const auto which = to_wake_.begin() + static_cast<std::ptrdiff_t>(strategy_->sleeper(to_wake_.size()));
+    const auto which = to_wake_.begin() + static_cast<std::ptrdiff_t>(chooser_->sleeper(to_wake_.size()));
+    tell_woken((*which)->number);
     wake_up(**which);
     to_wake_.erase(which);
     ++woken;
@@ -302,7 +312,7 @@ void Scheduler::let_time_pass() {
   wake_up(earliest);
 }
 
-std::uint64_t Scheduler::random() noexcept { return strategy_->random(); }
+std::uint64_t Scheduler::random() noexcept { return chooser_->random(); }
 
 // --- Flows ---
 
@@ -341,6 +351,18 @@ std::vector<std::string> Scheduler::names() const {
   for (std::size_t i = 0; i < used_; ++i) names.push_back(lines_[i]->name);
   return names;
 }
+
+std::vector<Scheduler::SleepingFlow> Scheduler::sleeping_flows() const {
+  std::vector<SleepingFlow> all;
+  for (std::size_t i = 0; i < used_; ++i) {
+    const Line& line = *lines_[i];
+    if (line.state != State::ended)
+      all.push_back({line.number, line.name, line.flow, line.state == State::able});
+  }
+  return all;
+}
+
+Duration Scheduler::time_passed() const noexcept { return now_ - kBegin; }
 
 std::string Scheduler::sleepers() const {
   std::string out;

@@ -21,8 +21,8 @@
 #if defined(TG_SIMULATION)
 #include "sim/memory_model.hpp"
 #endif
+#include "sim/chooser.hpp"
 #include "sim/sleepers.hpp"
-#include "sim/strategy.hpp"
 #include "sim/trace.hpp"
 
 namespace tg::inline v0::sim {
@@ -32,8 +32,9 @@ struct Rules {
   std::size_t most_flows = 16;      // at a time; each has a stack
   std::size_t most_steps = 50'000;  // far more than a body needs
   std::size_t kept_steps = 50'000;  // the last ones
-  bool switches_at_wake = false;    // where a flow wakes or starts another one
-  bool reuses_numbers = false;      // of flows that have ended
+  std::size_t stack_bytes = std::size_t{256} * 1024;
+  bool switches_at_wake = false;  // where a flow wakes or starts another one
+  bool reuses_numbers = false;    // of flows that have ended
 };
 
 /// Runs a body in one schedule after the other. See README.md.
@@ -51,7 +52,7 @@ class Scheduler : public runtime::Engine {
   void run(const Plan& plan, const std::function<void()>& body);
 
   /// Time does not pass while flows can run.
-  void hold_clock() noexcept { strategy_->hold_clock(); }
+  void hold_clock() noexcept { chooser_->hold_clock(); }
 #if defined(TG_SIMULATION)
   /// Within the body: runs each of these as a flow, and returns when all have ended.
   struct Part {
@@ -71,10 +72,23 @@ class Scheduler : public runtime::Engine {
   const Trace& trace() const noexcept { return trace_; }
   Trace& trace() noexcept { return trace_; }
   /// How often there was something to choose, in the last schedule.
-  std::size_t choices() const noexcept { return strategy_->choices(); }
-  std::span<const std::uint32_t> options() const noexcept { return strategy_->options(); }
+  std::size_t choices() const noexcept { return chooser_->choices(); }
+  std::span<const std::uint32_t> options() const noexcept { return chooser_->options(); }
   const Plan& plan() const noexcept { return plan_; }
   std::vector<std::string> names() const;
+  /// A flow that has begun and not ended.
+  struct SleepingFlow {
+    std::size_t number;
+    std::string name;
+    const runtime::Flow* flow;  // null if it was never asleep
+    bool can_run;
+  };
+  std::vector<SleepingFlow> sleeping_flows() const;
+  template <class Visit>
+  void for_each_stack(Visit visit) const {
+    for (const auto& line : lines_) visit(Stack{line->stack.low(), line->stack.bytes()});
+  }
+  Duration time_passed() const noexcept;
   /// The flows that have not ended: which sleep, and where in the code, as the calls on their stacks.
   std::string sleepers() const;
   /// Counts the points in this word, for a process that watches.
@@ -99,7 +113,7 @@ class Scheduler : public runtime::Engine {
  private:
   enum class State : std::uint8_t { able, asleep, ended };
   struct Line : Sleeper {
-    Line(std::size_t n, Scheduler& of) : Sleeper(n), scheduler(&of), stack(kStackBytes) {}
+    Line(std::size_t n, Scheduler& of) : Sleeper(n), scheduler(&of), stack(of.rules_.stack_bytes) {}
     Scheduler* const scheduler;
     runtime::ContextStack stack;
     std::optional<runtime::Context> context;
@@ -107,10 +121,10 @@ class Scheduler : public runtime::Engine {
     State state = State::ended;
     void* (*main)(void*) = nullptr;
     void* argument = nullptr;
-    const void* frame = nullptr;  // while it sleeps: the innermost on its stack
-    int locks = 0;                // held
+    runtime::Flow* flow = nullptr;  // while it sleeps
+    const void* frame = nullptr;    // while it sleeps: the innermost on its stack
+    int locks = 0;                  // held
   };
-  static constexpr std::size_t kStackBytes = std::size_t{256} * 1024;
 
   void begin_running() noexcept;
   void stop_running() noexcept;
@@ -125,6 +139,7 @@ class Scheduler : public runtime::Engine {
   void count_point(const Step& step);
   void switch_if(bool may_switch) noexcept;
   void wake_up(Sleeper& sleeper);
+  virtual void tell_woken(std::size_t) {}
   Line& choose();
   void let_time_pass();
   void reschedule();
@@ -133,7 +148,7 @@ class Scheduler : public runtime::Engine {
   const Rules rules_;
   Trace trace_;
   Plan plan_;
-  std::optional<Strategy> strategy_;
+  std::optional<Chooser> chooser_;
 #if defined(TG_SIMULATION)
   std::unique_ptr<WeakMemory> memory_;  // null until the first schedule that asks for it
 #endif
@@ -150,7 +165,7 @@ class Scheduler : public runtime::Engine {
   bool body_has_ended_ = false;
   const std::function<void()>* body_ = nullptr;
   volatile std::uint64_t* counter_ = nullptr;
-  const pthread_t owner_;
+  pthread_t owner_;
 };
 
 }  // namespace tg::inline v0::sim

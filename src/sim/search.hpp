@@ -10,7 +10,7 @@
 
 #include <threadgroup/detail/config.hpp>
 
-#include "sim/strategy.hpp"
+#include "sim/chooser.hpp"
 
 namespace tg::inline v0::sim {
 
@@ -27,6 +27,8 @@ class Search {
   std::optional<Plan> next();
   /// The plan was run, and had these numbers of options to choose from, one for each choice.
   void branch(const Plan& plan, std::span<const std::uint32_t> options);
+  /// Whether all paths were run.
+  bool is_exhausted() const noexcept { return waiting_.empty() && left_out_ == 0; }
   /// Up to how many deviations all schedules were run.
   std::size_t complete() const noexcept;
 

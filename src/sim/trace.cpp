@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <unordered_map>
 
+#include <threadgroup/duration.hpp>
+
 extern "C" const char __executable_start;  // NOLINT(bugprone-reserved-identifier): the linker's name
 
 namespace tg::inline v0::sim {
@@ -155,6 +157,47 @@ std::string Trace::text(const std::vector<std::string>& names, std::size_t most)
     if (step.kind == Step::Kind::say) out += " " + texts_[static_cast<std::size_t>(step.count)];
     if (const std::string place = places[step.place]; !place.empty()) out += "   " + place;
     out += '\n';
+  }
+  return out;
+}
+
+namespace {
+bool is_told(const Step& step) noexcept {
+  return step.kind == Step::Kind::jump || step.kind == Step::Kind::start || step.kind == Step::Kind::end ||
+         step.kind == Step::Kind::say;
+}
+}  // namespace
+
+std::string Trace::story(const std::vector<std::string>& names, std::size_t most) const {
+  std::size_t left_out = 0;
+  for (const Step& step : steps_) left_out += is_told(step) ? 1 : 0;
+  left_out = left_out > most ? left_out - most : 0;
+  std::string out;
+  if (dropped_ + left_out > 0) out += "  ... earlier steps are not shown\n";
+  std::uint32_t flow = 0;
+  std::int64_t time = 0;  // of the last jump
+  for (const Step& step : steps_) {
+    if (!is_told(step)) continue;
+    const std::int64_t passed =
+        step.kind == Step::Kind::jump ? step.count - std::exchange(time, step.count) : 0;
+    if (left_out > 0) {
+      --left_out;
+      continue;
+    }
+    if (step.kind == Step::Kind::jump) {
+      if (passed > 0) out += to_string(Duration::from_nanos(passed)) + " pass\n";
+      flow = 0;
+      continue;
+    }
+    if (step.flow != flow) out += name_of(names, step.flow) + "\n";
+    flow = step.flow;
+    out += "    ";
+    if (step.kind == Step::Kind::start)
+      out += "starts " + name_of(names, static_cast<std::size_t>(step.count));
+    if (step.kind == Step::Kind::end) out += "ends";
+    if (step.kind == Step::Kind::say) out += texts_[static_cast<std::size_t>(step.count)];
+    out += '\n';
+    if (step.kind == Step::Kind::end && step.flow == 1) break;  // what is left are idle threads
   }
   return out;
 }

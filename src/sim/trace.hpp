@@ -82,6 +82,8 @@ class Trace {
   /// The last `most` steps, one a line: the flow, what it did, to which word, and where in the code.
   /// `names` are those of the flows, by their numbers.
   std::string text(const std::vector<std::string>& names, std::size_t most) const;
+  /// The same without what only developers of the library understand: words, and the steps on them.
+  std::string story(const std::vector<std::string>& names, std::size_t most) const;
 
  private:
   static constexpr std::uint64_t kNoDigest = 0xCBF29CE484222325u;

@@ -8,6 +8,7 @@
 
 #include "event/callers_task.hpp"
 #include "event/wait.hpp"
+#include "event/wait_note.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/steady_clock.hpp"
 #include "tree/forest.hpp"
@@ -21,6 +22,8 @@ namespace thread_utils {
 bool event_aware_sleep(Duration d) {
   // A loop may call this in each round to look at the event; the clock would be most of the cost.
   if (d <= Duration()) return !event_is_set();
+  const detail::WaitNote note(
+      [](const detail::WaitNote&) -> std::string { return "a time (event_aware_sleep)"; });
   return detail::wait({detail::event_of_caller(), nullptr}, runtime::after(d)) == WaitOutcome::timed_out;
 }
 

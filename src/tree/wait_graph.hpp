@@ -52,60 +52,18 @@
 #include <string>
 #include <utility>
 
-#include <threadgroup/detail/unique_function.hpp>
 #include <threadgroup/duration.hpp>
 
 #include "event/wait.hpp"
+#include "event/wait_note.hpp"
 #include "runtime/fork.hpp"
 #include "tree/node.hpp"
 #include "tree/task_context.hpp"
+#include "tree/wait_target.hpp"
 
 namespace tg::inline v0::detail {
 
 class WaitGraph;
-
-/// A task that is waited for: what the graph needs to know of it, because this layer does not know tasks.
-struct AwaitedTask {
-  enum class State { pending, running, done };
-  const Task* task = nullptr;
-  const Node* group = nullptr;  // not to be followed: it may be gone once the task is done
-  State (*state_of)(const Task&) noexcept = nullptr;
-  std::string (*name_of)(const Task&) = nullptr;
-
-  State state() const noexcept { return state_of(*task); }
-  std::string name() const { return name_of(*task); }
-};
-
-/// Several tasks; the wait is for the first of them that ends. The list does not change while the wait is
-/// recorded.
-class AwaitedTasks {
- public:
-  /// Calls `f` with each, until it says false. True if it never did.
-  virtual bool all_of(FunctionRef<bool(const AwaitedTask&)> f) const = 0;
-
- protected:
-  ~AwaitedTasks() = default;
-};
-
-/// What a wait waits for.
-class WaitTarget {
- public:
-  enum class Kind : std::uint8_t { task, first_of, group, slot };
-
-  explicit WaitTarget(const AwaitedTask& task) noexcept : kind_(Kind::task), task_(task) {}
-  explicit WaitTarget(const AwaitedTasks& tasks) noexcept : kind_(Kind::first_of), tasks_(&tasks) {}
-  static WaitTarget idleness_of(Node& group) noexcept { return {Kind::group, group}; }
-  static WaitTarget slot_of(Node& group) noexcept { return {Kind::slot, group}; }
-
- private:
-  friend class WaitGraph;
-  WaitTarget(Kind kind, Node& group) noexcept : kind_(kind), group_(&group) {}
-
-  Kind kind_;
-  AwaitedTask task_;
-  const AwaitedTasks* tasks_ = nullptr;
-  Node* group_ = nullptr;
-};
 
 /// Refuses a wait that the caller can see to be cyclic without looking at others: for a task on its own
 /// stack, and for a group that its task is part of. It applies to waits with a time limit, too. Throws
@@ -128,7 +86,7 @@ bool is_part_of(const TaskContext* caller, const Node& group);
 /// closes a cycle; or, for a caller that cannot fail, names it on stderr. Outside a task, and with a
 /// deadline, it does nothing.
 /// Thread safety: belongs to one flow.
-class RecordedWait {
+class RecordedWait : public WaitNote {
  public:
   enum class OnCycle : std::uint8_t { refuse, report };
 
@@ -136,7 +94,7 @@ class RecordedWait {
   /// others during the wait.
   RecordedWait(TaskContext* caller, const WaitTarget& target, const WatchedEvents& events, TimePoint deadline,
                bool lends, OnCycle on_cycle = OnCycle::refuse)
-      : target_(target), events_(events) {
+      : WaitNote(&RecordedWait::describe), target_(target), events_(events) {
     if (caller == nullptr || caller->task == nullptr || !deadline.is_never()) return;
     lends_ = lends || caller->slot_is_lent;
     record(*caller, on_cycle);
@@ -145,7 +103,7 @@ class RecordedWait {
   /// while that task waits, too, and is recorded when it does (G3). So most of these waits take no lock.
   struct WhileItRuns {};
   RecordedWait(TaskContext* caller, const WaitTarget& target, const WatchedEvents& events, WhileItRuns)
-      : target_(target), events_(events) {
+      : WaitNote(&RecordedWait::describe, ForNoFlow()), target_(target), events_(events) {
     if (caller == nullptr || caller->task == nullptr) return;
     lends_ = caller->slot_is_lent;
     runs_it_ = caller;
@@ -155,13 +113,24 @@ class RecordedWait {
   RecordedWait(const RecordedWait&) = delete;
   RecordedWait& operator=(const RecordedWait&) = delete;
 
+  /// What the flow waits for, if it is one of these.
+  static const RecordedWait* of(const runtime::Flow& flow) noexcept {
+    const WaitNote* const note = flow.wait_note;
+    return note != nullptr && note->kind() == &describe ? static_cast<const RecordedWait*>(note) : nullptr;
+  }
+  const WaitTarget& target() const noexcept { return target_; }
+
   void end() noexcept {
+    end_note();
     if (runs_it_ != nullptr) std::exchange(runs_it_, nullptr)->wait_for_inner = previous_of_caller_;
     if (waiter_ != nullptr) take_out();
   }
 
  private:
   friend class WaitGraph;
+  static std::string describe(const WaitNote& wait) {
+    return static_cast<const RecordedWait&>(wait).target_.text();
+  }
   void record(TaskContext& caller, OnCycle on_cycle);
   void take_out() noexcept;
   bool is_of_parent() const noexcept { return fork_generation_ != runtime::fork_generation(); }

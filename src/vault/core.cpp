@@ -11,6 +11,7 @@
 #include "base/planted.hpp"
 #include "event/callers_task.hpp"
 #include "event/wait.hpp"
+#include "event/wait_note.hpp"
 #include "runtime/steady_clock.hpp"
 #include "vault/explanation.hpp"
 #include "vault/live_vaults.hpp"
@@ -217,6 +218,7 @@ KeyWait VaultCore::wait_for(std::span<const std::size_t> slots, Duration timeout
     };
     WaitOutcome outcome = WaitOutcome::ready;
     // It may be a task of the same group that has no slot yet that stores the key.
+    const WaitNote note([](const WaitNote&) -> std::string { return "a key of a vault"; });
     while_slot_is_lent([&] { outcome = wait(store_.waiters(missing), ready, {event, nullptr}, deadline); });
     switch (outcome) {
       case WaitOutcome::ready:

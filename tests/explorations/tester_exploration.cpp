@@ -13,8 +13,8 @@
 
 #include "runtime/flow.hpp"
 #include "runtime/steady_clock.hpp"
+#include "sim/chooser.hpp"
 #include "sim/search.hpp"
-#include "sim/strategy.hpp"
 
 #include "explorations/explore.hpp"
 

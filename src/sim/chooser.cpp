@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plans, and the choices that follow from them.
-#include "sim/strategy.hpp"
+#include "sim/chooser.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -85,7 +85,7 @@ std::uint64_t Random::next() noexcept {
   return z ^ z >> 31;
 }
 
-Strategy::Strategy(const Plan& plan)
+Chooser::Chooser(const Plan& plan)
     : plan_(plan),
       random_(plan.seed),
       loads_(~plan.seed),
@@ -103,9 +103,9 @@ Strategy::Strategy(const Plan& plan)
   std::sort(changes_.begin(), changes_.end());
 }
 
-std::int64_t Strategy::born() noexcept { return kBorn + static_cast<std::int64_t>(random_.below(kBorn)); }
+std::int64_t Chooser::born() noexcept { return kBorn + static_cast<std::int64_t>(random_.below(kBorn)); }
 
-std::int64_t& Strategy::priority_of(std::size_t flow) {
+std::int64_t& Chooser::priority_of(std::size_t flow) {
   while (priorities_.size() <= flow) {
     const bool competes = priorities_.size() != kClock || clock_competes_;
     priorities_.push_back(competes ? born() : kNone);
@@ -113,28 +113,28 @@ std::int64_t& Strategy::priority_of(std::size_t flow) {
   return priorities_[flow];
 }
 
-void Strategy::begins(std::size_t flow) {
+void Chooser::begins(std::size_t flow) {
   if (plan_.kind == Plan::Kind::pct && flow < priorities_.size()) priorities_[flow] = born();
 }
 
-void Strategy::yields(std::size_t flow) noexcept {
+void Chooser::yields(std::size_t flow) noexcept {
   yields_ = true;
   if (plan_.kind == Plan::Kind::pct) priority_of(flow) = --lowest_;
 }
 
-std::size_t Strategy::sleeper(std::size_t count) noexcept {
+std::size_t Chooser::sleeper(std::size_t count) noexcept {
   if (count < 2) return 0;
   return plan_.kind == Plan::Kind::path ? take_option(count) : random_.below(count);
 }
 
-std::size_t Strategy::older_store(std::size_t count) noexcept {
+std::size_t Chooser::older_store(std::size_t count) noexcept {
   if (plan_.kind == Plan::Kind::path) return take_option(count);
   if (old_loads_left_ == 0 || !loads_.one_in(2)) return 0;
   --old_loads_left_;
   return 1 + loads_.below(count - 1);
 }
 
-std::size_t Strategy::take_option(std::size_t count) noexcept {
+std::size_t Chooser::take_option(std::size_t count) noexcept {
   const std::size_t choice = options_.size();
   options_.push_back(static_cast<std::uint32_t>(count));
   if (deviations_ == plan_.path.size() || plan_.path[deviations_].choice != choice) return 0;
@@ -143,8 +143,8 @@ std::size_t Strategy::take_option(std::size_t count) noexcept {
 
 // The options, the simplest first: the running flow, the other flows, the clock. A running flow that only
 // waits for others comes after them.
-std::size_t Strategy::next_of_path(std::span<const std::size_t> flows, std::size_t current,
-                                   bool with_clock) noexcept {
+std::size_t Chooser::next_of_path(std::span<const std::size_t> flows, std::size_t current,
+                                  bool with_clock) noexcept {
   const bool yields = std::exchange(yields_, false);
   const std::size_t option = take_option(flows.size() + (with_clock ? 1 : 0));
   if (option == flows.size()) return kClock;
@@ -157,12 +157,12 @@ std::size_t Strategy::next_of_path(std::span<const std::size_t> flows, std::size
   return current;
 }
 
-void Strategy::hold_clock() noexcept {
+void Chooser::hold_clock() noexcept {
   clock_competes_ = false;
   if (plan_.kind == Plan::Kind::pct) priority_of(kClock) = kNone;
 }
 
-std::size_t Strategy::next(std::span<const std::size_t> able, std::size_t current) noexcept {
+std::size_t Chooser::next(std::span<const std::size_t> able, std::size_t current) noexcept {
   ++choices_;
   switch (plan_.kind) {
     case Plan::Kind::walk: {

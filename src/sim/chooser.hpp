@@ -65,11 +65,11 @@ class Random {
 /// The clock is one of the competitors: if it is chosen, time jumps to the earliest deadline although flows
 /// can run. In most schedules it is the last; in one of four it takes part like any flow, and time-outs come
 /// at any moment. In one of eight, flows wake from sleep for no reason, as futexes permit.
-class Strategy {
+class Chooser {
  public:
   static constexpr std::size_t kClock = 0;  // flows have numbers from 1 on
 
-  explicit Strategy(const Plan& plan);
+  explicit Chooser(const Plan& plan);
 
   /// Which of these continues; `current` is the running flow if it can run, else none of them.
   std::size_t next(std::span<const std::size_t> able, std::size_t current) noexcept;

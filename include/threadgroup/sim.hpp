@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs a program that uses the library in thousands of schedules, in virtual time. Component threadgroup::sim.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <threadgroup/detail/export.hpp>
+#include <threadgroup/detail/unique_function.hpp>
+#include <threadgroup/duration.hpp>
+
+namespace tg {
+inline namespace v0 {
+namespace sim {
+
+/// How schedules are chosen.
+enum class Strategy {
+  /// Random priorities that change at a few random points; each fourth schedule chooses at random at each
+  /// point: S. Burckhardt and others, "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs"
+  /// (2010).
+  pct,
+  random_walk,  ///< at each point, any flow that can run
+  /// All schedules, those that differ least from the simplest one first.
+  exhaustive,
+};
+
+/// What goes wrong in a simulation beside the order of things. Each number is a probability, from 0 to 1.
+struct Faults {
+  double refused_threads = 0;     ///< of each thread that the library wants: the system refuses it
+  double failed_allocations = 0;  ///< of each block of memory that the library takes: `std::bad_alloc`
+  double delayed_flows = 0;       ///< of each time a flow begins or is woken: it continues only after `delay`
+  Duration delay = Duration::from_nanos(3'600'000'000'000);  ///< an hour
+};
+
+/// What `explore` does.
+struct Options {
+  std::size_t schedules = 1000;  ///< at most; at least 1
+  std::uint64_t seed = 0;        ///< another seed means other schedules
+  Strategy strategy = Strategy::pct;
+  int depth = 3;  ///< of pct: how many orders of steps an error may need; at least 1
+  Duration budget = Duration::from_nanos(60'000'000'000);  ///< real time, after which it ends
+  Faults faults = {};
+  std::size_t stack_bytes = 256 * 1024;  ///< of each flow
+};
+
+/// A schedule in which the program failed.
+struct SimFailure {
+  std::string what;      ///< "deadlock: ...", a check that failed, an exception that left the program
+  std::string schedule;  ///< one word, for `replay` and TG_SIM_REPLAY
+  std::string trace;     ///< what each flow did, a step a line
+  std::string waits;     ///< who waits for what, and who could end it, circles first
+  std::string str() const;
+};
+
+/// What an exploration has found.
+struct Report {
+  std::size_t schedules = 0;  ///< that were run
+  bool complete = false;      ///< `Strategy::exhaustive` has run all of them
+  std::optional<SimFailure> failure;
+  std::string str() const;  ///< "1000 schedules, no failure"
+};
+
+/// Runs the program in one schedule after the other, and stops at the first in which it fails.
+///
+///     const tg::sim::Report report = tg::sim::explore({.schedules = 10'000}, [] {
+///       tg::ThreadGroup group("Orders");
+///       ...
+///     });
+///     EXPECT_FALSE(report.failure) << report.str();
+///
+/// In a simulation all tasks and threads of the library run on the calling thread, and another one continues
+/// only where one waits, wakes or starts another, or ends. Time is virtual: `tg::now` tells it, and it jumps
+/// when no flow can run. So a schedule is a function of its seed, and a wait of ten minutes takes no time.
+///
+/// A schedule fails if an exception leaves the program; by `fail` and `check`; if all flows wait and nothing
+/// can end that (a deadlock); if a group is left at the end; and if the same schedule takes another way the
+/// second time, which is tried with the first few. A failed schedule is run once more for its trace. What is
+/// on the stacks of a schedule that cannot go on, such as a deadlock, is not destroyed.
+///
+/// Requires: the program makes its groups itself, and starts from the same state each time. It uses no other
+/// threads, waits only through the library, takes time from `tg::now` and chance from `sim::random`. What
+/// cannot be simulated is listed in docs/simulation.md.
+/// Throws `std::invalid_argument` if an option is out of its range, and `std::logic_error` within a
+/// simulation.
+/// Thread safety: any number of threads may explore at a time.
+TG_EXPORT Report explore(const Options& options, FunctionRef<void()> program);
+
+/// Runs the program in the one schedule that `SimFailure::schedule` names. Writes the trace to stderr, and
+/// throws `std::runtime_error` if the program fails; `std::invalid_argument` if it is not such a word.
+TG_EXPORT void replay(const std::string& schedule, FunctionRef<void()> program);
+
+/// Whether the caller runs in a simulation.
+TG_EXPORT bool is_running() noexcept;
+
+/// A random number; in a simulation, a part of the schedule.
+TG_EXPORT std::uint64_t random();
+
+/// Another flow may continue here. Outside a simulation it does nothing.
+TG_EXPORT void yield() noexcept;
+
+/// Fails the schedule. Outside a simulation it throws `std::runtime_error`.
+[[noreturn]] TG_EXPORT void fail(const std::string& what);
+
+/// Fails the schedule unless this holds.
+inline void check(bool holds, std::string_view what) {
+  if (!holds) fail(std::string(what));
+}
+
+/// Writes a line into the trace. Outside a simulation it does nothing.
+TG_EXPORT void say(std::string_view text);
+
+/// From now on the system refuses so many threads. Outside a simulation it throws `std::logic_error`.
+TG_EXPORT void refuse_threads(std::size_t count);
+
+/// The library gets no memory for the block that it takes after so many others. Likewise.
+TG_EXPORT void fail_allocation_after(std::size_t blocks);
+
+/// What TG_SIM_TEST does: `explore`, or `replay` if TG_SIM_REPLAY is set. TG_SIM_SCHEDULES replaces the number
+/// of schedules. `test` is the name for the line that says how to replay.
+TG_EXPORT Report run_test(Options options, const char* test, FunctionRef<void()> program);
+
+}  // namespace sim
+}  // namespace v0
+}  // namespace tg
+
+/// A test of GoogleTest, run in many schedules. Options may follow the name.
+///
+///     TG_SIM_TEST(Orders, none_is_lost, .schedules = 10'000) { ... }
+///
+/// Checks such as `EXPECT_EQ` fail the schedule. The message has the trace and a line that replays it.
+#define TG_SIM_TEST(suite, name, ...)                                                       \
+  static void suite##_##name##_program();                                                   \
+  TEST(suite, name) {                                                                       \
+    const ::tg::sim::Report report =                                                        \
+        ::tg::sim::run_test(::tg::sim::Options{__VA_ARGS__}, #suite "." #name, [] {         \
+          suite##_##name##_program();                                                       \
+          if (::testing::Test::HasFailure()) ::tg::sim::fail("a check of the test failed"); \
+        });                                                                                 \
+    if (report.failure) GTEST_FAIL() << report.str();                                       \
+  }                                                                                         \
+  static void suite##_##name##_program()

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// One schedule after the other, and what a program asks of its simulation.
+#include <threadgroup/sim.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "runtime/flow.hpp"
+#include "runtime/steady_clock.hpp"
+#include "sim/search.hpp"
+#include "simulation/simulation.hpp"
+
+namespace tg {
+inline namespace v0 {
+namespace sim {
+
+namespace {
+
+// So many schedules are run twice, and compared.
+constexpr std::size_t kRunTwice = 4;
+constexpr std::size_t kShownSteps = 400;
+
+void check(const Options& options) {
+  const auto is_probability = [](double p) { return p >= 0 && p <= 1; };
+  if (options.schedules == 0) throw std::invalid_argument("sim::explore: schedules is 0; give at least 1");
+  if (options.depth < 1) throw std::invalid_argument("sim::explore: depth must be at least 1");
+  if (options.budget <= Duration()) throw std::invalid_argument("sim::explore: budget must be above zero");
+  if (options.stack_bytes < 16 * 1024)
+    throw std::invalid_argument("sim::explore: stack_bytes must be at least 16384");
+  const Faults& faults = options.faults;
+  if (!is_probability(faults.refused_threads) || !is_probability(faults.failed_allocations) ||
+      !is_probability(faults.delayed_flows))
+    throw std::invalid_argument("sim::explore: each of the faults must be a probability, from 0 to 1");
+  if (faults.delay < Duration()) throw std::invalid_argument("sim::explore: delay must not be negative");
+}
+
+void refuse_nesting(const char* call) {
+  if (is_running()) throw std::logic_error(std::string(call) + ": the caller runs in a simulation already");
+}
+
+// What is run next. `choices` is how many the last schedule had.
+class Plans {
+ public:
+  explicit Plans(const Options& options) : options_(options), search_(options.schedules) {}
+
+  std::optional<Plan> next(std::size_t choices) {
+    if (options_.strategy == Strategy::exhaustive) return search_.next();
+    if (number_ == options_.schedules) return std::nullopt;
+    if (number_++ == 0) return Plan{};  // the simplest one
+    const std::size_t kind = number_ % 4;
+    Plan plan;
+    // Any two seeds give other schedules, also for the small numbers that people choose.
+    plan.seed = Random(options_.seed * 0x9E3779B97F4A7C15u + number_).next();
+    plan.kind = options_.strategy == Strategy::random_walk || kind == 3 ? Plan::Kind::walk : Plan::Kind::pct;
+    if (plan.kind == Plan::Kind::pct) {
+      plan.depth = static_cast<unsigned>(std::max(1, options_.depth - 1 + static_cast<int>(kind)));
+      plan.length = choices;
+    }
+    return plan;
+  }
+  void ran(const Plan& plan, const Simulation& simulation) {
+    if (options_.strategy == Strategy::exhaustive) search_.branch(plan, simulation.options());
+  }
+  bool complete() const noexcept {
+    return options_.strategy == Strategy::exhaustive && search_.is_exhausted();
+  }
+
+ private:
+  const Options& options_;
+  Search search_;
+  std::size_t number_ = 0;
+};
+
+// Runs the schedule once more, for its trace.
+SimFailure describe(const Schedule& schedule, Simulation::Outcome outcome, std::size_t stack_bytes,
+                    FunctionRef<void()> program) {
+  SimFailure failure{*outcome.failure, schedule.word(), {}, outcome.waits};
+  if (outcome.is_over_budget) return failure;
+  Simulation& simulation = Simulation::take(stack_bytes);
+  const Simulation::Outcome again = simulation.run_program(schedule, program, TimePoint::never(), true);
+  failure.trace = simulation.trace().story(simulation.names(), kShownSteps);
+  failure.waits = again.waits;
+  if (!again.failure) {
+    failure.what +=
+        "\n(It did not fail when it was run once more, so the program is not deterministic: see "
+        "docs/simulation.md.)";
+  }
+  if (!again.was_abandoned) Simulation::give_back(simulation);
+  return failure;
+}
+
+class Exploration {
+ public:
+  Exploration(const Options& options, FunctionRef<void()> program)
+      : options_(options),
+        program_(program),
+        plans_(options),
+        end_(runtime::after(options.budget)),
+        simulation_(&Simulation::take(options.stack_bytes)) {}
+
+  Report run() {
+    Report report;
+    while (const auto plan = plans_.next(choices_)) {
+      const Schedule schedule{*plan, options_.faults};
+      report.failure = try_one(schedule, report.schedules++ < kRunTwice);
+      if (report.failure) return report;
+      choices_ = std::max<std::size_t>(simulation_->choices(), 1);
+      plans_.ran(*plan, *simulation_);
+      if (report.schedules % 64 == 0 && runtime::now() >= end_) break;
+    }
+    report.complete = plans_.complete();
+    Simulation::give_back(*simulation_);
+    return report;
+  }
+
+ private:
+  std::optional<SimFailure> try_one(const Schedule& schedule, bool twice) {
+    Simulation::Outcome outcome = simulation_->run_program(schedule, program_, end_, false);
+    if (!outcome.failure && twice) {
+      const Trace first = simulation_->trace();
+      outcome = simulation_->run_program(schedule, program_, end_, false);
+      if (!outcome.failure && first.digest() != simulation_->trace().digest()) {
+        outcome.failure =
+            "the program is not deterministic: the same schedule took another way the second "
+            "time, at " +
+            first.difference(simulation_->trace());
+      }
+    }
+    if (!outcome.failure) return std::nullopt;
+    if (!outcome.was_abandoned) Simulation::give_back(*simulation_);
+    return describe(schedule, std::move(outcome), options_.stack_bytes, program_);
+  }
+
+  const Options& options_;
+  const FunctionRef<void()> program_;
+  Plans plans_;
+  const TimePoint end_;
+  Simulation* const simulation_;
+  std::size_t choices_ = 1;
+};
+
+}  // namespace
+
+std::string SimFailure::str() const {
+  std::string text = what + "\n";
+  if (!trace.empty()) text += "What happened:\n" + trace;
+  if (!waits.empty()) text += "Who waits:\n" + waits;
+  return text + "That was: " + what + "\nSchedule: " + schedule + "\n";
+}
+
+std::string Report::str() const {
+  if (failure) return fmt::format("schedule {} failed: {}", schedules, failure->str());
+  return fmt::format("{} schedules, no failure{}", schedules, complete ? "; these are all" : "");
+}
+
+Report explore(const Options& options, FunctionRef<void()> program) {
+  refuse_nesting("sim::explore");
+  check(options);
+  return Exploration(options, program).run();
+}
+
+void replay(const std::string& word, FunctionRef<void()> program) {
+  refuse_nesting("sim::replay");
+  const auto schedule = Schedule::from_word(word);
+  if (!schedule) throw std::invalid_argument("sim::replay: '" + word + "' is not the word of a schedule");
+  Simulation& simulation = Simulation::take(Options().stack_bytes);
+  const Simulation::Outcome outcome = simulation.run_program(*schedule, program, TimePoint::never(), true);
+  std::fputs(simulation.trace().story(simulation.names(), ~std::size_t{0}).c_str(), stderr);
+  if (!outcome.was_abandoned) Simulation::give_back(simulation);
+  if (!outcome.failure) return;
+  std::fprintf(stderr, "%s\n%s", outcome.failure->c_str(), outcome.waits.c_str());
+  throw std::runtime_error("schedule " + word + " failed: " + *outcome.failure);
+}
+
+bool is_running() noexcept { return Simulation::of_caller() != nullptr; }
+
+std::uint64_t random() {
+  if (Simulation* const simulation = Simulation::of_caller()) return simulation->random();
+  thread_local Random of_thread(static_cast<std::uint64_t>(runtime::now().nanos()));
+  return of_thread.next();
+}
+
+void yield() noexcept {
+  if (Simulation* const simulation = Simulation::of_caller()) simulation->yield(__builtin_return_address(0));
+}
+
+void fail(const std::string& what) {
+  if (Simulation* const simulation = Simulation::of_caller()) simulation->fail_here(what);
+  throw std::runtime_error(what);
+}
+
+void say(std::string_view text) {
+  if (Simulation* const simulation = Simulation::of_caller()) simulation->say(text);
+}
+
+namespace {
+Simulation& simulation_for(const char* call) {
+  if (Simulation* const simulation = Simulation::of_caller()) return *simulation;
+  throw std::logic_error(std::string(call) + " is for programs in a simulation");
+}
+}  // namespace
+
+void refuse_threads(std::size_t count) { simulation_for("sim::refuse_threads").refuse_threads(count); }
+
+void fail_allocation_after(std::size_t blocks) {
+  simulation_for("sim::fail_allocation_after").fail_allocation_after(blocks);
+}
+
+Report run_test(Options options, const char* test, FunctionRef<void()> program) {
+  if (const char* const word = std::getenv("TG_SIM_REPLAY")) {
+    Report report;
+    report.schedules = 1;
+    try {
+      replay(word, program);
+    } catch (const std::runtime_error& e) {
+      report.failure = SimFailure{e.what(), word, {}, {}};
+    }
+    return report;
+  }
+  if (const char* const schedules = std::getenv("TG_SIM_SCHEDULES"))
+    options.schedules = std::strtoull(schedules, nullptr, 10);
+  Report report = explore(options, program);
+  if (report.failure) {
+    report.failure->waits += fmt::format("Replay: TG_SIM_REPLAY={} {} --gtest_filter={}\n",
+                                         report.failure->schedule, program_invocation_short_name, test);
+  }
+  return report;
+}
+
+}  // namespace sim
+}  // namespace v0
+}  // namespace tg

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+// Running a program to its end, and what goes wrong on request.
+#include "simulation/simulation.hpp"
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <exception>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <threadgroup/detail/mutex.hpp>
+#include <threadgroup/reason.hpp>
+
+#include "base/sanitizers.hpp"
+#include "runtime/steady_clock.hpp"
+#include "simulation/picture.hpp"
+
+#if TG_ADDRESS_SANITIZER
+#include <sanitizer/lsan_interface.h>
+#endif
+
+namespace tg::inline v0::sim {
+
+namespace {
+// A program may have thousands of tasks that wait at the same time; memory is taken as they use it.
+constexpr std::size_t kMostFlows = 1'000'000;
+constexpr std::size_t kKeptSteps = 100'000;
+constexpr std::uint64_t kSleepsBetweenLooks = 4096;
+
+struct Unused {
+  detail::Mutex mutex;
+  Simulation* first TG_GUARDED_BY(mutex) = nullptr;
+};
+constinit Unused unused;
+}  // namespace
+
+// --- The word ---
+
+std::string Schedule::word() const {
+  std::string word = plan.word();
+  if (faults.refused_threads > 0) word += fmt::format("+threads={}", faults.refused_threads);
+  if (faults.failed_allocations > 0) word += fmt::format("+memory={}", faults.failed_allocations);
+  if (faults.delayed_flows > 0)
+    word += fmt::format("+delay={}x{}", faults.delayed_flows, faults.delay.nanos());
+  return word;
+}
+
+namespace {
+// Reads a number from the start of the text, and what follows it.
+template <class Number>
+bool read(std::string_view& text, Number& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return false;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return true;
+}
+
+bool read_fault(std::string_view text, Faults& faults) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos) return false;
+  const std::string_view name = text.substr(0, equals);
+  text.remove_prefix(equals + 1);
+  if (name == "threads") return read(text, faults.refused_threads) && text.empty();
+  if (name == "memory") return read(text, faults.failed_allocations) && text.empty();
+  if (name != "delay" || !read(text, faults.delayed_flows) || !text.starts_with('x')) return false;
+  text.remove_prefix(1);
+  std::int64_t nanos = 0;
+  if (!read(text, nanos)) return false;
+  faults.delay = Duration::from_nanos(nanos);
+  return text.empty();
+}
+}  // namespace
+
+std::optional<Schedule> Schedule::from_word(std::string_view word) {
+  Schedule schedule;
+  std::size_t end = word.find('+');
+  const std::optional<Plan> plan = Plan::from_word(word.substr(0, end));
+  if (!plan) return std::nullopt;
+  schedule.plan = *plan;
+  while (end != std::string_view::npos) {
+    word.remove_prefix(end + 1);
+    end = word.find('+');
+    if (!read_fault(word.substr(0, end), schedule.faults)) return std::nullopt;
+  }
+  return schedule;
+}
+
+// --- Those that are not in use ---
+
+Simulation::Simulation(std::size_t stack_bytes)
+    : Scheduler([](const std::string& what) { of_caller()->fail_here(what); }, {.most_flows = kMostFlows,
+                                                                                .most_steps = ~std::size_t{0},
+                                                                                .kept_steps = kKeptSteps,
+                                                                                .stack_bytes = stack_bytes,
+                                                                                .switches_at_wake = true,
+                                                                                .reuses_numbers = true}),
+      stack_bytes_(stack_bytes) {}
+
+Simulation& Simulation::take(std::size_t stack_bytes) {
+  {
+    detail::MutexLock lock(unused.mutex);
+    for (Simulation** at = &unused.first; *at != nullptr; at = &(*at)->next_unused_) {
+      if ((*at)->stack_bytes_ != stack_bytes) continue;
+      Simulation& found = **at;
+      *at = found.next_unused_;
+      return found;
+    }
+  }
+  return *new Simulation(stack_bytes);
+}
+
+void Simulation::give_back(Simulation& simulation) noexcept {
+  detail::MutexLock lock(unused.mutex);
+  simulation.next_unused_ = unused.first;
+  unused.first = &simulation;
+}
+
+// --- One schedule ---
+
+Simulation::Outcome Simulation::run_program(const Schedule& schedule, FunctionRef<void()> program,
+                                            TimePoint give_up_at, bool tells) {
+  outcome_ = {};
+  faults_ = schedule.faults;
+  tells_ = tells;
+  threads_to_refuse_ = 0;
+  blocks_until_failure_ = 0;
+  sleeps_ = 0;
+  told_tasks_.clear();
+  give_up_at_ = give_up_at;
+  run(schedule.plan, [&] { run_to_end(program); });
+  return std::move(outcome_);
+}
+
+void Simulation::run_to_end(FunctionRef<void()> program) {
+  hold_clock();
+  Scheduler::name_flow("program");
+  try {
+    program();
+  } catch (...) {
+    outcome_.failure = "an exception left the program: " + describe_exception(std::current_exception());
+  }
+  blocks_until_failure_ = 0;
+  faults_ = {};  // what is left are idle threads
+  if (!outcome_.failure) {
+    if (const std::string left = groups_left(); !left.empty())
+      outcome_.failure = "groups are left at the end of the program: " + left;
+  }
+}
+
+void Simulation::fail_here(const std::string& what) {
+  faults_ = {};
+  blocks_until_failure_ = 0;
+  outcome_.failure = what;
+  outcome_.waits = picture_of_waits(*this);
+  outcome_.was_abandoned = true;
+#if TG_ADDRESS_SANITIZER
+  // Nobody destroys what is on the stacks.
+  for_each_stack([](const Stack& stack) { __lsan_register_root_region(stack.low, stack.bytes); });
+#endif
+  abandon();
+}
+
+// --- What goes wrong ---
+
+bool Simulation::happens(double probability) noexcept {
+  if (probability <= 0) return false;
+  return static_cast<double>(random() >> 11) / 9007199254740992.0 < probability;  // 2^53
+}
+
+int Simulation::start(void* (*main)(void*), void* argument) noexcept {
+  const bool refused = threads_to_refuse_ != 0;
+  if (refused) --threads_to_refuse_;
+  if (refused || happens(faults_.refused_threads)) {
+    if (tells_) tell("gets no thread: the system refuses it");
+    return EAGAIN;
+  }
+  return Scheduler::start(main, argument);
+}
+
+void Simulation::sleep(const void* word, TimePoint deadline) noexcept {
+  if (tells_) tell_wait(deadline);
+  if (++sleeps_ % kSleepsBetweenLooks == 0) look_at_clock();
+  Scheduler::sleep(word, deadline);
+  if (!happens(faults_.delayed_flows)) return;
+  const TimePoint until = now() + faults_.delay;
+  if (tells_) tell("is delayed for " + to_string(faults_.delay));
+  while (now() < until) Scheduler::sleep(&until, until);
+}
+
+bool Simulation::has_memory() noexcept {
+  if (blocks_until_failure_ != 0 && --blocks_until_failure_ == 0) {
+    if (tells_) tell("gets no memory");
+    return false;
+  }
+  return !happens(faults_.failed_allocations);
+}
+
+void Simulation::look_at_clock() {
+  if (runtime::system_now() < give_up_at_) return;
+  outcome_.is_over_budget = true;
+  fail_here("the schedule has not ended within the budget of real time; in virtual time " +
+            to_string(time_passed()) + " have passed");
+}
+
+void Simulation::tell_wait(TimePoint deadline) {
+  std::string text = what_caller_waits_for();
+  if (!deadline.is_never()) text += ", for " + to_string(deadline - now()) + " at most";
+  tell(text);
+}
+
+void Simulation::tell_woken(std::size_t number) {
+  if (tells_) tell(fmt::format("wakes flow {}", number));
+}
+
+// After a line that says which task the flow runs, if that is new.
+void Simulation::tell(const std::string& text) {
+  const auto flow = static_cast<std::size_t>(number_of_flow());
+  if (told_tasks_.size() <= flow) told_tasks_.resize(flow + 1);
+  const std::string task = what_caller_runs();
+  if (std::exchange(told_tasks_[flow], task) != task && !task.empty()) say("in " + task);
+  say(text);
+}
+
+}  // namespace tg::inline v0::sim

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// One schedule of a user's program.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <threadgroup/duration.hpp>
+#include <threadgroup/sim.hpp>
+
+#include "sim/chooser.hpp"
+#include "sim/scheduler.hpp"
+
+namespace tg::inline v0::sim {
+
+/// What decides a schedule: the plan, and how often something goes wrong.
+struct Schedule {
+  Plan plan;
+  Faults faults;
+
+  /// "pct-3-120-17", or "pct-3-120-17+threads=0.01+delay=0.1x3600000000000".
+  std::string word() const;
+  static std::optional<Schedule> from_word(std::string_view word);
+};
+
+/// The engine of users' simulations: the scheduler with faults, a limit of real time, and texts for readers.
+///
+/// Thread safety: one thread at a time uses it.
+/// Lifetime: never destroyed; those that have ended all their flows are used again.
+class Simulation final : public Scheduler {
+ public:
+  /// One that is not in use.
+  static Simulation& take(std::size_t stack_bytes);
+  static void give_back(Simulation& unused) noexcept;
+  /// That of the calling flow, or null.
+  static Simulation* of_caller() noexcept { return static_cast<Simulation*>(Engine::of_caller()); }
+
+  struct Outcome {
+    std::optional<std::string> failure;
+    std::string waits;
+    bool was_abandoned = false;  // then this simulation is not used again
+    bool is_over_budget = false;
+  };
+  /// Runs the program until its end, a failure, or this real time. `tells` says that a reader wants the trace.
+  Outcome run_program(const Schedule& schedule, FunctionRef<void()> program, TimePoint give_up_at,
+                      bool tells);
+
+  /// The program fails here.
+  [[noreturn]] void fail_here(const std::string& what);
+  void refuse_threads(std::size_t count) noexcept { threads_to_refuse_ = count; }
+  void fail_allocation_after(std::size_t blocks) noexcept { blocks_until_failure_ = blocks + 1; }
+
+  /// Threads of the library are renamed for each group; the task says more.
+  void name_flow(std::string_view) noexcept override {}
+  int start(void* (*main)(void*), void* argument) noexcept override;
+  void sleep(const void* word, TimePoint deadline) noexcept override;
+  bool has_memory() noexcept override;
+
+ private:
+  explicit Simulation(std::size_t stack_bytes);
+  void run_to_end(FunctionRef<void()> program);
+  bool happens(double probability) noexcept;
+  void tell(const std::string& text);
+  void tell_wait(TimePoint deadline);
+  void tell_woken(std::size_t number) override;
+  void look_at_clock();
+
+  const std::size_t stack_bytes_;
+  Faults faults_;
+  Outcome outcome_;
+  bool tells_ = false;
+  std::size_t threads_to_refuse_ = 0;
+  std::size_t blocks_until_failure_ = 0;  // 0: none fails
+  std::uint64_t sleeps_ = 0;
+  std::vector<std::string> told_tasks_;  // of each flow, the task that the reader knows of
+  TimePoint give_up_at_;
+  Simulation* next_unused_ = nullptr;
+};
+
+}  // namespace tg::inline v0::sim
