@@ -52,7 +52,7 @@ struct SimFailure {
   std::string schedule;  ///< one word, for `replay` and TG_SIM_REPLAY
   std::string trace;     ///< what each flow did, a step a line
   std::string waits;     ///< who waits for what, and who could end it, circles first
-  std::string str() const;
+  TG_EXPORT std::string str() const;
 };
 
 /// What an exploration has found.
@@ -60,7 +60,7 @@ struct Report {
   std::size_t schedules = 0;  ///< that were run
   bool complete = false;      ///< `Strategy::exhaustive` has run all of them
   std::optional<SimFailure> failure;
-  std::string str() const;  ///< "1000 schedules, no failure"
+  TG_EXPORT std::string str() const;  ///< "1000 schedules, no failure"
 };
 
 /// Runs the program in one schedule after the other, and stops at the first in which it fails.

@@ -6,10 +6,9 @@
 #include <cmath>
 #include <stdexcept>
 
-#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/thread_utils.hpp>
 
-#include "runtime/flow.hpp"
+#include "runtime/random.hpp"
 #include "runtime/steady_clock.hpp"
 
 namespace tg::inline v0::detail {
@@ -29,25 +28,7 @@ Duration retry_delay(const RetryOptions& options, std::size_t failed_tries, doub
   return std::chrono::duration<double, std::nano>(full * (1 - options.jitter * (1 - chance)));
 }
 
-namespace {
-constinit Atomic<std::uint64_t> counter{0};  // atomic: any thread may need the next number
-
-// At least 0 and less than 1.
-double to_chance(std::uint64_t random) noexcept {
-  return static_cast<double>(random >> 11) / 9007199254740992.0;  // 2^53
-}
-}  // namespace
-
-// The mixing of splitmix64 (S. Vigna) over a counter and the time: good enough to keep callers from trying in
-// step, also those in several children of one process.
-double random_chance() noexcept {
-  if (runtime::Engine* const engine = runtime::Engine::of_caller()) return to_chance(engine->random());
-  std::uint64_t z = counter.fetch_add(0x9e3779b97f4a7c15ULL, std::memory_order_relaxed) +
-                    static_cast<std::uint64_t>(runtime::now().nanos());
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-  return to_chance(z ^ (z >> 31));
-}
+double random_chance() noexcept { return runtime::to_chance(runtime::random_number()); }
 
 TimePoint retry_deadline(const RetryOptions& options) { return runtime::after(options.time_limit); }
 

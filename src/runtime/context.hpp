@@ -6,6 +6,7 @@
 #include <memory>
 
 #include <threadgroup/detail/config.hpp>
+#include <threadgroup/detail/export.hpp>
 
 namespace tg::inline v0::runtime {
 
@@ -16,7 +17,7 @@ struct PortableContext;
 ///
 /// Guarantees: an overflow of up to a page is a SIGSEGV instead of a write to other memory. Pages that were
 /// never touched take no memory.
-class ContextStack {
+class TG_EXPORT ContextStack {
  public:
   /// At least that many bytes. Throws `std::bad_alloc`.
   explicit ContextStack(std::size_t bytes);
@@ -47,7 +48,7 @@ class ContextStack {
 /// Thread safety: none; all contexts that switch to each other belong to one thread.
 /// Lifetime: if a context with a stack of its own has begun and not ended when it is destroyed, the objects
 /// on its stack are not destroyed.
-class Context {
+class TG_EXPORT Context {
  public:
   using Main = void (*)(void* argument) noexcept;
 

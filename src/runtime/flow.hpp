@@ -50,8 +50,8 @@ class Flow {
 
   /// The flow for a thread that is about to be made, so that a running thread always has one. Either the
   /// thread becomes it, or it is given back. `engine` is what will run it, or null.
-  static Flow& reserve(Engine* engine = Engine::of_caller());
-  static void become(Flow& reserved) noexcept;
+  TG_EXPORT static Flow& reserve(Engine* engine = Engine::of_caller());
+  TG_EXPORT static void become(Flow& reserved) noexcept;
   static void give_back(Flow& reserved) noexcept;
   /// What the end of a thread does for the calling flow, if there is one: for a flow of an engine, as it ends.
   TG_EXPORT static void end_in_engine() noexcept;

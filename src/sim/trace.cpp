@@ -11,7 +11,8 @@
 
 #include <threadgroup/duration.hpp>
 
-extern "C" const char __executable_start;  // NOLINT(bugprone-reserved-identifier): the linker's name
+// The linker's name, which a shared library does not have.
+extern "C" [[gnu::weak]] const char __executable_start;  // NOLINT(bugprone-reserved-identifier)
 
 namespace tg::inline v0::sim {
 
@@ -233,7 +234,7 @@ Places::Places(const std::vector<const void*>& addresses) {
     if (address != nullptr) wanted.push_back(address);
   std::sort(wanted.begin(), wanted.end());
   wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
-  if (wanted.empty()) return;
+  if (wanted.empty() || &__executable_start == nullptr) return;
   std::array<char, 4096> path{};
   if (::readlink("/proc/self/exe", path.data(), path.size() - 1) <= 0) return;
   std::string command = "addr2line -Cfipe '" + std::string(path.data()) + "' 2>/dev/null";

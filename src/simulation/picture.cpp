@@ -15,7 +15,6 @@
 #include "event/wait_note.hpp"
 #include "runtime/flow.hpp"
 #include "simulation/simulation.hpp"
-#include "tree/forest.hpp"
 #include "tree/task_context.hpp"
 #include "tree/wait_graph.hpp"
 
@@ -50,7 +49,7 @@ std::string name_of(const Scheduler::SleepingFlow& one) {
   return name;
 }
 
-// Idle threads of the library wait for work, which is nobody's fault.
+// A thread of the library that waits for work.
 bool is_idle_thread(const Waiter& one) {
   return one.flow == nullptr || (one.flow->task == nullptr && one.flow->wait_note == nullptr);
 }
@@ -144,7 +143,7 @@ std::string what_caller_runs() { return task_of(runtime::Flow::current_if_any())
 
 std::string groups_left() {
   std::string paths;
-  for (const NodeSnapshot& node : detail::Forest::instance().snapshot().nodes) {
+  for (const NodeSnapshot& node : ThreadEventsController::instance().snapshot().nodes) {
     if (node.kind == NodeKind::main_thread || node.kind == NodeKind::foreign_thread) continue;
     paths += (paths.empty() ? "'" : ", '") + detail::escaped(node.name) + "'";
   }

@@ -11,7 +11,7 @@
 
 #include <fmt/format.h>
 
-#include "runtime/flow.hpp"
+#include "runtime/random.hpp"
 #include "runtime/steady_clock.hpp"
 #include "sim/search.hpp"
 #include "simulation/simulation.hpp"
@@ -180,11 +180,7 @@ void replay(const std::string& word, FunctionRef<void()> program) {
 
 bool is_running() noexcept { return Simulation::of_caller() != nullptr; }
 
-std::uint64_t random() {
-  if (Simulation* const simulation = Simulation::of_caller()) return simulation->random();
-  thread_local Random of_thread(static_cast<std::uint64_t>(runtime::now().nanos()));
-  return of_thread.next();
-}
+std::uint64_t random() { return runtime::random_number(); }
 
 void yield() noexcept {
   if (Simulation* const simulation = Simulation::of_caller()) simulation->yield(__builtin_return_address(0));

@@ -15,6 +15,7 @@
 #include <threadgroup/reason.hpp>
 
 #include "base/sanitizers.hpp"
+#include "runtime/random.hpp"
 #include "runtime/steady_clock.hpp"
 #include "simulation/picture.hpp"
 
@@ -157,7 +158,7 @@ void Simulation::fail_here(const std::string& what) {
   outcome_.waits = picture_of_waits(*this);
   outcome_.was_abandoned = true;
 #if TG_ADDRESS_SANITIZER
-  // Nobody destroys what is on the stacks.
+  // What is on the stacks is not destroyed.
   for_each_stack([](const Stack& stack) { __lsan_register_root_region(stack.low, stack.bytes); });
 #endif
   abandon();
@@ -167,7 +168,7 @@ void Simulation::fail_here(const std::string& what) {
 
 bool Simulation::happens(double probability) noexcept {
   if (probability <= 0) return false;
-  return static_cast<double>(random() >> 11) / 9007199254740992.0 < probability;  // 2^53
+  return runtime::to_chance(random()) < probability;
 }
 
 int Simulation::start(void* (*main)(void*), void* argument) noexcept {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/unique_function.hpp>
 
 #include "tree/node.hpp"
@@ -48,10 +49,10 @@ class WaitTarget {
   static WaitTarget slot_of(Node& group) noexcept { return {Kind::slot, group}; }
 
   /// "task 'a'", as the rest of a sentence that begins with "waits for".
-  std::string text() const;
+  TG_EXPORT std::string text() const;
   /// Whether the end of a task on that stack is, or would permit, what is waited for. For a reader while no
   /// other flow runs.
-  bool could_be_ended_by(const TaskContext& running) const;
+  TG_EXPORT bool could_be_ended_by(const TaskContext& running) const;
 
  private:
   friend class WaitGraph;
