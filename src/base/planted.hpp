@@ -92,6 +92,7 @@
   ONE(fresh_link_has_no_fence)                /* F3 */                                                       \
   ONE(fresh_unlink_has_no_fence)              /* F3 */                                                       \
   ONE(fresh_reveal_has_no_fence)              /* F2 */                                                       \
+  ONE(fresh_link_publishes_nothing)           /* who finds a fresh group sees it as it was made */           \
   ONE(task_end_is_not_ordered)                /* Q1 */                                                       \
   ONE(cell_publishes_nothing)                 /* a reader sees the value as it was made */                   \
   ONE(cell_writer_sees_no_readers)            /* V2: readers are done before the value goes */               \

@@ -33,7 +33,7 @@ WeakMemory::~WeakMemory() { end(); }
 void WeakMemory::begin(std::size_t flow) {
   ++schedule_;
   used_ = 0;
-  flow_at(flow) = {};
+  for (Flow& one : flows_) one = {};
   flow_at(flow).known.is_empty = false;
   of_parts_ = {};
   before_full_fences_ = before_light_fences_ = before_heavy_fences_ = seq_cst_accesses_ = {};
@@ -55,8 +55,12 @@ void WeakMemory::start(std::size_t parent, std::size_t child) {
   if (child > Clock::kFlows)
     scheduler_.fail("more than " + std::to_string(Clock::kFlows) + " flows in weak memory");
   tick(parent);
+  // A flow that takes over the number of one that has ended counts on, and so knows what that one did.
+  Knowledge& known = flow_at(child).known;
+  const std::int32_t last = known.is_empty ? 0 : known.happened[child];
   flow_at(child) = {};
-  flow_at(child).known.become(flow_at(parent).known);
+  known.become(flow_at(parent).known);
+  known.happened[child] = last;
   tick(child);
 }
 
@@ -91,6 +95,8 @@ WeakMemory::Word& WeakMemory::make_word(const void* word, std::uint64_t value) {
     entry = {word, pool_[used_++].get(), schedule_};
   }
   Word* const made = entry.word;
+  made->address = word;
+  made->is_gone = false;
   made->count = 1;
   made->newest().become(value);
   made->newest().released.become({});
@@ -139,6 +145,19 @@ std::memory_order WeakMemory::weakened(const void* word, std::memory_order order
   for (const Weakened& one : weakened_)
     if (address >= one.begin && address < one.end && order == one.from) return one.to;
   return order;
+}
+
+bool WeakMemory::is_word(const void* address) noexcept {
+  const Word* const word = find(address);
+  return word != nullptr && !word->is_gone;
+}
+
+void WeakMemory::forget_words(const void* memory, std::size_t bytes) noexcept {
+  const auto begin = reinterpret_cast<std::uintptr_t>(memory);
+  for (std::size_t i = 0; i < used_; ++i) {
+    const auto address = reinterpret_cast<std::uintptr_t>(pool_[i]->address);
+    if (address >= begin && address < begin + bytes) pool_[i]->is_gone = true;
+  }
 }
 
 // --- Accesses ---

@@ -137,7 +137,7 @@ class WeakMemory final : public detail::MemoryModel {
   /// The running flow uses this memory for something else: all accesses to words in it happen before.
   void reuse(const void* memory, std::size_t bytes);
 
-  /// An access to plain data, of which the cell remembers the last ones.
+  /// Plain data: a cell has the last accesses to it.
   struct PlainAccess {
     std::int32_t time = 0;  // 0: none
     std::uint32_t flow = 0;
@@ -151,6 +151,11 @@ class WeakMemory final : public detail::MemoryModel {
   };
   void read_plain(PlainAccesses& before, const void* place);
   void write_plain(PlainAccesses& before, const void* place);
+  /// For one who watches all accesses: the number of the schedule, whether there is a word at this address, and
+  /// that the words in this memory are gone.
+  std::uint64_t schedule() const noexcept { return schedule_; }
+  bool is_word(const void* address) noexcept;
+  void forget_words(const void* memory, std::size_t bytes) noexcept;
 
   void construct(const void* word, std::uint64_t value) noexcept override;
   std::uint64_t load(const void* word, std::uint64_t newest, std::memory_order order) noexcept override;
@@ -181,6 +186,8 @@ class WeakMemory final : public detail::MemoryModel {
   struct Word {
     static constexpr std::size_t kStores = 8;
     std::array<Store, kStores> stores;
+    const void* address = nullptr;
+    bool is_gone = false;
     std::size_t count = 0;  // of all stores, of which the last few are kept
     PlainAccess constructed;
     Clock used;  // when each flow has accessed it last

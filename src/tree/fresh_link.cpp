@@ -43,7 +43,7 @@ bool Forest::link_fresh(FreshLink& link, Node& node) {
   if (parent->time_limited_) node.time_limited_ = true;
   node.linked_ = true;
   link.last_made = &node;
-  link.node.store(&node, std::memory_order_release);
+  link.node.store(&node, TG_ORDER(release, fresh_link_publishes_nothing, relaxed));
   if (!TG_PLANTED(fresh_link_has_no_fence)) runtime::light_fence();
   if (!TG_PLANTED(fresh_link_is_not_checked_again) && link.parent.load(std::memory_order_relaxed) == nullptr)
       [[unlikely]]

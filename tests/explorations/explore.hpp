@@ -105,10 +105,19 @@ std::vector<detail::Planted>& looked_for();
   }
 
 /// A test that the exploration finds the planted mistake within this many schedules.
-#define TG_FINDS(suite, name, mistake, within)                                                          \
+#define TG_FINDS(suite, name, mistake, within) TG_FINDS_AS(Planted, suite, name, mistake, within)
+/// The same for a mistake that only the check of plain memory finds, in the build of races/.
+#if defined(TG_RACES)
+#define TG_FINDS_RACE(suite, name, mistake, within) TG_FINDS_AS(PlantedRace, suite, name, mistake, within)
+#else
+#define TG_FINDS_RACE(suite, name, mistake, within) \
+  static const bool mistake##_is_looked_for =       \
+      (::tg::test::looked_for().push_back(::tg::detail::Planted::mistake), true);
+#endif
+#define TG_FINDS_AS(group, suite, name, mistake, within)                                                \
   static const bool mistake##_is_looked_for =                                                           \
       (::tg::test::looked_for().push_back(::tg::detail::Planted::mistake), true);                       \
-  TEST(Planted, mistake) {                                                                              \
+  TEST(group, mistake) {                                                                                \
     static_cast<void>(mistake##_is_looked_for);                                                         \
     ::tg::test::expect_found(::tg::detail::Planted::mistake, #mistake, &suite##_##name##_body, within); \
   }

@@ -91,6 +91,10 @@ TG_EXPLORATION(FreshGroupExploration, a_snapshot_meets_a_flow_that_makes_groups)
   require(!Forest::instance().has_children(*parent), "all groups have left the forest");
 }
 
+TG_IN_WEAK_MEMORY(FreshGroupExploration, a_snapshot_meets_a_flow_that_makes_groups)
+TG_FINDS_RACE(FreshGroupExploration, a_snapshot_meets_a_flow_that_makes_groups_in_weak_memory,
+              fresh_link_publishes_nothing, 2000)
+
 // A later limit is there first; the earlier one comes at its time all the same.
 TG_EXPLORATION(TimeLimitExploration, the_earlier_of_two_limits_comes_at_its_time) {
   hold_clock();
