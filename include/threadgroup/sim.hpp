@@ -37,13 +37,13 @@ struct Faults {
 
 /// What `explore` does.
 struct Options {
-  std::size_t schedules = 1000;  ///< at most; at least 1
-  std::uint64_t seed = 0;        ///< another seed means other schedules
-  Strategy strategy = Strategy::pct;
-  int depth = 3;  ///< of pct: how many orders of steps an error may need; at least 1
+  std::size_t schedules = 1000;       ///< at most; at least 1
+  std::uint64_t seed = 0;             ///< another seed means other schedules
+  Strategy strategy = Strategy::pct;  ///< how they are chosen
+  int depth = 3;                      ///< of pct: how many orders of steps an error may need; at least 1
   Duration budget = Duration::from_nanos(60'000'000'000);  ///< real time, after which it ends
-  Faults faults = {};
-  std::size_t stack_bytes = 256 * 1024;  ///< of each flow
+  Faults faults = {};                                      ///< what goes wrong in them
+  std::size_t stack_bytes = 256 * 1024;                    ///< of each flow
 };
 
 /// A schedule in which the program failed.
@@ -52,14 +52,15 @@ struct SimFailure {
   std::string schedule;  ///< one word, for `replay` and TG_SIM_REPLAY
   std::string trace;     ///< what each flow did, a step a line
   std::string waits;     ///< who waits for what, and who could end it, circles first
+  /// All of it, for a person.
   TG_EXPORT std::string str() const;
 };
 
 /// What an exploration has found.
 struct Report {
-  std::size_t schedules = 0;  ///< that were run
-  bool complete = false;      ///< `Strategy::exhaustive` has run all of them
-  std::optional<SimFailure> failure;
+  std::size_t schedules = 0;          ///< that were run
+  bool complete = false;              ///< `Strategy::exhaustive` has run all of them
+  std::optional<SimFailure> failure;  ///< of the last schedule; none if all passed
   TG_EXPORT std::string str() const;  ///< "1000 schedules, no failure"
 };
 
@@ -82,7 +83,7 @@ struct Report {
 ///
 /// Requires: the program makes its groups itself, and starts from the same state each time. It uses no other
 /// threads, waits only through the library, takes time from `tg::now` and chance from `sim::random`. What
-/// cannot be simulated is listed in docs/simulation.md.
+/// cannot be simulated is listed in docs/testing.md.
 /// Throws `std::invalid_argument` if an option is out of its range, and `std::logic_error` within a
 /// simulation.
 /// Thread safety: any number of threads may explore at a time.
