@@ -40,9 +40,17 @@ namespace {
 void TimeLimits::hold_across_forks() {
   runtime::hold_across_forks([]() -> Mutex& { return only_.mutex_; }, [] { only_.forget_all(); });
   using runtime::Engine;
-  Engine::register_part(Engine::Part::time_limits,
-                        {[]() -> void* { return new TimeLimits; },
-                         [](void* part) noexcept { static_cast<TimeLimits*>(part)->forget_all(); }});
+  Engine::register_part(Engine::Part::time_limits, {[]() -> void* { return new TimeLimits; },
+                                                    [](void* part) noexcept {
+                                                      auto& limits = *static_cast<TimeLimits*>(part);
+                                                      if (!limits.is_unused()) limits.forget_all();
+                                                    }});
+}
+
+// An engine looks before each of thousands of schedules.
+bool TimeLimits::is_unused() noexcept {
+  MutexLock lock(mutex_);
+  return state_ == State::absent && wheel_.empty() && woken_.empty();
 }
 
 // In a forked child, where the groups and the flow are the parent's; and before an engine begins again.

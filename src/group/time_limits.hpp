@@ -61,6 +61,7 @@ class TimeLimits {
   constexpr TimeLimits() = default;
   static TimeLimits only_;
 
+  bool is_unused() noexcept;
   void forget_all() noexcept;
   void add(TimeLimit& limit);
   void remove(TimeLimit& limit) noexcept;

@@ -26,11 +26,14 @@ class TG_EXPORT ContextStack {
   ContextStack& operator=(const ContextStack&) = delete;
 
   std::byte* low() const noexcept { return low_; }
-  std::size_t bytes() const noexcept { return bytes_; }
+  std::size_t bytes() const noexcept { return bytes_ - unused_; }
 
  private:
   std::byte* low_;  // above the guard
   std::size_t bytes_;
+  std::size_t unused_;  // at the upper end
+
+  static constexpr std::size_t kColor = 192;
 };
 
 /// One line of execution: the one that a thread runs by itself, or one with a stack of its own.

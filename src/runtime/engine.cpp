@@ -2,6 +2,7 @@
 // The parts that each engine has, and where the points of a build for explorations lead.
 #include "runtime/engine.hpp"
 
+#include <stdexcept>
 #include <vector>
 
 #include "base/report.hpp"
@@ -30,6 +31,13 @@ void Engine::make_parts() {
 
 void Engine::forget_parts() noexcept {
   for (std::size_t i = 0; i < kParts; ++i) parts[i].forget(parts_[i]);
+}
+
+void refuse_real_io(const std::string& what) {
+  if (Engine::of_caller() == nullptr) return;
+  throw std::logic_error(what +
+                         ": a simulation does no real input or output; give the program something in "
+                         "the place of it");
 }
 
 #if defined(TG_SIMULATION)

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include <threadgroup/detail/atomic.hpp>
@@ -105,6 +106,10 @@ class TG_EXPORT Engine {
   Flow* home_ = nullptr;
   std::array<void*, kParts> parts_{};
 };
+
+/// Throws `std::logic_error` if the caller runs in an engine, whose flows must not block in the system. `what`
+/// names the call: "tg::JsonResource jobs.json".
+TG_EXPORT void refuse_real_io(const std::string& what);
 
 /// What the process has one of: the process's, or that of the caller's engine. (A build for explorations uses
 /// the process's.)

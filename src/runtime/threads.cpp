@@ -46,6 +46,8 @@ void ThreadCache::hold_across_forks() {
                                                   auto& cache = *static_cast<ThreadCache*>(part);
                                                   MutexLock lock(cache.mutex_);
                                                   cache.forget_threads();
+                                                  cache.max_idle_ = kDefaultMaxIdle;
+                                                  cache.idle_time_ = kDefaultIdleTime;
                                                 }});
 }
 

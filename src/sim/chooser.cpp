@@ -105,12 +105,11 @@ Chooser::Chooser(const Plan& plan)
 
 std::int64_t Chooser::born() noexcept { return kBorn + static_cast<std::int64_t>(random_.below(kBorn)); }
 
-std::int64_t& Chooser::priority_of(std::size_t flow) {
+void Chooser::make_priorities(std::size_t flow) {
   while (priorities_.size() <= flow) {
     const bool competes = priorities_.size() != kClock || clock_competes_;
     priorities_.push_back(competes ? born() : kNone);
   }
-  return priorities_[flow];
 }
 
 void Chooser::begins(std::size_t flow) {

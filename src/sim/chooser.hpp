@@ -93,7 +93,12 @@ class Chooser {
 
  private:
   std::int64_t born() noexcept;  // the priority of a new flow
-  std::int64_t& priority_of(std::size_t flow);
+  std::int64_t& priority_of(std::size_t flow) {
+    if (flow >= priorities_.size()) [[unlikely]]
+      make_priorities(flow);
+    return priorities_[flow];
+  }
+  void make_priorities(std::size_t flow);
 
   const Plan plan_;
   Random random_;

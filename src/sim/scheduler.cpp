@@ -234,15 +234,17 @@ void Scheduler::count_point(const Step& step) {
 
 Scheduler::Line& Scheduler::choose() {
   for (;;) {
-    const bool timer = sleepers_.has_deadlines();
+    const bool has_deadlines = sleepers_.has_deadlines();
     if (able_.empty()) {
-      if (!timer) fail("deadlock: all flows sleep, and nothing will wake one");
+      if (!has_deadlines) fail("deadlock: all flows sleep, and nothing will wake one");
       let_time_pass();
       continue;
     }
+    if (rules_.clock_waits && able_.size() == 1) return *lines_[able_.front() - 1];
     const bool current_is_able = current_->state == State::able;
     // Once the body has ended, the remaining flows run in the simplest order.
     if (body_has_ended_) return current_is_able ? *current_ : *lines_[able_.front() - 1];
+    const bool timer = has_deadlines && !rules_.clock_waits;
     if (able_.size() == 1 && !timer) return *lines_[able_.front() - 1];
     if (timer) able_.insert(able_.begin(), Chooser::kClock);
     const std::size_t next = chooser_->next(able_, current_is_able ? current_->number : Chooser::kClock);

@@ -34,6 +34,7 @@ struct Rules {
   std::size_t kept_steps = 50'000;  // the last ones
   std::size_t stack_bytes = std::size_t{256} * 1024;
   bool switches_at_wake = false;  // where a flow wakes or starts another one
+  bool clock_waits = false;       // time passes only when no flow can run
   bool reuses_numbers = false;    // of flows that have ended
 };
 

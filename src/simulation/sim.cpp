@@ -15,6 +15,7 @@
 #include "runtime/steady_clock.hpp"
 #include "sim/search.hpp"
 #include "simulation/simulation.hpp"
+#include "simulation/watchdog.hpp"
 
 namespace tg {
 inline namespace v0 {
@@ -102,7 +103,8 @@ class Exploration {
         program_(program),
         plans_(options),
         end_(runtime::after(options.budget)),
-        simulation_(&Simulation::take(options.stack_bytes)) {}
+        simulation_(&Simulation::take(options.stack_bytes)),
+        watchdog_(simulation_->progress()) {}
 
   Report run() {
     Report report;
@@ -142,6 +144,7 @@ class Exploration {
   Plans plans_;
   const TimePoint end_;
   Simulation* const simulation_;
+  const Watchdog watchdog_;
   std::size_t choices_ = 1;
 };
 

@@ -17,6 +17,7 @@
 #include "base/sanitizers.hpp"
 #include "runtime/random.hpp"
 #include "runtime/steady_clock.hpp"
+#include "runtime/threads.hpp"
 #include "simulation/picture.hpp"
 
 #if TG_ADDRESS_SANITIZER
@@ -29,7 +30,7 @@ namespace {
 // A program may have thousands of tasks that wait at the same time; memory is taken as they use it.
 constexpr std::size_t kMostFlows = 1'000'000;
 constexpr std::size_t kKeptSteps = 100'000;
-constexpr std::uint64_t kSleepsBetweenLooks = 4096;
+constexpr std::uint64_t kStepsBetweenLooks = 4096;
 
 struct Unused {
   detail::Mutex mutex;
@@ -97,6 +98,7 @@ Simulation::Simulation(std::size_t stack_bytes)
                                                                                 .kept_steps = kKeptSteps,
                                                                                 .stack_bytes = stack_bytes,
                                                                                 .switches_at_wake = true,
+                                                                                .clock_waits = true,
                                                                                 .reuses_numbers = true}),
       stack_bytes_(stack_bytes) {}
 
@@ -128,7 +130,6 @@ Simulation::Outcome Simulation::run_program(const Schedule& schedule, FunctionRe
   tells_ = tells;
   threads_to_refuse_ = 0;
   blocks_until_failure_ = 0;
-  sleeps_ = 0;
   told_tasks_.clear();
   give_up_at_ = give_up_at;
   run(schedule.plan, [&] { run_to_end(program); });
@@ -136,7 +137,6 @@ Simulation::Outcome Simulation::run_program(const Schedule& schedule, FunctionRe
 }
 
 void Simulation::run_to_end(FunctionRef<void()> program) {
-  hold_clock();
   Scheduler::name_flow("program");
   try {
     program();
@@ -144,7 +144,10 @@ void Simulation::run_to_end(FunctionRef<void()> program) {
     outcome_.failure = "an exception left the program: " + describe_exception(std::current_exception());
   }
   blocks_until_failure_ = 0;
-  faults_ = {};  // what is left are idle threads
+  faults_ = {};
+  tells_ = false;
+  // What is left are idle threads, and they end now.
+  runtime::ThreadCache::instance().set_limits(0, Duration());
   if (!outcome_.failure) {
     if (const std::string left = groups_left(); !left.empty())
       outcome_.failure = "groups are left at the end of the program: " + left;
@@ -183,7 +186,7 @@ int Simulation::start(void* (*main)(void*), void* argument) noexcept {
 
 void Simulation::sleep(const void* word, TimePoint deadline) noexcept {
   if (tells_) tell_wait(deadline);
-  if (++sleeps_ % kSleepsBetweenLooks == 0) look_at_clock();
+  count_step();
   Scheduler::sleep(word, deadline);
   if (!happens(faults_.delayed_flows)) return;
   const TimePoint until = now() + faults_.delay;
@@ -199,8 +202,16 @@ bool Simulation::has_memory() noexcept {
   return !happens(faults_.failed_allocations);
 }
 
-void Simulation::look_at_clock() {
-  if (runtime::system_now() < give_up_at_) return;
+void Simulation::yield(const void* place) noexcept {
+  count_step();
+  Scheduler::yield(place);
+}
+
+// Looks at the real clock from time to time.
+void Simulation::count_step() {
+  const std::uint64_t steps = steps_.load(std::memory_order_relaxed) + 1;
+  steps_.store(steps, std::memory_order_relaxed);
+  if (steps % kStepsBetweenLooks != 0 || runtime::system_now() < give_up_at_) return;
   outcome_.is_over_budget = true;
   fail_here("the schedule has not ended within the budget of real time; in virtual time " +
             to_string(time_passed()) + " have passed");

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/duration.hpp>
 #include <threadgroup/sim.hpp>
 
@@ -49,6 +50,9 @@ class Simulation final : public Scheduler {
   Outcome run_program(const Schedule& schedule, FunctionRef<void()> program, TimePoint give_up_at,
                       bool tells);
 
+  /// How many steps it has made, for others to read.
+  const detail::Atomic<std::uint64_t>& progress() const noexcept { return steps_; }
+
   /// The program fails here.
   [[noreturn]] void fail_here(const std::string& what);
   void refuse_threads(std::size_t count) noexcept { threads_to_refuse_ = count; }
@@ -58,6 +62,7 @@ class Simulation final : public Scheduler {
   void name_flow(std::string_view) noexcept override {}
   int start(void* (*main)(void*), void* argument) noexcept override;
   void sleep(const void* word, TimePoint deadline) noexcept override;
+  void yield(const void* place) noexcept override;
   bool has_memory() noexcept override;
 
  private:
@@ -67,7 +72,7 @@ class Simulation final : public Scheduler {
   void tell(const std::string& text);
   void tell_wait(TimePoint deadline);
   void tell_woken(std::size_t number) override;
-  void look_at_clock();
+  void count_step();
 
   const std::size_t stack_bytes_;
   Faults faults_;
@@ -75,7 +80,8 @@ class Simulation final : public Scheduler {
   bool tells_ = false;
   std::size_t threads_to_refuse_ = 0;
   std::size_t blocks_until_failure_ = 0;  // 0: none fails
-  std::uint64_t sleeps_ = 0;
+  // Atomic: the watchdog reads it.
+  detail::Atomic<std::uint64_t> steps_{0};
   std::vector<std::string> told_tasks_;  // of each flow, the task that the reader knows of
   TimePoint give_up_at_;
   Simulation* next_unused_ = nullptr;

@@ -116,6 +116,8 @@ class WaitGraph {
   }
   // The waits are the parent's: the stacks that they are on are gone.
   void forget_all_locked() noexcept TG_REQUIRES(mutex_) {
+    if (recorded_ == 0) return;
+    recorded_ = 0;
     tasks_.fill(nullptr);
     groups_.fill(nullptr);
   }
@@ -133,6 +135,7 @@ class WaitGraph {
 
   void insert_locked(RecordedWait& wait, const TaskContext& waiter) noexcept TG_REQUIRES(mutex_) {
     wait.waiter_ = &waiter;
+    ++recorded_;
     // A task further down may run these tasks while it waits: then it has a record of its own, or gets one.
     for (const TaskContext* task = &waiter; task != nullptr && task->recorded_wait == nullptr;
          task = task->outer) {
@@ -165,6 +168,7 @@ class WaitGraph {
   }
 
   void remove_locked(RecordedWait& wait) noexcept TG_REQUIRES(mutex_) {
+    --recorded_;
     for (const TaskContext* task = wait.waiter_; task != nullptr && task->recorded_wait == &wait;
          task = task->outer) {
       const TaskContext** link = &bucket_of(tasks_, task->task);
@@ -370,6 +374,7 @@ class WaitGraph {
 
   Mutex mutex_;
   std::uint64_t search_ TG_GUARDED_BY(mutex_) = 0;
+  std::size_t recorded_ TG_GUARDED_BY(mutex_) = 0;
   // Lists of the tasks in recorded waits, and of each group's first wait, by the address of task and group.
   std::array<const TaskContext*, kTaskBuckets> tasks_ TG_GUARDED_BY(mutex_){};
   std::array<RecordedWait*, kGroupBuckets> groups_ TG_GUARDED_BY(mutex_){};

@@ -11,6 +11,7 @@
 #include <threadgroup/reason.hpp>
 
 #include "base/report.hpp"
+#include "runtime/engine.hpp"
 #include "runtime/fork.hpp"
 #include "vault_json/aside.hpp"
 
@@ -20,9 +21,16 @@ namespace {
 constexpr const char* kNoMemory = "out of memory";  // short enough for a string to need none
 }
 
+namespace {
+std::string refused_in_simulation(std::string path) {
+  runtime::refuse_real_io("tg::JsonResource " + path);
+  return path;
+}
+}  // namespace
+
 JsonFile::JsonFile(std::string path, JsonOptions options, std::shared_ptr<VaultCore> core,
                    const JsonKeys& keys)
-    : path_(std::move(path)),
+    : path_(refused_in_simulation(std::move(path))),
       options_(options),
       core_(core.get()),
       schema_(*core, keys),

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// The thread that looks.
+#include "simulation/watchdog.hpp"
+
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "base/report.hpp"
+#include "runtime/flow.hpp"
+#include "runtime/steady_clock.hpp"
+#include "runtime/threads.hpp"
+
+namespace tg::inline v0::sim {
+
+namespace {
+// Atomic: tests set them, the threads read them.
+constinit detail::Atomic<std::int64_t> patience{20'000'000'000};
+constinit detail::Atomic<std::int64_t> between_looks{1'000'000'000};
+}  // namespace
+
+struct Watchdog::State {
+  const detail::Atomic<std::uint64_t>& progress;
+  const std::string who;                            // the thread that is watched
+  detail::Atomic<bool> done{false};                 // atomic: written by the thread that is watched
+  detail::Atomic<runtime::Flow*> watcher{nullptr};  // atomic: written by the thread that watches
+};
+
+void Watchdog::set_patience(Duration how_long, Duration how_often) noexcept {
+  patience.store(how_long.nanos(), std::memory_order_relaxed);
+  between_looks.store(how_often.nanos(), std::memory_order_relaxed);
+}
+
+Watchdog::Watchdog(const detail::Atomic<std::uint64_t>& progress) noexcept try
+    : state_(new State{progress, runtime::Flow::current().os_label()}) {
+  auto* const shared = new std::shared_ptr<State>(state_);
+  try {
+    runtime::ThreadCache::instance().start({&Watchdog::watch, shared});
+  } catch (...) {
+    delete shared;
+    state_ = nullptr;
+  }
+} catch (const std::exception&) {
+}
+
+Watchdog::~Watchdog() {
+  if (state_ == nullptr) return;
+  state_->done.store(true, std::memory_order_seq_cst);
+  if (runtime::Flow* const flow = state_->watcher.load(std::memory_order_seq_cst)) flow->unpark();
+}
+
+void Watchdog::watch(void* raw) noexcept {
+  const std::unique_ptr<std::shared_ptr<State>> shared(static_cast<std::shared_ptr<State>*>(raw));
+  State& state = **shared;
+  runtime::Flow& me = runtime::Flow::current();
+  state.watcher.store(&me, std::memory_order_seq_cst);
+  std::uint64_t seen = state.progress.load(std::memory_order_relaxed);
+  TimePoint since = runtime::now();
+  bool has_said_so = false;
+  while (!state.done.load(std::memory_order_seq_cst)) {
+    me.park_until(runtime::after(Duration::from_nanos(between_looks.load(std::memory_order_relaxed))));
+    const std::uint64_t progress = state.progress.load(std::memory_order_relaxed);
+    if (std::exchange(seen, progress) != progress) {
+      since = runtime::now();
+      has_said_so = false;
+      continue;
+    }
+    const Duration quiet = runtime::now() - since;
+    if (has_said_so || quiet < Duration::from_nanos(patience.load(std::memory_order_relaxed)) ||
+        state.done.load(std::memory_order_seq_cst))
+      continue;
+    has_said_so = true;
+    detail::report_line({"the simulation on ", state.who, " has made no step for ", to_string(quiet),
+                         ": its running task blocks without the library, or loops without a wait; "
+                         "docs/simulation.md lists what cannot be simulated"});
+  }
+}
+
+}  // namespace tg::inline v0::sim
