@@ -23,9 +23,8 @@ TEST(JsonFileInSimulation, is_refused_by_name) {
     file.attach(vault, keys);
   });
   ASSERT_TRUE(report.failure);
-  EXPECT_NE(
-      report.failure->what.find("tg::JsonResource counts.json: a simulation does no real input or output"),
-      std::string::npos)
+  EXPECT_NE(report.failure->what.find("counts.json: a simulation does no real input or output"),
+            std::string::npos)
       << report.str();
 }
 
