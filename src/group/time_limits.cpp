@@ -43,20 +43,21 @@ void TimeLimits::hold_across_forks() {
   Engine::register_part(Engine::Part::time_limits, {[]() -> void* { return new TimeLimits; },
                                                     [](void* part) noexcept {
                                                       auto& limits = *static_cast<TimeLimits*>(part);
-                                                      if (!limits.is_unused()) limits.forget_all();
+                                                      if (limits.was_used()) limits.forget_all();
                                                     }});
 }
 
 // An engine looks before each of thousands of schedules.
-bool TimeLimits::is_unused() noexcept {
+bool TimeLimits::was_used() noexcept {
   MutexLock lock(mutex_);
-  return state_ == State::absent && wheel_.empty() && woken_.empty();
+  return was_used_;
 }
 
 // In a forked child, where the groups and the flow are the parent's; and before an engine begins again.
 void TimeLimits::forget_all() noexcept TG_NO_THREAD_SAFETY_ANALYSIS {  // no other flow is there
   ::new (&wheel_) TimerWheel;
   state_ = State::absent;
+  was_used_ = false;
   // What waits in there is on the stack of a thread that is gone, and the next thread gets that stack.
   ::new (&woken_) WaitQueue;
 }
@@ -95,6 +96,7 @@ void TimeLimits::add(TimeLimit& limit) {
   {
     MutexLock lock(mutex_);
     wheel_.add(limit, at);
+    was_used_ = true;
     start = state_ == State::absent;
     wake = (state_ == State::asleep || state_ == State::lingering) && at < sleeps_until_ &&
            !TG_PLANTED(limits_adder_does_not_wake);

@@ -61,7 +61,7 @@ class TimeLimits {
   constexpr TimeLimits() = default;
   static TimeLimits only_;
 
-  bool is_unused() noexcept;
+  bool was_used() noexcept;
   void forget_all() noexcept;
   void add(TimeLimit& limit);
   void remove(TimeLimit& limit) noexcept;
@@ -76,6 +76,7 @@ class TimeLimits {
 
   Mutex mutex_;
   TimerWheel wheel_ TG_GUARDED_BY(mutex_);
+  bool was_used_ TG_GUARDED_BY(mutex_) = false;
   State state_ TG_GUARDED_BY(mutex_) = State::absent;  // of the flow
   TimePoint sleeps_until_ TG_GUARDED_BY(mutex_);       // while it is asleep or lingers
   WaitQueue woken_;
