@@ -61,6 +61,11 @@ class Threadgroup(ConanFile):
         core.requires = ["fmt::fmt"]
         core.set_property("cmake_target_name", "threadgroup::threadgroup")
         core.set_property("pkg_config_name", "threadgroup")
+        sim = self.cpp_info.components["sim"]
+        sim.libs = ["threadgroup_sim"]
+        sim.requires = ["threadgroup"]
+        sim.set_property("cmake_target_name", "threadgroup::sim")
+        sim.set_property("pkg_config_name", "threadgroup_sim")
         if self.options.vault_json:
             json = self.cpp_info.components["vault_json"]
             json.libs = ["threadgroup_vault_json"]

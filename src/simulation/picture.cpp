@@ -61,11 +61,7 @@ std::vector<Waiter> all_waiters(const Simulation& simulation) {
     waiter.name = name_of(one);
     waiter.flow = one.flow;
     const detail::WaitNote* const note = one.flow != nullptr ? one.flow->wait_note : nullptr;
-    waiter.waits = one.can_run           ? "can run"
-                   : note != nullptr     ? "waits for " + note->text()
-                   : one.number == 1     ? "waits"
-                   : one.flow == nullptr ? "waits"
-                                         : "waits, for a time, an event or work";
+    waiter.waits = one.can_run ? "can run" : note != nullptr ? "waits for " + note->text() : "waits";
   }
   for (Waiter& waiter : all) {
     const RecordedWait* const wait = waiter.flow != nullptr ? RecordedWait::of(*waiter.flow) : nullptr;
@@ -117,19 +113,13 @@ std::string picture_of_waits(const Simulation& simulation) {
       shown[place] = true;
     }
   }
-  std::size_t idle = 0;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (shown[i]) continue;
-    if (is_idle_thread(all[i])) {
-      ++idle;
-      continue;
-    }
+    if (shown[i] || is_idle_thread(all[i])) continue;
     text += fmt::format("  {} {}", all[i].name, all[i].waits);
     for (std::size_t k = 0; k < all[i].could_be_ended_by.size(); ++k)
       text += (k == 0 ? "; could be ended by " : ", ") + all[all[i].could_be_ended_by[k]].name;
     text += '\n';
   }
-  if (idle > 0) text += fmt::format("  {} idle threads\n", idle);
   return text;
 }
 

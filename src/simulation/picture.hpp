@@ -8,8 +8,8 @@ namespace tg::inline v0::sim {
 
 class Simulation;
 
-/// Each flow that has not ended: what it runs, what it waits for, and which flows could end that wait. The
-/// circles come first.
+/// Each flow that runs a task or waits: what it runs, what it waits for, and which flows could end that wait.
+/// The circles come first; idle threads are left out.
 std::string picture_of_waits(const Simulation& simulation);
 
 /// "task 'a' of group 'g'", as the rest of a sentence that begins with "waits for".
