@@ -14,6 +14,7 @@
 
 namespace tg {
 inline namespace v0 {
+/// Programs in simulated time: schedules, and what a program asks of its simulation.
 namespace sim {
 
 /// How schedules are chosen.
