@@ -44,7 +44,7 @@ struct Options {
   int depth = 3;                      ///< of pct: how many orders of steps an error may need; at least 1
   Duration budget = Duration::from_nanos(60'000'000'000);  ///< real time, after which it ends
   Faults faults = {};                                      ///< what goes wrong in them
-  std::size_t stack_bytes = 256 * 1024;                    ///< of each flow
+  std::size_t stack_bytes = std::size_t{256} * 1024;       ///< of each flow
 };
 
 /// A schedule in which the program failed.

@@ -120,7 +120,8 @@ class FlowPool {
       Flow*& free = free_locked(engine);
       if (free != nullptr) {
         Flow* const flow = std::exchange(free, free->next_free_);
-        flow->engine_ = engine;
+        // A flow of the system's has none for ever: a late unpark may read it now.
+        if (engine != nullptr) flow->engine_ = engine;
         return flow;
       }
     }

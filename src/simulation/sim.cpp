@@ -26,13 +26,14 @@ namespace {
 // So many schedules are run twice, and compared.
 constexpr std::size_t kRunTwice = 4;
 constexpr std::size_t kShownSteps = 400;
+constexpr std::size_t kLeastStack = 16'384;
 
 void check(const Options& options) {
   const auto is_probability = [](double p) { return p >= 0 && p <= 1; };
   if (options.schedules == 0) throw std::invalid_argument("sim::explore: schedules is 0; give at least 1");
   if (options.depth < 1) throw std::invalid_argument("sim::explore: depth must be at least 1");
   if (options.budget <= Duration()) throw std::invalid_argument("sim::explore: budget must be above zero");
-  if (options.stack_bytes < 16 * 1024)
+  if (options.stack_bytes < kLeastStack)
     throw std::invalid_argument("sim::explore: stack_bytes must be at least 16384");
   const Faults& faults = options.faults;
   if (!is_probability(faults.refused_threads) || !is_probability(faults.failed_allocations) ||
@@ -90,7 +91,7 @@ SimFailure describe(const Schedule& schedule, Simulation::Outcome outcome, std::
   if (!again.failure) {
     failure.what +=
         "\n(It did not fail when it was run once more, so the program is not deterministic: see "
-        "docs/simulation.md.)";
+        "docs/testing.md.)";
   }
   if (!again.was_abandoned) Simulation::give_back(simulation);
   return failure;
@@ -211,8 +212,14 @@ void fail_allocation_after(std::size_t blocks) {
   simulation_for("sim::fail_allocation_after").fail_allocation_after(blocks);
 }
 
+namespace {
+const char* environment(const char* name) {
+  return std::getenv(name);  // NOLINT(concurrency-mt-unsafe): a program that changes it meanwhile is at fault
+}
+}  // namespace
+
 Report run_test(Options options, const char* test, FunctionRef<void()> program) {
-  if (const char* const word = std::getenv("TG_SIM_REPLAY")) {
+  if (const char* const word = environment("TG_SIM_REPLAY")) {
     Report report;
     report.schedules = 1;
     try {
@@ -222,7 +229,7 @@ Report run_test(Options options, const char* test, FunctionRef<void()> program) 
     }
     return report;
   }
-  if (const char* const schedules = std::getenv("TG_SIM_SCHEDULES"))
+  if (const char* const schedules = environment("TG_SIM_SCHEDULES"))
     options.schedules = std::strtoull(schedules, nullptr, 10);
   Report report = explore(options, program);
   if (report.failure) {

@@ -20,6 +20,8 @@ constinit detail::Atomic<std::int64_t> between_looks{1'000'000'000};
 }  // namespace
 
 struct Watchdog::State {
+  State(const detail::Atomic<std::uint64_t>& steps, std::string label)
+      : progress(steps), who(std::move(label)) {}
   const detail::Atomic<std::uint64_t>& progress;
   const std::string who;                            // the thread that is watched
   detail::Atomic<bool> done{false};                 // atomic: written by the thread that is watched
@@ -31,16 +33,15 @@ void Watchdog::set_patience(Duration how_long, Duration how_often) noexcept {
   between_looks.store(how_often.nanos(), std::memory_order_relaxed);
 }
 
-Watchdog::Watchdog(const detail::Atomic<std::uint64_t>& progress) noexcept try
-    : state_(new State{progress, runtime::Flow::current().os_label()}) {
-  auto* const shared = new std::shared_ptr<State>(state_);
+Watchdog::Watchdog(const detail::Atomic<std::uint64_t>& progress) noexcept {
   try {
-    runtime::ThreadCache::instance().start({&Watchdog::watch, shared});
-  } catch (...) {
-    delete shared;
+    state_ = std::make_shared<State>(progress, runtime::Flow::current().os_label());
+    auto shared = std::make_unique<std::shared_ptr<State>>(state_);
+    runtime::ThreadCache::instance().start({&Watchdog::watch, shared.get()});
+    static_cast<void>(shared.release());  // the thread has it now
+  } catch (const std::exception&) {
     state_ = nullptr;
   }
-} catch (const std::exception&) {
 }
 
 Watchdog::~Watchdog() {
@@ -70,9 +71,9 @@ void Watchdog::watch(void* raw) noexcept {
         state.done.load(std::memory_order_seq_cst))
       continue;
     has_said_so = true;
-    detail::report_line({"the simulation on ", state.who, " has made no step for ", to_string(quiet),
-                         ": its running task blocks without the library, or loops without a wait; "
-                         "docs/simulation.md lists what cannot be simulated"});
+    constexpr const char* kWhy =
+        ": its running task blocks without the library, or loops without a wait; see docs/testing.md";
+    detail::report_line({"the simulation on ", state.who, " has made no step for ", to_string(quiet), kWhy});
   }
 }
 
