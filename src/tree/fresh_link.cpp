@@ -59,8 +59,8 @@ Forest::Unlinked Forest::unlink_leaf(Node& node, bool keeps_core) noexcept {
 
 // Not if tasks were added, which watches the event: they may have left groups in links of other flows.
 bool Forest::unlink_fresh(FreshLink& link, Node& node) noexcept {
-  if (link.node.load(std::memory_order_relaxed) != &node ||
-      link.parent.load(std::memory_order_relaxed) == nullptr || node.event().is_watched() ||
+  if (link.parent.load(std::memory_order_relaxed) == nullptr ||
+      link.node.load(std::memory_order_relaxed) != &node || node.event().is_watched() ||
       node.references_.load(std::memory_order_acquire) != 1 ||  // its time limit is due
       node.core_->first_child != nullptr) {
     return false;
