@@ -78,6 +78,10 @@ void yield() noexcept {
   if (auto* const engine = runtime::Engine::of_caller()) engine->yield(__builtin_return_address(0));
 }
 
+void destroyed(const void* word) noexcept {
+  if (auto* const engine = runtime::Engine::of_caller()) engine->destroy(word);
+}
+
 void fence(Access kind) noexcept {
   if (memory_model == nullptr) return;
   point(kind, nullptr, __builtin_return_address(0));

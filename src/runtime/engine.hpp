@@ -65,6 +65,10 @@ class TG_EXPORT Engine {
 
 #if defined(TG_SIMULATION)
   virtual void point(tg::detail::Access access, const void* word, const void* place) noexcept = 0;
+  /// The next access of the calling flow takes a lock.
+  virtual void approach_lock() noexcept = 0;
+  /// The calling flow has ended the life of a word.
+  virtual void destroy(const void* word) noexcept = 0;
   /// The calling flow has taken (1) or released (-1) a lock.
   virtual void count_lock(int change) noexcept = 0;
   /// Fails if the calling flow holds one.

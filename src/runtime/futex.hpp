@@ -22,7 +22,7 @@ inline void futex_wait(tg::detail::Atomic<std::uint32_t>& word, std::uint32_t ex
                        TimePoint deadline) noexcept {
 #if defined(TG_SIMULATION)
   Engine* const engine = Engine::of_caller();
-  if (engine != nullptr && word.value_as_it_is() == expected) engine->sleep(&word, deadline);
+  if (engine != nullptr && word.look() == expected) engine->sleep(&word, deadline);
 #else
   timespec at{};
   const std::int64_t nanos = deadline.nanos() > 0 ? deadline.nanos() : 0;

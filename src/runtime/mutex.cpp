@@ -38,6 +38,9 @@ void Mutex::lock_slow() {
 }
 
 #if defined(TG_SIMULATION)
+void Mutex::approach() noexcept {
+  if (auto* const engine = runtime::Engine::of_caller()) engine->approach_lock();
+}
 void Mutex::count(int change) noexcept {
   if (auto* const engine = runtime::Engine::of_caller()) engine->count_lock(change);
 }

@@ -22,6 +22,9 @@ constexpr std::int64_t kSleepNanos = 50'000;
 }  // namespace
 
 #if defined(TG_SIMULATION)
+void PolledMutex::approach() noexcept {
+  if (Engine* const engine = Engine::of_caller()) engine->approach_lock();
+}
 void PolledMutex::count(int change) noexcept {
   if (Engine* const engine = Engine::of_caller()) engine->count_lock(change);
 }

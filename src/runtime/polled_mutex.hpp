@@ -27,6 +27,7 @@ class TG_CAPABILITY("mutex") PolledMutex {
   PolledMutex& operator=(const PolledMutex&) = delete;
 
   void lock() TG_ACQUIRE() {
+    approach();
     if (!try_take()) [[unlikely]]
       lock_slow();
     count(1);
@@ -44,8 +45,10 @@ class TG_CAPABILITY("mutex") PolledMutex {
   // As in `Mutex`.
 #if defined(TG_SIMULATION)
   static void count(int change) noexcept;
+  static void approach() noexcept;
 #else
   static void count(int) noexcept {}
+  static void approach() noexcept {}
 #endif
 
   tg::detail::Atomic<std::uint32_t> held_{0};  // atomic: it is the lock

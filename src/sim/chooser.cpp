@@ -7,6 +7,8 @@
 #include <limits>
 #include <utility>
 
+#include "sim/guide.hpp"
+
 namespace tg::inline v0::sim {
 
 namespace {
@@ -85,8 +87,9 @@ std::uint64_t Random::next() noexcept {
   return z ^ z >> 31;
 }
 
-Chooser::Chooser(const Plan& plan)
+Chooser::Chooser(const Plan& plan, Guide* guide)
     : plan_(plan),
+      guide_(guide),
       random_(plan.seed),
       loads_(~plan.seed),
       of_program_(plan.seed ^ 0x5DEECE66Du),
@@ -123,6 +126,10 @@ void Chooser::yields(std::size_t flow) noexcept {
 
 std::size_t Chooser::sleeper(std::size_t count) noexcept {
   if (count < 2) return 0;
+  if (guide_ != nullptr) {
+    options_.push_back(static_cast<std::uint32_t>(count));
+    return note_option(guide_->sleeper(count));
+  }
   return plan_.kind == Plan::Kind::path ? take_option(count) : random_.below(count);
 }
 
@@ -140,24 +147,32 @@ std::size_t Chooser::take_option(std::size_t count) noexcept {
   return std::min<std::size_t>(plan_.path[deviations_++].option, count - 1);
 }
 
+std::size_t Chooser::note_option(std::size_t option) noexcept {
+  const std::size_t choice = options_.size() - 1;
+  if (option != 0)
+    plan_.path.push_back({static_cast<std::uint32_t>(choice), static_cast<std::uint32_t>(option)});
+  return option;
+}
+
 // The options, the simplest first: the running flow, the other flows, the clock. A running flow that only
 // waits for others comes after them.
 std::size_t Chooser::next_of_path(std::span<const std::size_t> flows, std::size_t current,
                                   bool with_clock) noexcept {
   const bool yields = std::exchange(yields_, false);
-  const std::size_t option = take_option(flows.size() + (with_clock ? 1 : 0));
-  if (option == flows.size()) return kClock;
-  if (current == kClock) return flows[option];
-  if (option == (yields ? flows.size() - 1 : 0)) return current;
-  std::size_t others = yields ? option + 1 : option;
-  for (const std::size_t flow : flows) {
-    if (flow != current && --others == 0) return flow;
-  }
-  return current;
+  order_.clear();
+  if (current != kClock && !yields) order_.push_back(current);
+  for (const std::size_t flow : flows)
+    if (flow != current) order_.push_back(flow);
+  if (current != kClock && yields) order_.push_back(current);
+  if (with_clock) order_.push_back(kClock);
+  if (guide_ == nullptr) return order_[take_option(order_.size())];
+  options_.push_back(static_cast<std::uint32_t>(order_.size()));
+  return order_[note_option(guide_->next(order_))];
 }
 
 void Chooser::hold_clock() noexcept {
   clock_competes_ = false;
+  if (guide_ != nullptr) guide_->holds_clock();
   if (plan_.kind == Plan::Kind::pct) priority_of(kClock) = kNone;
 }
 

@@ -14,6 +14,8 @@
 
 namespace tg::inline v0::sim {
 
+class Guide;
+
 /// What decides a schedule, as one word: "pct-3-250-17", "walk-17", "path" or "path-7-1-12-2".
 struct Plan {
   enum class Kind : std::uint8_t {
@@ -69,8 +71,12 @@ class Chooser {
  public:
   static constexpr std::size_t kClock = 0;  // flows have numbers from 1 on
 
-  explicit Chooser(const Plan& plan);
+  /// With a guide, the plan is an empty path, and becomes the one that the guide takes.
+  explicit Chooser(const Plan& plan, Guide* guide = nullptr);
 
+  const Plan& plan() const noexcept { return plan_; }
+
+  bool follows_path() const noexcept { return plan_.kind == Plan::Kind::path; }
   /// Which of these continues; `current` is the running flow if it can run, else none of them.
   std::size_t next(std::span<const std::size_t> able, std::size_t current) noexcept;
   /// The running flow only waits for others.
@@ -100,7 +106,8 @@ class Chooser {
   }
   void make_priorities(std::size_t flow);
 
-  const Plan plan_;
+  Plan plan_;
+  Guide* const guide_;  // or null
   Random random_;
   std::size_t choices_ = 0;
   bool clock_competes_ = false;
@@ -111,10 +118,12 @@ class Chooser {
   std::size_t old_loads_left_;
   // Of a path.
   std::size_t take_option(std::size_t count) noexcept;
+  std::size_t note_option(std::size_t option) noexcept;
   std::size_t next_of_path(std::span<const std::size_t> flows, std::size_t current, bool with_clock) noexcept;
   std::vector<std::uint32_t> options_;
-  std::size_t deviations_ = 0;  // so far
-  bool yields_ = false;         // the running flow, at this choice
+  std::vector<std::size_t> order_;  // of the options, at this choice
+  std::size_t deviations_ = 0;      // so far
+  bool yields_ = false;             // the running flow, at this choice
   // Of pct.
   std::vector<std::int64_t> priorities_;  // of the flows by their numbers
   std::vector<std::size_t> changes_;      // the choices at which priorities change, in order

@@ -21,20 +21,6 @@ Step step_of(Step::Kind kind, std::size_t flow, const void* word = nullptr, cons
              std::int64_t count = 0) {
   return Step{kind, static_cast<std::uint32_t>(flow), count, word, place, {}};
 }
-
-// The return addresses on a stack, from the frames that the library was compiled to keep.
-std::vector<const void*> calls_from(const void* frame, const std::byte* low, std::size_t bytes) {
-  std::vector<const void*> calls;
-  const std::byte* at = static_cast<const std::byte*>(frame);
-  while (at >= low && at + 2 * sizeof(void*) <= low + bytes) {
-    const auto* const words = reinterpret_cast<const std::byte* const*>(at);
-    if (words[1] == nullptr) break;
-    calls.push_back(words[1] - 1);  // within the call
-    if (words[0] <= at) break;
-    at = words[0];
-  }
-  return calls;
-}
 }  // namespace
 
 Scheduler::Scheduler(std::function<void(const std::string&)> fail, const Rules& rules)
@@ -70,16 +56,20 @@ void Scheduler::enter_first_flow() {}
 void Scheduler::point(detail::Access access, const void* word, const void* place) noexcept {
   check_thread();
   static_assert(static_cast<int>(detail::Access::change) == static_cast<int>(Step::Kind::change));
-  reschedule();
+  const auto kind = static_cast<Step::Kind>(access);
+  reschedule_before(kind, word);
   // After the switch, so that the trace has the access when it happens.
-  count_point(step_of(static_cast<Step::Kind>(access), current_->number, word, place));
+  count_point(step_of(kind, current_->number, word, place));
   detail::seen_values = &trace_.last().seen;
 }
 
-void Scheduler::count_lock(int change) noexcept { current_->locks += change; }
-
-void Scheduler::expect_no_lock(const char* what) noexcept {
-  if (current_->locks > 0) fail(what);
+void Scheduler::reschedule_before(Step::Kind kind, const void* word) noexcept {
+  if (guide_ != nullptr) guide_->approaches(current_->number, kind, word);
+  current_->at_point = true;
+  reschedule();
+  current_->at_point = false;
+  last_at_point_ = current_;
+  if (guide_ != nullptr) guide_->proceeds(current_->number);
 }
 
 void Scheduler::together(const std::vector<Part>& parts) {
@@ -97,7 +87,9 @@ void Scheduler::together(const std::vector<Part>& parts) {
           const Start& me = *static_cast<Start*>(raw);
           me.part->run();
           if (WeakMemory* const memory = WeakMemory::running()) memory->part_ends();
-          if (--*me.left == 0) me.self->wake(me.left, 1, true);
+          Scheduler& self = *me.self;
+          if (self.guide_ != nullptr) self.guide_->leaves(self.current_->number, me.left);
+          if (--*me.left == 0) self.wake_now(me.left, 1, nullptr);
           return nullptr;
         },
         &one);
@@ -111,10 +103,6 @@ WeakMemory& Scheduler::weak_memory() {
   if (memory_ == nullptr) memory_ = std::make_unique<WeakMemory>(*this);
   memory_->begin(current_->number);
   return *memory_;
-}
-
-std::size_t Scheduler::choose_store(std::size_t count) noexcept {
-  return body_has_ended_ ? 0 : chooser_->older_store(count);
 }
 
 void Scheduler::knows_its_parent(const Line& line) {
@@ -141,8 +129,7 @@ void Scheduler::enter_first_flow() { runtime::Flow::become(runtime::Flow::reserv
 void Scheduler::run(const Plan& plan, const std::function<void()>& body) {
   begin_running();
   trace_.clear();
-  plan_ = plan;
-  chooser_.emplace(plan);
+  chooser_.emplace(plan, guide_);
   used_ = 0;
   living_ = 0;
   ended_.clear();
@@ -160,7 +147,7 @@ void Scheduler::run(const Plan& plan, const std::function<void()>& body) {
     return nullptr;
   };
   first.argument = this;
-  current_ = &first;
+  current_ = last_at_point_ = &first;
   home_.switch_to(*first.context);
   stop_running();
 }
@@ -192,6 +179,7 @@ Scheduler::Line& Scheduler::make_line(const char* name) {
   line.name = name;
   line.locks = 0;
   line.flow = nullptr;
+  line.at_point = false;
   line.context.emplace(line.stack, &Scheduler::line_main, &line);
   become_able(line);
   return line;
@@ -245,14 +233,27 @@ Scheduler::Line& Scheduler::choose() {
     // Once the body has ended, the remaining flows run in the simplest order.
     if (body_has_ended_) return current_is_able ? *current_ : *lines_[able_.front() - 1];
     const bool timer = has_deadlines && !rules_.clock_waits;
+    if (Line* const line = find_restless()) return *line;
     if (able_.size() == 1 && !timer) return *lines_[able_.front() - 1];
     if (timer) able_.insert(able_.begin(), Chooser::kClock);
-    const std::size_t next = chooser_->next(able_, current_is_able ? current_->number : Chooser::kClock);
+    const Line& last = runner();
+    const std::size_t next = chooser_->next(able_, last.state == State::able ? last.number : Chooser::kClock);
     if (timer) able_.erase(able_.begin());
     if (next != Chooser::kClock) return *lines_[next - 1];
     let_time_pass();
   }
 }
+
+#if defined(TG_SIMULATION)
+// In a path, a flow that has begun, was woken, or has yielded runs to its next access at once. What it does
+// until then concerns no other flow, so nothing has to be chosen.
+Scheduler::Line* Scheduler::find_restless() noexcept {
+  if (!chooser_->follows_path()) return nullptr;
+  for (const std::size_t number : able_)
+    if (!lines_[number - 1]->at_point) return lines_[number - 1].get();
+  return nullptr;
+}
+#endif
 
 void Scheduler::reschedule() {
   Line& next = choose();
@@ -266,6 +267,7 @@ void Scheduler::reschedule() {
 void Scheduler::sleep(const void* word, TimePoint deadline) noexcept {
   check_thread();
   Line& me = *current_;
+  if (guide_ != nullptr && !deadline.is_never()) guide_->reads_clock(me.number);
   count_point(step_of(Step::Kind::sleep, me.number, word, __builtin_return_address(0)));
   if (chooser_->wakes_for_no_reason() && !body_has_ended_) return;
   if (deadline <= now_) return;
@@ -286,18 +288,27 @@ void Scheduler::wake_up(Sleeper& sleeper) {
 
 long Scheduler::wake(const void* word, int most, bool may_switch) noexcept {
   check_thread();
+#if defined(TG_SIMULATION)
+  reschedule_before(Step::Kind::wake, word);
+#endif
+  const long woken = wake_now(word, most, __builtin_return_address(0));
+  switch_if(may_switch);
+  return woken;
+}
+
+long Scheduler::wake_now(const void* word, int most, const void* place) noexcept {
   to_wake_.clear();
   sleepers_.collect(word, to_wake_);
   long woken = 0;
   while (woken < most && !to_wake_.empty()) {
     const auto which = to_wake_.begin() + static_cast<std::ptrdiff_t>(chooser_->sleeper(to_wake_.size()));
+    if (guide_ != nullptr) guide_->wakes((*which)->number);
     tell_woken((*which)->number);
     wake_up(**which);
     to_wake_.erase(which);
     ++woken;
   }
-  trace_.add(step_of(Step::Kind::wake, current_->number, word, __builtin_return_address(0), woken));
-  switch_if(may_switch);
+  trace_.add(step_of(Step::Kind::wake, current_->number, word, place, woken));
   return woken;
 }
 
@@ -313,8 +324,6 @@ void Scheduler::let_time_pass() {
   trace_.add(step_of(Step::Kind::time_out, earliest.number, earliest.word));
   wake_up(earliest);
 }
-
-std::uint64_t Scheduler::random() noexcept { return chooser_->random(); }
 
 // --- Flows ---
 

@@ -22,6 +22,7 @@
 #include "sim/memory_model.hpp"
 #endif
 #include "sim/chooser.hpp"
+#include "sim/guide.hpp"
 #include "sim/sleepers.hpp"
 #include "sim/trace.hpp"
 
@@ -49,6 +50,8 @@ class Scheduler : public runtime::Engine {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
+  /// Who chooses in the schedules to come, of which each has an empty plan; null: their plans.
+  void follow(Guide* guide) noexcept { guide_ = guide; }
   /// The body runs on a flow of its own; then what is left runs to its end.
   void run(const Plan& plan, const std::function<void()>& body);
 
@@ -61,9 +64,15 @@ class Scheduler : public runtime::Engine {
     std::function<void()> run;
   };
   void together(const std::vector<Part>& parts);
+  /// A guide that takes a lock as a whole else looks at each step of it.
+  void look_into_locks() noexcept {
+    if (guide_ != nullptr) guide_->looks_into_locks();
+  }
   /// At the start of the body: until the schedule ends, memory is weak.
   WeakMemory& weak_memory();
-  std::size_t choose_store(std::size_t count) noexcept;
+  std::size_t choose_store(std::size_t count) noexcept {
+    return body_has_ended_ ? 0 : chooser_->older_store(count);
+  }
 #endif
   [[noreturn]] void fail(const std::string& what);
   /// Ends the schedule at once: `run` returns. What is on the stacks of the flows is not destroyed, and this
@@ -75,7 +84,7 @@ class Scheduler : public runtime::Engine {
   /// How often there was something to choose, in the last schedule.
   std::size_t choices() const noexcept { return chooser_->choices(); }
   std::span<const std::uint32_t> options() const noexcept { return chooser_->options(); }
-  const Plan& plan() const noexcept { return plan_; }
+  const Plan& plan() const noexcept { return chooser_->plan(); }
   std::vector<std::string> names() const;
   /// A flow that has begun and not ended.
   struct SleepingFlow {
@@ -97,15 +106,26 @@ class Scheduler : public runtime::Engine {
 
 #if defined(TG_SIMULATION)
   void point(detail::Access access, const void* word, const void* place) noexcept override;
-  void count_lock(int change) noexcept override;
-  void expect_no_lock(const char* what) noexcept override;
+  void approach_lock() noexcept override {
+    if (guide_ != nullptr) guide_->approaches_lock();
+  }
+  void destroy(const void* word) noexcept override {
+    if (guide_ != nullptr) guide_->destroys(current_->number, word);
+  }
+  void count_lock(int change) noexcept override { current_->locks += change; }
+  void expect_no_lock(const char* what) noexcept override {
+    if (current_->locks > 0) fail(what);
+  }
 #endif
   void yield(const void* place) noexcept override;
   void sleep(const void* word, TimePoint deadline) noexcept override;
   long wake(const void* word, int most, bool may_switch) noexcept override;
-  TimePoint now() noexcept override { return now_; }
+  TimePoint now() noexcept override {
+    if (guide_ != nullptr) guide_->reads_clock(current_->number);
+    return now_;
+  }
   int start(void* (*main)(void*), void* argument) noexcept override;
-  std::uint64_t random() noexcept override;
+  std::uint64_t random() noexcept override { return chooser_->random(); }
   void say(std::string_view text) noexcept override;
   void name_flow(std::string_view name) noexcept override;
   int number_of_flow() const noexcept override;
@@ -125,6 +145,7 @@ class Scheduler : public runtime::Engine {
     runtime::Flow* flow = nullptr;  // while it sleeps
     const void* frame = nullptr;    // while it sleeps: the innermost on its stack
     int locks = 0;                  // held
+    bool at_point = false;          // about to make an access
   };
 
   void begin_running() noexcept;
@@ -138,17 +159,29 @@ class Scheduler : public runtime::Engine {
   void become_unable(Line& line);
   void check_thread() noexcept;
   void count_point(const Step& step);
+#if defined(TG_SIMULATION)
+  void reschedule_before(Step::Kind kind, const void* word) noexcept;
+#endif
   void switch_if(bool may_switch) noexcept;
   void wake_up(Sleeper& sleeper);
   virtual void tell_woken(std::size_t) {}
+  long wake_now(const void* word, int most, const void* place) noexcept;
   Line& choose();
+#if defined(TG_SIMULATION)
+  Line* find_restless() noexcept;
+  // The flow that the simplest schedule continues.
+  Line& runner() noexcept { return chooser_->follows_path() ? *last_at_point_ : *current_; }
+#else
+  static Line* find_restless() noexcept { return nullptr; }
+  Line& runner() noexcept { return *current_; }
+#endif
   void let_time_pass();
   void reschedule();
 
   std::function<void(const std::string&)> fail_;
   const Rules rules_;
   Trace trace_;
-  Plan plan_;
+  Guide* guide_ = nullptr;  // or null
   std::optional<Chooser> chooser_;
 #if defined(TG_SIMULATION)
   std::unique_ptr<WeakMemory> memory_;  // null until the first schedule that asks for it
@@ -161,6 +194,7 @@ class Scheduler : public runtime::Engine {
   std::vector<Sleeper*> to_wake_;
   std::vector<std::size_t> able_;  // in order
   Line* current_ = nullptr;
+  Line* last_at_point_ = nullptr;  // the last one that made an access
   runtime::Context home_;
   TimePoint now_;
   bool body_has_ended_ = false;

@@ -205,6 +205,19 @@ std::string Trace::story(const std::vector<std::string>& names, std::size_t most
 
 // --- Places ---
 
+std::vector<const void*> calls_from(const void* frame, const std::byte* low, std::size_t bytes) {
+  std::vector<const void*> calls;
+  const std::byte* at = static_cast<const std::byte*>(frame);
+  while (at >= low && at + 2 * sizeof(void*) <= low + bytes) {
+    const auto* const words = reinterpret_cast<const std::byte* const*>(at);
+    if (words[1] == nullptr) break;
+    calls.push_back(words[1] - 1);  // within the call
+    if (words[0] <= at) break;
+    at = words[0];
+  }
+  return calls;
+}
+
 namespace {
 
 // One of the lines "FUNCTION at FILE:LINE" of addr2line, shortened; empty if it says little.

@@ -73,6 +73,8 @@ class Trace {
   void say(std::uint32_t flow, std::string_view text);
   /// With those that were not kept.
   std::size_t size() const noexcept { return dropped_ + steps_.size(); }
+  /// Of those that were kept.
+  const Step& operator[](std::size_t index) const noexcept { return steps_[index - dropped_]; }
 
   /// A number that is the same for two schedules that did the same. Addresses do not count, because memory is
   /// reused in another order.
@@ -96,6 +98,9 @@ class Trace {
   std::uint64_t digest_of_dropped_ = kNoDigest;
   std::vector<std::string> texts_;
 };
+
+/// The return addresses on a stack, from the frames that the library was compiled to keep.
+std::vector<const void*> calls_from(const void* frame, const std::byte* low, std::size_t bytes);
 
 /// File, line and function of an address of the running program, by `addr2line`; empty if it is not known.
 /// For inlined code they are those of the innermost caller outside atomic.hpp and mutex.hpp.

@@ -6,6 +6,9 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +27,10 @@ void together(const std::vector<sim::Scheduler::Part>& parts);
 /// At the start of a body: time does not pass while a flow can run. Otherwise it does in one of four
 /// schedules, as if a flow were slow, so that time-outs come at any moment.
 void hold_clock();
+
+/// At the start of a body that explores the lock itself: the search looks at each step of a lock. Otherwise a
+/// flow that wants a lock waits until it is free.
+void look_into_locks();
 
 /// At the start of a body: memory is weak. A load may read an older store if the orders of the accesses permit
 /// it, and `sim::Plain` finds data races.
@@ -62,9 +69,25 @@ void explore(void (*body)());
 /// Runs the body with a planted mistake, and expects that it fails within this many schedules.
 void expect_found(detail::Planted mistake, const char* name, void (*body)(), std::size_t within);
 
+/// The same by the search alone, without seeds.
+void expect_found_by_search(detail::Planted mistake, const char* name, void (*body)(), std::size_t within);
+
 /// Runs the body, and expects that it fails, and that the report contains this text. Control of the schedule
 /// counts as lost if the body comes to no point for this many seconds.
 void expect_failure(void (*body)(), const std::string& text, int seconds_without_point = 20);
+
+/// The same, within this many schedules of the search.
+void expect_failure_of_search(void (*body)(), const std::string& text, std::size_t within);
+
+/// What the body returns in all its schedules, which are run in this process: each order of its points, or as
+/// few of them as the search with reduction runs.
+struct AllSchedules {
+  std::size_t schedules = 0;
+  std::size_t needless = 0;
+  bool is_complete = false;  // else there are too many
+  std::set<std::uint64_t> results;
+};
+AllSchedules run_all(const std::function<std::uint64_t()>& body, bool is_reduced, std::size_t most);
 
 /// Expects that each exploration does the same in another process, with a heap in another state.
 void expect_same_everywhere();
@@ -120,4 +143,11 @@ std::vector<detail::Planted>& looked_for();
   TEST(group, mistake) {                                                                                \
     static_cast<void>(mistake##_is_looked_for);                                                         \
     ::tg::test::expect_found(::tg::detail::Planted::mistake, #mistake, &suite##_##name##_body, within); \
+  }
+
+/// The same for the search, which needs this many schedules.
+#define TG_SEARCH_FINDS(suite, name, mistake, within)                                                    \
+  TEST(PlantedForSearch, mistake) {                                                                      \
+    ::tg::test::expect_found_by_search(::tg::detail::Planted::mistake, #mistake, &suite##_##name##_body, \
+                                       within);                                                          \
   }

@@ -42,7 +42,9 @@ TG_EXPLORATION(FlowExploration, unpark_meets_park) {
              }}});
 }
 TG_FINDS(FlowExploration, unpark_meets_park, flow_park_overwrites_permit, 1000)
+TG_SEARCH_FINDS(FlowExploration, unpark_meets_park, flow_park_overwrites_permit, 20)
 TG_FINDS(FlowExploration, unpark_meets_park, flow_unpark_wakes_no_one, 100)
+TG_SEARCH_FINDS(FlowExploration, unpark_meets_park, flow_unpark_wakes_no_one, 10)
 TG_IN_WEAK_MEMORY(FlowExploration, unpark_meets_park)
 
 TG_WEAK_EXPLORATION(FlowExploration, a_permit_passes_data) {
@@ -115,6 +117,7 @@ TG_EXPLORATION(GateExploration, two_wait_and_one_opens) {
                                                 }}});
 }
 TG_FINDS(GateExploration, two_wait_and_one_opens, gate_opens_for_one, 200)
+TG_SEARCH_FINDS(GateExploration, two_wait_and_one_opens, gate_opens_for_one, 10)
 TG_IN_WEAK_MEMORY(GateExploration, two_wait_and_one_opens)
 
 }  // namespace

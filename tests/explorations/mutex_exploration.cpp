@@ -18,6 +18,7 @@ using runtime::PolledMutex;
 using sim::Plain;
 
 TG_EXPLORATION(MutexExploration, three_flows_are_inside_one_at_a_time) {
+  look_into_locks();
   Mutex mutex;
   Atomic<int> inside{0};
   int entered = 0;
@@ -33,10 +34,13 @@ TG_EXPLORATION(MutexExploration, three_flows_are_inside_one_at_a_time) {
   require(entered == 6, "each flow entered");
 }
 TG_FINDS(MutexExploration, three_flows_are_inside_one_at_a_time, mutex_waiter_forgets_others, 2000)
+TG_SEARCH_FINDS(MutexExploration, three_flows_are_inside_one_at_a_time, mutex_waiter_forgets_others, 100)
 TG_FINDS(MutexExploration, three_flows_are_inside_one_at_a_time, mutex_unlock_wakes_no_one, 200)
+TG_SEARCH_FINDS(MutexExploration, three_flows_are_inside_one_at_a_time, mutex_unlock_wakes_no_one, 10)
 
 // The next holder may destroy the lock that another flow has just released.
 TG_EXPLORATION(MutexExploration, the_last_holder_destroys_it) {
+  look_into_locks();
   struct Shared {
     Mutex mutex;
     int owners = 2;
@@ -77,6 +81,7 @@ TG_FINDS(MutexExploration, plain_data_needs_the_lock, mutex_waiter_sees_nothing,
 
 // A waiter sleeps until it looks again, whatever the others do meanwhile.
 TG_EXPLORATION(PolledMutexExploration, three_flows_are_inside_one_at_a_time) {
+  look_into_locks();
   PolledMutex mutex;
   Atomic<int> inside{0};
   int entered = 0;
@@ -92,6 +97,8 @@ TG_EXPLORATION(PolledMutexExploration, three_flows_are_inside_one_at_a_time) {
   require(entered == 6, "each flow entered");
 }
 TG_FINDS(PolledMutexExploration, three_flows_are_inside_one_at_a_time, polled_mutex_trusts_its_sleep, 500)
+TG_SEARCH_FINDS(PolledMutexExploration, three_flows_are_inside_one_at_a_time, polled_mutex_trusts_its_sleep,
+                20)
 
 TG_WEAK_EXPLORATION(PolledMutexExploration, plain_data_needs_the_lock) {
   PolledMutex mutex;

@@ -81,7 +81,7 @@ TG_EXPLORATION(PoolExploration, stolen_tasks_start_in_order) {
   pool.wait();
   require(last.runs == 1 && first[0].runs == 1 && first[1].runs == 1, "each task ran once");
 }
-TG_FINDS(PoolExploration, stolen_tasks_start_in_order, pool_local_ones_overtake, 5000)
+TG_FINDS(PoolExploration, stolen_tasks_start_in_order, pool_local_ones_overtake, 8000)
 
 // With one slot: a task lends it, and takes it back before the next one begins (C1, C2). The helper ends when
 // the lender waits for the slot.

@@ -42,6 +42,8 @@ TG_EXPLORATION(TreeExploration, the_subtree_is_set_when_a_setter_returns) {
 }
 TG_FINDS(TreeExploration, the_subtree_is_set_when_a_setter_returns, tree_child_is_born_unset, 500)
 TG_FINDS(TreeExploration, the_subtree_is_set_when_a_setter_returns, tree_second_setter_does_not_wait, 1000)
+TG_SEARCH_FINDS(TreeExploration, the_subtree_is_set_when_a_setter_returns, tree_second_setter_does_not_wait,
+                30)
 
 // A flow makes and destroys groups without the forest's lock while another one sets the event (F1 to F4).
 TG_EXPLORATION(FreshGroupExploration, an_event_meets_a_flow_that_makes_groups) {
@@ -66,9 +68,15 @@ TG_EXPLORATION(FreshGroupExploration, an_event_meets_a_flow_that_makes_groups) {
 }
 TG_FINDS(FreshGroupExploration, an_event_meets_a_flow_that_makes_groups, fresh_link_is_not_checked_again,
          5000)
+TG_SEARCH_FINDS(FreshGroupExploration, an_event_meets_a_flow_that_makes_groups,
+                fresh_link_is_not_checked_again, 50)
 TG_FINDS(FreshGroupExploration, an_event_meets_a_flow_that_makes_groups, fresh_unlink_is_not_checked_again,
          5000)
+TG_SEARCH_FINDS(FreshGroupExploration, an_event_meets_a_flow_that_makes_groups,
+                fresh_unlink_is_not_checked_again, 20)
 TG_FINDS(FreshGroupExploration, an_event_meets_a_flow_that_makes_groups, fresh_groups_are_not_revealed, 1000)
+TG_SEARCH_FINDS(FreshGroupExploration, an_event_meets_a_flow_that_makes_groups, fresh_groups_are_not_revealed,
+                20)
 TG_IN_WEAK_MEMORY(FreshGroupExploration, an_event_meets_a_flow_that_makes_groups)
 TG_FINDS(FreshGroupExploration, an_event_meets_a_flow_that_makes_groups_in_weak_memory,
          fresh_link_has_no_fence, 5000)

@@ -34,6 +34,7 @@ TG_EXPLORATION(VaultExploration, steps_are_seen_as_a_whole) {
              }}});
 }
 TG_FINDS(VaultExploration, steps_are_seen_as_a_whole, vault_step_is_seen_in_parts, 500)
+TG_SEARCH_FINDS(VaultExploration, steps_are_seen_as_a_whole, vault_step_is_seen_in_parts, 30)
 
 // Long values are read where they are, while they are replaced and removed (V2, V3).
 TG_EXPLORATION(VaultExploration, long_values_are_read_while_they_are_replaced) {
@@ -64,6 +65,7 @@ TG_EXPLORATION(VaultExploration, a_wait_for_a_key_meets_the_insert) {
             {"inserts the other", [&] { vault.insert(b, 2); }}});
 }
 TG_FINDS(VaultExploration, a_wait_for_a_key_meets_the_insert, vault_wakes_no_waiters, 100)
+TG_SEARCH_FINDS(VaultExploration, a_wait_for_a_key_meets_the_insert, vault_wakes_no_waiters, 10)
 
 // The inputs come from two flows, and one of them again while the automatic runs: it runs once for each
 // complete set, in order, one run at a time.

@@ -50,6 +50,8 @@ TG_EXPLORATION(WaitQueueExploration, a_node_is_not_touched_after_unlink) {
     require(byte == std::byte{0x5A}, "the memory of the node is its owner's");
 }
 TG_FINDS(WaitQueueExploration, a_node_is_not_touched_after_unlink, wait_queue_leaves_before_released, 6000)
+TG_SEARCH_FINDS(WaitQueueExploration, a_node_is_not_touched_after_unlink, wait_queue_leaves_before_released,
+                30)
 TG_IN_WEAK_MEMORY(WaitQueueExploration, a_node_is_not_touched_after_unlink)
 TG_FINDS(WaitQueueExploration, a_node_is_not_touched_after_unlink_in_weak_memory,
          wait_queue_releaser_publishes_nothing, 4000)
@@ -72,6 +74,7 @@ TG_EXPLORATION(WaitExploration, a_source_becomes_ready) {
              }}});
 }
 TG_FINDS(WaitExploration, a_source_becomes_ready, wait_looks_only_before_it_links, 200)
+TG_SEARCH_FINDS(WaitExploration, a_source_becomes_ready, wait_looks_only_before_it_links, 30)
 TG_IN_WEAK_MEMORY(WaitExploration, a_source_becomes_ready)
 TG_FINDS(WaitExploration, a_source_becomes_ready_in_weak_memory, wait_queue_link_is_not_ordered, 200)
 
@@ -91,7 +94,9 @@ TG_EXPLORATION(WaitExploration, a_source_is_released_for_others_first) {
                                                 }}});
 }
 TG_FINDS(WaitExploration, a_source_is_released_for_others_first, wait_does_not_link_again, 500)
+TG_SEARCH_FINDS(WaitExploration, a_source_is_released_for_others_first, wait_does_not_link_again, 30)
 TG_FINDS(WaitExploration, a_source_is_released_for_others_first, wait_queue_keeps_its_epoch, 500)
+TG_SEARCH_FINDS(WaitExploration, a_source_is_released_for_others_first, wait_queue_keeps_its_epoch, 30)
 
 TG_EXPLORATION(WaitExploration, an_event_ends_the_wait_for_a_source) {
   WaitQueue source;
@@ -106,6 +111,7 @@ TG_EXPLORATION(WaitExploration, an_event_ends_the_wait_for_a_source) {
             {"setter", [&] { set(event); }}});
 }
 TG_FINDS(WaitExploration, an_event_ends_the_wait_for_a_source, wait_does_not_watch, 200)
+TG_SEARCH_FINDS(WaitExploration, an_event_ends_the_wait_for_a_source, wait_does_not_watch, 10)
 TG_IN_WEAK_MEMORY(WaitExploration, an_event_ends_the_wait_for_a_source)
 TG_FINDS(WaitExploration, an_event_ends_the_wait_for_a_source_in_weak_memory, event_mark_is_not_ordered, 100)
 TG_FINDS(WaitExploration, an_event_ends_the_wait_for_a_source_in_weak_memory, event_look_is_not_ordered, 100)
@@ -119,6 +125,7 @@ TG_EXPLORATION(WaitExploration, an_event_lets_all_through_its_gate) {
   together({{"first", wait}, {"second", wait}, {"setter", [&] { set(event); }}});
 }
 TG_FINDS(WaitExploration, an_event_lets_all_through_its_gate, gate_waits_without_second_look, 500)
+TG_SEARCH_FINDS(WaitExploration, an_event_lets_all_through_its_gate, gate_waits_without_second_look, 50)
 TG_IN_WEAK_MEMORY(WaitExploration, an_event_lets_all_through_its_gate)
 TG_FINDS(WaitExploration, an_event_lets_all_through_its_gate_in_weak_memory, event_watch_is_not_ordered, 200)
 TG_FINDS(WaitExploration, an_event_lets_all_through_its_gate_in_weak_memory,

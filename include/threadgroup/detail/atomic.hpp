@@ -32,6 +32,9 @@ void yield() noexcept;
 /// A fence is a point where memory is weak, else nothing.
 void fence(Access kind) noexcept;
 
+/// The word's life has ended.
+void destroyed(const void* word) noexcept;
+
 /// What the word held before and after the access at the last point, for the trace. An address counts only as
 /// null or not null. If `is_old`, the flow read `after` although the word held `before`.
 struct SeenValues {
@@ -73,6 +76,9 @@ class Atomic {
   constexpr Atomic(T value) noexcept  // NOLINT(google-explicit-constructor): as in std
       : value_(value) {
     constructed();
+  }
+  constexpr ~Atomic() {
+    if (!std::is_constant_evaluated()) destroyed(this);
   }
   Atomic(const Atomic&) = delete;
   Atomic& operator=(const Atomic&) = delete;
@@ -133,6 +139,12 @@ class Atomic {
   }
   [[gnu::always_inline]] T fetch_or(T bits, std::memory_order order = std::memory_order_seq_cst) noexcept {
     return change([bits](T old) { return static_cast<T>(old | bits); }, order);
+  }
+  /// A point at which the simulated system looks at the word: it sees what it holds, even where memory is weak.
+  [[gnu::always_inline]] T look() const noexcept {
+    point(Access::load, this, here());
+    note(value_);
+    return value_;
   }
   /// Without a point: for the simulated system, which reads the words on which flows sleep.
   T value_as_it_is() const noexcept { return value_; }

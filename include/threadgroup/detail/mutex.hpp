@@ -28,6 +28,7 @@ class TG_CAPABILITY("mutex") TG_EXPORT Mutex {
   Mutex& operator=(const Mutex&) = delete;
 
   void lock() TG_ACQUIRE() {
+    approach();
     std::uint32_t expected = kFree;
     if (!state_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire,
                                         std::memory_order_relaxed)) [[unlikely]] {
@@ -58,11 +59,14 @@ class TG_CAPABILITY("mutex") TG_EXPORT Mutex {
 
   void lock_slow();
   void wake_one();
-  // A build for explorations checks that no flow is woken, and none sleeps, while a lock is held.
+  // A build for explorations checks that no flow is woken, and none sleeps, while a lock is held; and it
+  // knows which access takes a lock.
 #if defined(TG_SIMULATION)
   static void count(int change) noexcept;
+  static void approach() noexcept;
 #else
   static void count(int) noexcept {}
+  static void approach() noexcept {}
 #endif
 
   Atomic<std::uint32_t> state_{kFree};  // atomic: it is the lock
