@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The search for cycles, and their texts. What counts and why is in the header.
+// The search for cycles, and the texts that describe them. What counts and why is in the header.
 #include "tree/wait_graph.hpp"
 
 #include <array>
 #include <new>
 #include <system_error>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <threadgroup/detail/mutex.hpp>
@@ -16,53 +15,12 @@
 #include "base/report.hpp"
 #include "runtime/fork.hpp"
 #include "tree/forest.hpp"
+#include "tree/path_text.hpp"
 #include "tree/task_context.hpp"
 
 namespace tg::inline v0::detail {
 
 namespace {
-
-// A text with the paths of groups in it. The paths are looked up once no lock is held, because the forest has
-// its own lock; until then the nodes are kept.
-class PathText {
- public:
-  PathText() = default;
-  PathText(const PathText&) = delete;
-  PathText& operator=(const PathText&) = delete;
-  ~PathText() {
-    for (const Part& part : parts_) {
-      if (Node* const* node = std::get_if<Node*>(&part)) (*node)->release();
-    }
-  }
-  void add(std::string text) { parts_.emplace_back(std::move(text)); }
-  void add_task(const std::string& name) { add("task '" + name + "'"); }
-  void add_group(Node& node) {
-    add("group '");
-    parts_.emplace_back(&node);
-    node.add_reference();
-    add("'");
-  }
-  void add_task_of(const TaskContext& task) {
-    add_task(task.task_name());
-    add(" of ");
-    add_group(*task.node);
-  }
-  std::string str() const {
-    std::string text;
-    for (const Part& part : parts_) {
-      if (Node* const* node = std::get_if<Node*>(&part)) {
-        text += escaped(Forest::instance().path(**node));
-      } else {
-        text += std::get<std::string>(part);
-      }
-    }
-    return text;
-  }
-
- private:
-  using Part = std::variant<std::string, Node*>;
-  std::vector<Part> parts_;
-};
 
 [[noreturn]] void throw_deadlock(const std::string& path) {
   throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur), path);
