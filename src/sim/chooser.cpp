@@ -3,11 +3,12 @@
 #include "sim/chooser.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <utility>
 
+#include "runtime/random.hpp"
 #include "sim/guide.hpp"
+#include "sim/read_number.hpp"
 
 namespace tg::inline v0::sim {
 
@@ -21,12 +22,9 @@ constexpr std::size_t kMostOldLoads = 6;
 // Reads a number and the '-' before it.
 template <class Number>
 bool read(std::string_view& rest, Number& number) {
-  if (rest.empty() || rest.front() != '-') return false;
+  if (!rest.starts_with('-')) return false;
   rest.remove_prefix(1);
-  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
-  if (error != std::errc()) return false;
-  rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
-  return true;
+  return read_number(rest, number);
 }
 }  // namespace
 
@@ -81,10 +79,8 @@ Plan Plan::of_schedule(std::uint64_t number, std::size_t length) noexcept {
 }
 
 std::uint64_t Random::next() noexcept {
-  std::uint64_t z = state_ += 0x9E3779B97F4A7C15u;
-  z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
-  z = (z ^ z >> 27) * 0x94D049BB133111EBu;
-  return z ^ z >> 31;
+  state_ += runtime::kSplitMixStep;
+  return runtime::mix_bits(state_);
 }
 
 Chooser::Chooser(const Plan& plan, Guide* guide)

@@ -226,8 +226,8 @@ std::string shortened(std::string_view line) {
   if (at == std::string_view::npos || line.find("??") != std::string_view::npos) return {};
   std::string_view function = line.substr(0, at);
   std::string_view file = line.substr(at + 4);
-  for (const std::string_view start : {"(inlined by) "})
-    if (function.starts_with(start)) function.remove_prefix(start.size());
+  constexpr std::string_view kInlined = "(inlined by) ";
+  if (function.starts_with(kInlined)) function.remove_prefix(kInlined.size());
   if (const std::size_t arguments = function.find('('); arguments != std::string_view::npos && arguments > 0)
     function = function.substr(0, arguments);
   if (const std::size_t scope = function.rfind("v0::"); scope != std::string_view::npos)

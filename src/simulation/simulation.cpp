@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <exception>
 #include <string_view>
 #include <utility>
@@ -18,6 +17,7 @@
 #include "runtime/random.hpp"
 #include "runtime/steady_clock.hpp"
 #include "runtime/threads.hpp"
+#include "sim/read_number.hpp"
 #include "simulation/picture.hpp"
 
 #if TG_ADDRESS_SANITIZER
@@ -51,26 +51,17 @@ std::string Schedule::word() const {
 }
 
 namespace {
-// Reads a number from the start of the text, and what follows it.
-template <class Number>
-bool read(std::string_view& text, Number& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc()) return false;
-  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-  return true;
-}
-
 bool read_fault(std::string_view text, Faults& faults) {
   const std::size_t equals = text.find('=');
   if (equals == std::string_view::npos) return false;
   const std::string_view name = text.substr(0, equals);
   text.remove_prefix(equals + 1);
-  if (name == "threads") return read(text, faults.refused_threads) && text.empty();
-  if (name == "memory") return read(text, faults.failed_allocations) && text.empty();
-  if (name != "delay" || !read(text, faults.delayed_flows) || !text.starts_with('x')) return false;
+  if (name == "threads") return read_number(text, faults.refused_threads) && text.empty();
+  if (name == "memory") return read_number(text, faults.failed_allocations) && text.empty();
+  if (name != "delay" || !read_number(text, faults.delayed_flows) || !text.starts_with('x')) return false;
   text.remove_prefix(1);
   std::int64_t nanos = 0;
-  if (!read(text, nanos)) return false;
+  if (!read_number(text, nanos)) return false;
   faults.delay = Duration::from_nanos(nanos);
   return text.empty();
 }
