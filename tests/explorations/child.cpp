@@ -227,6 +227,11 @@ Outcome explore_in_child(std::uint64_t schedules, void (*body)(), bool be_quiet)
       ::dup2(nowhere, 2);
     }
     report_crashes();
+    // The watchdog asks for the word, because a search makes the path while the schedule runs.
+    std::signal(SIGUSR1, [](int) {
+      note_word(scheduler->plan());
+      ::_exit(1);
+    });
     Scheduler simulated(&fail);
     scheduler = &simulated;
     simulated.count_points_in(&child_report->points);
@@ -244,6 +249,8 @@ Outcome explore_in_child(std::uint64_t schedules, void (*body)(), bool be_quiet)
     before = child_report->points;
     if (seconds < settings.seconds_without_point) continue;
     why = "control of the schedule was lost: " + state_of(child);
+    ::kill(child, SIGUSR1);
+    ::poll(&end, 1, 100);
     ::kill(child, SIGKILL);
     break;
   }

@@ -2,6 +2,8 @@
 // The search with reduction against the one without: the same results, in far fewer schedules.
 #include <threadgroup/detail/mutex.hpp>
 
+#include <poll.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -165,6 +167,17 @@ TEST(Dpor, time_out_that_comes_early_is_found) {
                    }}});
       },
       "in time", 20);
+}
+
+TEST(Dpor, path_is_known_when_a_flow_blocks_in_the_system) {
+  expect_failure_of_search(
+      [] {
+        Atomic<bool> ready{false};
+        together({{"first", [&] { ready.store(true); }}, {"second", [&] {
+                                                            if (!ready.load()) ::poll(nullptr, 0, -1);
+                                                          }}});
+      },
+      "TG_SIM_REPLAY=path-", 3, 1);
 }
 
 TEST(Dpor, search_ends_early_if_there_are_too_many_flows) {

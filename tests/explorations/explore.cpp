@@ -94,21 +94,22 @@ void expect_found_by_search(detail::Planted mistake, const char* name, void (*bo
   settings.only = before;
 }
 
-static void expect_failure_within(void (*body)(), const std::string& text, std::size_t schedules) {
+static void expect_failure_within(void (*body)(), const std::string& text, std::size_t schedules,
+                                  int seconds) {
+  settings.seconds_without_point = seconds;
   const Outcome outcome = explore_in_child(schedules, body, true);
+  settings.seconds_without_point = ChildSettings::kSecondsWithoutPoint;
   EXPECT_TRUE(outcome.failed);
   EXPECT_NE(outcome.why.find(text), std::string::npos) << outcome.why;
 }
 
 void expect_failure(void (*body)(), const std::string& text, int seconds) {
-  settings.seconds_without_point = seconds;
-  expect_failure_within(body, text, 100);
-  settings.seconds_without_point = ChildSettings::kSecondsWithoutPoint;
+  expect_failure_within(body, text, 100, seconds);
 }
 
-void expect_failure_of_search(void (*body)(), const std::string& text, std::size_t within) {
+void expect_failure_of_search(void (*body)(), const std::string& text, std::size_t within, int seconds) {
   const std::string before = std::exchange(settings.only, "dpor");
-  expect_failure_within(body, text, within);
+  expect_failure_within(body, text, within, seconds);
   settings.only = before;
 }
 

@@ -77,7 +77,8 @@ void expect_found_by_search(detail::Planted mistake, const char* name, void (*bo
 void expect_failure(void (*body)(), const std::string& text, int seconds_without_point = 20);
 
 /// The same, within this many schedules of the search.
-void expect_failure_of_search(void (*body)(), const std::string& text, std::size_t within);
+void expect_failure_of_search(void (*body)(), const std::string& text, std::size_t within,
+                              int seconds_without_point = 20);
 
 /// What the body returns in all its schedules, which are run in this process: each order of its points, or as
 /// few of them as the search with reduction runs.
