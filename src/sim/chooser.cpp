@@ -15,6 +15,7 @@ namespace tg::inline v0::sim {
 namespace {
 // Priorities that flows are born with are above this, those after a change below.
 constexpr std::int64_t kBorn = std::int64_t{1} << 32;
+constexpr std::size_t kNoChange = std::numeric_limits<std::size_t>::max();
 constexpr std::int64_t kNone = std::numeric_limits<std::int64_t>::min();
 // More than a mistake needs; without a limit a loop could read the same old store for ever.
 constexpr std::size_t kMostOldLoads = 6;
@@ -100,6 +101,7 @@ Chooser::Chooser(const Plan& plan, Guide* guide)
   for (unsigned i = 1; i < plan.depth; ++i)
     changes_.push_back(1 + random_.below(std::max<std::size_t>(plan.length, 1)));
   std::sort(changes_.begin(), changes_.end());
+  next_change_ = changes_.empty() ? kNoChange : changes_.front();
 }
 
 std::int64_t Chooser::born() noexcept { return kBorn + static_cast<std::int64_t>(random_.below(kBorn)); }
@@ -117,6 +119,7 @@ void Chooser::begins(std::size_t flow) {
 
 void Chooser::yields(std::size_t flow) noexcept {
   yields_ = true;
+  flows_changed();
   if (plan_.kind == Plan::Kind::pct) priority_of(flow) = --lowest_;
 }
 
@@ -167,6 +170,7 @@ std::size_t Chooser::next_of_path(std::span<const std::size_t> flows, std::size_
 }
 
 void Chooser::hold_clock() noexcept {
+  flows_changed();
   clock_competes_ = false;
   if (guide_ != nullptr) guide_->holds_clock();
   if (plan_.kind == Plan::Kind::pct) priority_of(kClock) = kNone;
@@ -184,6 +188,7 @@ std::size_t Chooser::next(std::span<const std::size_t> able, std::size_t current
       for (; changed_ < changes_.size() && changes_[changed_] <= choices_; ++changed_) {
         if (current != kClock) priority_of(current) = --lowest_;
       }
+      next_change_ = changed_ < changes_.size() ? changes_[changed_] : kNoChange;
       std::size_t best = able.front();
       std::int64_t highest = priority_of(best);
       for (const std::size_t flow : able.subspan(1)) {
@@ -194,6 +199,7 @@ std::size_t Chooser::next(std::span<const std::size_t> able, std::size_t current
       }
       // Time may jump several times in a row, but not for ever.
       if (best == kClock && clock_competes_) priority_of(kClock) = random_.one_in(2) ? born() : --lowest_;
+      best_of_pct_ = best;
       return best;
     }
     default: {

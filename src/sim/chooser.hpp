@@ -79,6 +79,14 @@ class Chooser {
   bool follows_path() const noexcept { return plan_.kind == Plan::Kind::path; }
   /// Which of these continues; `current` is the running flow if it can run, else none of them.
   std::size_t next(std::span<const std::size_t> able, std::size_t current) noexcept;
+  /// Says that `next` may have other flows to choose from than the last time.
+  void flows_changed() noexcept { best_of_pct_ = kClock; }
+  /// Of pct: whether `next` would choose this flow again. Then it is chosen, in less time.
+  bool stays(std::size_t flow) noexcept {
+    if (flow != best_of_pct_ || choices_ + 1 >= next_change_) return false;
+    ++choices_;
+    return true;
+  }
   /// The running flow only waits for others.
   void yields(std::size_t flow) noexcept;
   /// A flow begins, perhaps with the number of one that has ended.
@@ -128,6 +136,8 @@ class Chooser {
   std::vector<std::int64_t> priorities_;  // of the flows by their numbers
   std::vector<std::size_t> changes_;      // the choices at which priorities change, in order
   std::size_t changed_ = 0;
+  std::size_t next_change_ = 0;       // the choice at which the next one is due
+  std::size_t best_of_pct_ = kClock;  // the flow that was chosen, while nothing has changed
   std::int64_t lowest_ = 0;
 };
 

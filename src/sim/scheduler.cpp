@@ -130,6 +130,7 @@ void Scheduler::run(const Plan& plan, const std::function<void()>& body) {
   begin_running();
   trace_.clear();
   chooser_.emplace(plan, guide_);
+  steps_ = 0;
   used_ = 0;
   living_ = 0;
   ended_.clear();
@@ -144,6 +145,7 @@ void Scheduler::run(const Plan& plan, const std::function<void()>& body) {
     self->enter_first_flow();
     (*self->body_)();
     self->body_has_ended_ = true;
+    self->chooser_->flows_changed();
     return nullptr;
   };
   first.argument = this;
@@ -186,11 +188,13 @@ Scheduler::Line& Scheduler::make_line(const char* name) {
 }
 
 void Scheduler::become_able(Line& line) {
+  chooser_->flows_changed();
   line.state = State::able;
   able_.insert(std::lower_bound(able_.begin(), able_.end(), line.number), line.number);
 }
 
 void Scheduler::become_unable(Line& line) {
+  chooser_->flows_changed();
   able_.erase(std::lower_bound(able_.begin(), able_.end(), line.number));
 }
 
@@ -216,11 +220,12 @@ void Scheduler::check_thread() noexcept {
 void Scheduler::count_point(const Step& step) {
   trace_.add(step);
   if (counter_ != nullptr) *counter_ = *counter_ + 1;
-  if (trace_.size() > rules_.most_steps)
+  if (++steps_ > rules_.most_steps)
     fail("the schedule does not end: " + std::to_string(rules_.most_steps) + " steps");
 }
 
 Scheduler::Line& Scheduler::choose() {
+  if (chooser_->stays(current_->number)) return *current_;
   for (;;) {
     const bool has_deadlines = sleepers_.has_deadlines();
     if (able_.empty()) {

@@ -187,6 +187,7 @@ class Scheduler : public runtime::Engine {
   std::unique_ptr<WeakMemory> memory_;  // null until the first schedule that asks for it
 #endif
   std::vector<std::unique_ptr<Line>> lines_;  // kept for the next schedule; the first `used_` are of this one
+  std::size_t steps_ = 0;
   std::size_t used_ = 0;
   std::size_t living_ = 0;
   std::vector<Line*> ended_;  // of those in use, to be used again

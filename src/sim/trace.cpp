@@ -105,6 +105,7 @@ void Trace::drop() {
     digest_of_dropped_ = digest(digest_of_dropped_, *step);
   dropped_ += static_cast<std::size_t>(end - steps_.begin());
   steps_.erase(steps_.begin(), end);
+  room_ = 2 * kept_ - steps_.size();
 }
 
 // Fowler, Noll and Vo's hash (FNV-1a), over what does not depend on addresses.

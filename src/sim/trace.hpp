@@ -60,13 +60,15 @@ class Trace {
 
   void clear() noexcept {
     steps_.clear();
+    room_ = 2 * kept_;
     texts_.clear();
     dropped_ = 0;
     digest_of_dropped_ = kNoDigest;
   }
   void add(const Step& step) {
-    if (steps_.size() >= 2 * kept_) [[unlikely]]
+    if (room_ == 0) [[unlikely]]
       drop();
+    --room_;
     steps_.push_back(step);
   }
   Step& last() noexcept { return steps_.back(); }
@@ -93,6 +95,7 @@ class Trace {
   void drop();
 
   std::size_t kept_;
+  std::size_t room_ = 2 * kept_;  // for steps
   std::vector<Step> steps_;
   std::size_t dropped_ = 0;
   std::uint64_t digest_of_dropped_ = kNoDigest;
