@@ -46,6 +46,8 @@ class TG_EXPORT Engine {
   /// Wakes at most so many of those that sleep on the word, and says how many. `may_switch` says that another
   /// flow may continue at once: the caller holds no lock.
   virtual long wake(const void* word, int most, bool may_switch) noexcept = 0;
+  /// The sleeping flow with the lowest number above this one, or null. `number` becomes its number.
+  virtual Flow* sleeper_above(std::size_t& number) noexcept = 0;
   /// Another flow may continue: the caller waits for others without sleeping.
   virtual void yield(const void* place) noexcept = 0;
   virtual TimePoint now() noexcept = 0;

@@ -120,8 +120,13 @@ class FlowPool {
       Flow*& free = free_locked(engine);
       if (free != nullptr) {
         Flow* const flow = std::exchange(free, free->next_free_);
-        // A flow of the system's has none for ever: a late unpark may read it now.
-        if (engine != nullptr) flow->engine_ = engine;
+        if (engine != nullptr) {
+          // A flow of the system's has none for ever: a late unpark may read it now.
+          flow->engine_ = engine;
+          // Which schedule had the flow before must not matter.
+          flow->state_.store(Flow::kNoPermit, std::memory_order_relaxed);
+          flow->wakers_processor_.store(-1, std::memory_order_relaxed);
+        }
         return flow;
       }
     }
@@ -138,16 +143,13 @@ class FlowPool {
   }
 
   void wake_some(int most) noexcept {
-    const Engine* const engine = kIsExplored ? nullptr : Engine::of_caller();
     tg::detail::MutexLock lock(mutex_);
     for (Flow* flow = all_; flow != nullptr && most > 0; flow = flow->next_) {
-      if (flow->engine_ != engine) continue;
+      if (flow->engine_ != nullptr) continue;
       tg::detail::Atomic<std::uint32_t>* const word = flow->sleeps_on_.load(std::memory_order_seq_cst);
       if (word == nullptr) continue;
       if (word == &flow->state_) {
         flow->unpark_under_lock();
-      } else if (engine != nullptr) {
-        flow->engine_->wake(word, 1, false);
       } else {
         // The word of others: it cannot be changed, and the flow may not have fallen asleep yet.
         for (int tries = 0; tries < kTriesToWake && flow->sleeps_on_.load(std::memory_order_relaxed) == word;
@@ -360,7 +362,27 @@ bool Flow::half_of_stack_is_free() noexcept {
   return here >= roomy_low_ && here < roomy_high_;
 }
 
-void Flow::wake_some(int most) noexcept { FlowPool::instance().wake_some(most); }
+void Flow::wake_some(int most) noexcept {
+  if constexpr (!kIsExplored) {
+    if (Engine* const engine = Engine::of_caller()) [[unlikely]]
+      return wake_some_of(*engine, most);
+  }
+  FlowPool::instance().wake_some(most);
+}
+
+// In the engine's order: that of the pool depends on the schedules before.
+void Flow::wake_some_of(Engine& engine, int most) noexcept {
+  std::size_t number = 0;
+  while (most > 0) {
+    Flow* const flow = engine.sleeper_above(number);
+    if (flow == nullptr) return;
+    tg::detail::Atomic<std::uint32_t>* const word = flow->sleeps_on_.load(std::memory_order_relaxed);
+    if (word == nullptr) continue;
+    if (word == &flow->state_) flow->unpark_under_lock();
+    else engine.wake(word, 1, false);
+    --most;
+  }
+}
 
 void Flow::unpark() noexcept { unpark(true); }
 void Flow::unpark_under_lock() noexcept { unpark(false); }

@@ -118,6 +118,7 @@ class Flow {
   TG_EXPORT static Flow& adopt();
   bool park(TimePoint deadline) noexcept;
   void unpark(bool may_switch) noexcept;
+  static void wake_some_of(Engine& engine, int most) noexcept;
 
   static constexpr std::uint32_t kNoPermit = 0;
   static constexpr std::uint32_t kPermit = 1;

@@ -62,6 +62,8 @@ void ThreadCache::forget_threads() {
   is_short_ = false;
   has_requests_ = false;
   askers_ = 0;
+  shortage_.note(0);
+  shortage_.begin();
 }
 
 void throw_refusal(int error) {

@@ -24,7 +24,8 @@ Step step_of(Step::Kind kind, std::size_t flow, const void* word = nullptr, cons
 }  // namespace
 
 Scheduler::Scheduler(std::function<void(const std::string&)> fail, const Rules& rules)
-    : fail_(std::move(fail)), rules_(rules), trace_(rules.kept_steps), owner_(::pthread_self()) {
+    : fail_(std::move(fail)), rules_(rules), trace_(rules.kept_steps) {
+  move_to_caller();
 #if defined(TG_SIMULATION)
   // Filled beforehand, so that no schedule finds the pool of flows empty.
   std::vector<runtime::Flow*> flows;
@@ -36,6 +37,11 @@ Scheduler::Scheduler(std::function<void(const std::string&)> fail, const Rules& 
 }
 
 Scheduler::~Scheduler() { stop_running(); }
+
+void Scheduler::move_to_caller() noexcept {
+  owner_ = ::pthread_self();
+  home_.emplace();  // it remembers its thread
+}
 
 // --- The build for explorations, and the ordinary one ---
 
@@ -114,7 +120,6 @@ void Scheduler::knows_its_parent(const Line& line) {
 void Scheduler::knows_its_parent(const Line&) {}
 
 void Scheduler::begin_running() noexcept {
-  owner_ = ::pthread_self();
   set_home(runtime::Flow::current());
   forget_parts();
   running_ = this;
@@ -150,11 +155,11 @@ void Scheduler::run(const Plan& plan, const std::function<void()>& body) {
   };
   first.argument = this;
   current_ = last_at_point_ = &first;
-  home_.switch_to(*first.context);
+  home_->switch_to(*first.context);
   stop_running();
 }
 
-void Scheduler::abandon() noexcept { current_->context->end_in(home_); }
+void Scheduler::abandon() noexcept { current_->context->end_in(*home_); }
 
 void Scheduler::line_main(void* raw) noexcept {
   Line& line = *static_cast<Line*>(raw);
@@ -164,7 +169,7 @@ void Scheduler::line_main(void* raw) noexcept {
   self.trace_.add(step_of(Step::Kind::end, line.number));
   self.become_unable(line);
   line.state = State::ended;
-  if (--self.living_ == 0) line.context->end_in(self.home_);
+  if (--self.living_ == 0) line.context->end_in(*self.home_);
   if (self.rules_.reuses_numbers && line.number != 1) self.ended_.push_back(&line);
   Line& next = self.choose();
   self.current_ = &next;
@@ -315,6 +320,14 @@ long Scheduler::wake_now(const void* word, int most, const void* place) noexcept
   }
   trace_.add(step_of(Step::Kind::wake, current_->number, word, place, woken));
   return woken;
+}
+
+runtime::Flow* Scheduler::sleeper_above(std::size_t& number) noexcept {
+  while (number < used_) {
+    const Line& line = *lines_[number++];
+    if (line.state == State::asleep && line.flow != nullptr) return line.flow;
+  }
+  return nullptr;
 }
 
 // In a build for explorations, the caller comes to a point soon enough.

@@ -54,6 +54,8 @@ class Scheduler : public runtime::Engine {
   void follow(Guide* guide) noexcept { guide_ = guide; }
   /// The body runs on a flow of its own; then what is left runs to its end.
   void run(const Plan& plan, const std::function<void()>& body);
+  /// From now on the calling thread runs the schedules. At first it is the one that made the scheduler.
+  void move_to_caller() noexcept;
 
   /// Time does not pass while flows can run.
   void hold_clock() noexcept { chooser_->hold_clock(); }
@@ -120,6 +122,7 @@ class Scheduler : public runtime::Engine {
   void yield(const void* place) noexcept override;
   void sleep(const void* word, TimePoint deadline) noexcept override;
   long wake(const void* word, int most, bool may_switch) noexcept override;
+  runtime::Flow* sleeper_above(std::size_t& number) noexcept override;
   TimePoint now() noexcept override {
     if (guide_ != nullptr) guide_->reads_clock(current_->number);
     return now_;
@@ -196,7 +199,7 @@ class Scheduler : public runtime::Engine {
   std::vector<std::size_t> able_;  // in order
   Line* current_ = nullptr;
   Line* last_at_point_ = nullptr;  // the last one that made an access
-  runtime::Context home_;
+  std::optional<runtime::Context> home_;
   TimePoint now_;
   bool body_has_ended_ = false;
   const std::function<void()>* body_ = nullptr;

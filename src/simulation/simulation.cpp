@@ -100,6 +100,7 @@ Simulation& Simulation::take(std::size_t stack_bytes) {
       if ((*at)->stack_bytes_ != stack_bytes) continue;
       Simulation& found = **at;
       *at = found.next_unused_;
+      found.move_to_caller();
       return found;
     }
   }
@@ -186,6 +187,7 @@ void Simulation::sleep(const void* word, TimePoint deadline) noexcept {
 }
 
 bool Simulation::has_memory() noexcept {
+  if (writes_trace_) return true;
   if (blocks_until_failure_ != 0 && --blocks_until_failure_ == 0) {
     if (tells_) tell("gets no memory");
     return false;
@@ -208,7 +210,22 @@ void Simulation::count_step() {
             to_string(time_passed()) + " have passed");
 }
 
+// The texts may take memory, for which nothing is counted or chosen: without them the schedule is the same.
+class Simulation::WritingTrace {
+ public:
+  explicit WritingTrace(Simulation& simulation)
+      : simulation_(simulation), before_(std::exchange(simulation.writes_trace_, true)) {}
+  ~WritingTrace() { simulation_.writes_trace_ = before_; }
+  WritingTrace(const WritingTrace&) = delete;
+  WritingTrace& operator=(const WritingTrace&) = delete;
+
+ private:
+  Simulation& simulation_;
+  const bool before_;
+};
+
 void Simulation::tell_wait(TimePoint deadline) {
+  const WritingTrace writing(*this);
   std::string text = what_caller_waits_for();
   if (!deadline.is_never()) text += ", for " + to_string(deadline - now()) + " at most";
   tell(text);
@@ -220,6 +237,7 @@ void Simulation::tell_woken(std::size_t number) {
 
 // After a line that says which task the flow runs, if that is new.
 void Simulation::tell(const std::string& text) {
+  const WritingTrace writing(*this);
   const auto flow = static_cast<std::size_t>(number_of_flow());
   if (told_tasks_.size() <= flow) told_tasks_.resize(flow + 1);
   const std::string task = what_caller_runs();

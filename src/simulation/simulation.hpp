@@ -67,6 +67,7 @@ class Simulation final : public Scheduler {
 
  private:
   explicit Simulation(std::size_t stack_bytes);
+  class WritingTrace;
   void run_to_end(FunctionRef<void()> program);
   bool happens(double probability) noexcept;
   void tell(const std::string& text);
@@ -78,6 +79,7 @@ class Simulation final : public Scheduler {
   Faults faults_;
   Outcome outcome_;
   bool tells_ = false;
+  bool writes_trace_ = false;  // right now
   std::size_t threads_to_refuse_ = 0;
   std::size_t blocks_until_failure_ = 0;  // 0: none fails
   // Atomic: the watchdog reads it.
