@@ -97,8 +97,9 @@ class World {
 
   void saw_failures(std::size_t count) { failures_seen_ += static_cast<int>(count); }
 
-  /// Once all groups are gone: does everything add up? Threads that could not be made fail tasks, too.
-  void check_books(bool threads_may_fail) {
+  /// Once all groups are gone: does everything add up? Threads that could not be made, and memory that ran
+  /// out, fail tasks, too.
+  void check_books(bool tasks_may_fail) {
     int threw = 0;
     for (const auto& counts : books_) {
       threw += counts->threw;
@@ -108,19 +109,19 @@ class World {
       if (counts->at_work != 0) complain("a task never came back");
     }
     if (failures_seen_ < threw) complain("a failure was not delivered");
-    if (!threads_may_fail && failures_seen_ > threw) complain("a failure was delivered twice");
-    for (const auto& [handle, record] : tasks_) check_task(handle, *record, threads_may_fail);
+    if (!tasks_may_fail && failures_seen_ > threw) complain("a failure was delivered twice");
+    for (const auto& [handle, record] : tasks_) check_task(handle, *record, tasks_may_fail);
   }
 
  private:
-  void check_task(const TaskHandle<int>& handle, const TaskRecord& record, bool threads_may_fail) {
+  void check_task(const TaskHandle<int>& handle, const TaskRecord& record, bool tasks_may_fail) {
     const int runs = record.runs;
     switch (handle.status()) {
       case TaskStatus::succeeded:
         if (runs != 1 || record.throws || handle.get() != 17) complain("succeeded, but not by running once");
         break;
       case TaskStatus::failed:
-        if (runs == 1 ? !record.throws.load() : !threads_may_fail) complain("failed, but it did not throw");
+        if (runs == 1 ? !record.throws.load() : !tasks_may_fail) complain("failed, but it did not throw");
         break;
       case TaskStatus::stopped:
         complain("stopped, but none of them leaves by a Stopped");
