@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include <threadgroup/clock.hpp>
+
 namespace verify_users {
 
 // Prints each line at once, or keeps the last few for a live view. Thread safety: everything from any thread.
@@ -21,11 +23,11 @@ class Journal {
   void say(const std::string& line);
 
   std::vector<std::string> recent(std::size_t count) const;
-  std::chrono::nanoseconds elapsed() const { return std::chrono::steady_clock::now() - start_; }
+  std::chrono::nanoseconds elapsed() const { return (tg::now() - start_).to_chrono(); }
 
  private:
   const Lines lines_;
-  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  const tg::TimePoint start_ = tg::now();
   mutable std::mutex mutex_;
   std::deque<std::string> recent_;  // guarded by mutex_
 };

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Verifies users over HTTP, several at a time, until enough are verified. This file is the whole story; the
-// library's part is the group, the wait for a condition, and the stop that reaches everything below.
+// Verifies users over HTTP, several at a time, until enough are verified. The library's part, the group and the
+// wait for a condition, is in story.cpp; this file prepares the service and what is shown.
 #include <chrono>
 #include <clocale>
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -14,12 +15,13 @@
 #include "account_file.hpp"
 #include "bad_input.hpp"
 #include "client.hpp"
-#include "duration.hpp"
 #include "interrupt.hpp"
 #include "journal.hpp"
 #include "live_view.hpp"
 #include "options.hpp"
 #include "service.hpp"
+#include "simulated.hpp"
+#include "story.hpp"
 #include "styled_line.hpp"
 #include "summary.hpp"
 #include "terminal.hpp"
@@ -39,6 +41,10 @@ void say(const std::string& text) {
 
 int run(const Options& options) {
   const std::vector<std::string> users = read_users(options.users_file);
+  if (options.simulated) {
+    say(simulated_day(options, users));
+    return kMet;
+  }
   const InterruptWatch ctrl_c;  // first, before there are other threads
 
   std::optional<Service> own_service;
@@ -53,36 +59,20 @@ int run(const Options& options) {
                                        options.users_file, client.url(), options.max, options.need);
   say((terminal ? fitting(plan, terminal->columns() - 1) : plan) + '\n');
 
-  // Each user is a task. Each task makes a group of its own for its checks, which becomes a child of this
-  // one.
-  Verification verification(client, {options.retries, options.retry_pause}, journal);
+  const Ask ask = [&](const std::string& user, Check check, const std::stop_token& stop) {
+    return client.ask(user, check, stop);
+  };
+  Verification verification(ask, {options.retries, options.retry_pause}, journal);
   tg::ThreadGroup group("Verifying Users", {.max_concurrent_threads = options.max});
-  std::vector<tg::TaskHandle<Verified>> tasks;
-  for (const std::string& user : users) {
-    tasks.push_back(group.add_task(tg::TaskName{user}, [&] { return verification.verify(user); }));
-  }
-
-  // When the condition is true, everything else is stopped: sleeping tasks wake, tasks that wait for an
-  // answer give up, and pending tasks never begin. Ctrl-C does the same.
+  std::vector<tg::TaskHandle<Verified>> tasks = add_users(group, verification, users);
   LiveView view(group, verification, options.need, journal, terminal);
-  const auto enough = [&] { return verification.verified() >= options.need; };
-  const tg::WaitStatus status = group.wait_for_condition(enough, options.timeout);
-  if (status == tg::WaitStatus::timed_out) {
-    group.set_event(tg::ReasonKind::deadline, "no time left after " + format_duration(options.timeout));
-  }
-
-  Ending ending{
-      .needed = options.need, .tasks = tasks, .stopped = tg::ThreadEventsController::instance().snapshot()};
-  (void)group.wait_idle();  // the failures are in the handles, and the summary shows them
-  ending.ended = tg::now();
-  ending.counts = group.statistics();
-  ending.reason = group.reason();
+  Ending ending = wait_for_enough(group, verification, options, std::move(tasks));
   ending.own_accounts_only = own_service && !options.accounts_file;
   if (terminal) ending.terminal = *terminal;
   view.finish();
 
   say(summarize(ending));
-  if (enough()) return kMet;
+  if (enough_are_verified(verification, options)) return kMet;
   const bool by_signal = ending.reason && ending.reason->kind == tg::ReasonKind::signal;
   return by_signal ? kSignal + ctrl_c.signal() : kNotMet;
 }

@@ -86,6 +86,8 @@ Options parse_options(int argc, const char* const* argv) {
   add_duration(app, "--request-timeout", "wait so long for an answer", options.request_timeout)
       ->default_str("5s");
   app.add_flag("--plain", options.plain, "plain lines, even on a terminal");
+  app.add_flag("--simulated", options.simulated,
+               "a day of it, once an hour, in simulated time: it takes a moment, and --seed decides all");
 
   const std::string own = "The service in this process";
   app.add_option("--seed", options.service.seed, "what latencies and failures follow from")
@@ -111,6 +113,9 @@ Options parse_options(int argc, const char* const* argv) {
   }
   if (options.service_url && options.accounts_file) {
     throw BadInput("--accounts: a service elsewhere (--service) has accounts of its own");
+  }
+  if (options.service_url && options.simulated) {
+    throw BadInput("--simulated: the service (--service) is simulated, too");
   }
   if (options.request_timeout < Milliseconds{1} || options.request_timeout > std::chrono::hours{1}) {
     throw BadInput("--request-timeout: it can be from 1ms to 1h");

@@ -23,6 +23,7 @@ struct Options {
   std::chrono::milliseconds request_timeout{5'000};
   ServiceOptions service;
   bool plain = false;
+  bool simulated = false;  // a day of it, in simulated time
 };
 
 // Throws BadInput for an invalid command line; prints and exits for --help.

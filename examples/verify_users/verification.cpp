@@ -15,7 +15,7 @@
 namespace verify_users {
 
 Verified Verification::verify(const std::string& user) {
-  const auto start = std::chrono::steady_clock::now();
+  const tg::TimePoint start = tg::now();
   // Made inside a task, so it is a child of the task's group: an event of that group stops these checks.
   tg::ThreadGroup checks("checks of " + user, {.max_concurrent_threads = kChecks.size()});
   for (std::size_t tries = 1;; ++tries) {
@@ -24,7 +24,7 @@ Verified Verification::verify(const std::string& user) {
       ask_everything(user, checks);
       ++verified_;
       journal_.say(fmt::format("{} is verified", user));
-      return {user, tries, std::chrono::steady_clock::now() - start};
+      return {user, tries, (tg::now() - start).to_chrono()};
     } catch (const Unavailable& error) {
       problem = error.what();
     } catch (const Interrupted&) {
@@ -49,7 +49,7 @@ Verified Verification::verify(const std::string& user) {
 void Verification::ask_everything(const std::string& user, tg::ThreadGroup& checks) const {
   std::vector<tg::TaskHandle<Answer>> answers;
   for (const Check check : kChecks) {
-    const auto ask = [this, &user, check](std::stop_token stop) { return client_.ask(user, check, stop); };
+    const auto ask = [this, &user, check](std::stop_token stop) { return ask_(user, check, stop); };
     answers.push_back(checks.add_task(tg::TaskName{std::string(name_of(check))}, ask));
   }
   (void)checks.wait_idle();  // what failed is in the handles

@@ -5,7 +5,10 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <functional>
+#include <stop_token>
 #include <string>
+#include <utility>
 
 #include <threadgroup/threadgroup.hpp>
 
@@ -25,6 +28,9 @@ struct Refused : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// Asks the service; throws as Client::ask does.
+using Ask = std::function<Answer(const std::string& user, Check check, const std::stop_token& stop)>;
+
 // Asks the service about users, and counts those that were verified. Thread safety: verify() from any thread.
 class Verification {
  public:
@@ -33,8 +39,8 @@ class Verification {
     std::chrono::milliseconds pause{1'000};
   };
 
-  Verification(const Client& client, Patience patience, Journal& journal)
-      : client_(client), patience_(patience), journal_(journal) {}
+  Verification(Ask ask, Patience patience, Journal& journal)
+      : ask_(std::move(ask)), patience_(patience), journal_(journal) {}
 
   // Runs in a task. Returns when the user is verified, and throws otherwise: Refused, Unavailable, BadAnswer,
   // or Interrupted when the task's group was stopped.
@@ -46,7 +52,7 @@ class Verification {
   // One try: all checks at the same time, in that group.
   void ask_everything(const std::string& user, tg::ThreadGroup& checks) const;
 
-  const Client& client_;
+  const Ask ask_;
   const Patience patience_;
   Journal& journal_;
   std::atomic<std::size_t> verified_{0};  // atomic: the main thread's condition reads it

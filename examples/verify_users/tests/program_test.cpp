@@ -208,6 +208,24 @@ TEST(Stopping, termination_is_told_the_same_way) {
   expect_summary_after(SIGTERM, program, "a waits 60 min", "SIGTERM");
 }
 
+// A day in simulated time.
+
+TEST(Simulated, day_passes_at_once_and_follows_from_the_seed) {
+  const std::string team = file_with("day.csv", "user,home,login\nada,yes,yes\nbot,yes,no\nalan,,\n");
+  const auto day = [&](const std::string& seed) {
+    return run_program({"--simulated", "--users", team, "--accounts", team, "--need", "2", "--seed", seed});
+  };
+  const Exit exit = day("1");
+  EXPECT_EQ(exit.status, 0) << exit.out << exit.err;
+  EXPECT_EQ(exit.err, "");
+  for (const char* const part :
+       {"00:00:01\n", "checks of ada", "23:00  2 verified, ", "24:00  the day is over",
+        "Verified: 2 (2 needed)", "last task's exit: 0 us"})
+    EXPECT_TRUE(has(exit.out, part)) << part << '\n' << exit.out;
+  EXPECT_EQ(day("1").out, exit.out);
+  EXPECT_NE(day("2").out, exit.out);
+}
+
 // Bad input.
 
 // In arguments and message, FILE stands for a file with that content.
@@ -260,6 +278,9 @@ INSTANTIATE_TEST_SUITE_P(
                 {"--service", "http://127.0.0.1:1", "--accounts", "FILE"},
                 "--accounts: a service elsewhere",
                 "user\nada\n"},
+        BadCase{"simulated_elsewhere",
+                {"--service", "http://127.0.0.1:1", "--simulated"},
+                "--simulated: the service"},
         BadCase{"url_without_scheme", {"--service", "localhost:80"}, "'localhost:80' is not a service URL"},
         BadCase{"timeout", {"--timeout", "soon"}, "--timeout: 'soon' is not a duration"},
         BadCase{"latency", {"--latency", "3s-2s"}, "--latency: '3s-2s' goes from the longer to the shorter"},
