@@ -14,10 +14,11 @@ namespace tg::inline v0::detail {
 /// memory: where there is none, each character that would be escaped becomes a '?'.
 TG_EXPORT void report_line(std::initializer_list<std::string_view> parts) noexcept;
 
-/// Writes lines that are ready as they are. Each ends with a line break.
+/// Writes complete lines, each with its line break.
 void report_lines(std::string_view lines) noexcept;
 
-/// Asked first, with lines: true if they need not go to stderr. Set while the library is loaded.
+/// Gets all lines first, and returns true if it took them: then they do not go to stderr. Set while the
+/// library is loaded.
 using ReportTaker = bool (*)(std::string_view lines) noexcept;
 extern ReportTaker report_taker;
 

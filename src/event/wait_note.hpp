@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a flow waits for, for those who look at it from outside.
+// What a flow waits for, as a text for other flows to read.
 #pragma once
 
 #include <string>
@@ -19,18 +19,19 @@ class WaitNote {
  public:
   using Text = std::string (*)(const WaitNote&);
 
-  explicit WaitNote(Text says) noexcept : text_(says), flow_(runtime::Flow::current_if_any()) {
+  explicit WaitNote(Text text) noexcept : text_(text), flow_(runtime::Flow::current_if_any()) {
     if (flow_ != nullptr) outer_ = std::exchange(flow_->wait_note, this);
   }
-  /// Says nothing.
+  /// A note that no flow has.
   struct ForNoFlow {};
-  WaitNote(Text says, ForNoFlow) noexcept : text_(says), flow_(nullptr) {}
+  WaitNote(Text text, ForNoFlow) noexcept : text_(text), flow_(nullptr) {}
   ~WaitNote() { end_note(); }
   WaitNote(const WaitNote&) = delete;
   WaitNote& operator=(const WaitNote&) = delete;
 
   /// "task 'a' of group 'g'", as the rest of a sentence that begins with "waits for".
   std::string text() const { return text_(*this); }
+  /// The same for all notes that one function describes.
   Text kind() const noexcept { return text_; }
 
  protected:

@@ -245,7 +245,7 @@ namespace {
 }  // namespace
 
 namespace {
-void refuse_if_engine_says_so() {
+void throw_if_engine_refuses() {
   Engine* const engine = Engine::of_caller();
   if (engine != nullptr && !engine->has_memory()) throw std::bad_alloc();
 }
@@ -256,16 +256,17 @@ class BlockCache {
  public:
   /// The calling flow's. Throws `std::bad_alloc`.
   static BlockCache& of_flow() { return of(Flow::current()); }
-  /// The same. Throws `std::bad_alloc` also if the flow's engine lets memory run out.
+  /// The same for a flow that takes a block. Throws `std::bad_alloc` also if the flow's engine refuses it.
   static BlockCache& of_flow_that_takes() {
     Flow& flow = Flow::current();
     if (flow.blocks_ == nullptr) [[unlikely]]
-      refuse_if_engine_says_so();
+      throw_if_engine_refuses();
     return of(flow);
   }
   static BlockCache& of(Flow& flow) {
     if (flow.blocks_ == nullptr) [[unlikely]] {
-      // The flows of an engine share that of their thread: none switches in the midst of a use.
+      // The flows of an engine share the cache of their thread: none of them switches while it uses the
+      // cache.
       if (const Engine* const engine = flow.engine()) return of(engine->home());
       flow.blocks_ = new BlockCache;
     }
@@ -314,7 +315,7 @@ class BlockCache {
 
 void* take_block(std::size_t bytes) {
   if (!is_kept(bytes)) {
-    if constexpr (!kKeep) refuse_if_engine_says_so();
+    if constexpr (!kKeep) throw_if_engine_refuses();
     return ::operator new(bytes);
   }
   return BlockCache::of_flow_that_takes().take(index_of(bytes));

@@ -319,7 +319,7 @@ void Context::end_in(Context& next) noexcept {
   std::abort();  // an ended context was continued
 }
 
-void Context::leave(Context& next, bool for_good) noexcept {
+void Context::leave(Context& next, bool ends) noexcept {
   auto* const exceptions = reinterpret_cast<Exceptions*>(abi::__cxa_get_globals());
   exceptions_ = *exceptions;
   *exceptions = next.exceptions_;
@@ -331,9 +331,9 @@ void Context::leave(Context& next, bool for_good) noexcept {
 #endif
 #if TG_ADDRESS_SANITIZER
   if (low_ == nullptr) find_own_stack();
-  __sanitizer_start_switch_fiber(for_good ? nullptr : &fake_stack_, next.low_, next.bytes_);
+  __sanitizer_start_switch_fiber(ends ? nullptr : &fake_stack_, next.low_, next.bytes_);
 #endif
-  static_cast<void>(for_good);
+  static_cast<void>(ends);
 #if TG_PORTABLE_CONTEXT
   if (portable_ == nullptr) portable_ = std::make_unique<PortableContext>();
   ::swapcontext(&portable_->state, &next.portable_->state);

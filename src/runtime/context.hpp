@@ -65,7 +65,7 @@ class TG_EXPORT Context {
   /// Leaves this context, which is the running one, and continues `next`. Returns when another one switches
   /// back.
   void switch_to(Context& next) noexcept;
-  /// The same for the last time.
+  /// The same, but this context ends: nothing switches back to it.
   [[noreturn]] void end_in(Context& next) noexcept;
 
  private:
@@ -76,7 +76,7 @@ class TG_EXPORT Context {
   };
 
   static void begin(void* context) noexcept;
-  void leave(Context& next, bool for_good) noexcept;
+  void leave(Context& next, bool ends) noexcept;
   void arrive() noexcept;
   void find_own_stack() noexcept;
 

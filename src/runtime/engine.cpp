@@ -36,8 +36,7 @@ void Engine::forget_parts() noexcept {
 void refuse_real_io(const std::string& what) {
   if (Engine::of_caller() == nullptr) return;
   throw std::logic_error(what +
-                         ": a simulation does no real input or output; give the program something in "
-                         "the place of it");
+                         ": a simulation does no real input or output; give the program a stand-in for it");
 }
 
 #if defined(TG_SIMULATION)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What runs flows other than the threads of the system.
+// Engines: what runs flows that have no thread of their own.
 #pragma once
 
 #include <array>
@@ -23,39 +23,39 @@ constexpr bool kIsExplored = true;
 constexpr bool kIsExplored = false;
 #endif
 
-/// Runs flows as contexts of one thread: it puts them to sleep and wakes them, starts them, and has the time.
+/// Runs flows as contexts of one thread: it starts them, puts them to sleep, wakes them, and tells the time.
 ///
 ///     if (Engine* const engine = Engine::of_caller()) return engine->now();
 ///
-/// While an engine runs flows on a thread, all flows on that thread are its own, and each carries a pointer to
-/// it, so that others can wake it. Both are looked at only where a flow sleeps, wakes another, starts one, reads
-/// the clock, or uses what the process has one of.
+/// While an engine runs, all flows on its thread belong to it, and each has a pointer to it for the flows
+/// that wake it. The library asks for the engine only where a flow sleeps, wakes another, starts one, reads
+/// the clock, or uses something that the process has only once (`Part`).
 ///
-/// Thread safety: none; everything on the engine's thread. A call from another thread ends the process with a
-/// message.
-/// Lifetime: objects of the library refer to it as long as they live, so an engine is not destroyed.
+/// Thread safety: none; all calls come from the engine's thread. A call from another thread ends the process
+/// with a message.
+/// Lifetime: objects of the library refer to their engine as long as they live, so it is not destroyed.
 class TG_EXPORT Engine {
  public:
-  /// What runs the calling flow; null on a thread of the system.
+  /// The engine that runs the calling flow; null on a thread of the operating system.
   static Engine* of_caller() noexcept { return running_; }
 
-  /// Starts a flow. Returns 0, or the error of the system that it plays.
+  /// Starts a flow. Returns 0, or the error number with which an operating system refuses a thread.
   virtual int start(void* (*main)(void*), void* argument) noexcept = 0;
   /// The calling flow sleeps on the word, at most until the deadline.
   virtual void sleep(const void* word, TimePoint deadline) noexcept = 0;
-  /// Wakes at most so many of those that sleep on the word, and says how many. `may_switch` says that another
-  /// flow may continue at once: the caller holds no lock.
+  /// Wakes up to `most` flows that sleep on the word, and returns how many. `may_switch`: the caller holds no
+  /// lock, so another flow may continue at once.
   virtual long wake(const void* word, int most, bool may_switch) noexcept = 0;
   /// The sleeping flow with the lowest number above this one, or null. `number` becomes its number.
   virtual Flow* sleeper_above(std::size_t& number) noexcept = 0;
-  /// Another flow may continue: the caller waits for others without sleeping.
+  /// Lets another flow continue: the caller waits for others without sleeping.
   virtual void yield(const void* place) noexcept = 0;
   virtual TimePoint now() noexcept = 0;
   virtual std::uint64_t random() noexcept = 0;
   /// Whether the library gets the block of memory that it is about to take.
   virtual bool has_memory() noexcept { return true; }
 
-  /// A line that would go to stderr.
+  /// Takes a line that would go to stderr otherwise.
   virtual void say(std::string_view text) noexcept = 0;
   virtual void name_flow(std::string_view name) noexcept = 0;
   virtual int number_of_flow() const noexcept = 0;
@@ -73,20 +73,20 @@ class TG_EXPORT Engine {
   virtual void destroy(const void* word) noexcept = 0;
   /// The calling flow has taken (1) or released (-1) a lock.
   virtual void count_lock(int change) noexcept = 0;
-  /// Fails if the calling flow holds one.
+  /// Fails the schedule if the calling flow holds a lock.
   virtual void expect_no_lock(const char* what) noexcept = 0;
-  /// Registers what makes a part of the library as it was when the program started.
+  /// Registers a function that resets a part of the library to its state at the start of the program.
   static void at_restart(void (*forget)());
   static void restart() noexcept;
 #endif
 
-  /// What the process has one of, and each engine another one, so that flows of two engines do not see each
+  /// What the process has once, and each engine once for itself, so that flows of two engines do not see each
   /// other.
   enum class Part : std::uint8_t { threads, forest, waits, time_limits };
   static constexpr std::size_t kParts = 4;
   struct PartFunctions {
     void* (*make)();
-    void (*forget)(void* part) noexcept;  // makes it as it was at first
+    void (*forget)(void* part) noexcept;  // resets it to its first state
   };
   /// Called while the library is loaded.
   static void register_part(Part part, PartFunctions functions) noexcept;
@@ -117,8 +117,7 @@ class TG_EXPORT Engine {
 /// names the call: "tg::JsonResource jobs.json".
 TG_EXPORT void refuse_real_io(const std::string& what);
 
-/// What the process has one of: the process's, or that of the caller's engine. (A build for explorations uses
-/// the process's.)
+/// The part of the caller's engine; without an engine, and in a build for explorations, that of the process.
 template <class T>
 T& part_of_caller(T& of_process, Engine::Part part) noexcept {
   if constexpr (!kIsExplored) {

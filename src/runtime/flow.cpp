@@ -121,7 +121,7 @@ class FlowPool {
       if (free != nullptr) {
         Flow* const flow = std::exchange(free, free->next_free_);
         if (engine != nullptr) {
-          // A flow of the system's has none for ever: a late unpark may read it now.
+          // The field of a system thread stays null and is not written: a late unpark may read it now.
           flow->engine_ = engine;
           // Which schedule had the flow before must not matter.
           flow->state_.store(Flow::kNoPermit, std::memory_order_relaxed);
@@ -182,10 +182,10 @@ class FlowPool {
     flow->next_free_ = std::exchange(free, flow);
   }
 
-  // Spins until the flow has a permit, unless the others who spin leave no processor to whom they wait for.
+  // Spins until the flow has a permit, unless spinning flows would leave no processor to those they wait for.
   void spin(const Flow& flow, TimePoint until) noexcept {
     if constexpr (kIsExplored) return tg::detail::spin_briefly([&flow] { return flow.has_permit(); });
-    if (flow.engine_ != nullptr) return;  // no flow could come meanwhile
+    if (flow.engine_ != nullptr) return;  // while it spins, no other flow runs
     if (spinners_.fetch_add(1, std::memory_order_relaxed) < most_spinners()) {
       for (TimePoint time = now(); time < until && !flow.has_permit();) {
         const TimePoint next_look = time + kBetweenLooks;
@@ -215,12 +215,11 @@ class FlowPool {
     }
   }
 
-  // Has the flow given back when the calling thread ends: by a key of POSIX threads, for these are looked
-  // after when all of the thread's thread-local objects are gone, and some of those may use the library as
-  // they go. (Nor are they looked after by `std::exit`, whose handlers must still know in whose task they
-  // were called.)
+  // Gives the flow back when the calling thread ends, by a key of POSIX threads. The key's destructor runs
+  // after those of the thread-local objects, some of which use the library. `std::exit` does not run it, so
+  // exit handlers still know in whose task they were called.
   void take_back_at_the_end(Flow& flow) noexcept {
-    // Without room for it the flow is given up with the thread, which costs its few bytes.
+    // If this fails, the flow is lost when the thread ends: a few bytes.
     if (has_key_ && flow.engine_ == nullptr && Engine::of_caller() == nullptr)
       static_cast<void>(::pthread_setspecific(key_, &flow));
   }

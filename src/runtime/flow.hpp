@@ -49,17 +49,17 @@ class Flow {
   static Flow* current_if_any() noexcept { return current_; }
 
   /// The flow for a thread that is about to be made, so that a running thread always has one. Either the
-  /// thread becomes it, or it is given back. `engine` is what will run it, or null.
+  /// thread becomes it, or it is given back. `engine` will run it; null: the system.
   TG_EXPORT static Flow& reserve(Engine* engine = Engine::of_caller());
   TG_EXPORT static void become(Flow& reserved) noexcept;
   static void give_back(Flow& reserved) noexcept;
-  /// What the end of a thread does for the calling flow, if there is one: for a flow of an engine, as it ends.
+  /// Ends the calling flow, if there is one, as the end of its thread would: for a flow of an engine.
   TG_EXPORT static void end_in_engine() noexcept;
 #if defined(TG_SIMULATION)
   static void for_each(void (*visit)(Flow&)) noexcept;
 #endif
 
-  /// What runs the flow; null for a thread of the system.
+  /// The engine that runs the flow; null for a thread of the operating system.
   Engine* engine() const noexcept { return engine_; }
 
   TG_EXPORT void park_until(TimePoint deadline) noexcept;

@@ -30,7 +30,8 @@ void Mutex::lock_slow() {
   // A flow that has waited takes the lock as contended: it cannot know whether it was the only waiter, and a
   // needless wake-up is cheaper than a lost one.
   while (state_.exchange(kContended, TG_ORDER(acquire, mutex_waiter_sees_nothing, relaxed)) != kFree) {
-    // Really: flows of an engine switch while they hold no lock, so the holder is on another thread.
+    // In the system, also for a flow of an engine: its flows switch only while they hold no lock, so the
+    // holder is on another thread.
     runtime::futex_wait(state_, kContended, TimePoint::never());
     std::uint32_t free = kFree;
     if (TG_PLANTED(mutex_waiter_forgets_others) && state_.compare_exchange_strong(free, kHeld)) return;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a flow does that finds the lock taken.
+// How a flow waits for the lock.
 #include "runtime/polled_mutex.hpp"
 
 #include <ctime>
@@ -14,10 +14,10 @@
 namespace tg::inline v0::runtime {
 
 namespace {
-// As in the slow path of `Mutex`: a flow that looks takes the line away from the holder.
+// As in the slow path of `Mutex`: a flow that looks takes the cache line away from the holder.
 constexpr int kLooks = kIsExplored ? 0 : 8;
 constexpr int kPausesBetween = 64;
-// The holder was preempted, most likely.
+// After the looks: the holder has most likely been preempted.
 constexpr std::int64_t kSleepNanos = 50'000;
 }  // namespace
 
@@ -39,7 +39,7 @@ void PolledMutex::lock_slow() noexcept {
     if constexpr (kIsExplored) {
       futex_wait(held_, 1, after(Duration::from_nanos(kSleepNanos)));  // a sleep; nothing wakes it
     } else {
-      // Really, as in `Mutex`: the holder is on another thread.
+      // In the system, also for a flow of an engine: as in `Mutex`, the holder is on another thread.
       const timespec pause{0, kSleepNanos};
       ::nanosleep(&pause, nullptr);
     }

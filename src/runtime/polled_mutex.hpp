@@ -13,12 +13,12 @@ namespace tg::inline v0::runtime {
 
 /// A mutual exclusion lock for data that one flow uses all the time, and others rarely.
 ///
-/// Its unlock is a plain store, and not an atomic step as that of `Mutex`: half the price of a lock that
-/// nobody else wants. So the flow that unlocks does not know whether others wait, and wakes none. They look
-/// again: after pauses of a microsecond, then after sleeps. That is good only for a lock that is held for some
+/// Unlocking is a plain store instead of the atomic exchange of `Mutex`, so an uncontended lock costs half as
+/// much. But the flow that unlocks does not learn whether others wait, and wakes none: waiters look again,
+/// first after pauses of about a microsecond, then after sleeps. This suits only a lock that is held for some
 /// nanoseconds and that few flows take.
 ///
-/// Requires: the thread that locks does not hold it already.
+/// Requires: the thread that locks does not hold the lock already.
 /// Thread safety: everything from any thread.
 class TG_CAPABILITY("mutex") PolledMutex {
  public:

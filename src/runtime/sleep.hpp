@@ -20,9 +20,9 @@ inline void expect_no_lock([[maybe_unused]] const char* otherwise) noexcept {
 #endif
 }
 
-/// While it lives, `Flow::wake_some` finds the calling flow asleep on the word. Either that comes after the
-/// shortage of threads for which flows are woken, or the flow sees the shortage: both sides are sequentially
-/// consistent.
+/// While it lives, `Flow::wake_some` finds the calling flow asleep on the word. Of a flow that goes to sleep
+/// and a shortage of threads that begins at the same time, at least one sees the other, because both store
+/// and then load with sequential consistency: the flow sees the shortage, or `wake_some` finds the flow.
 class Asleep {
  public:
   explicit Asleep(tg::detail::Atomic<std::uint32_t>& word) noexcept : flow_(Flow::current_if_any()) {
@@ -52,7 +52,7 @@ inline void sleep_until(tg::detail::Atomic<std::uint32_t>& word, std::uint32_t e
   futex_wait(word, expected, deadline);
 }
 
-/// Wakes at most so many flows that sleep on the word. `engine` runs them; null: the system.
+/// Wakes up to `most` flows that sleep on the word. `engine` is the one that runs them; null: the system.
 inline void wake_sleepers(Engine* engine, tg::detail::Atomic<std::uint32_t>& word, int most,
                           bool may_switch) noexcept {
   if constexpr (kIsExplored) engine = Engine::of_caller();
