@@ -28,15 +28,15 @@ enum class Strategy {
   exhaustive,
 };
 
-/// What goes wrong in a simulation beside the order of things. Each number is a probability, from 0 to 1.
+/// What a simulation lets go wrong. Each number is a probability, from 0 to 1.
 struct Faults {
-  double refused_threads = 0;     ///< of each thread that the library wants: the system refuses it
-  double failed_allocations = 0;  ///< of each block of memory that the library takes: `std::bad_alloc`
-  double delayed_flows = 0;       ///< of each time a flow begins or is woken: it continues only after `delay`
+  double refused_threads = 0;     ///< for each thread that the library starts: the system refuses it
+  double failed_allocations = 0;  ///< for each block that the library allocates: `std::bad_alloc`
+  double delayed_flows = 0;       ///< for each time that a flow sleeps: it continues `delay` late
   Duration delay = Duration::from_nanos(3'600'000'000'000);  ///< an hour
 };
 
-/// What `explore` does.
+/// Options of `explore`.
 struct Options {
   std::size_t schedules = 1000;       ///< at most; at least 1
   std::uint64_t seed = 0;             ///< another seed means other schedules
@@ -52,14 +52,14 @@ struct SimFailure {
   std::string what;      ///< "deadlock: ...", a check that failed, an exception that left the program
   std::string schedule;  ///< one word, for `replay` and TG_SIM_REPLAY
   std::string trace;     ///< what each flow did, a step a line
-  std::string waits;     ///< who waits for what, and who could end it, circles first
-  /// All of it, for a person.
+  std::string waits;     ///< which flow waits for what, and which could end that; cycles first
+  /// All of it as one text.
   TG_EXPORT std::string str() const;
 };
 
 /// What an exploration has found.
 struct Report {
-  std::size_t schedules = 0;          ///< that were run
+  std::size_t schedules = 0;          ///< how many were run
   bool complete = false;              ///< `Strategy::exhaustive` has run all of them
   std::optional<SimFailure> failure;  ///< of the last schedule; none if all passed
   TG_EXPORT std::string str() const;  ///< "1000 schedules, no failure"
@@ -73,31 +73,38 @@ struct Report {
 ///     });
 ///     EXPECT_FALSE(report.failure) << report.str();
 ///
-/// In a simulation all tasks and threads of the library run on the calling thread, and another one continues
-/// only where one waits, wakes or starts another, or ends. Time is virtual: `tg::now` tells it, and it jumps
-/// when no flow can run. So a schedule is a function of its seed, and a wait of ten minutes takes no time.
+/// In a simulation all tasks and threads of the library run on the calling thread, as flows. Another flow
+/// continues only where one waits, wakes or starts another, yields, or ends. Time is virtual: `tg::now`
+/// returns it, and it jumps to the next deadline when no flow can run. So a schedule is a function of its
+/// seed, and a wait of ten minutes takes no time.
 ///
-/// A schedule fails if an exception leaves the program; by `fail` and `check`; if all flows wait and nothing
-/// can end that (a deadlock); if a group is left at the end; and if the same schedule takes another way the
-/// second time, which is tried with the first few. A failed schedule is run once more for its trace. What is
-/// on the stacks of a schedule that cannot go on, such as a deadlock, is not destroyed.
+/// A schedule fails if
+/// - an exception leaves the program, or the program calls `fail`, or `check` with a false condition;
+/// - all flows wait and nothing can end that (a deadlock);
+/// - a group is left at the end of the program;
+/// - it takes another course when it runs a second time, which is tried with the first few;
+/// - it has not ended within the budget.
+///
+/// A failed schedule runs again for its trace. If it could not go on, as in a deadlock, the objects on its
+/// stacks are not destroyed.
 ///
 /// Requires: the program makes its groups itself, and starts from the same state each time. It uses no other
-/// threads, waits only through the library, takes time from `tg::now` and chance from `sim::random`. What
-/// cannot be simulated is listed in docs/testing.md.
+/// threads, waits only through the library, and gets the time from `tg::now` and random numbers from
+/// `sim::random`. docs/testing.md lists what cannot be simulated.
 /// Throws `std::invalid_argument` if an option is out of its range, and `std::logic_error` within a
 /// simulation.
-/// Thread safety: any number of threads may explore at a time.
+/// Thread safety: any number of threads may explore at the same time.
 TG_EXPORT Report explore(const Options& options, FunctionRef<void()> program);
 
-/// Runs the program in the one schedule that `SimFailure::schedule` names. Writes the trace to stderr, and
-/// throws `std::runtime_error` if the program fails; `std::invalid_argument` if it is not such a word.
+/// Runs the program in the one schedule that `SimFailure::schedule` names, and writes its trace to stderr.
+/// Throws `std::runtime_error` if the program fails, `std::invalid_argument` if `schedule` names no schedule,
+/// and `std::logic_error` within a simulation.
 TG_EXPORT void replay(const std::string& schedule, FunctionRef<void()> program);
 
 /// Whether the caller runs in a simulation.
 TG_EXPORT bool is_running() noexcept;
 
-/// A random number; in a simulation, a part of the schedule.
+/// A random number. In a simulation it is part of the schedule.
 TG_EXPORT std::uint64_t random();
 
 /// Another flow may continue here. Outside a simulation it does nothing.
@@ -114,10 +121,12 @@ inline void check(bool holds, std::string_view what) {
 /// Writes a line into the trace. Outside a simulation it does nothing.
 TG_EXPORT void say(std::string_view text);
 
-/// From now on the system refuses so many threads. Outside a simulation it throws `std::logic_error`.
+/// The system refuses the next `count` threads of the library. Throws `std::logic_error` outside a
+/// simulation.
 TG_EXPORT void refuse_threads(std::size_t count);
 
-/// The library gets no memory for the block that it takes after so many others. Likewise.
+/// The library allocates `blocks` more blocks of memory, and gets `std::bad_alloc` for the next one. Throws
+/// `std::logic_error` outside a simulation.
 TG_EXPORT void fail_allocation_after(std::size_t blocks);
 
 /// What TG_SIM_TEST does: `explore`, or `replay` if TG_SIM_REPLAY is set. TG_SIM_SCHEDULES replaces the number

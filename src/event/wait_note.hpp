@@ -19,12 +19,12 @@ class WaitNote {
  public:
   using Text = std::string (*)(const WaitNote&);
 
-  explicit WaitNote(Text text) noexcept : text_(text), flow_(runtime::Flow::current_if_any()) {
+  explicit WaitNote(Text describe) noexcept : text_(describe), flow_(runtime::Flow::current_if_any()) {
     if (flow_ != nullptr) outer_ = std::exchange(flow_->wait_note, this);
   }
   /// A note that no flow has.
   struct ForNoFlow {};
-  WaitNote(Text text, ForNoFlow) noexcept : text_(text), flow_(nullptr) {}
+  WaitNote(Text describe, ForNoFlow) noexcept : text_(describe), flow_(nullptr) {}
   ~WaitNote() { end_note(); }
   WaitNote(const WaitNote&) = delete;
   WaitNote& operator=(const WaitNote&) = delete;

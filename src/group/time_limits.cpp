@@ -47,7 +47,7 @@ void TimeLimits::hold_across_forks() {
                                                     }});
 }
 
-// An engine looks before each of thousands of schedules.
+// Saves work: an engine asks before each of thousands of schedules.
 bool TimeLimits::was_used() noexcept {
   MutexLock lock(mutex_);
   return was_used_;

@@ -49,7 +49,7 @@ class TimeLimit : public runtime::InBlock, private TimerEntry {
 /// Lifetime: there from the start, never destroyed.
 class TimeLimits {
  public:
-  /// The process's, or those of the caller's engine.
+  /// Those of the caller's engine, else those of the process.
   static TimeLimits& instance() noexcept {
     return runtime::part_of_caller(only_, runtime::Engine::Part::time_limits);
   }

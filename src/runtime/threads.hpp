@@ -57,7 +57,7 @@ class ThreadCache {
     std::size_t idle = 0;       // of them, waiting for a job
   };
 
-  /// The process's, or that of the caller's engine.
+  /// The cache of the caller's engine, else that of the process.
   static ThreadCache& instance() noexcept { return part_of_caller(only_, Engine::Part::threads); }
 
   /// Runs the job on a thread of its own, whatever is in the list. Throws `std::system_error` or

@@ -48,7 +48,7 @@ bool writes(const Step& step) noexcept;
 /// other, and their order matters,
 ///
 /// - if both access a word, and one of them writes it or ends its life;
-/// - if one sleeps on a word, or has its time-out there, and the other one wakes who sleeps on it;
+/// - if one sleeps on a word, or has its time-out there, and the other one wakes the sleepers of that word;
 /// - if one is the clock's, which jumps, and the other one depends on the time.
 ///
 /// Besides, an event happens before what it makes possible: the first event of a flow before the others, a

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who continues at each point: chosen by a seed.
+// Which flow continues at each point, chosen by a seed.
 #pragma once
 
 #include <cstddef>
@@ -79,15 +79,15 @@ class Chooser {
   bool follows_path() const noexcept { return plan_.kind == Plan::Kind::path; }
   /// Which of these continues; `current` is the running flow if it can run, else none of them.
   std::size_t next(std::span<const std::size_t> able, std::size_t current) noexcept;
-  /// Says that `next` may have other flows to choose from than the last time.
+  /// From now on, `next` may have other flows to choose from than the last time.
   void flows_changed() noexcept { best_of_pct_ = kClock; }
-  /// Of pct: whether `next` would choose this flow again. Then it is chosen, in less time.
+  /// Of pct: whether `next` would choose this flow again. If so, this counts as the choice, and takes less time.
   bool stays(std::size_t flow) noexcept {
     if (flow != best_of_pct_ || choices_ + 1 >= next_change_) return false;
     ++choices_;
     return true;
   }
-  /// The running flow only waits for others.
+  /// The running flow waits for others without sleeping.
   void yields(std::size_t flow) noexcept;
   /// A flow begins, perhaps with the number of one that has ended.
   void begins(std::size_t flow);
@@ -101,7 +101,7 @@ class Chooser {
   std::span<const std::uint32_t> options() const noexcept { return options_; }
   /// How often it chose.
   std::size_t choices() const noexcept { return choices_; }
-  /// A number for the program, so that its chance is part of the schedule.
+  /// A random number for the program: part of the schedule.
   std::uint64_t random() noexcept { return of_program_.next(); }
   bool wakes_for_no_reason() noexcept { return wakes_for_no_reason_ && random_.one_in(16); }
 
@@ -120,7 +120,7 @@ class Chooser {
   std::size_t choices_ = 0;
   bool clock_competes_ = false;
   bool wakes_for_no_reason_ = false;
-  // Of loads, which do not change what is chosen where memory is not weak.
+  // For loads, of its own: a seed makes the same other choices whether memory is weak or not.
   Random loads_;
   Random of_program_;
   std::size_t old_loads_left_;

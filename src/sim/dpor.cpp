@@ -152,7 +152,7 @@ std::size_t Dpor::next(std::span<const std::size_t> flows) noexcept {
     if (simplest == flows.size()) simplest = i;
     if (awake == flows.size() && (asleep_ & set_of(flows[i])) == 0) awake = i;
   }
-  if (simplest == flows.size()) simplest = awake = 0;  // none can take its lock, and we shall see why
+  if (simplest == flows.size()) simplest = awake = 0;  // none can take its lock: a deadlock
   std::size_t option = awake;
   if (number < path_.size()) {
     option = path_[number];

@@ -41,7 +41,7 @@ class Dpor final : public Guide {
   /// How often the last schedule was made to leave the simplest order.
   std::size_t deviations() const noexcept { return branch_.cost; }
 
-  /// A path had not the same choices as before, because the body depends on something else.
+  /// A path did not have the same choices as before: the body depends on more than its schedule.
   bool has_lost_control() const noexcept { return has_lost_control_; }
 
   std::size_t next(std::span<const std::size_t> flows) noexcept override;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who chooses during a schedule, in place of a plan that was made before it.
+// What chooses during a schedule, instead of a plan that was made before it.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +32,7 @@ class Guide {
   virtual void reads_clock(std::size_t flow) noexcept = 0;
   /// The running flow wakes this one.
   virtual void wakes(std::size_t flow) noexcept = 0;
-  /// The flow has ended its part; when all have, one of them wakes who sleeps on the word.
+  /// The flow has ended its part; the last one wakes the flow that sleeps on the word.
   virtual void leaves(std::size_t flow, const void* word) noexcept = 0;
   /// Time passes only when no flow can run.
   virtual void holds_clock() noexcept = 0;

@@ -117,7 +117,7 @@ WeakMemory::Access WeakMemory::access(const void* word, std::uint64_t newest, st
   const std::int32_t time = tick(number);
   Word* const found = find(word);
   Word& at = found != nullptr ? *found : make_word(word, newest);
-  // Whoever reaches a word must know that it was constructed, which is no atomic access.
+  // A flow that uses a word must know of its construction, which is not an atomic access.
   if (at.constructed.time != 0 && at.constructed.time > flow.known.happened[at.constructed.flow]) {
     fail_for("no order between", at.constructed, "constructs the word",
              {time, static_cast<std::uint32_t>(number), scheduler_.trace().last().place}, "uses it");

@@ -33,7 +33,7 @@ class Clock {
       store(i, (mine & is_later) | (others & ~is_later));
     }
   }
-  /// Whether `known` has one of these accesses, of which each flow has one or none.
+  /// Whether `known` has any of these accesses: one, or none (0), of each flow.
   bool any_in(const Clock& known) const noexcept {
     Times any{};
     for (std::size_t i = 0; i < kFlows; i += kAtOnce) {
@@ -42,7 +42,7 @@ class Clock {
     }
     return !is_zero(any);
   }
-  /// Whether all of them are in `known`.
+  /// Whether `known` has all of them.
   bool all_in(const Clock& known) const noexcept {
     Times missing{};
     for (std::size_t i = 0; i < kFlows; i += kAtOnce) missing |= load(i) > known.load(i);
@@ -51,7 +51,7 @@ class Clock {
   bool empty() const noexcept { return all_in({}); }
 
  private:
-  // Clocks take most of the time of a schedule.
+  // In vectors, because clocks take most of the time of a schedule.
   using Times [[gnu::vector_size(16)]] = std::int32_t;
   static constexpr std::size_t kAtOnce = 4;
 
@@ -128,7 +128,7 @@ class WeakMemory final : public detail::MemoryModel {
   void begin(std::size_t flow);
   void end() noexcept;
   void start(std::size_t parent, std::size_t child);
-  /// The running flow has ended what it does for another one that will call `join`.
+  /// The running flow has ended its part. The flow that waits for all parts then calls `join`.
   void part_ends() noexcept;
   void join() noexcept;
   /// From now on, accesses to words in this memory that ask for an order are made with another one.
@@ -151,8 +151,8 @@ class WeakMemory final : public detail::MemoryModel {
   };
   void read_plain(PlainAccesses& before, const void* place);
   void write_plain(PlainAccesses& before, const void* place);
-  /// For one who watches all accesses: the number of the schedule, whether there is a word at this address, and
-  /// that the words in this memory are gone.
+  /// For code that watches all accesses: the number of the schedule, whether there is a word at this address,
+  /// and that the words in this memory are gone.
   std::uint64_t schedule() const noexcept { return schedule_; }
   bool is_word(const void* address) noexcept;
   void forget_words(const void* memory, std::size_t bytes) noexcept;

@@ -27,7 +27,7 @@ Scheduler::Scheduler(std::function<void(const std::string&)> fail, const Rules& 
     : fail_(std::move(fail)), rules_(rules), trace_(rules.kept_steps) {
   move_to_caller();
 #if defined(TG_SIMULATION)
-  // Filled beforehand, so that no schedule finds the pool of flows empty.
+  // Filled now, so that no schedule finds the pool of flows empty.
   std::vector<runtime::Flow*> flows;
   for (std::size_t i = 0; i < rules.most_flows; ++i) flows.push_back(&runtime::Flow::reserve());
   for (runtime::Flow* flow : flows) runtime::Flow::give_back(*flow);
@@ -45,7 +45,7 @@ void Scheduler::move_to_caller() noexcept {
 
 // --- The build for explorations, and the ordinary one ---
 
-// In the former all flows of the thread are of the scheduler; in the latter each one has a pointer to it.
+// In the former, all flows belong to the one scheduler; in the latter, each flow has a pointer to its own.
 #if defined(TG_SIMULATION)
 
 void Scheduler::begin_running() noexcept {
@@ -217,7 +217,7 @@ void Scheduler::check_thread() noexcept {
   constexpr const char* kWhat =
       "control of the schedule was lost: a thread that the simulator does not know uses the library";
   if constexpr (runtime::kIsExplored) fail(kWhat);
-  // Such a thread can end no flow of this one.
+  // The flows are on another thread, so this one cannot fail the schedule.
   detail::report_line({kWhat, "; a program in a simulation starts no threads of its own"});
   std::abort();
 }
@@ -381,8 +381,8 @@ std::vector<std::string> Scheduler::names() const {
   return names;
 }
 
-std::vector<Scheduler::SleepingFlow> Scheduler::sleeping_flows() const {
-  std::vector<SleepingFlow> all;
+std::vector<Scheduler::LivingFlow> Scheduler::living_flows() const {
+  std::vector<LivingFlow> all;
   for (std::size_t i = 0; i < used_; ++i) {
     const Line& line = *lines_[i];
     if (line.state != State::ended)

@@ -41,7 +41,7 @@ struct Rules {
 
 /// Runs a body in one schedule after the other. See README.md.
 ///
-/// Thread safety: belongs to one thread, and to one scheduler at a time.
+/// Thread safety: none. A thread runs one scheduler at a time.
 class Scheduler : public runtime::Engine {
  public:
   /// `fail` is called, on the stack of any flow, when a schedule cannot go on; it does not return.
@@ -50,9 +50,9 @@ class Scheduler : public runtime::Engine {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
-  /// Who chooses in the schedules to come, of which each has an empty plan; null: their plans.
+  /// From now on the guide makes the choices, and plans are empty. Null: the plans make them.
   void follow(Guide* guide) noexcept { guide_ = guide; }
-  /// The body runs on a flow of its own; then what is left runs to its end.
+  /// Runs the body on a flow of its own, then the flows that are left to their ends.
   void run(const Plan& plan, const std::function<void()>& body);
   /// From now on the calling thread runs the schedules. At first it is the one that made the scheduler.
   void move_to_caller() noexcept;
@@ -66,7 +66,7 @@ class Scheduler : public runtime::Engine {
     std::function<void()> run;
   };
   void together(const std::vector<Part>& parts);
-  /// A guide that takes a lock as a whole else looks at each step of it.
+  /// A guide looks at each step of a lock, instead of taking the lock as a whole.
   void look_into_locks() noexcept {
     if (guide_ != nullptr) guide_->looks_into_locks();
   }
@@ -89,13 +89,13 @@ class Scheduler : public runtime::Engine {
   const Plan& plan() const noexcept { return chooser_->plan(); }
   std::vector<std::string> names() const;
   /// A flow that has begun and not ended.
-  struct SleepingFlow {
+  struct LivingFlow {
     std::size_t number;
     std::string name;
     const runtime::Flow* flow;  // null if it was never asleep
     bool can_run;
   };
-  std::vector<SleepingFlow> sleeping_flows() const;
+  std::vector<LivingFlow> living_flows() const;
   template <class Visit>
   void for_each_stack(Visit visit) const {
     for (const auto& line : lines_) visit(Stack{line->stack.low(), line->stack.bytes()});

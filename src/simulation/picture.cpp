@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The graph of the waits, and its circles.
+// The graph of the waits, and its cycles.
 #include "simulation/picture.hpp"
 
 #include <algorithm>
@@ -39,7 +39,7 @@ std::string task_of(const runtime::Flow* flow) {
                      detail::escaped(task->node->name()));
 }
 
-std::string name_of(const Scheduler::SleepingFlow& one) {
+std::string name_of(const Scheduler::LivingFlow& one) {
   std::string name = fmt::format("flow {}", one.number);
   if (const std::string task = task_of(one.flow); !task.empty()) {
     name += " (" + task + ")";
@@ -56,7 +56,7 @@ bool is_idle_thread(const Waiter& one) {
 
 std::vector<Waiter> all_waiters(const Simulation& simulation) {
   std::vector<Waiter> all;
-  for (const Scheduler::SleepingFlow& one : simulation.sleeping_flows()) {
+  for (const Scheduler::LivingFlow& one : simulation.living_flows()) {
     Waiter& waiter = all.emplace_back();
     waiter.name = name_of(one);
     waiter.flow = one.flow;
@@ -74,8 +74,8 @@ std::vector<Waiter> all_waiters(const Simulation& simulation) {
   return all;
 }
 
-// The circle that begins and ends at `first`, if there is one: the places of its flows.
-std::vector<std::size_t> circle_from(std::size_t first, const std::vector<Waiter>& all) {
+// The places of the flows in a cycle through `first`; empty if there is none.
+std::vector<std::size_t> cycle_through(std::size_t first, const std::vector<Waiter>& all) {
   std::vector<std::size_t> path{first};
   std::vector<std::size_t> next{0};
   std::vector<bool> seen(all.size(), false);
@@ -105,10 +105,10 @@ std::string picture_of_waits(const Simulation& simulation) {
   std::string text;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (shown[i]) continue;
-    const std::vector<std::size_t> circle = circle_from(i, all);
-    if (circle.empty()) continue;
-    text += "  circle:\n";
-    for (const std::size_t place : circle) {
+    const std::vector<std::size_t> cycle = cycle_through(i, all);
+    if (cycle.empty()) continue;
+    text += "  cycle:\n";
+    for (const std::size_t place : cycle) {
       text += fmt::format("    {} {}\n", all[place].name, all[place].waits);
       shown[place] = true;
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who waits for what, in a simulation.
+// Which flow waits for what, in a simulation.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@ namespace tg::inline v0::sim {
 class Simulation;
 
 /// Each flow that runs a task or waits: what it runs, what it waits for, and which flows could end that wait.
-/// The circles come first; idle threads are left out.
+/// Cycles come first; idle threads are left out.
 std::string picture_of_waits(const Simulation& simulation);
 
 /// "task 'a' of group 'g'", as the rest of a sentence that begins with "waits for".

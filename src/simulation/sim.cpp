@@ -23,7 +23,7 @@ namespace sim {
 
 namespace {
 
-// So many schedules are run twice, and compared.
+// How many schedules, the first ones, run twice to compare them.
 constexpr std::size_t kRunTwice = 4;
 constexpr std::size_t kShownSteps = 400;
 constexpr std::size_t kLeastStack = 16'384;
@@ -42,11 +42,20 @@ void check(const Options& options) {
   if (faults.delay < Duration()) throw std::invalid_argument("sim::explore: delay must not be negative");
 }
 
+Simulation& simulation_for(const char* call) {
+  if (Simulation* const simulation = Simulation::of_caller()) return *simulation;
+  throw std::logic_error(std::string(call) + ": the caller does not run in a simulation");
+}
+
+const char* environment(const char* name) {
+  return std::getenv(name);  // NOLINT(concurrency-mt-unsafe): no program changes it during a test
+}
+
 void refuse_nesting(const char* call) {
   if (is_running()) throw std::logic_error(std::string(call) + ": the caller runs in a simulation already");
 }
 
-// What is run next. `choices` is how many the last schedule had.
+// The plans of the schedules. `choices` is how many choices the last schedule had.
 class Plans {
  public:
   explicit Plans(const Options& options) : options_(options), search_(options.schedules) {}
@@ -57,7 +66,7 @@ class Plans {
     if (number_++ == 0) return Plan{};  // the simplest one
     const std::size_t kind = number_ % 4;
     Plan plan;
-    // Any two seeds give other schedules, also for the small numbers that people choose.
+    // Mixed, so that seeds that differ little give different schedules.
     plan.seed = Random(options_.seed * 0x9E3779B97F4A7C15u + number_).next();
     plan.kind = options_.strategy == Strategy::random_walk || kind == 3 ? Plan::Kind::walk : Plan::Kind::pct;
     if (plan.kind == Plan::Kind::pct) {
@@ -79,7 +88,7 @@ class Plans {
   std::size_t number_ = 0;
 };
 
-// Runs the schedule once more, for its trace.
+// Runs the schedule again, for its trace.
 SimFailure describe(const Schedule& schedule, Simulation::Outcome outcome, std::size_t stack_bytes,
                     FunctionRef<void()> program) {
   SimFailure failure{*outcome.failure, schedule.word(), {}, outcome.waits};
@@ -90,7 +99,7 @@ SimFailure describe(const Schedule& schedule, Simulation::Outcome outcome, std::
   failure.waits = again.waits;
   if (!again.failure) {
     failure.what +=
-        "\n(It did not fail when it was run once more, so the program is not deterministic: see "
+        "\n(It did not fail when it ran again, so the program is not deterministic: see "
         "docs/testing.md.)";
   }
   if (!again.was_abandoned) Simulation::give_back(simulation);
@@ -130,7 +139,7 @@ class Exploration {
       outcome = simulation_->run_program(schedule, program_, end_, false);
       if (!outcome.failure && first.digest() != simulation_->trace().digest()) {
         outcome.failure =
-            "the program is not deterministic: the same schedule took another way the second "
+            "the program is not deterministic: the same schedule took another course the second "
             "time, at " +
             first.difference(simulation_->trace());
       }
@@ -199,24 +208,11 @@ void say(std::string_view text) {
   if (Simulation* const simulation = Simulation::of_caller()) simulation->say(text);
 }
 
-namespace {
-Simulation& simulation_for(const char* call) {
-  if (Simulation* const simulation = Simulation::of_caller()) return *simulation;
-  throw std::logic_error(std::string(call) + " is for programs in a simulation");
-}
-}  // namespace
-
 void refuse_threads(std::size_t count) { simulation_for("sim::refuse_threads").refuse_threads(count); }
 
 void fail_allocation_after(std::size_t blocks) {
   simulation_for("sim::fail_allocation_after").fail_allocation_after(blocks);
 }
-
-namespace {
-const char* environment(const char* name) {
-  return std::getenv(name);  // NOLINT(concurrency-mt-unsafe): a program that changes it meanwhile is at fault
-}
-}  // namespace
 
 Report run_test(Options options, const char* test, FunctionRef<void()> program) {
   if (const char* const word = environment("TG_SIM_REPLAY")) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Running a program to its end, and what goes wrong on request.
+// Running a program in one schedule, with its faults.
 #include "simulation/simulation.hpp"
 
 #include <array>
@@ -27,7 +27,7 @@
 namespace tg::inline v0::sim {
 
 namespace {
-// A program may have thousands of tasks that wait at the same time; memory is taken as they use it.
+// A program may have thousands of tasks that wait at the same time; a stack that is not used takes no memory.
 constexpr std::size_t kMostFlows = 1'000'000;
 constexpr std::size_t kKeptSteps = 100'000;
 constexpr std::uint64_t kStepsBetweenLooks = 4096;
@@ -81,7 +81,7 @@ std::optional<Schedule> Schedule::from_word(std::string_view word) {
   return schedule;
 }
 
-// --- Those that are not in use ---
+// --- Simulations that are not in use ---
 
 Simulation::Simulation(std::size_t stack_bytes)
     : Scheduler([](const std::string& what) { of_caller()->fail_here(what); }, {.most_flows = kMostFlows,
@@ -206,8 +206,8 @@ void Simulation::count_step() {
   steps_.store(steps, std::memory_order_relaxed);
   if (steps % kStepsBetweenLooks != 0 || runtime::system_now() < give_up_at_) return;
   outcome_.is_over_budget = true;
-  fail_here("the schedule has not ended within the budget of real time; in virtual time " +
-            to_string(time_passed()) + " have passed");
+  fail_here("the schedule has not ended within the budget of real time; virtual time that has passed: " +
+            to_string(time_passed()));
 }
 
 // The texts may take memory, for which nothing is counted or chosen: without them the schedule is the same.

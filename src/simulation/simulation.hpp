@@ -28,13 +28,14 @@ struct Schedule {
   static std::optional<Schedule> from_word(std::string_view word);
 };
 
-/// The engine of users' simulations: the scheduler with faults, a limit of real time, and texts for readers.
+/// The engine of users' simulations: the scheduler with faults, a budget of real time, and texts for the
+/// trace.
 ///
 /// Thread safety: one thread at a time uses it.
-/// Lifetime: never destroyed; those that have ended all their flows are used again.
+/// Lifetime: never destroyed. A simulation whose flows have all ended is used again.
 class Simulation final : public Scheduler {
  public:
-  /// One that is not in use.
+  /// A simulation that is not in use.
   static Simulation& take(std::size_t stack_bytes);
   static void give_back(Simulation& unused) noexcept;
   /// That of the calling flow, or null.
@@ -46,11 +47,11 @@ class Simulation final : public Scheduler {
     bool was_abandoned = false;  // then this simulation is not used again
     bool is_over_budget = false;
   };
-  /// Runs the program until its end, a failure, or this real time. `tells` says that a reader wants the trace.
+  /// Runs the program until its end, a failure, or this real time. `tells`: the trace has the texts.
   Outcome run_program(const Schedule& schedule, FunctionRef<void()> program, TimePoint give_up_at,
                       bool tells);
 
-  /// How many steps it has made, for others to read.
+  /// How many steps it has made. Any thread may read it.
   const detail::Atomic<std::uint64_t>& progress() const noexcept { return steps_; }
 
   /// The program fails here.
@@ -58,7 +59,7 @@ class Simulation final : public Scheduler {
   void refuse_threads(std::size_t count) noexcept { threads_to_refuse_ = count; }
   void fail_allocation_after(std::size_t blocks) noexcept { blocks_until_failure_ = blocks + 1; }
 
-  /// Threads of the library are renamed for each group; the task says more.
+  /// Ignored: the library names a thread after its group, and the trace has the task.
   void name_flow(std::string_view) noexcept override {}
   int start(void* (*main)(void*), void* argument) noexcept override;
   void sleep(const void* word, TimePoint deadline) noexcept override;
@@ -84,7 +85,7 @@ class Simulation final : public Scheduler {
   std::size_t blocks_until_failure_ = 0;  // 0: none fails
   // Atomic: the watchdog reads it.
   detail::Atomic<std::uint64_t> steps_{0};
-  std::vector<std::string> told_tasks_;  // of each flow, the task that the reader knows of
+  std::vector<std::string> told_tasks_;  // for each flow, the task that the trace named last
   TimePoint give_up_at_;
   Simulation* next_unused_ = nullptr;
 };

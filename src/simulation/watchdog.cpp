@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The thread that looks.
+// The thread that watches.
 #include "simulation/watchdog.hpp"
 
 #include <exception>
@@ -57,20 +57,20 @@ void Watchdog::watch(void* raw) noexcept {
   state.watcher.store(&me, std::memory_order_seq_cst);
   std::uint64_t seen = state.progress.load(std::memory_order_relaxed);
   TimePoint since = runtime::now();
-  bool has_said_so = false;
+  bool has_reported = false;
   while (!state.done.load(std::memory_order_seq_cst)) {
     me.park_until(runtime::after(Duration::from_nanos(between_looks.load(std::memory_order_relaxed))));
     const std::uint64_t progress = state.progress.load(std::memory_order_relaxed);
     if (std::exchange(seen, progress) != progress) {
       since = runtime::now();
-      has_said_so = false;
+      has_reported = false;
       continue;
     }
     const Duration quiet = runtime::now() - since;
-    if (has_said_so || quiet < Duration::from_nanos(patience.load(std::memory_order_relaxed)) ||
+    if (has_reported || quiet < Duration::from_nanos(patience.load(std::memory_order_relaxed)) ||
         state.done.load(std::memory_order_seq_cst))
       continue;
-    has_said_so = true;
+    has_reported = true;
     constexpr const char* kWhy =
         ": its running task blocks without the library, or loops without a wait; see docs/testing.md";
     detail::report_line({"the simulation on ", state.who, " has made no step for ", to_string(quiet), kWhy});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Says so if a simulation makes no progress.
+// Reports a simulation that makes no progress.
 #pragma once
 
 #include <cstdint>
@@ -10,20 +10,20 @@
 
 namespace tg::inline v0::sim {
 
-/// While it lives, a thread of the system looks once a second whether the counter has changed. If it has not
-/// for long, a line on stderr says that a flow blocks outside of the library: nothing else can be done about
-/// that, because all flows are on the thread that is blocked.
+/// While it lives, a thread checks once a second whether the counter has changed. If the counter has not
+/// changed for 20 s, a line on stderr says that a flow blocks without the library. The watchdog cannot do
+/// more, because all flows are on the thread that is blocked.
 ///
 /// Requires: the counter is never destroyed.
 class Watchdog {
  public:
-  /// Without a thread for it there is no watchdog.
+  /// Does nothing if the system refuses a thread.
   explicit Watchdog(const detail::Atomic<std::uint64_t>& progress) noexcept;
   ~Watchdog();
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
 
-  /// For tests: how long it waits before it says so, 20 s at first; and how often it looks.
+  /// For tests: how long the counter must stay the same, and how often the thread looks.
   static void set_patience(Duration patience, Duration between_looks) noexcept;
 
  private:

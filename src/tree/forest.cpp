@@ -64,7 +64,8 @@ void Forest::hold_across_forks() {
                          [](void* part) noexcept { static_cast<Forest*>(part)->begin_again(); }});
 }
 
-// An engine has ended its flows. If it had to leave groups behind, they stay as they are, out of sight.
+// Called by an engine whose flows have ended. Groups that are left stay as they are, but are not found any
+// more.
 void Forest::begin_again() noexcept {
   ThreadRoot* root = nullptr;
   {
@@ -224,8 +225,8 @@ Forest::Unlinked Forest::unlink_leaf_under_lock(Node& node, FreshLink* link, boo
       node.linked_ = false;
       node.set_parent(nullptr);
       auto unlinked = Unlinked::yes;
-      // With one owner, who is the caller, and out of everybody's sight, its event is of no more use. (A
-      // reason may hold an exception of the user's, which must not end under the lock.)
+      // If the caller is the only owner, no thread can look at the event any more. (A reason may hold an
+      // exception of the user's, which must not be destroyed under the lock.)
       if (node.references_.load(std::memory_order_acquire) == 1 && !node.event().is_set()) {
         if (keeps_core && link != nullptr && link->has_room()) {
           unlinked = Unlinked::alone;

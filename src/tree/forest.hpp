@@ -42,7 +42,7 @@ struct FreshLink;
 /// it sets the events of what is left, and waits a bounded time for the tasks.
 class Forest {
  public:
-  /// The process's, or that of the caller's engine.
+  /// The forest of the caller's engine, else that of the process.
   static Forest& instance() noexcept { return runtime::part_of_caller(only_, runtime::Engine::Part::forest); }
   /// Called once, while the library is loaded.
   static void hold_across_forks();

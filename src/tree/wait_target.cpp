@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Targets for readers.
+// The texts of targets, and which tasks could end a wait.
 #include "tree/wait_target.hpp"
 
 #include "base/escaped.hpp"

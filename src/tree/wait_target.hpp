@@ -31,7 +31,7 @@ struct AwaitedTask {
 /// recorded.
 class AwaitedTasks {
  public:
-  /// Calls `f` with each, until it says false. True if it never did.
+  /// Calls `f` with each until it returns false. Returns true if it never did.
   virtual bool all_of(FunctionRef<bool(const AwaitedTask&)> f) const = 0;
 
  protected:
@@ -50,8 +50,7 @@ class WaitTarget {
 
   /// "task 'a'", as the rest of a sentence that begins with "waits for".
   TG_EXPORT std::string text() const;
-  /// Whether the end of a task on that stack is, or would permit, what is waited for. For a reader while no
-  /// other flow runs.
+  /// Whether the end of a task on that stack could end the wait. Requires: no other flow runs.
   TG_EXPORT bool could_be_ended_by(const TaskContext& running) const;
 
  private:

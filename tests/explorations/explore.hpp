@@ -51,7 +51,7 @@ void reuse(const void* memory, std::size_t bytes);
 /// Within a body: the flow sleeps for a millisecond; with `hold_clock`, until no other flow can run.
 void pause();
 
-/// Within a body: what the flow did, for the reader of the trace.
+/// Within a body: writes into the trace what the flow did.
 void say(const std::string& text);
 
 /// Within a body: the schedule fails unless this holds. It prints the trace and a word that replays it.

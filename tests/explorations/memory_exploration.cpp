@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Weak memory itself: small programs whose outcomes the standard says.
+// Weak memory itself: small programs whose outcomes the standard defines.
 #include <array>
 #include <atomic>
 #include <optional>
@@ -194,7 +194,7 @@ TEST(MessagePassing, a_store_ends_a_release_sequence) {
       "data race");
 }
 
-// What one flow has seen, another one sees that hears of it.
+// A flow that learns what another one has read reads nothing older.
 TG_WEAK_EXPLORATION(Coherence, a_flow_does_not_see_a_word_go_back) {
   Atomic<int> word{0};
   together({{"writer",
@@ -259,7 +259,7 @@ TEST(MemoryTrace, an_old_value_is_shown_with_the_newest) {
       "the trace shows it");
 }
 
-// Whoever finds a word must know that it was constructed.
+// A flow that finds a word must know of its construction.
 TEST(Construction, a_word_that_is_published_by_a_relaxed_store_is_reported) {
   expect_weak_failure(
       [] {

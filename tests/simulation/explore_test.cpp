@@ -88,7 +88,7 @@ TEST(Explore, deadlock_names_who_waits_for_what) {
       << report.str();
 }
 
-TEST(Explore, circles_come_first_in_the_picture) {
+TEST(Explore, cycles_come_first_in_the_picture) {
   const sim::Report report = sim::explore({.schedules = 50}, [] {
     ThreadGroup a("Left");
     ThreadGroup b("Right");
@@ -102,7 +102,7 @@ TEST(Explore, circles_come_first_in_the_picture) {
     sim::fail("enough");
   });
   ASSERT_TRUE(report.failure);
-  EXPECT_TRUE(report.failure->waits.starts_with("  circle:\n")) << report.str();
+  EXPECT_TRUE(report.failure->waits.starts_with("  cycle:\n")) << report.str();
 }
 
 TEST(Explore, program_that_throws_fails) {

@@ -35,7 +35,7 @@ Shadow& shadow() {
   return *all;
 }
 
-// What watches is not watched.
+// The code that watches is not watched itself.
 bool is_watching = false;
 class Watching {
  public:
@@ -104,7 +104,7 @@ void access(const void* memory, std::size_t size, Kind kind, const void* place) 
   }
 }
 
-// Memory that the heap gives out: whoever used it before has given it back.
+// Memory that the heap gives out: what was done with it before counts as ordered before.
 void* begin_memory(void* memory) {
   const Watching watching;
   if (watching.memory() == nullptr || memory == nullptr) return memory;
