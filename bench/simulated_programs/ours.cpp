@@ -14,7 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 using tg::thread_utils::event_aware_sleep;
 
-// Six tasks sleep, are stopped in the midst of it, and are joined.
+// Six tasks are stopped while they sleep, and joined.
 void six_sleepers() {
   tg::ThreadGroup group("Sleepers", {.max_concurrent_threads = 6});
   for (int i = 0; i < 6; ++i) group.post([] { event_aware_sleep(10ms); });
@@ -23,7 +23,7 @@ void six_sleepers() {
   group.join();
 }
 
-// What a test of a user's may look like: eight tasks that do ten steps of work with pauses between them.
+// A program like that of a user's test: eight tasks, each of which does ten steps of work with pauses between.
 void eight_tasks() {
   tg::ThreadGroup group("Workers", {.max_concurrent_threads = 8});
   int done = 0;
