@@ -94,7 +94,7 @@ class Flow {
   /// Sets the name that the OS shows: its first 15 characters. A name already set costs no system call.
   void set_os_name(const std::string& name) noexcept;
   /// The name and number by which the OS knows the calling flow: "worker (thread 4711)".
-  std::string os_label() const;
+  TG_EXPORT std::string os_label() const;
 
   // What other layers hang on the flow. Only the flow itself touches them; but the tree guards `root` with
   // its lock.

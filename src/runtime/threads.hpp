@@ -98,7 +98,7 @@ class ThreadCache {
   // Only tests call these two so far.
 
   /// How many threads may wait for work, and for how long. Threads idle beyond the new limit end.
-  void set_limits(std::size_t max_idle, Duration idle_time);
+  TG_EXPORT void set_limits(std::size_t max_idle, Duration idle_time);
   Statistics statistics() const;
 
   /// Ends the idle threads and makes those at work end after their job, and waits for the idle ones until the
