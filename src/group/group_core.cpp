@@ -2,6 +2,9 @@
 // What happens to a group when its event is set, and when its last reference goes.
 #include "group/group_core.hpp"
 
+#include <new>
+#include <utility>
+
 #include <threadgroup/errors.hpp>
 #include <threadgroup/snapshot.hpp>
 
@@ -40,7 +43,16 @@ GroupCore* GroupCore::make(std::string&& name, const GroupOptions& options) {
       return core;
     }
   }
-  return new GroupCore(std::move(name), options);
+  // If a constructor throws, `new` frees the memory of an over-aligned object only by an `operator delete` without
+  // the size.
+  constexpr std::align_val_t kAlignment{alignof(GroupCore)};
+  void* const memory = operator new(sizeof(GroupCore), kAlignment);
+  try {
+    return ::new (memory) GroupCore(std::move(name), options);
+  } catch (...) {
+    operator delete(memory, sizeof(GroupCore), kAlignment);
+    throw;
+  }
 }
 
 // It had no task and no stop token, so its pool is as new, except for the number of changes, which only means

@@ -22,15 +22,12 @@
 #include <threadgroup/sim.hpp>
 #include <threadgroup/threadgroup.hpp>
 
-#include "base/sanitizers.hpp"
 #include "runtime/engine.hpp"
 #include "runtime/threads.hpp"
 #include "simulation/simulation.hpp"
 
 namespace tg::stress {
 namespace {
-
-constexpr bool kMemoryIsWatched = TG_ADDRESS_SANITIZER;
 
 // For flows that wait for others: time passes only while all flows wait.
 void let_pass(Duration duration) {
@@ -107,7 +104,6 @@ TEST_F(SimulatedRandomProgram, adds_up_when_flows_are_delayed) {
 }
 
 TEST_F(SimulatedRandomProgram, adds_up_when_memory_runs_out) {
-  if (kMemoryIsWatched) GTEST_SKIP() << "some groups leak when memory runs out";
   explore({.schedules = 1000, .faults = {.failed_allocations = 0.02}}, false, true);
 }
 
@@ -119,7 +115,7 @@ constexpr const char* kPrintsStories = "TG_TEST_PRINTS_STORIES";  // set in the 
 sim::Schedule schedule_of(std::uint64_t seed) {
   return {sim::Plan::of_schedule(seed, 500),
           {.refused_threads = 0.05,
-           .failed_allocations = seed % 2 == 0 || kMemoryIsWatched ? 0 : 0.01,
+           .failed_allocations = seed % 2 == 0 ? 0 : 0.01,
            .delayed_flows = 0.01,
            .delay = std::chrono::milliseconds(50)}};
 }
