@@ -32,7 +32,7 @@ enum class Strategy {
 struct Faults {
   double refused_threads = 0;     ///< for each thread that the library starts: the system refuses it
   double failed_allocations = 0;  ///< for each block that the library allocates: `std::bad_alloc`
-  double delayed_flows = 0;       ///< for each time that a flow sleeps: it continues `delay` late
+  double delayed_flows = 0;       ///< of each time a flow is woken: it continues only after `delay`
   Duration delay = Duration::from_nanos(3'600'000'000'000);  ///< an hour
 };
 

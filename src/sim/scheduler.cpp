@@ -336,11 +336,14 @@ void Scheduler::switch_if(bool may_switch) noexcept {
 }
 
 void Scheduler::let_time_pass() {
-  Sleeper& earliest = sleepers_.earliest();
-  now_ = std::max(now_, earliest.deadline);
+  now_ = std::max(now_, sleepers_.earliest().deadline);
   trace_.add(step_of(Step::Kind::jump, 0, nullptr, nullptr, (now_ - kBegin).nanos()));
-  trace_.add(step_of(Step::Kind::time_out, earliest.number, earliest.word));
-  wake_up(earliest);
+  do {
+    Sleeper& earliest = sleepers_.earliest();
+    trace_.add(step_of(Step::Kind::time_out, earliest.number, earliest.word));
+    wake_up(earliest);
+    // In an exploration each one wakes by itself: others may run before the next one has woken.
+  } while (rules_.clock_waits && sleepers_.has_deadlines() && sleepers_.earliest().deadline <= now_);
 }
 
 // --- Flows ---

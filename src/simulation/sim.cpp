@@ -178,17 +178,23 @@ Report explore(const Options& options, FunctionRef<void()> program) {
   return Exploration(options, program).run();
 }
 
-void replay(const std::string& word, FunctionRef<void()> program) {
+namespace {
+void replay(const std::string& word, std::size_t stack_bytes, FunctionRef<void()> program) {
   refuse_nesting("sim::replay");
   const auto schedule = Schedule::from_word(word);
   if (!schedule) throw std::invalid_argument("sim::replay: '" + word + "' is not the word of a schedule");
-  Simulation& simulation = Simulation::take(Options().stack_bytes);
+  Simulation& simulation = Simulation::take(stack_bytes);
   const Simulation::Outcome outcome = simulation.run_program(*schedule, program, TimePoint::never(), true);
   std::fputs(simulation.trace().story(simulation.names(), ~std::size_t{0}).c_str(), stderr);
   if (!outcome.was_abandoned) Simulation::give_back(simulation);
   if (!outcome.failure) return;
   std::fprintf(stderr, "%s\n%s", outcome.failure->c_str(), outcome.waits.c_str());
   throw std::runtime_error("schedule " + word + " failed: " + *outcome.failure);
+}
+}  // namespace
+
+void replay(const std::string& word, FunctionRef<void()> program) {
+  replay(word, Options().stack_bytes, program);
 }
 
 bool is_running() noexcept { return Simulation::of_caller() != nullptr; }
@@ -219,7 +225,8 @@ Report run_test(Options options, const char* test, FunctionRef<void()> program) 
     Report report;
     report.schedules = 1;
     try {
-      replay(word, program);
+      check(options);
+      replay(word, options.stack_bytes, program);
     } catch (const std::runtime_error& e) {
       report.failure = SimFailure{e.what(), word, {}, {}};
     }
@@ -228,6 +235,10 @@ Report run_test(Options options, const char* test, FunctionRef<void()> program) 
   if (const char* const schedules = environment("TG_SIM_SCHEDULES"))
     options.schedules = std::strtoull(schedules, nullptr, 10);
   Report report = explore(options, program);
+  if (!report.failure && !report.complete && report.schedules < options.schedules) {
+    std::printf("             %zu of %zu schedules, within the budget of %s\n", report.schedules,
+                options.schedules, to_string(options.budget).c_str());
+  }
   if (report.failure) {
     report.failure->waits += fmt::format("Replay: TG_SIM_REPLAY={} {} --gtest_filter={}\n",
                                          report.failure->schedule, program_invocation_short_name, test);

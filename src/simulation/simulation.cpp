@@ -192,7 +192,9 @@ bool Simulation::has_memory() noexcept {
     if (tells_) tell("gets no memory");
     return false;
   }
-  return !happens(faults_.failed_allocations);
+  if (!happens(faults_.failed_allocations)) return true;
+  if (tells_) tell("gets no memory");
+  return false;
 }
 
 void Simulation::yield(const void* place) noexcept {

@@ -166,6 +166,20 @@ TEST(Explore, exhaustive_search_ends_when_all_schedules_were_run) {
   EXPECT_TRUE(orders.contains("abab") || orders.contains("abba"));
 }
 
+TEST(Explore, sleeps_that_end_at_the_same_time_end_in_any_order) {
+  std::set<std::string> orders;
+  const sim::Report report = sim::explore({.schedules = 300}, [&] {
+    std::string order;
+    ThreadGroup group("Jobs", {.max_concurrent_threads = 3});
+    for (const char name : {'a', 'b', 'c'})
+      group.post([&order, name] { event_aware_sleep(1ms), order += name; });
+    event_aware_sleep(1s);
+    orders.insert(order);
+  });
+  EXPECT_FALSE(report.failure) << report.str();
+  EXPECT_EQ(orders.size(), 6u);
+}
+
 TEST(Explore, refused_threads_do_not_lose_tasks) {
   const sim::Report report = sim::explore({.schedules = 200, .faults = {.refused_threads = 0.3}}, [] {
     ThreadGroup group("Jobs", {.max_concurrent_threads = 4});
