@@ -41,10 +41,11 @@ struct Options {
   std::size_t schedules = 1000;       ///< at most; at least 1
   std::uint64_t seed = 0;             ///< another seed means other schedules
   Strategy strategy = Strategy::pct;  ///< how they are chosen
-  int depth = 3;                      ///< of pct: how many orders of steps an error may need; at least 1
-  Duration budget = Duration::from_nanos(60'000'000'000);  ///< real time, after which it ends
-  Faults faults = {};                                      ///< what goes wrong in them
-  std::size_t stack_bytes = std::size_t{256} * 1024;       ///< of each flow
+  int depth = 3;                      ///< of pct: how many orders of steps an error may need; from 1 to 1000
+  /// Real time, after which it ends. One schedule alone that takes longer fails.
+  Duration budget = Duration::from_nanos(60'000'000'000);
+  Faults faults = {};                                 ///< what goes wrong in them
+  std::size_t stack_bytes = std::size_t{256} * 1024;  ///< of each flow
 };
 
 /// A schedule in which the program failed.

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <new>
 
 #include "base/sanitizers.hpp"
@@ -222,13 +223,24 @@ namespace tg::inline v0::runtime {
 
 // --- The stack ---
 
+namespace {
+// Linux 6.13, and its headers.
+constexpr int kGuardInstall = 102;
+
+// Without a mapping of its own if possible: a process may have only some 65,000 of them.
+bool make_inaccessible(void* page, std::size_t bytes) noexcept {
+  return ::madvise(page, bytes, kGuardInstall) == 0 || ::mprotect(page, bytes, PROT_NONE) == 0;
+}
+}  // namespace
+
 ContextStack::ContextStack(std::size_t bytes) {
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  if (bytes > std::numeric_limits<std::size_t>::max() / 2) throw std::bad_alloc();
   bytes_ = (bytes + page - 1) / page * page;
   void* const memory = ::mmap(nullptr, page + bytes_, PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
-  if (::mprotect(memory, page, PROT_NONE) != 0) {
+  if (!make_inaccessible(memory, page)) {
     ::munmap(memory, page + bytes_);
     throw std::bad_alloc();
   }

@@ -26,11 +26,14 @@ void Engine::register_part(Part part, PartFunctions functions) noexcept {
 }
 
 void Engine::make_parts() {
-  for (std::size_t i = 0; i < kParts; ++i) parts_[i] = parts[i].make();
+  // Of a static library only what the program uses is linked.
+  for (std::size_t i = 0; i < kParts; ++i)
+    if (parts[i].make != nullptr) parts_[i] = parts[i].make();
 }
 
 void Engine::forget_parts() noexcept {
-  for (std::size_t i = 0; i < kParts; ++i) parts[i].forget(parts_[i]);
+  for (std::size_t i = 0; i < kParts; ++i)
+    if (parts_[i] != nullptr) parts[i].forget(parts_[i]);
 }
 
 void refuse_real_io(const std::string& what) {

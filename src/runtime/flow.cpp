@@ -126,6 +126,7 @@ class FlowPool {
           // Which schedule had the flow before must not matter.
           flow->state_.store(Flow::kNoPermit, std::memory_order_relaxed);
           flow->wakers_processor_.store(-1, std::memory_order_relaxed);
+          flow->last_helped = 0;  // each schedule has a group with that number
         }
         return flow;
       }

@@ -17,8 +17,11 @@ void Gate::approach() noexcept {
 void Gate::wait_until(TimePoint deadline) noexcept { sleep_on(state_, kWaitedFor, deadline); }
 
 void Gate::open() noexcept {
-  if (state_.exchange(kOpen, std::memory_order_seq_cst) == kWaitedFor)
-    wake_sleepers(Engine::of_caller(), state_, TG_PLANTED(gate_opens_for_one) ? 1 : INT_MAX, true);
+  if (state_.exchange(kOpen, std::memory_order_seq_cst) != kWaitedFor) return;
+  Engine* const engine = Engine::of_caller();
+  const long woken = wake_sleepers(engine, state_, TG_PLANTED(gate_opens_for_one) ? 1 : INT_MAX, true);
+  // A program in an engine may stop a group of the process: then the sleepers are threads.
+  if (!kIsExplored && engine != nullptr && woken == 0) futex_wake(state_, INT_MAX);
 }
 
 }  // namespace tg::inline v0::runtime

@@ -52,16 +52,16 @@ inline void sleep_until(tg::detail::Atomic<std::uint32_t>& word, std::uint32_t e
   futex_wait(word, expected, deadline);
 }
 
-/// Wakes up to `most` flows that sleep on the word. `engine` is the one that runs them; null: the system.
-inline void wake_sleepers(Engine* engine, tg::detail::Atomic<std::uint32_t>& word, int most,
+/// Wakes up to `most` flows that sleep on the word, and returns how many. `engine` is the one that runs them;
+/// null: the system.
+inline long wake_sleepers(Engine* engine, tg::detail::Atomic<std::uint32_t>& word, int most,
                           bool may_switch) noexcept {
   if constexpr (kIsExplored) engine = Engine::of_caller();
   if (may_switch) expect_no_lock("a flow was woken while a lock was held");
   if (engine != nullptr) [[unlikely]] {
-    engine->wake(&word, most, may_switch);
-  } else {
-    futex_wake(word, most);
+    return engine->wake(&word, most, may_switch);
   }
+  return futex_wake(word, most);
 }
 
 /// Sleeps for a limited time, and meanwhile asks the system for threads for the jobs that wait for one.

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <new>
 #include <system_error>
 
@@ -99,8 +101,21 @@ Flow* ThreadCache::send_one_locked() noexcept {
   return idle;
 }
 
+namespace {
+// Threads of the one would be counted as those of the other, and neither would bring one.
+[[noreturn, gnu::cold]] void refuse_mixture() noexcept {
+  std::fputs(
+      "threadgroup: a task was added to a group of a simulation outside of it, or to one from outside within "
+      "it; a program in a simulation makes its groups itself, and starts no threads of its own\n",
+      stderr);
+  std::abort();
+}
+}  // namespace
+
 ThreadCache::Requested ThreadCache::request(ThreadRequest& request, bool even_if_one_is_coming,
                                             int& error) noexcept {
+  if (this != &instance()) [[unlikely]]
+    refuse_mixture();
   Flow* idle = nullptr;
   {
     MutexLock lock(mutex_);

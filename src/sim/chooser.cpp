@@ -57,7 +57,7 @@ std::optional<Plan> Plan::from_word(std::string_view word) {
   if (word.starts_with("pct")) {
     plan.kind = Kind::pct;
     word.remove_prefix(3);
-    if (!read(word, plan.depth) || !read(word, plan.length)) return std::nullopt;
+    if (!read(word, plan.depth) || !read(word, plan.length) || plan.depth > kMostDepth) return std::nullopt;
   } else if (word.starts_with("walk")) {
     plan.kind = Kind::walk;
     word.remove_prefix(4);
@@ -154,7 +154,8 @@ std::size_t Chooser::note_option(std::size_t option) noexcept {
 }
 
 // The options, the simplest first: the running flow, the other flows, the clock. A running flow that only
-// waits for others comes after them.
+// waits for others comes after them, and they begin with the next one, so that each gets its turn if several
+// wait in this way.
 std::size_t Chooser::next_of_path(std::span<const std::size_t> flows, std::size_t current,
                                   bool with_clock) noexcept {
   const bool yields = std::exchange(yields_, false);
@@ -162,7 +163,10 @@ std::size_t Chooser::next_of_path(std::span<const std::size_t> flows, std::size_
   if (current != kClock && !yields) order_.push_back(current);
   for (const std::size_t flow : flows)
     if (flow != current) order_.push_back(flow);
-  if (current != kClock && yields) order_.push_back(current);
+  if (current != kClock && yields) {
+    std::rotate(order_.begin(), std::upper_bound(order_.begin(), order_.end(), current), order_.end());
+    order_.push_back(current);
+  }
   if (with_clock) order_.push_back(kClock);
   if (guide_ == nullptr) return order_[take_option(order_.size())];
   options_.push_back(static_cast<std::uint32_t>(order_.size()));

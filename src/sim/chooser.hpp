@@ -32,6 +32,7 @@ struct Plan {
 
   Kind kind = Kind::path;
   Path path;
+  static constexpr unsigned kMostDepth = 10'000;
   unsigned depth = 0;      ///< of pct: how many orders of accesses a mistake may need to be found
   std::size_t length = 0;  ///< of pct: about how many choices a schedule has
   std::uint64_t seed = 0;

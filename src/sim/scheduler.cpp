@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <new>
 #include <utility>
 
 #include "base/report.hpp"
@@ -144,7 +145,7 @@ void Scheduler::run(const Plan& plan, const std::function<void()>& body) {
   now_ = kBegin;
   body_has_ended_ = false;
   body_ = &body;
-  Line& first = make_line("body");
+  Line& first = make_first_line();
   first.main = [](void* raw) -> void* {
     auto* const self = static_cast<Scheduler*>(raw);
     self->enter_first_flow();
@@ -190,6 +191,15 @@ Scheduler::Line& Scheduler::make_line(const char* name) {
   line.context.emplace(line.stack, &Scheduler::line_main, &line);
   become_able(line);
   return line;
+}
+
+Scheduler::Line& Scheduler::make_first_line() {
+  try {
+    return make_line("body");
+  } catch (...) {
+    stop_running();
+    throw;
+  }
 }
 
 void Scheduler::become_able(Line& line) {
@@ -351,7 +361,13 @@ void Scheduler::let_time_pass() {
 int Scheduler::start(void* (*main)(void*), void* argument) noexcept {
   check_thread();
   if (living_ == rules_.most_flows) fail("more than " + std::to_string(rules_.most_flows) + " flows");
-  Line& line = make_line("");
+  Line* made = nullptr;
+  try {
+    made = &make_line("");
+  } catch (const std::bad_alloc&) {
+    fail("the system has no memory for a flow beside " + std::to_string(living_) + " others");
+  }
+  Line& line = *made;
   line.main = main;
   line.argument = argument;
   knows_its_parent(line);

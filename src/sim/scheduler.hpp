@@ -158,6 +158,7 @@ class Scheduler : public runtime::Engine {
 
   static void line_main(void* line) noexcept;
   Line& make_line(const char* name);
+  Line& make_first_line();
   void become_able(Line& line);
   void become_unable(Line& line);
   void check_thread() noexcept;

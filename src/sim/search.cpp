@@ -2,9 +2,15 @@
 // The queue of paths.
 #include "sim/search.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace tg::inline v0::sim {
+
+namespace {
+// So that a search without an end takes some 100 MB.
+constexpr std::size_t kMostWaiting = 1'000'000;
+}  // namespace
 
 std::optional<Plan> Search::next() {
   if (left_ == 0 || waiting_.empty()) return std::nullopt;
@@ -20,7 +26,7 @@ void Search::branch(const Plan& plan, std::span<const std::uint32_t> options) {
   const std::size_t first = plan.path.empty() ? 0 : plan.path.back().choice + std::size_t{1};
   for (std::size_t choice = first; choice < options.size(); ++choice) {
     for (std::uint32_t option = 1; option < options[choice]; ++option) {
-      if (waiting_.size() >= left_) {
+      if (waiting_.size() >= std::min(left_, kMostWaiting)) {
         if (left_out_ == 0) left_out_ = plan.path.size() + 1;
         return;
       }

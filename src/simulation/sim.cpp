@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
@@ -26,12 +27,13 @@ namespace {
 // How many schedules, the first ones, run twice to compare them.
 constexpr std::size_t kRunTwice = 4;
 constexpr std::size_t kShownSteps = 400;
-constexpr std::size_t kLeastStack = 16'384;
+constexpr int kMostDepth = 1000;
 
 void check(const Options& options) {
   const auto is_probability = [](double p) { return p >= 0 && p <= 1; };
   if (options.schedules == 0) throw std::invalid_argument("sim::explore: schedules is 0; give at least 1");
-  if (options.depth < 1) throw std::invalid_argument("sim::explore: depth must be at least 1");
+  if (options.depth < 1 || options.depth > kMostDepth)
+    throw std::invalid_argument("sim::explore: depth must be at least 1, and at most 1000");
   if (options.budget <= Duration()) throw std::invalid_argument("sim::explore: budget must be above zero");
   if (options.stack_bytes < kLeastStack)
     throw std::invalid_argument("sim::explore: stack_bytes must be at least 16384");
@@ -49,6 +51,15 @@ Simulation& simulation_for(const char* call) {
 
 const char* environment(const char* name) {
   return std::getenv(name);  // NOLINT(concurrency-mt-unsafe): no program changes it during a test
+}
+
+std::size_t schedules_from(std::string_view text) {
+  std::size_t schedules = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), schedules);
+  if (error != std::errc() || end != text.data() + text.size() || schedules == 0)
+    throw std::invalid_argument("TG_SIM_SCHEDULES is '" + std::string(text) +
+                                "'; give a number of at least 1");
+  return schedules;
 }
 
 void refuse_nesting(const char* call) {
@@ -89,12 +100,12 @@ class Plans {
 };
 
 // Runs the schedule again, for its trace.
-SimFailure describe(const Schedule& schedule, Simulation::Outcome outcome, std::size_t stack_bytes,
+SimFailure describe(const Schedule& schedule, Simulation::Outcome outcome, Duration budget,
                     FunctionRef<void()> program) {
   SimFailure failure{*outcome.failure, schedule.word(), {}, outcome.waits};
   if (outcome.is_over_budget) return failure;
-  Simulation& simulation = Simulation::take(stack_bytes);
-  const Simulation::Outcome again = simulation.run_program(schedule, program, TimePoint::never(), true);
+  Simulation& simulation = Simulation::take(schedule.stack_bytes);
+  const Simulation::Outcome again = simulation.run_program(schedule, program, runtime::after(budget), true);
   failure.trace = simulation.trace().story(simulation.names(), kShownSteps);
   failure.waits = again.waits;
   if (!again.failure) {
@@ -119,12 +130,12 @@ class Exploration {
   Report run() {
     Report report;
     while (const auto plan = plans_.next(choices_)) {
-      const Schedule schedule{*plan, options_.faults};
+      const Schedule schedule{*plan, options_.faults, options_.stack_bytes};
       report.failure = try_one(schedule, report.schedules++ < kRunTwice);
       if (report.failure) return report;
       choices_ = std::max<std::size_t>(simulation_->choices(), 1);
       plans_.ran(*plan, *simulation_);
-      if (report.schedules % 64 == 0 && runtime::now() >= end_) break;
+      if (runtime::now() >= end_) break;
     }
     report.complete = plans_.complete();
     Simulation::give_back(*simulation_);
@@ -133,10 +144,12 @@ class Exploration {
 
  private:
   std::optional<SimFailure> try_one(const Schedule& schedule, bool twice) {
-    Simulation::Outcome outcome = simulation_->run_program(schedule, program_, end_, false);
+    // Each may take as long as all: a schedule that is short does not fail because it is the last one.
+    const TimePoint end = runtime::after(options_.budget);
+    Simulation::Outcome outcome = simulation_->run_program(schedule, program_, end, false);
     if (!outcome.failure && twice) {
       const Trace first = simulation_->trace();
-      outcome = simulation_->run_program(schedule, program_, end_, false);
+      outcome = simulation_->run_program(schedule, program_, end, false);
       if (!outcome.failure && first.digest() != simulation_->trace().digest()) {
         outcome.failure =
             "the program is not deterministic: the same schedule took another course the second "
@@ -146,7 +159,7 @@ class Exploration {
     }
     if (!outcome.failure) return std::nullopt;
     if (!outcome.was_abandoned) Simulation::give_back(*simulation_);
-    return describe(schedule, std::move(outcome), options_.stack_bytes, program_);
+    return describe(schedule, std::move(outcome), options_.budget, program_);
   }
 
   const Options& options_;
@@ -178,23 +191,17 @@ Report explore(const Options& options, FunctionRef<void()> program) {
   return Exploration(options, program).run();
 }
 
-namespace {
-void replay(const std::string& word, std::size_t stack_bytes, FunctionRef<void()> program) {
+void replay(const std::string& word, FunctionRef<void()> program) {
   refuse_nesting("sim::replay");
   const auto schedule = Schedule::from_word(word);
   if (!schedule) throw std::invalid_argument("sim::replay: '" + word + "' is not the word of a schedule");
-  Simulation& simulation = Simulation::take(stack_bytes);
+  Simulation& simulation = Simulation::take(schedule->stack_bytes);
   const Simulation::Outcome outcome = simulation.run_program(*schedule, program, TimePoint::never(), true);
   std::fputs(simulation.trace().story(simulation.names(), ~std::size_t{0}).c_str(), stderr);
   if (!outcome.was_abandoned) Simulation::give_back(simulation);
   if (!outcome.failure) return;
   std::fprintf(stderr, "%s\n%s", outcome.failure->c_str(), outcome.waits.c_str());
   throw std::runtime_error("schedule " + word + " failed: " + *outcome.failure);
-}
-}  // namespace
-
-void replay(const std::string& word, FunctionRef<void()> program) {
-  replay(word, Options().stack_bytes, program);
 }
 
 bool is_running() noexcept { return Simulation::of_caller() != nullptr; }
@@ -226,14 +233,14 @@ Report run_test(Options options, const char* test, FunctionRef<void()> program) 
     report.schedules = 1;
     try {
       check(options);
-      replay(word, options.stack_bytes, program);
+      replay(word, program);
     } catch (const std::runtime_error& e) {
       report.failure = SimFailure{e.what(), word, {}, {}};
     }
     return report;
   }
   if (const char* const schedules = environment("TG_SIM_SCHEDULES"))
-    options.schedules = std::strtoull(schedules, nullptr, 10);
+    options.schedules = schedules_from(schedules);
   Report report = explore(options, program);
   if (!report.failure && !report.complete && report.schedules < options.schedules) {
     std::printf("             %zu of %zu schedules, within the budget of %s\n", report.schedules,

@@ -14,6 +14,7 @@
 #include <threadgroup/reason.hpp>
 
 #include "base/sanitizers.hpp"
+#include "runtime/fork.hpp"
 #include "runtime/random.hpp"
 #include "runtime/steady_clock.hpp"
 #include "runtime/threads.hpp"
@@ -37,6 +38,10 @@ struct Unused {
   Simulation* first TG_GUARDED_BY(mutex) = nullptr;
 };
 constinit Unused unused;
+
+[[gnu::constructor(runtime::at_load::kOtherLibraries)]] void hold_unused() {
+  runtime::hold_across_forks([]() -> detail::Mutex& { return unused.mutex; });
+}
 }  // namespace
 
 // --- The word ---
@@ -47,17 +52,21 @@ std::string Schedule::word() const {
   if (faults.failed_allocations > 0) word += fmt::format("+memory={}", faults.failed_allocations);
   if (faults.delayed_flows > 0)
     word += fmt::format("+delay={}x{}", faults.delayed_flows, faults.delay.nanos());
+  if (stack_bytes != Options().stack_bytes) word += fmt::format("+stack={}", stack_bytes);
   return word;
 }
 
 namespace {
-bool read_fault(std::string_view text, Faults& faults) {
+bool read_part(std::string_view text, Schedule& schedule) {
+  Faults& faults = schedule.faults;
   const std::size_t equals = text.find('=');
   if (equals == std::string_view::npos) return false;
   const std::string_view name = text.substr(0, equals);
   text.remove_prefix(equals + 1);
   if (name == "threads") return read_number(text, faults.refused_threads) && text.empty();
   if (name == "memory") return read_number(text, faults.failed_allocations) && text.empty();
+  if (name == "stack")
+    return read_number(text, schedule.stack_bytes) && text.empty() && schedule.stack_bytes >= kLeastStack;
   if (name != "delay" || !read_number(text, faults.delayed_flows) || !text.starts_with('x')) return false;
   text.remove_prefix(1);
   std::int64_t nanos = 0;
@@ -76,7 +85,7 @@ std::optional<Schedule> Schedule::from_word(std::string_view word) {
   while (end != std::string_view::npos) {
     word.remove_prefix(end + 1);
     end = word.find('+');
-    if (!read_fault(word.substr(0, end), schedule.faults)) return std::nullopt;
+    if (!read_part(word.substr(0, end), schedule)) return std::nullopt;
   }
   return schedule;
 }
@@ -138,12 +147,11 @@ void Simulation::run_to_end(FunctionRef<void()> program) {
   blocks_until_failure_ = 0;
   faults_ = {};
   tells_ = false;
+  // Their tasks may never end.
+  if (const std::string left = groups_left(); !left.empty())
+    fail_here(outcome_.failure.value_or("groups are left at the end of the program: " + left));
   // What is left are idle threads, and they end now.
   runtime::ThreadCache::instance().set_limits(0, Duration());
-  if (!outcome_.failure) {
-    if (const std::string left = groups_left(); !left.empty())
-      outcome_.failure = "groups are left at the end of the program: " + left;
-  }
 }
 
 void Simulation::fail_here(const std::string& what) {

@@ -18,12 +18,15 @@
 
 namespace tg::inline v0::sim {
 
-/// What decides a schedule: the plan, and how often something goes wrong.
+constexpr std::size_t kLeastStack = 16'384;
+
+/// What decides a schedule: the plan, how often something goes wrong, and the room on the stacks.
 struct Schedule {
   Plan plan;
   Faults faults;
+  std::size_t stack_bytes = Options().stack_bytes;
 
-  /// "pct-3-120-17", or "pct-3-120-17+threads=0.01+delay=0.1x3600000000000".
+  /// "pct-3-120-17", or "pct-3-120-17+threads=0.01+delay=0.1x3600000000000+stack=1048576".
   std::string word() const;
   static std::optional<Schedule> from_word(std::string_view word);
 };
