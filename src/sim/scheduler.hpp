@@ -84,7 +84,7 @@ class Scheduler : public runtime::Engine {
   const Trace& trace() const noexcept { return trace_; }
   Trace& trace() noexcept { return trace_; }
   /// How often there was something to choose, in the last schedule.
-  std::size_t choices() const noexcept { return chooser_->choices(); }
+  std::size_t choices() const noexcept { return chooser_ ? chooser_->choices() : 0; }
   std::span<const std::uint32_t> options() const noexcept { return chooser_->options(); }
   const Plan& plan() const noexcept { return chooser_->plan(); }
   std::vector<std::string> names() const;

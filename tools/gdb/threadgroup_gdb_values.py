@@ -110,14 +110,14 @@ def target(value):
 
 
 def linked(first, name):
-    """The objects of a list, from a pointer to the first on."""
+    """The objects of a list, from a pointer to the first on. The link may be in an atomic."""
     entry, seen = target(first), set()
     while entry is not None:
         if int(entry.address) in seen:
             raise Unreadable(f"damaged memory: a list of {type_text(entry.type)} leads back to itself")
         seen.add(int(entry.address))
         yield entry
-        entry = target(field(entry, name))
+        entry = target(plain(field(entry, name)))
 
 
 def first_word(value):
