@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "sim/places.hpp"
 #include "sim/scheduler.hpp"
 #include "sim/trace.hpp"
 

@@ -11,6 +11,7 @@
 
 #include "base/report.hpp"
 #include "runtime/flow.hpp"
+#include "sim/places.hpp"
 
 namespace tg::inline v0::sim {
 
@@ -30,6 +31,7 @@ Scheduler::Scheduler(std::function<void(const std::string&)> fail, const Rules& 
 #if defined(TG_SIMULATION)
   // Filled now, so that no schedule finds the pool of flows empty.
   std::vector<runtime::Flow*> flows;
+  flows.reserve(rules.most_flows);
   for (std::size_t i = 0; i < rules.most_flows; ++i) flows.push_back(&runtime::Flow::reserve());
   for (runtime::Flow* flow : flows) runtime::Flow::give_back(*flow);
 #else
@@ -87,6 +89,7 @@ void Scheduler::together(const std::vector<Part>& parts) {
   };
   std::size_t left = parts.size();
   std::vector<Start> starts;
+  starts.reserve(parts.size());
   for (const Part& part : parts) starts.push_back({&part, &left, this});
   for (Start& one : starts) {
     start(

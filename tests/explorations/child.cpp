@@ -136,7 +136,7 @@ void run_again(void (*body)()) {
   run_once(plan, body);
   child_report->schedules = child_report->schedules - 1;
   if (first.digest() != scheduler->trace().digest())
-    fail("control of the schedule was lost: the same schedule took another way the second time, at " +
+    fail("control of the schedule was lost: the same schedule took another course the second time, at " +
          first.difference(scheduler->trace()));
 }
 

@@ -276,7 +276,7 @@ TEST(Explore, schedule_longer_than_the_budget_fails) {
   EXPECT_NE(report.failure->what.find("budget"), std::string::npos) << report.str();
 }
 
-TEST(Explore, several_threads_explore_at_a_time) {
+TEST(Explore, several_threads_explore_at_the_same_time) {
   ThreadGroup real("Explorers", {.max_concurrent_threads = 3});
   for (int i = 0; i < 3; ++i) {
     real.post([] {
@@ -291,7 +291,7 @@ TEST(Explore, several_threads_explore_at_a_time) {
   real.join();
 }
 
-TEST(Explore, simulated_groups_are_not_seen_outside_and_others_not_inside) {
+TEST(Explore, simulated_groups_are_not_seen_outside_nor_real_ones_inside) {
   ThreadGroup outside("Outside");
   const sim::Report report = sim::explore({.schedules = 3}, [] {
     ThreadGroup inside("Inside");
@@ -306,7 +306,7 @@ TEST(Explore, simulated_groups_are_not_seen_outside_and_others_not_inside) {
   EXPECT_EQ(ThreadEventsController::instance().snapshot().find("Inside"), nullptr);
 }
 
-TEST(Explore, functions_for_programs_have_a_meaning_outside) {
+TEST(Explore, functions_for_programs_work_outside_a_simulation) {
   EXPECT_FALSE(sim::is_running());
   EXPECT_NE(sim::random(), sim::random());
   sim::yield();

@@ -29,14 +29,14 @@
 namespace tg::stress {
 namespace {
 
-// For flows that wait for others: time passes only while all flows wait.
+// Sleeps, so that others run: time passes only while all flows wait.
 void let_pass(Duration duration) {
   const TimePoint end = now() + duration;
   const char word = 0;
   while (now() < end) runtime::Engine::of_caller()->sleep(&word, end);
 }
 
-// On flows without a task, which no event reaches.
+// Runs them in flows without a task, which no event reaches.
 void run_in_flows(const std::vector<std::function<void()>>& functions) {
   struct Running {
     const std::function<void()>* function;
@@ -131,8 +131,8 @@ sim::Simulation& run_schedule(const sim::Schedule& schedule, bool tells, std::si
 
 constexpr std::size_t kStack = std::size_t{256} * 1024;
 
-// What a reader of the trace sees, as a number for each seed. A simulation that was used before, or not, makes
-// no difference: those with other stacks are others.
+// The story of each seed, as a number. With `more_stack`, each hundred seeds use a simulation that has not
+// been used before, which must make no difference.
 std::vector<std::uint64_t> stories(std::size_t more_stack = 0) {
   std::vector<std::uint64_t> stories;
   for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {

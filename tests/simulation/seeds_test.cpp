@@ -292,7 +292,7 @@ TG_SIM_TEST(Seeds, automatics_order_themselves_and_run_once, .schedules = 1000) 
   EXPECT_EQ(vault.get(keys.report), "valid 1 1");
 }
 
-TG_SIM_TEST(Seeds, stopped_flow_wakes_those_who_wait_for_its_values, .schedules = 1000) {
+TG_SIM_TEST(Seeds, stopped_flow_wakes_the_waiters_for_its_values, .schedules = 1000) {
   const Keyring keys;
   Vault vault("vault", {keys.k1, keys.k2, keys.k3, keys.report});
   ThreadGroup flow("flow");
