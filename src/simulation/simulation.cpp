@@ -160,6 +160,7 @@ void Simulation::fail_here(const std::string& what) {
   outcome_.failure = what;
   outcome_.waits = picture_of_waits(*this);
   outcome_.was_abandoned = true;
+  is_abandoned_.store(true, std::memory_order_release);
 #if TG_ADDRESS_SANITIZER
   // What is on the stacks is not destroyed.
   for_each_stack([](const Stack& stack) { __lsan_register_root_region(stack.low, stack.bytes); });
@@ -192,6 +193,12 @@ void Simulation::sleep(const void* word, TimePoint deadline) noexcept {
   const TimePoint until = now() + faults_.delay;
   if (tells_) tell("is delayed for " + to_string(faults_.delay));
   while (now() < until) Scheduler::sleep(&until, until);
+}
+
+// If the schedule was abandoned, a task or a group from outside may still know its flows.
+long Simulation::wake(const void* word, int most, bool may_switch) noexcept {
+  if (is_abandoned_.load(std::memory_order_acquire)) return 0;
+  return Scheduler::wake(word, most, may_switch);
 }
 
 bool Simulation::has_memory() noexcept {

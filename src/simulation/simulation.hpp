@@ -66,6 +66,7 @@ class Simulation final : public Scheduler {
   void name_flow(std::string_view) noexcept override {}
   int start(void* (*main)(void*), void* argument) noexcept override;
   void sleep(const void* word, TimePoint deadline) noexcept override;
+  long wake(const void* word, int most, bool may_switch) noexcept override;
   void yield(const void* place) noexcept override;
   bool has_memory() noexcept override;
 
@@ -88,7 +89,8 @@ class Simulation final : public Scheduler {
   std::size_t blocks_until_failure_ = 0;  // 0: none fails
   // Atomic: the watchdog reads it.
   detail::Atomic<std::uint64_t> steps_{0};
-  std::vector<std::string> told_tasks_;  // for each flow, the task that the trace named last
+  std::vector<std::string> told_tasks_;       // for each flow, the task that the trace named last
+  detail::Atomic<bool> is_abandoned_{false};  // atomic: threads read it that the simulation does not know
   TimePoint give_up_at_;
   Simulation* next_unused_ = nullptr;
 };

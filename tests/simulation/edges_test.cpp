@@ -208,6 +208,21 @@ TEST(SimEdges, threads_are_woken_if_a_program_stops_their_group) {
   EXPECT_FALSE(task.get());
 }
 
+TEST(SimEdges, failed_schedule_that_waited_for_a_task_from_outside_is_not_woken) {
+  ThreadGroup real("Real");
+  std::latch begun(1);
+  std::latch may_end(1);
+  auto task = real.add_task([&] {
+    begun.count_down();
+    may_end.wait();
+  });
+  begun.wait();
+  const sim::Report report = sim::explore({}, [&] { task.get(); });
+  may_end.count_down();
+  real.join();
+  EXPECT_TRUE(report.failure);
+}
+
 TEST(SimEdgesDeathTest, task_for_a_group_from_outside_ends_the_process) {
   EXPECT_DEATH(
       {
