@@ -155,6 +155,17 @@ std::size_t how_many_differ(const std::vector<std::uint64_t>& a, const std::vect
 
 class SameSeed : public SimulatedRandomProgram {};
 
+// A failure is found without a trace, and described by a run with one.
+TEST_F(SameSeed, gives_the_same_schedule_with_and_without_a_trace_for_readers) {
+  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
+    const auto what_happened = [&](bool tells) {
+      const sim::Simulation& simulation = run_schedule(schedule_of(seed), tells, kStack);
+      return std::pair(simulation.choices(), simulation.time_passed());
+    };
+    ASSERT_EQ(what_happened(false), what_happened(true)) << schedule_of(seed).word();
+  }
+}
+
 TEST_F(SameSeed, gives_the_same_story_again) {
   const std::vector<std::uint64_t> first = stories();
   EXPECT_EQ(first.size(), kSeeds);
