@@ -57,6 +57,8 @@ class TG_EXPORT Engine {
 
   /// Takes a line that would go to stderr otherwise.
   virtual void say(std::string_view text) noexcept = 0;
+  /// Ends what the engine runs: it cannot go on.
+  [[noreturn]] virtual void fail(const std::string& what) = 0;
   virtual void name_flow(std::string_view name) noexcept = 0;
   virtual int number_of_flow() const noexcept = 0;
   struct Stack {

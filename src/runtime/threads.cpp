@@ -103,10 +103,13 @@ Flow* ThreadCache::send_one_locked() noexcept {
 
 namespace {
 // Threads of the one would be counted as those of the other, and neither would bring one.
-[[noreturn, gnu::cold]] void refuse_mixture() noexcept {
+[[noreturn, gnu::cold]] void refuse_mixture() {
+  if (Engine* const engine = Engine::of_caller())
+    engine->fail(
+        "a task was added to a group from outside: a program in a simulation makes its groups itself");
   std::fputs(
-      "threadgroup: a task was added to a group of a simulation outside of it, or to one from outside within "
-      "it; a program in a simulation makes its groups itself, and starts no threads of its own\n",
+      "threadgroup: a task was added to a group of a simulation from outside; a program in a simulation starts "
+      "no threads of its own\n",
       stderr);
   std::abort();
 }

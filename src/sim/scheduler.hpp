@@ -76,7 +76,7 @@ class Scheduler : public runtime::Engine {
     return body_has_ended_ ? 0 : chooser_->older_store(count);
   }
 #endif
-  [[noreturn]] void fail(const std::string& what);
+  [[noreturn]] void fail(const std::string& what) override;
   /// Ends the schedule at once: `run` returns. What is on the stacks of the flows is not destroyed, and this
   /// scheduler is not used again.
   [[noreturn]] void abandon() noexcept;

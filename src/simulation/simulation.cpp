@@ -133,7 +133,12 @@ Simulation::Outcome Simulation::run_program(const Schedule& schedule, FunctionRe
   blocks_until_failure_ = 0;
   told_tasks_.clear();
   give_up_at_ = give_up_at;
-  run(schedule.plan, [&] { run_to_end(program); });
+  try {
+    run(schedule.plan, [&] { run_to_end(program); });
+  } catch (...) {  // without memory for the first stack
+    give_back(*this);
+    throw;
+  }
   return std::move(outcome_);
 }
 

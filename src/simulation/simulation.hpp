@@ -50,7 +50,8 @@ class Simulation final : public Scheduler {
     bool was_abandoned = false;  // then this simulation is not used again
     bool is_over_budget = false;
   };
-  /// Runs the program until its end, a failure, or this real time. `tells`: the trace has the texts.
+  /// Runs the program until its end, a failure, or this real time. `tells`: the trace has the texts. If it throws,
+  /// this simulation has been given back.
   Outcome run_program(const Schedule& schedule, FunctionRef<void()> program, TimePoint give_up_at,
                       bool tells);
 

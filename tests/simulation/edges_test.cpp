@@ -9,6 +9,7 @@
 #include <exception>
 #include <latch>
 #include <limits>
+#include <memory>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -223,13 +224,21 @@ TEST(SimEdges, failed_schedule_that_waited_for_a_task_from_outside_is_not_woken)
   EXPECT_TRUE(report.failure);
 }
 
-TEST(SimEdgesDeathTest, task_for_a_group_from_outside_ends_the_process) {
-  EXPECT_DEATH(
-      {
-        ThreadGroup real("Real");
-        static_cast<void>(sim::explore({.schedules = 1}, [&] { real.post([] {}); }));
-      },
-      "makes its groups itself");
+TEST(SimEdges, task_for_a_group_from_outside_fails_the_schedule) {
+  ThreadGroup real("Real");
+  const sim::Report report = sim::explore({.schedules = 1}, [&] { real.post([] {}); });
+  ASSERT_TRUE(report.failure);
+  EXPECT_NE(report.failure->what.find("makes its groups itself"), std::string::npos) << report.str();
+}
+
+TEST(SimEdges, group_that_outlives_its_schedule_is_named) {
+  std::unique_ptr<ThreadGroup> kept;  // the mistake
+  const sim::Report report = sim::explore({}, [&] {
+    if (kept == nullptr) kept = std::make_unique<ThreadGroup>("Kept");
+    kept->add_task([] {}).get();
+  });
+  ASSERT_TRUE(report.failure);
+  EXPECT_NE(report.failure->what.find("'Kept'"), std::string::npos) << report.str();
 }
 
 TEST(SimEdgesDeathTest, task_from_a_foreign_thread_ends_the_process) {
