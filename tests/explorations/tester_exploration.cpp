@@ -132,7 +132,7 @@ TEST(Tester, body_that_does_another_thing_each_time_is_noticed) {
         ++runs;
         for (int i = 0; i < runs % 7; ++i) count.fetch_add(1);
       },
-      "control of the schedule was lost: the same schedule took another way the second time");
+      "control of the schedule was lost: the same schedule took another course the second time");
 }
 
 TEST(Tester, schedules_are_the_same_in_another_process_and_with_another_heap) { expect_same_everywhere(); }
