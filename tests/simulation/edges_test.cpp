@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <threadgroup/sim.hpp>
 #include <threadgroup/threadgroup.hpp>
@@ -136,8 +137,10 @@ TEST(SimEdges, stacks_for_which_there_is_no_memory_are_refused) {
 
 TEST(SimEdges, group_that_is_left_with_an_endless_task_fails_at_once) {
   const auto begin = std::chrono::steady_clock::now();
+  static std::vector<ThreadGroup*> all;  // so that LeakSanitizer finds them
   const sim::Report report = sim::explore({.budget = 10s}, [] {
     auto* const left = new ThreadGroup("Left");  // the mistake
+    all.push_back(left);
     left->post([] {
       while (event_aware_sleep(1s)) {
       }

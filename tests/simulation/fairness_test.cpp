@@ -20,6 +20,9 @@ constexpr int kOthers = 20;
 // All threads but one are in tasks that sleep for hours. The group with the last one always has more to do.
 TEST(Fairness, group_with_endless_work_leaves_its_thread_to_others_within_a_turn) {
   const sim::Report report = sim::explore({.schedules = 200}, [] {
+    int rounds = 0;
+    int begun = 0;
+    Duration oldest;
     std::deque<ThreadGroup> others;
     for (int i = 0; i < kOthers; ++i) {
       ThreadGroup& other = others.emplace_back("other", GroupOptions{.max_concurrent_threads = 2});
@@ -27,13 +30,10 @@ TEST(Fairness, group_with_endless_work_leaves_its_thread_to_others_within_a_turn
     }
     ThreadGroup endless("endless", {.max_concurrent_threads = 1});
     constexpr int kRounds = 3000;
-    int rounds = 0;
     for (int i = 0; i < kRounds; ++i) endless.post([&] { event_aware_sleep(1ms), ++rounds; });
     event_aware_sleep(5ms);  // each of these groups has one thread now
 
     sim::refuse_threads(1'000'000);
-    int begun = 0;
-    Duration oldest;
     for (ThreadGroup& other : others) {
       other.post([&, added = now()] {
         oldest = std::max(oldest, now() - added);
