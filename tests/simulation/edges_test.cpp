@@ -137,7 +137,7 @@ TEST(SimEdges, stacks_for_which_there_is_no_memory_are_refused) {
 
 TEST(SimEdges, group_that_is_left_with_an_endless_task_fails_at_once) {
   const auto begin = std::chrono::steady_clock::now();
-  static std::vector<ThreadGroup*> all;  // so that LeakSanitizer finds them
+  static auto& all = *new std::vector<ThreadGroup*>;  // so that LeakSanitizer finds them
   const sim::Report report = sim::explore({.budget = 10s}, [] {
     auto* const left = new ThreadGroup("Left");  // the mistake
     all.push_back(left);
