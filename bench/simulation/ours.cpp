@@ -13,17 +13,17 @@
 
 #include "protocols.hpp"
 #include "runtime/futex.hpp"
+#include "sim/explorer.hpp"
 #include "sim/plain.hpp"
-#include "sim/scheduler.hpp"
 
 namespace bench {
 
 namespace {
 
+using tg::sim::Explorer;
 using tg::sim::Plan;
-using tg::sim::Scheduler;
 
-Scheduler* scheduler = nullptr;
+Explorer* scheduler = nullptr;
 
 class Word {
  public:
@@ -65,7 +65,7 @@ template <class Protocol>
 void run_schedules(std::int64_t schedules, std::int64_t seed, bool has_mistake,
                    volatile std::int64_t& failed_at) {
   std::int64_t number = 0;
-  Scheduler simulated([&](const std::string&) {
+  Explorer simulated([&](const std::string&) {
     failed_at = number + 1;
     ::_exit(0);
   });
@@ -75,7 +75,7 @@ void run_schedules(std::int64_t schedules, std::int64_t seed, bool has_mistake,
     scheduler->weak_memory();
     Protocol protocol(has_mistake);
     protocol.begin();
-    std::vector<Scheduler::Part> parts;
+    std::vector<Explorer::Part> parts;
     for (int i = 0; i < Protocol::kFlows; ++i)
       parts.push_back({names[static_cast<std::size_t>(i)], [&protocol, i] { protocol.flow(i); }});
     scheduler->together(parts);

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "sim/places.hpp"
-#include "sim/scheduler.hpp"
+#include "sim/explorer.hpp"
 #include "sim/trace.hpp"
 
 namespace tg::inline v0::sim {
@@ -25,7 +25,7 @@ bool releases(std::memory_order order) noexcept {
 }
 }  // namespace
 
-WeakMemory::WeakMemory(Scheduler& scheduler) : scheduler_(scheduler), words_(64) {}
+WeakMemory::WeakMemory(Explorer& scheduler) : scheduler_(scheduler), words_(64) {}
 
 WeakMemory::~WeakMemory() { end(); }
 

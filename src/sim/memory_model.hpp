@@ -15,7 +15,7 @@
 
 namespace tg::inline v0::sim {
 
-class Scheduler;
+class Explorer;
 
 /// For each flow, up to which of its accesses something is known. Flows count their accesses from 1, and have
 /// numbers from 1 on.
@@ -116,7 +116,7 @@ struct Knowledge {
 /// the four kinds of coherence, and the four conditions on S, in one comparison of clocks.
 class WeakMemory final : public detail::MemoryModel {
  public:
-  explicit WeakMemory(Scheduler& scheduler);
+  explicit WeakMemory(Explorer& scheduler);
   ~WeakMemory();
   WeakMemory(const WeakMemory&) = delete;
   WeakMemory& operator=(const WeakMemory&) = delete;
@@ -226,7 +226,7 @@ class WeakMemory final : public detail::MemoryModel {
 
   static constinit WeakMemory* running_;
 
-  Scheduler& scheduler_;
+  Explorer& scheduler_;
   std::array<Flow, Clock::kFlows> flows_;
   // The words by their addresses: an entry is free unless it is of this schedule.
   struct Entry {

@@ -2,141 +2,34 @@
 // The simulated system: flows as contexts, sleeping and waking, and the clock.
 #include "sim/scheduler.hpp"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <new>
 #include <utility>
 
-#include "base/report.hpp"
 #include "runtime/flow.hpp"
-#include "sim/places.hpp"
 
 namespace tg::inline v0::sim {
 
 namespace {
 // An hour after zero, so that a deadline in the past is a valid time.
 constexpr TimePoint kBegin = TimePoint::from_nanos(3'600'000'000'000);
-
-Step step_of(Step::Kind kind, std::size_t flow, const void* word = nullptr, const void* place = nullptr,
-             std::int64_t count = 0) {
-  return Step{kind, static_cast<std::uint32_t>(flow), count, word, place, {}};
-}
 }  // namespace
 
 Scheduler::Scheduler(std::function<void(const std::string&)> fail, const Rules& rules)
     : fail_(std::move(fail)), rules_(rules), trace_(rules.kept_steps) {
   move_to_caller();
-#if defined(TG_SIMULATION)
-  // Filled now, so that no schedule finds the pool of flows empty.
-  std::vector<runtime::Flow*> flows;
-  flows.reserve(rules.most_flows);
-  for (std::size_t i = 0; i < rules.most_flows; ++i) flows.push_back(&runtime::Flow::reserve());
-  for (runtime::Flow* flow : flows) runtime::Flow::give_back(*flow);
-#else
-  make_parts();
-#endif
 }
-
-Scheduler::~Scheduler() { stop_running(); }
 
 void Scheduler::move_to_caller() noexcept {
-  owner_ = ::pthread_self();
   home_.emplace();  // it remembers its thread
 }
-
-// --- The build for explorations, and the ordinary one ---
-
-// In the former, all flows belong to the one scheduler; in the latter, each flow has a pointer to its own.
-#if defined(TG_SIMULATION)
-
-void Scheduler::begin_running() noexcept {
-  restart();
-  running_ = this;
-}
-void Scheduler::stop_running() noexcept {
-  if (memory_ != nullptr) memory_->end();
-  running_ = nullptr;
-  detail::seen_values = &detail::untraced_values;
-}
-void Scheduler::enter_first_flow() {}
-
-void Scheduler::point(detail::Access access, const void* word, const void* place) noexcept {
-  check_thread();
-  static_assert(static_cast<int>(detail::Access::change) == static_cast<int>(Step::Kind::change));
-  const auto kind = static_cast<Step::Kind>(access);
-  reschedule_before(kind, word);
-  // After the switch, so that the trace has the access when it happens.
-  count_point(step_of(kind, current_->number, word, place));
-  detail::seen_values = &trace_.last().seen;
-}
-
-void Scheduler::reschedule_before(Step::Kind kind, const void* word) noexcept {
-  if (guide_ != nullptr) guide_->approaches(current_->number, kind, word);
-  current_->at_point = true;
-  reschedule();
-  current_->at_point = false;
-  last_at_point_ = current_;
-  if (guide_ != nullptr) guide_->proceeds(current_->number);
-}
-
-void Scheduler::together(const std::vector<Part>& parts) {
-  struct Start {
-    const Part* part;
-    std::size_t* left;
-    Scheduler* self;
-  };
-  std::size_t left = parts.size();
-  std::vector<Start> starts;
-  starts.reserve(parts.size());
-  for (const Part& part : parts) starts.push_back({&part, &left, this});
-  for (Start& one : starts) {
-    start(
-        [](void* raw) -> void* {
-          const Start& me = *static_cast<Start*>(raw);
-          me.part->run();
-          if (WeakMemory* const memory = WeakMemory::running()) memory->part_ends();
-          Scheduler& self = *me.self;
-          if (self.guide_ != nullptr) self.guide_->leaves(self.current_->number, me.left);
-          if (--*me.left == 0) self.wake_now(me.left, 1, nullptr);
-          return nullptr;
-        },
-        &one);
-    lines_[used_ - 1]->name = one.part->name;
-  }
-  while (left > 0) sleep(&left, TimePoint::never());
-  if (WeakMemory* const memory = WeakMemory::running()) memory->join();
-}
-
-WeakMemory& Scheduler::weak_memory() {
-  if (memory_ == nullptr) memory_ = std::make_unique<WeakMemory>(*this);
-  memory_->begin(current_->number);
-  return *memory_;
-}
-
-void Scheduler::knows_its_parent(const Line& line) {
-  if (WeakMemory* const memory = WeakMemory::running()) memory->start(current_->number, line.number);
-}
-
-#else
-
-void Scheduler::knows_its_parent(const Line&) {}
-
-void Scheduler::begin_running() noexcept {
-  set_home(runtime::Flow::current());
-  forget_parts();
-  running_ = this;
-}
-void Scheduler::stop_running() noexcept { running_ = nullptr; }
-void Scheduler::enter_first_flow() { runtime::Flow::become(runtime::Flow::reserve(this)); }
-
-#endif
 
 // --- A schedule ---
 
 void Scheduler::run(const Plan& plan, const std::function<void()>& body) {
-  begin_running();
+  begin_schedule();
+  running_ = this;
   trace_.clear();
   chooser_.emplace(plan, guide_);
   steps_ = 0;
@@ -158,9 +51,14 @@ void Scheduler::run(const Plan& plan, const std::function<void()>& body) {
     return nullptr;
   };
   first.argument = this;
-  current_ = last_at_point_ = &first;
+  current_ = &first;
   home_->switch_to(*first.context);
-  stop_running();
+  leave_schedule();
+}
+
+void Scheduler::leave_schedule() noexcept {
+  end_schedule();
+  running_ = nullptr;
 }
 
 // Not `end_in`: threads outside may still look at what is on the stack, which a sanitizer would take away.
@@ -192,9 +90,7 @@ Scheduler::Line& Scheduler::make_line(const char* name) {
   ++living_;
   chooser_->begins(line.number);
   line.name = name;
-  line.locks = 0;
   line.flow = nullptr;
-  line.at_point = false;
   line.context.emplace(line.stack, &Scheduler::line_main, &line);
   become_able(line);
   return line;
@@ -204,7 +100,7 @@ Scheduler::Line& Scheduler::make_first_line() {
   try {
     return make_line("body");
   } catch (...) {
-    stop_running();
+    leave_schedule();
     throw;
   }
 }
@@ -227,16 +123,6 @@ void Scheduler::yield(const void* place) noexcept {
   count_point(step_of(Step::Kind::yield, current_->number, nullptr, place));
   chooser_->yields(current_->number);
   reschedule();
-}
-
-void Scheduler::check_thread() noexcept {
-  if (runtime::kIsExplored ? ::pthread_equal(owner_, ::pthread_self()) != 0 : of_caller() == this) return;
-  constexpr const char* kWhat =
-      "control of the schedule was lost: a thread that the simulator does not know uses the library";
-  if constexpr (runtime::kIsExplored) fail(kWhat);
-  // The flows are on another thread, so this one cannot fail the schedule.
-  detail::report_line({kWhat, "; a program in a simulation starts no threads of its own"});
-  std::abort();
 }
 
 void Scheduler::count_point(const Step& step) {
@@ -271,17 +157,6 @@ Scheduler::Line& Scheduler::choose() {
   }
 }
 
-#if defined(TG_SIMULATION)
-// In a path, a flow that has begun, was woken, or has yielded runs to its next access at once. What it does
-// until then concerns no other flow, so nothing has to be chosen.
-Scheduler::Line* Scheduler::find_restless() noexcept {
-  if (!chooser_->follows_path()) return nullptr;
-  for (const std::size_t number : able_)
-    if (!lines_[number - 1]->at_point) return lines_[number - 1].get();
-  return nullptr;
-}
-#endif
-
 void Scheduler::reschedule() {
   Line& next = choose();
   if (&next == current_) return;
@@ -315,9 +190,6 @@ void Scheduler::wake_up(Sleeper& sleeper) {
 
 long Scheduler::wake(const void* word, int most, bool may_switch) noexcept {
   check_thread();
-#if defined(TG_SIMULATION)
-  reschedule_before(Step::Kind::wake, word);
-#endif
   const long woken = wake_now(word, most, __builtin_return_address(0));
   switch_if(may_switch);
   return woken;
@@ -330,7 +202,7 @@ long Scheduler::wake_now(const void* word, int most, const void* place) noexcept
   while (woken < most && !to_wake_.empty()) {
     const auto which = to_wake_.begin() + static_cast<std::ptrdiff_t>(chooser_->sleeper(to_wake_.size()));
     if (guide_ != nullptr) guide_->wakes((*which)->number);
-    tell_woken((*which)->number);
+    wakes(static_cast<const Line&>(**which));
     wake_up(**which);
     to_wake_.erase(which);
     ++woken;
@@ -365,19 +237,21 @@ void Scheduler::let_time_pass() {
 
 // --- Flows ---
 
-int Scheduler::start(void* (*main)(void*), void* argument) noexcept {
+int Scheduler::start(void* (*main)(void*), void* argument) noexcept { return start_line(main, argument, ""); }
+
+int Scheduler::start_line(void* (*main)(void*), void* argument, const char* name) noexcept {
   check_thread();
   if (living_ == rules_.most_flows) fail("more than " + std::to_string(rules_.most_flows) + " flows");
   Line* made = nullptr;
   try {
-    made = &make_line("");
+    made = &make_line(name);
   } catch (const std::bad_alloc&) {
     fail("the system has no memory for a flow beside " + std::to_string(living_) + " others");
   }
   Line& line = *made;
   line.main = main;
   line.argument = argument;
-  knows_its_parent(line);
+  begins(line);
   trace_.add(step_of(Step::Kind::start, current_->number, nullptr, __builtin_return_address(0),
                      static_cast<std::int64_t>(line.number)));
   switch_if(true);
@@ -418,25 +292,5 @@ std::vector<Scheduler::LivingFlow> Scheduler::living_flows() const {
 }
 
 Duration Scheduler::time_passed() const noexcept { return now_ - kBegin; }
-
-std::string Scheduler::sleepers() const {
-  std::string out;
-  for (std::size_t i = 0; i < used_; ++i) {
-    const Line& line = *lines_[i];
-    if (line.state == State::ended) continue;
-    out += "  flow " + std::to_string(line.number) + (line.name.empty() ? "" : " (" + line.name + ")");
-    out += line.state == State::able ? " can run" : " sleeps";
-    if (line.state == State::asleep && !line.deadline.is_never())
-      out += " for " + std::to_string((line.deadline - now_).nanos() / 1000) + " us";
-    out += '\n';
-    if (line.state == State::asleep) {
-      const std::vector<const void*> calls = calls_from(line.frame, line.stack.low(), line.stack.bytes());
-      const Places places(calls);
-      for (const void* call : calls)
-        if (const std::string place = places[call]; !place.empty()) out += "      " + place + "\n";
-    }
-  }
-  return out;
-}
 
 }  // namespace tg::inline v0::sim

@@ -2,8 +2,6 @@
 // Runs schedules: all flows of the library on one thread, in an order that a strategy chooses.
 #pragma once
 
-#include <pthread.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -18,9 +16,6 @@
 
 #include "runtime/context.hpp"
 #include "runtime/engine.hpp"
-#if defined(TG_SIMULATION)
-#include "sim/memory_model.hpp"
-#endif
 #include "sim/chooser.hpp"
 #include "sim/guide.hpp"
 #include "sim/sleepers.hpp"
@@ -39,14 +34,11 @@ struct Rules {
   bool reuses_numbers = false;    // of flows that have ended
 };
 
-/// Runs a body in one schedule after the other. See README.md.
+/// Runs a body in one schedule after the other. See README.md. `Explorer` and `Simulation` are the two kinds.
 ///
 /// Thread safety: none. A thread runs one scheduler at a time.
 class Scheduler : public runtime::Engine {
  public:
-  /// `fail` is called, on the stack of any flow, when a schedule cannot go on; it does not return.
-  explicit Scheduler(std::function<void(const std::string&)> fail, const Rules& rules = {});
-  virtual ~Scheduler();
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
@@ -54,28 +46,9 @@ class Scheduler : public runtime::Engine {
   void follow(Guide* guide) noexcept { guide_ = guide; }
   /// Runs the body on a flow of its own, then the flows that are left to their ends.
   void run(const Plan& plan, const std::function<void()>& body);
-  /// From now on the calling thread runs the schedules. At first it is the one that made the scheduler.
-  void move_to_caller() noexcept;
 
   /// Time does not pass while flows can run.
   void hold_clock() noexcept { chooser_->hold_clock(); }
-#if defined(TG_SIMULATION)
-  /// Within the body: runs each of these as a flow, and returns when all have ended.
-  struct Part {
-    const char* name;
-    std::function<void()> run;
-  };
-  void together(const std::vector<Part>& parts);
-  /// A guide looks at each step of a lock, instead of taking the lock as a whole.
-  void look_into_locks() noexcept {
-    if (guide_ != nullptr) guide_->looks_into_locks();
-  }
-  /// At the start of the body: until the schedule ends, memory is weak.
-  WeakMemory& weak_memory();
-  std::size_t choose_store(std::size_t count) noexcept {
-    return body_has_ended_ ? 0 : chooser_->older_store(count);
-  }
-#endif
   [[noreturn]] void fail(const std::string& what) override;
   /// Ends the schedule at once: `run` returns. What is on the stacks of the flows is not destroyed, and this
   /// scheduler is not used again.
@@ -101,24 +74,9 @@ class Scheduler : public runtime::Engine {
     for (const auto& line : lines_) visit(Stack{line->stack.low(), line->stack.bytes()});
   }
   Duration time_passed() const noexcept;
-  /// The flows that have not ended: which sleep, and where in the code, as the calls on their stacks.
-  std::string sleepers() const;
   /// Counts the points in this word, for a process that watches.
   void count_points_in(volatile std::uint64_t* counter) noexcept { counter_ = counter; }
 
-#if defined(TG_SIMULATION)
-  void point(detail::Access access, const void* word, const void* place) noexcept override;
-  void approach_lock() noexcept override {
-    if (guide_ != nullptr) guide_->approaches_lock();
-  }
-  void destroy(const void* word) noexcept override {
-    if (guide_ != nullptr) guide_->destroys(current_->number, word);
-  }
-  void count_lock(int change) noexcept override { current_->locks += change; }
-  void expect_no_lock(const char* what) noexcept override {
-    if (current_->locks > 0) fail(what);
-  }
-#endif
   void yield(const void* place) noexcept override;
   void sleep(const void* word, TimePoint deadline) noexcept override;
   long wake(const void* word, int most, bool may_switch) noexcept override;
@@ -134,7 +92,14 @@ class Scheduler : public runtime::Engine {
   int number_of_flow() const noexcept override;
   Stack stack_of_flow() const noexcept override;
 
- private:
+ protected:
+  /// `fail` is called, on the stack of any flow, when a schedule cannot go on; it does not return.
+  explicit Scheduler(std::function<void(const std::string&)> fail, const Rules& rules = {});
+  ~Scheduler() { running_ = nullptr; }
+  const Rules& rules() const noexcept { return rules_; }
+  /// From now on the calling thread runs the schedules. At first it is the one that made the scheduler.
+  void move_to_caller() noexcept;
+
   enum class State : std::uint8_t { able, asleep, ended };
   struct Line : Sleeper {
     Line(std::size_t n, Scheduler& of) : Sleeper(n), scheduler(&of), stack(of.rules_.stack_bytes) {}
@@ -147,49 +112,61 @@ class Scheduler : public runtime::Engine {
     void* argument = nullptr;
     runtime::Flow* flow = nullptr;  // while it sleeps
     const void* frame = nullptr;    // while it sleeps: the innermost on its stack
-    int locks = 0;                  // held
-    bool at_point = false;          // about to make an access
   };
 
-  void begin_running() noexcept;
-  void stop_running() noexcept;
-  void enter_first_flow();
-  void knows_its_parent(const Line& line);
+  // What differs between the two engines.
 
+  /// Resets the library before a schedule, and afterwards.
+  virtual void begin_schedule() noexcept = 0;
+  virtual void end_schedule() noexcept {}
+  /// In the body's flow, before the body.
+  virtual void enter_first_flow() {}
+  /// The running flow has made this one.
+  virtual void begins(const Line&) {}
+  virtual void wakes(const Line&) {}
+  /// Fails if the calling thread is not the one that runs the flows.
+  virtual void check_thread() noexcept = 0;
+  /// A flow that continues without a choice, or null.
+  virtual Line* find_restless() noexcept { return nullptr; }
+  /// The flow that the simplest schedule continues.
+  virtual const Line& runner() const noexcept { return *current_; }
+
+  int start_line(void* (*main)(void*), void* argument, const char* name) noexcept;
+  long wake_now(const void* word, int most, const void* place) noexcept;
+  static Step step_of(Step::Kind kind, std::size_t flow, const void* word = nullptr,
+                      const void* place = nullptr, std::int64_t count = 0) {
+    return Step{kind, static_cast<std::uint32_t>(flow), count, word, place, {}};
+  }
+  void count_point(const Step& step);
+  void reschedule();
+  const Chooser& chooser() const noexcept { return *chooser_; }
+  Chooser& chooser() noexcept { return *chooser_; }
+  /// As `now`, for the scheduler itself.
+  TimePoint time() const noexcept { return now_; }
+  Guide* guide() const noexcept { return guide_; }
+  Line& current() const noexcept { return *current_; }
+  Line& line(std::size_t number) const noexcept { return *lines_[number - 1]; }
+  std::span<const std::size_t> able() const noexcept { return able_; }
+  std::size_t used_lines() const noexcept { return used_; }
+  bool body_has_ended() const noexcept { return body_has_ended_; }
+
+ private:
   static void line_main(void* line) noexcept;
   Line& make_line(const char* name);
   Line& make_first_line();
+  void leave_schedule() noexcept;
   void become_able(Line& line);
   void become_unable(Line& line);
-  void check_thread() noexcept;
-  void count_point(const Step& step);
-#if defined(TG_SIMULATION)
-  void reschedule_before(Step::Kind kind, const void* word) noexcept;
-#endif
   void switch_if(bool may_switch) noexcept;
   void wake_up(Sleeper& sleeper);
-  virtual void tell_woken(std::size_t) {}
-  long wake_now(const void* word, int most, const void* place) noexcept;
   Line& choose();
-#if defined(TG_SIMULATION)
-  Line* find_restless() noexcept;
-  // The flow that the simplest schedule continues.
-  Line& runner() noexcept { return chooser_->follows_path() ? *last_at_point_ : *current_; }
-#else
-  static Line* find_restless() noexcept { return nullptr; }
-  Line& runner() noexcept { return *current_; }
-#endif
   void let_time_pass();
-  void reschedule();
 
   std::function<void(const std::string&)> fail_;
   const Rules rules_;
   Trace trace_;
   Guide* guide_ = nullptr;  // or null
   std::optional<Chooser> chooser_;
-#if defined(TG_SIMULATION)
-  std::unique_ptr<WeakMemory> memory_;  // null until the first schedule that asks for it
-#endif
   std::vector<std::unique_ptr<Line>> lines_;  // kept for the next schedule; the first `used_` are of this one
   std::size_t steps_ = 0;
   std::size_t used_ = 0;
@@ -199,13 +176,11 @@ class Scheduler : public runtime::Engine {
   std::vector<Sleeper*> to_wake_;
   std::vector<std::size_t> able_;  // in order
   Line* current_ = nullptr;
-  Line* last_at_point_ = nullptr;  // the last one that made an access
   std::optional<runtime::Context> home_;
   TimePoint now_;
   bool body_has_ended_ = false;
   const std::function<void()>* body_ = nullptr;
   volatile std::uint64_t* counter_ = nullptr;
-  pthread_t owner_;
 };
 
 }  // namespace tg::inline v0::sim

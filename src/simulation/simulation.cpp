@@ -2,8 +2,8 @@
 // Running a program in one schedule, with its faults.
 #include "simulation/simulation.hpp"
 
-#include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <exception>
 #include <string_view>
 #include <utility>
@@ -13,7 +13,9 @@
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/reason.hpp>
 
+#include "base/report.hpp"
 #include "base/sanitizers.hpp"
+#include "runtime/flow.hpp"
 #include "runtime/fork.hpp"
 #include "runtime/random.hpp"
 #include "runtime/steady_clock.hpp"
@@ -99,14 +101,15 @@ Simulation::Simulation(std::size_t stack_bytes)
                                                                                 .stack_bytes = stack_bytes,
                                                                                 .switches_at_wake = true,
                                                                                 .clock_waits = true,
-                                                                                .reuses_numbers = true}),
-      stack_bytes_(stack_bytes) {}
+                                                                                .reuses_numbers = true}) {
+  make_parts();
+}
 
 Simulation& Simulation::take(std::size_t stack_bytes) {
   {
     detail::MutexLock lock(unused.mutex);
     for (Simulation** at = &unused.first; *at != nullptr; at = &(*at)->next_unused_) {
-      if ((*at)->stack_bytes_ != stack_bytes) continue;
+      if ((*at)->rules().stack_bytes != stack_bytes) continue;
       Simulation& found = **at;
       *at = found.next_unused_;
       found.move_to_caller();
@@ -140,6 +143,22 @@ Simulation::Outcome Simulation::run_program(const Schedule& schedule, FunctionRe
     throw;
   }
   return std::move(outcome_);
+}
+
+void Simulation::begin_schedule() noexcept {
+  set_home(runtime::Flow::current());
+  forget_parts();
+}
+
+void Simulation::enter_first_flow() { runtime::Flow::become(runtime::Flow::reserve(this)); }
+
+void Simulation::check_thread() noexcept {
+  if (of_caller() == this) return;
+  // The flows are on another thread, so this one cannot fail the schedule.
+  detail::report_line(
+      {"a thread that the simulation does not know uses its groups; a program in a simulation "
+       "starts no threads of its own"});
+  std::abort();
 }
 
 void Simulation::run_to_end(FunctionRef<void()> program) {
@@ -208,11 +227,8 @@ long Simulation::wake(const void* word, int most, bool may_switch) noexcept {
 
 bool Simulation::has_memory() noexcept {
   if (writes_trace_) return true;
-  if (blocks_until_failure_ != 0 && --blocks_until_failure_ == 0) {
-    if (tells_) tell("gets no memory");
-    return false;
-  }
-  if (!happens(faults_.failed_allocations)) return true;
+  const bool is_requested = blocks_until_failure_ != 0 && --blocks_until_failure_ == 0;
+  if (!is_requested && !happens(faults_.failed_allocations)) return true;
   if (tells_) tell("gets no memory");
   return false;
 }
@@ -253,8 +269,8 @@ void Simulation::tell_wait(TimePoint deadline) {
   tell(text);
 }
 
-void Simulation::tell_woken(std::size_t number) {
-  if (tells_) tell(fmt::format("wakes flow {}", number));
+void Simulation::wakes(const Line& line) {
+  if (tells_) tell(fmt::format("wakes flow {}", line.number));
 }
 
 // After a line that says which task the flow runs, if that is new.

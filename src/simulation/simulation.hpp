@@ -78,10 +78,12 @@ class Simulation final : public Scheduler {
   bool happens(double probability) noexcept;
   void tell(const std::string& text);
   void tell_wait(TimePoint deadline);
-  void tell_woken(std::size_t number) override;
+  void begin_schedule() noexcept override;
+  void enter_first_flow() override;
+  void wakes(const Line& line) override;
+  void check_thread() noexcept override;
   void count_step();
 
-  const std::size_t stack_bytes_;
   Faults faults_;
   Outcome outcome_;
   bool tells_ = false;

@@ -38,8 +38,8 @@ std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise)
 
 namespace {
 
+using sim::Explorer;
 using sim::Plan;
-using sim::Scheduler;
 
 constexpr std::size_t kShownSteps = 300;
 // These schedules are run twice and compared: the first ones, and each with a multiple of the second number.
@@ -63,7 +63,7 @@ struct ChildReport {
 };
 
 // Of the child.
-Scheduler* scheduler = nullptr;
+Explorer* scheduler = nullptr;
 ChildReport* child_report = nullptr;
 bool quiet = false;
 bool body_has_weak_memory = false;
@@ -232,7 +232,7 @@ Outcome explore_in_child(std::uint64_t schedules, void (*body)(), bool be_quiet)
       note_word(scheduler->plan());
       ::_exit(1);
     });
-    Scheduler simulated(&fail);
+    Explorer simulated(&fail);
     scheduler = &simulated;
     simulated.count_points_in(&child_report->points);
     run_schedules(schedules, body);
@@ -280,7 +280,7 @@ Outcome explore_in_child(std::uint64_t schedules, void (*body)(), bool be_quiet)
 void replay(const Plan& plan, void (*body)()) {
   static ChildReport here;
   child_report = &here;
-  Scheduler simulated(&fail);
+  Explorer simulated(&fail);
   scheduler = &simulated;
   run_once({}, body);
   run_once({}, body);
@@ -288,11 +288,11 @@ void replay(const Plan& plan, void (*body)()) {
   std::printf("%s", simulated.trace().text(simulated.names(), ~std::size_t{0}).c_str());
 }
 
-Scheduler& scheduler_of_body() { return *scheduler; }
+Explorer& scheduler_of_body() { return *scheduler; }
 
-Scheduler& scheduler_here() {
+Explorer& scheduler_here() {
   static ChildReport here;
-  static Scheduler simulated(&fail);
+  static Explorer simulated(&fail);
   child_report = &here;
   scheduler = &simulated;
   return simulated;

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "sim/chooser.hpp"
-#include "sim/scheduler.hpp"
+#include "sim/explorer.hpp"
 
 namespace tg::test {
 
@@ -42,7 +42,7 @@ Outcome explore_in_child(std::uint64_t schedules, void (*body)(), bool be_quiet)
 /// One schedule in this process. Prints its trace.
 void replay(const sim::Plan& plan, void (*body)());
 /// For schedules in this process.
-sim::Scheduler& scheduler_here();
+sim::Explorer& scheduler_here();
 /// The body calls `weak_memory`, which the search with reduction does not know.
 void note_weak_memory();
 

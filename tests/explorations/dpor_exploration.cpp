@@ -239,7 +239,7 @@ void run_op(const Op& op, State& state, std::uint64_t& seen) TG_NO_THREAD_SAFETY
 // What all flows have seen, and what is in the words in the end, as one number.
 std::uint64_t run_program(const Program& program) {
   State state;
-  std::vector<sim::Scheduler::Part> parts;
+  std::vector<sim::Explorer::Part> parts;
   for (std::size_t flow = 0; flow < program.size(); ++flow) {
     parts.push_back({"flow", [&program, &state, flow] {
                        for (const Op& op : program[flow]) run_op(op, state, state.seen[flow]);

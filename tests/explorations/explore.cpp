@@ -21,10 +21,10 @@
 
 namespace tg::test {
 
+using sim::Explorer;
 using sim::Plan;
-using sim::Scheduler;
 
-void together(const std::vector<Scheduler::Part>& parts) { scheduler_of_body().together(parts); }
+void together(const std::vector<Explorer::Part>& parts) { scheduler_of_body().together(parts); }
 void hold_clock() { scheduler_of_body().hold_clock(); }
 void look_into_locks() { scheduler_of_body().look_into_locks(); }
 void weak_memory() {
@@ -114,7 +114,7 @@ void expect_failure_of_search(void (*body)(), const std::string& text, std::size
 }
 
 AllSchedules run_all(const std::function<std::uint64_t()>& body, bool is_reduced, std::size_t most) {
-  Scheduler& simulated = scheduler_here();
+  Explorer& simulated = scheduler_here();
   AllSchedules all;
   const auto run = [&](const Plan& plan) {
     std::uint64_t result = 0;

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/planted.hpp"
+#include "sim/explorer.hpp"
 #include "sim/memory_model.hpp"
-#include "sim/scheduler.hpp"
 
 namespace tg::test {
 
@@ -22,7 +22,7 @@ namespace tg::test {
 ///
 ///     together({{"waiter", [&] { gate.wait_until(TimePoint::never()); }},
 ///               {"opener", [&] { gate.open(); }}});
-void together(const std::vector<sim::Scheduler::Part>& parts);
+void together(const std::vector<sim::Explorer::Part>& parts);
 
 /// At the start of a body: time does not pass while a flow can run. Otherwise it does in one of four
 /// schedules, as if a flow were slow, so that time-outs come at any moment.
@@ -58,7 +58,7 @@ void say(const std::string& text);
 void require(bool holds, const char* what);
 
 /// Within a body: what runs it.
-sim::Scheduler& scheduler_of_body();
+sim::Explorer& scheduler_of_body();
 
 /// Runs the body in as many schedules as TG_SIM_SCHEDULES says (10,000), in a child process. A schedule fails
 /// if `require` or a check of gtest does, if all flows sleep and none is left to wake them, if it does not

@@ -252,7 +252,7 @@ TEST(MemoryTrace, an_old_value_is_shown_with_the_newest) {
       [] {
         Atomic<int> word{0};
         together({{"writer", [&] { word.store(1, kRelaxed); }}, {"reader", [&] { word.load(kRelaxed); }}});
-        sim::Scheduler& here = scheduler_of_body();
+        sim::Explorer& here = scheduler_of_body();
         const std::string text = here.trace().text(here.names(), 100);
         require(text.find("reads w2 = 0 (old; newest 1)") == std::string::npos, "the trace shows it");
       },

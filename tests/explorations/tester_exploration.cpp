@@ -45,7 +45,7 @@ TEST(Tester, flow_that_is_left_asleep_is_reported) {
       [] {
         static Atomic<bool> begun{false};
         begun = false;
-        sim::Scheduler& here = scheduler_of_body();
+        sim::Explorer& here = scheduler_of_body();
         here.start([](void*) -> void* { return sleep_for_ever(), nullptr; }, nullptr);
       },
       "deadlock");

@@ -16,7 +16,7 @@ TRACE = """[ RUN      ] Some.test
 deadlock: all flows sleep, and nothing will wake one
   ... 7 steps before
 flow 1 (body)
-    starts flow 2 (a<b)   scheduler.cpp:246  sim::Scheduler::together
+    starts flow 2 (a<b)   explorer.cpp:100  sim::Explorer::together
     sleeps on w1
 flow 2 (a<b)
     reads w2 = 0   event.hpp:35  detail::Event::is_set
