@@ -89,3 +89,18 @@ function(tg_add_example name label expected)
   endif()
   set_tests_properties(${label}.${name} PROPERTIES TIMEOUT ${TG_TEST_TIMEOUT} LABELS ${label})
 endfunction()
+
+# These layers of the library once more, compiled for explorations. It is never installed, and no program may contain both
+# builds. `sources` are its sources, for the caller.
+function(tg_add_explored_library target)
+  list(TRANSFORM ARGN PREPEND ${PROJECT_SOURCE_DIR}/src/ OUTPUT_VARIABLE folders)
+  list(TRANSFORM folders APPEND /*.cpp)
+  file(GLOB sources CONFIGURE_DEPENDS ${folders})
+  add_library(${target} STATIC ${sources})
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_compile_definitions(${target} PUBLIC TG_SIMULATION=1 TG_STATIC)
+  target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(${target} PUBLIC Threads::Threads ${tg_fmt})
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+  set(sources ${sources} PARENT_SCOPE)
+endfunction()
