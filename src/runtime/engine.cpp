@@ -2,6 +2,7 @@
 // The parts that each engine has, and where the points of a build for explorations lead.
 #include "runtime/engine.hpp"
 
+#include <cstdlib>
 #include <stdexcept>
 #include <vector>
 
@@ -34,6 +35,16 @@ void Engine::make_parts() {
 void Engine::forget_parts() noexcept {
   for (std::size_t i = 0; i < kParts; ++i)
     if (parts_[i] != nullptr) parts[i].forget(parts_[i]);
+}
+
+[[gnu::cold]] void refuse_mixture() {
+  if (Engine* const engine = Engine::of_caller())
+    engine->fail(
+        "a task was added to a group from outside: a program in a simulation makes its groups itself");
+  tg::detail::report_line(
+      {"a thread that a simulation does not know uses a group of it; a program in a simulation "
+       "starts no threads of its own"});
+  std::abort();
 }
 
 void refuse_real_io(const std::string& what) {

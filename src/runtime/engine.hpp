@@ -119,6 +119,10 @@ class TG_EXPORT Engine {
 /// names the call: "tg::JsonResource jobs.json".
 TG_EXPORT void refuse_real_io(const std::string& what);
 
+/// The caller uses a group or a flow that is of another engine, or of none. Fails what the caller's engine runs;
+/// without one, ends the process with a message.
+[[noreturn]] TG_EXPORT void refuse_mixture();
+
 /// The part of the caller's engine; without an engine, and in a build for explorations, that of the process.
 template <class T>
 T& part_of_caller(T& of_process, Engine::Part part) noexcept {

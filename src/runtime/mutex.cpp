@@ -39,10 +39,10 @@ void Mutex::lock_slow() {
 }
 
 #if defined(TG_SIMULATION)
-void Mutex::approach() noexcept {
+void LockSteps::approach() noexcept {
   if (auto* const engine = runtime::Engine::of_caller()) engine->approach_lock();
 }
-void Mutex::count(int change) noexcept {
+void LockSteps::count(int change) noexcept {
   if (auto* const engine = runtime::Engine::of_caller()) engine->count_lock(change);
 }
 #endif

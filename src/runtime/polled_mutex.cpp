@@ -21,15 +21,6 @@ constexpr int kPausesBetween = 64;
 constexpr std::int64_t kSleepNanos = 50'000;
 }  // namespace
 
-#if defined(TG_SIMULATION)
-void PolledMutex::approach() noexcept {
-  if (Engine* const engine = Engine::of_caller()) engine->approach_lock();
-}
-void PolledMutex::count(int change) noexcept {
-  if (Engine* const engine = Engine::of_caller()) engine->count_lock(change);
-}
-#endif
-
 void PolledMutex::lock_slow() noexcept {
   for (int look = 0; look < kLooks; ++look) {
     for (int i = 0; i < kPausesBetween; ++i) tg::detail::relax();

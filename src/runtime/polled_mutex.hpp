@@ -6,6 +6,7 @@
 
 #include <threadgroup/detail/annotations.hpp>
 #include <threadgroup/detail/atomic.hpp>
+#include <threadgroup/detail/mutex.hpp>
 
 #include "base/planted.hpp"
 
@@ -27,13 +28,13 @@ class TG_CAPABILITY("mutex") PolledMutex {
   PolledMutex& operator=(const PolledMutex&) = delete;
 
   void lock() TG_ACQUIRE() {
-    approach();
+    tg::detail::LockSteps::approach();
     if (!try_take()) [[unlikely]]
       lock_slow();
-    count(1);
+    tg::detail::LockSteps::count(1);
   }
   void unlock() TG_RELEASE() {
-    count(-1);
+    tg::detail::LockSteps::count(-1);
     held_.store(0, TG_ORDER(release, polled_mutex_publishes_nothing, relaxed));
   }
 
@@ -42,14 +43,6 @@ class TG_CAPABILITY("mutex") PolledMutex {
     return held_.exchange(1, TG_ORDER(acquire, polled_mutex_sees_nothing, relaxed)) == 0;
   }
   void lock_slow() noexcept;
-  // As in `Mutex`.
-#if defined(TG_SIMULATION)
-  static void count(int change) noexcept;
-  static void approach() noexcept;
-#else
-  static void count(int) noexcept {}
-  static void approach() noexcept {}
-#endif
 
   tg::detail::Atomic<std::uint32_t> held_{0};  // atomic: it is the lock
 };

@@ -22,6 +22,12 @@ void Shortage::back_off() noexcept {
   pause_ = std::min(Duration::from_nanos(2 * pause_.nanos()), kLongestPause);
 }
 
+bool Askers::begin() noexcept {
+  if (count_.fetch_add(1, std::memory_order_relaxed) < kMost) return true;
+  // The others may all have left meanwhile, and the last of them has seen this one: then it is the only one.
+  return end() && begin();
+}
+
 bool ReportPause::may_report() noexcept {
   // The time of the last report outlives a schedule; and in a simulation the trace has each refusal.
   if (kIsExplored || Engine::of_caller() != nullptr) return false;

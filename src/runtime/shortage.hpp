@@ -55,6 +55,25 @@ class Shortage {
   ReportPause reports_;
 };
 
+/// The flows that wake now and then to ask the system again. A few are enough.
+///
+/// Thread safety: everything from any thread.
+class Askers {
+ public:
+  /// Several, because each of them may stop sleeping at any moment.
+  static constexpr int kMost = 4;
+
+  bool none() const noexcept { return count_.load(std::memory_order_relaxed) == 0; }
+  /// Counts the caller. False if there are enough, and then it is not counted.
+  bool begin() noexcept;
+  /// True if the caller was the last one.
+  bool end() noexcept { return count_.fetch_sub(1, std::memory_order_relaxed) == 1; }
+  void forget() noexcept { count_.store(0, std::memory_order_relaxed); }
+
+ private:
+  tg::detail::Atomic<int> count_{0};  // atomic: each counts itself
+};
+
 /// Says on stderr that there are `threads`, and that groups wait for so many more.
 void report_shortage(std::size_t threads, std::size_t wanted, int error) noexcept;
 

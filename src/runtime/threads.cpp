@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
 #include <new>
 #include <system_error>
 
@@ -29,9 +27,6 @@ constexpr const char* kIdleName = "tg-idle";
 // A thread beyond the limit of idle ones ends after this time. When a group of many threads is stopped, they end
 // after the last one has woken, and not before, and the next such group finds them.
 constexpr Duration kSurplusStaysFor = Duration::from_nanos(50'000'000);
-
-// How many flows wake for those attempts: several, because each of them may stop sleeping at any moment.
-constexpr int kMostAskers = 4;
 }  // namespace
 
 constinit ThreadCache ThreadCache::only_;
@@ -63,7 +58,7 @@ void ThreadCache::forget_threads() {
   retiring_ = false;
   is_short_ = false;
   has_requests_ = false;
-  askers_ = 0;
+  askers_.forget();
   shortage_.note(0);
   shortage_.begin();
 }
@@ -101,22 +96,9 @@ Flow* ThreadCache::send_one_locked() noexcept {
   return idle;
 }
 
-namespace {
-// Threads of the one would be counted as those of the other, and neither would bring one.
-[[noreturn, gnu::cold]] void refuse_mixture() {
-  if (Engine* const engine = Engine::of_caller())
-    engine->fail(
-        "a task was added to a group from outside: a program in a simulation makes its groups itself");
-  std::fputs(
-      "threadgroup: a task was added to a group of a simulation from outside; a program in a simulation starts "
-      "no threads of its own\n",
-      stderr);
-  std::abort();
-}
-}  // namespace
-
 ThreadCache::Requested ThreadCache::request(ThreadRequest& request, bool even_if_one_is_coming,
                                             int& error) noexcept {
+  // Threads of the one would be counted as those of the other, and neither would bring one.
   if (this != &instance()) [[unlikely]]
     refuse_mixture();
   Flow* idle = nullptr;
@@ -229,7 +211,7 @@ TimePoint ThreadCache::ask_again() noexcept {
   const TimePoint ask_at = ask_if_it_is_time();
   // Flows that have slept since before the shortage sleep without these times. Wakes some of them: each
   // checks its condition, goes to sleep again, and registers then.
-  if (!ask_at.is_never() && askers_.load(std::memory_order_relaxed) == 0) Flow::wake_some(kMostAskers);
+  if (!ask_at.is_never() && askers_.none()) Flow::wake_some(Askers::kMost);
   return ask_at;
 }
 
@@ -248,15 +230,10 @@ TimePoint ThreadCache::ask_if_it_is_time() noexcept {
   }
 }
 
-bool ThreadCache::begin_asking() noexcept {
-  if (askers_.fetch_add(1, std::memory_order_relaxed) < kMostAskers) return true;
-  // The others may all have left meanwhile, and the last of them has seen this one: then it is the only one.
-  return askers_.fetch_sub(1, std::memory_order_relaxed) == 1 && begin_asking();
-}
+bool ThreadCache::begin_asking() noexcept { return askers_.begin(); }
 
 void ThreadCache::end_asking() noexcept {
-  if (askers_.fetch_sub(1, std::memory_order_relaxed) == 1 && is_short_of_threads())
-    Flow::wake_some(kMostAskers);
+  if (askers_.end() && is_short_of_threads()) Flow::wake_some(Askers::kMost);
 }
 
 // --- Making threads ---

@@ -129,7 +129,7 @@ class ThreadCache {
   // Atomic: written under `mutex_`, read without it by flows about to sleep, and by jobs that look for work.
   tg::detail::Atomic<bool> is_short_{false};
   tg::detail::Atomic<bool> has_requests_{false};
-  tg::detail::Atomic<int> askers_{0};  // atomic: each counts itself
+  Askers askers_;
 
   mutable tg::detail::Mutex mutex_;
   IdleStack idle_ TG_GUARDED_BY(mutex_);

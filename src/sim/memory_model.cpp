@@ -6,8 +6,8 @@
 #include <string>
 #include <utility>
 
-#include "sim/places.hpp"
 #include "sim/explorer.hpp"
+#include "sim/places.hpp"
 #include "sim/trace.hpp"
 
 namespace tg::inline v0::sim {

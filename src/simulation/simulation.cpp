@@ -3,7 +3,6 @@
 #include "simulation/simulation.hpp"
 
 #include <cerrno>
-#include <cstdlib>
 #include <exception>
 #include <string_view>
 #include <utility>
@@ -13,7 +12,6 @@
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/reason.hpp>
 
-#include "base/report.hpp"
 #include "base/sanitizers.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/fork.hpp"
@@ -152,13 +150,9 @@ void Simulation::begin_schedule() noexcept {
 
 void Simulation::enter_first_flow() { runtime::Flow::become(runtime::Flow::reserve(this)); }
 
+// The flows are on another thread, so this one cannot fail the schedule.
 void Simulation::check_thread() noexcept {
-  if (of_caller() == this) return;
-  // The flows are on another thread, so this one cannot fail the schedule.
-  detail::report_line(
-      {"a thread that the simulation does not know uses its groups; a program in a simulation "
-       "starts no threads of its own"});
-  std::abort();
+  if (of_caller() != this) runtime::refuse_mixture();
 }
 
 void Simulation::run_to_end(FunctionRef<void()> program) {

@@ -17,14 +17,15 @@ using runtime::PolledLock;
 using runtime::PolledMutex;
 using sim::Plain;
 
-TG_EXPLORATION(MutexExploration, three_flows_are_inside_one_at_a_time) {
+template <class Lockable, class Lock>
+void three_are_inside_one_at_a_time() {
   look_into_locks();
-  Mutex mutex;
+  Lockable mutex;
   Atomic<int> inside{0};
   int entered = 0;
   const auto enter_twice = [&] {
     for (int i = 0; i < 2; ++i) {
-      const MutexLock lock(mutex);
+      const Lock lock(mutex);
       require(inside.fetch_add(1) == 0, "one flow holds the lock");
       ++entered;
       inside.fetch_sub(1);
@@ -32,6 +33,10 @@ TG_EXPLORATION(MutexExploration, three_flows_are_inside_one_at_a_time) {
   };
   together({{"first", enter_twice}, {"second", enter_twice}, {"third", enter_twice}});
   require(entered == 6, "each flow entered");
+}
+
+TG_EXPLORATION(MutexExploration, three_flows_are_inside_one_at_a_time) {
+  three_are_inside_one_at_a_time<Mutex, MutexLock>();
 }
 TG_FINDS(MutexExploration, three_flows_are_inside_one_at_a_time, mutex_waiter_forgets_others, 2000)
 TG_SEARCH_FINDS(MutexExploration, three_flows_are_inside_one_at_a_time, mutex_waiter_forgets_others, 100)
@@ -81,20 +86,7 @@ TG_FINDS(MutexExploration, plain_data_needs_the_lock, mutex_waiter_sees_nothing,
 
 // A waiter sleeps until it looks again, whatever the others do meanwhile.
 TG_EXPLORATION(PolledMutexExploration, three_flows_are_inside_one_at_a_time) {
-  look_into_locks();
-  PolledMutex mutex;
-  Atomic<int> inside{0};
-  int entered = 0;
-  const auto enter_twice = [&] {
-    for (int i = 0; i < 2; ++i) {
-      const PolledLock lock(mutex);
-      require(inside.fetch_add(1) == 0, "one flow holds the lock");
-      ++entered;
-      inside.fetch_sub(1);
-    }
-  };
-  together({{"first", enter_twice}, {"second", enter_twice}, {"third", enter_twice}});
-  require(entered == 6, "each flow entered");
+  three_are_inside_one_at_a_time<PolledMutex, PolledLock>();
 }
 TG_FINDS(PolledMutexExploration, three_flows_are_inside_one_at_a_time, polled_mutex_trusts_its_sleep, 500)
 TG_SEARCH_FINDS(PolledMutexExploration, three_flows_are_inside_one_at_a_time, polled_mutex_trusts_its_sleep,

@@ -10,6 +10,20 @@
 
 namespace tg::inline v0::detail {
 
+/// What each lock tells a build for explorations, which checks that no flow is woken, and none sleeps, while a
+/// lock is held.
+struct LockSteps {
+#if defined(TG_SIMULATION)
+  /// The next access takes a lock.
+  static void approach() noexcept;
+  /// The calling flow has taken (1) a lock, or is about to release it (-1).
+  static void count(int change) noexcept;
+#else
+  static void approach() noexcept {}
+  static void count(int) noexcept {}
+#endif
+};
+
 /// A mutual exclusion lock of four bytes.
 ///
 /// Every group, event and task result has one, so its size matters; `std::mutex` is ten times as large. It is
@@ -28,17 +42,17 @@ class TG_CAPABILITY("mutex") TG_EXPORT Mutex {
   Mutex& operator=(const Mutex&) = delete;
 
   void lock() TG_ACQUIRE() {
-    approach();
+    LockSteps::approach();
     std::uint32_t expected = kFree;
     if (!state_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire,
                                         std::memory_order_relaxed)) [[unlikely]] {
       lock_slow();
     }
-    count(1);
+    LockSteps::count(1);
   }
 
   void unlock() TG_RELEASE() {
-    count(-1);
+    LockSteps::count(-1);
     if (state_.exchange(kFree, std::memory_order_release) == kContended) [[unlikely]]
       wake_one();
   }
@@ -48,7 +62,7 @@ class TG_CAPABILITY("mutex") TG_EXPORT Mutex {
     if (!state_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire,
                                         std::memory_order_relaxed))
       return false;
-    count(1);
+    LockSteps::count(1);
     return true;
   }
 
@@ -59,15 +73,6 @@ class TG_CAPABILITY("mutex") TG_EXPORT Mutex {
 
   void lock_slow();
   void wake_one();
-  // A build for explorations checks that no flow is woken, and none sleeps, while a lock is held; and it
-  // knows which access takes a lock.
-#if defined(TG_SIMULATION)
-  static void count(int change) noexcept;
-  static void approach() noexcept;
-#else
-  static void count(int) noexcept {}
-  static void approach() noexcept {}
-#endif
 
   Atomic<std::uint32_t> state_{kFree};  // atomic: it is the lock
 };
