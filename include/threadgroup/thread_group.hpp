@@ -138,7 +138,7 @@ class TG_EXPORT ThreadGroup {
   template <class F, class... Args>
   auto add_task(TaskName name, F&& f, Args&&... args) {
     check_process("add_task");
-    return hand_over_with_handle(new detail::NamedTask<detail::CallFor<F, Args...>>(
+    return hand_over_with_handle(runtime::InBlock::make<detail::NamedTask<detail::CallFor<F, Args...>>>(
         std::move(name.value), detail::CallSite(name.where), node_, std::forward<F>(f),
         std::forward<Args>(args)...));
   }
@@ -283,14 +283,14 @@ class TG_EXPORT ThreadGroup {
   template <class F, class... Args>
   auto add_task_at(const SourceLocation& where, F&& f, Args&&... args) {
     check_process("add_task");
-    return hand_over_with_handle(new detail::CallableTask<detail::CallFor<F, Args...>>(
+    return hand_over_with_handle(runtime::InBlock::make<detail::CallableTask<detail::CallFor<F, Args...>>>(
         detail::CallSite(where), node_, std::forward<F>(f), std::forward<Args>(args)...));
   }
   template <class F, class... Args>
   void post_at(const SourceLocation& where, F&& f, Args&&... args) {
     check_process("post");
-    hand_over(new detail::PostedTask<detail::CallFor<F, Args...>>(detail::CallSite(where), std::forward<F>(f),
-                                                                  std::forward<Args>(args)...));
+    hand_over(runtime::InBlock::make<detail::PostedTask<detail::CallFor<F, Args...>>>(
+        detail::CallSite(where), std::forward<F>(f), std::forward<Args>(args)...));
   }
 
   template <class Call>

@@ -2,7 +2,6 @@
 // What happens to a group when its event is set, and when its last reference goes.
 #include "group/group_core.hpp"
 
-#include <new>
 #include <utility>
 
 #include <threadgroup/errors.hpp>
@@ -43,16 +42,7 @@ GroupCore* GroupCore::make(std::string&& name, const GroupOptions& options) {
       return core;
     }
   }
-  // If a constructor throws, `new` frees the memory of an over-aligned object only by an `operator delete` without
-  // the size.
-  constexpr std::align_val_t kAlignment{alignof(GroupCore)};
-  void* const memory = operator new(sizeof(GroupCore), kAlignment);
-  try {
-    return ::new (memory) GroupCore(std::move(name), options);
-  } catch (...) {
-    operator delete(memory, sizeof(GroupCore), kAlignment);
-    throw;
-  }
+  return runtime::InBlock::make<GroupCore>(std::move(name), options);
 }
 
 // It had no task and no stop token, so its pool is as new, except for the number of changes, which only means

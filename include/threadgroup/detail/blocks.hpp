@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <new>
+#include <utility>
 
 #include <threadgroup/detail/export.hpp>
 
@@ -36,6 +37,23 @@ TG_EXPORT void give_block(void* block, std::size_t bytes, std::align_val_t align
 /// A base for classes whose objects live in blocks.
 class InBlock {
  public:
+  /// `new T(args...)`, also for a `T` that is over-aligned and may throw: compilers give the memory of such an
+  /// object back only by an `operator delete` that takes no size.
+  template <class T, class... Args>
+  static T* make(Args&&... args) {
+    if constexpr (alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
+      return new T(std::forward<Args>(args)...);
+    } else {
+      void* const memory = operator new(sizeof(T), std::align_val_t(alignof(T)));
+      try {
+        return ::new (memory) T(std::forward<Args>(args)...);
+      } catch (...) {
+        operator delete(memory, sizeof(T), std::align_val_t(alignof(T)));
+        throw;
+      }
+    }
+  }
+
   static void* operator new(std::size_t bytes) { return take_block(bytes); }
   static void operator delete(void* block, std::size_t bytes) noexcept { give_block(block, bytes); }
   static void* operator new(std::size_t bytes, std::align_val_t alignment) {
