@@ -25,6 +25,9 @@ namespace {
 using detail::RecordedWait;
 using detail::TaskContext;
 
+// Each is compared with each other one, and more would not be read.
+constexpr std::size_t kMostWaiters = 200;
+
 struct Waiter {
   std::string name;   // "flow 2 (task 'a' of group 'g')"
   std::string waits;  // "waits for task 'b' of group 'g'"
@@ -54,9 +57,10 @@ bool is_idle_thread(const Waiter& one) {
   return one.flow == nullptr || (one.flow->task == nullptr && one.flow->wait_note == nullptr);
 }
 
-std::vector<Waiter> all_waiters(const Simulation& simulation) {
+std::vector<Waiter> first_waiters(const std::vector<Scheduler::LivingFlow>& flows) {
   std::vector<Waiter> all;
-  for (const Scheduler::LivingFlow& one : simulation.living_flows()) {
+  for (const Scheduler::LivingFlow& one : flows) {
+    if (all.size() == kMostWaiters) break;
     Waiter& waiter = all.emplace_back();
     waiter.name = name_of(one);
     waiter.flow = one.flow;
@@ -100,7 +104,8 @@ std::vector<std::size_t> cycle_through(std::size_t first, const std::vector<Wait
 }  // namespace
 
 std::string picture_of_waits(const Simulation& simulation) {
-  const std::vector<Waiter> all = all_waiters(simulation);
+  const std::vector<Scheduler::LivingFlow> flows = simulation.living_flows();
+  const std::vector<Waiter> all = first_waiters(flows);
   std::vector<bool> shown(all.size(), false);
   std::string text;
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -120,6 +125,7 @@ std::string picture_of_waits(const Simulation& simulation) {
       text += (k == 0 ? "; could be ended by " : ", ") + all[all[i].could_be_ended_by[k]].name;
     text += '\n';
   }
+  if (flows.size() > all.size()) text += fmt::format("  and {} flows more\n", flows.size() - all.size());
   return text;
 }
 

@@ -105,6 +105,19 @@ TEST(Explore, cycles_come_first_in_the_picture) {
   EXPECT_TRUE(report.failure->waits.starts_with("  cycle:\n")) << report.str();
 }
 
+TEST(Explore, picture_of_a_thousand_waiters_names_the_first_ones) {
+  const sim::Report report = sim::explore({.schedules = 1}, [] {
+    const Answers keys;
+    Vault vault("vault", keys);
+    ThreadGroup group("Readers", {.max_concurrent_threads = 1000});
+    for (int i = 0; i < 1000; ++i) group.post([&] { static_cast<void>(vault.wait_for(keys.answer)); });
+    group.wait_idle(1h);
+    sim::fail("enough");
+  });
+  ASSERT_TRUE(report.failure);
+  EXPECT_NE(report.failure->waits.find("flows more"), std::string::npos) << report.str();
+}
+
 TEST(Explore, program_that_throws_fails) {
   const sim::Report report = sim::explore({}, [] { throw std::runtime_error("no money"); });
   ASSERT_TRUE(report.failure);
