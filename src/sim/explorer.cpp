@@ -20,7 +20,7 @@ Explorer::Explorer(std::function<void(const std::string&)> fail)
 
 void Explorer::begin_schedule() noexcept {
   restart();
-  accesses_.assign(rules().most_flows + 1, {});
+  accesses_.assign(2, {});  // of the first flow; numbers begin at 1
   last_at_point_ = 1;
 }
 
@@ -30,6 +30,7 @@ void Explorer::end_schedule() noexcept {
 }
 
 void Explorer::begins(const Line& line) {
+  if (accesses_.size() <= line.number) accesses_.resize(line.number + 1);  // numbers are not used again
   if (WeakMemory* const memory = WeakMemory::running()) memory->start(current().number, line.number);
 }
 
