@@ -7,6 +7,7 @@
 #include <threadgroup/condition.hpp>
 #include <threadgroup/duration.hpp>
 #include <threadgroup/errors.hpp>
+#include <threadgroup/every.hpp>
 #include <threadgroup/execute.hpp>
 #include <threadgroup/function.hpp>
 #include <threadgroup/join_result.hpp>
@@ -15,6 +16,7 @@
 #include <threadgroup/outcomes.hpp>
 #include <threadgroup/print.hpp>
 #include <threadgroup/progress.hpp>
+#include <threadgroup/rate_limiter.hpp>
 #include <threadgroup/reason.hpp>
 #include <threadgroup/results.hpp>
 #include <threadgroup/retry.hpp>

@@ -72,7 +72,8 @@
   ONE(task_helper_holds_no_group)          /* its group outlives the task that it runs */       \
   ONE(task_is_watched_without_second_look) /* Q1 */                                             \
   ONE(limits_adder_does_not_wake)          /* a limit is at most a tick late */                 \
-  ONE(limits_flow_holds_no_reference)      /* the node of a due limit outlives it */
+  ONE(limits_flow_holds_no_reference)      /* the node of a due limit outlives it */            \
+  ONE(limiter_leaves_no_next)              /* Y1 */
 
 // Those that make the order of an access too weak, or leave out a fence.
 #define TG_PLANTED_ORDERS(ONE)                                                                               \
