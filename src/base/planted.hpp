@@ -73,7 +73,12 @@
   ONE(task_is_watched_without_second_look) /* Q1 */                                             \
   ONE(limits_adder_does_not_wake)          /* a limit is at most a tick late */                 \
   ONE(limits_flow_holds_no_reference)      /* the node of a due limit outlives it */            \
-  ONE(limiter_leaves_no_next)              /* Y1 */
+  ONE(limiter_leaves_no_next)              /* Y1 */                                             \
+  ONE(lot_validates_too_early)             /* Z3 */                                             \
+  ONE(lot_serves_who_is_claimed)           /* Z2 */                                             \
+  ONE(lot_stop_forgets_what_it_got)        /* Z2 */                                             \
+  ONE(lot_entry_stays_linked)              /* Z1 */                                             \
+  ONE(lot_waiter_leaves_before_released)   /* Z4 */
 
 // Those that make the order of an access too weak, or leave out a fence.
 #define TG_PLANTED_ORDERS(ONE)                                                                               \
@@ -99,7 +104,9 @@
   ONE(cell_writer_sees_no_readers)            /* V2: readers are done before the value goes */               \
   ONE(cell_reader_publishes_nothing)          /* likewise */                                                 \
   ONE(short_copy_publishes_nothing)           /* a short copy is read as a whole */                          \
-  ONE(short_copy_reader_sees_nothing)         /* likewise */
+  ONE(short_copy_reader_sees_nothing)         /* likewise */                                                 \
+  ONE(lot_releaser_publishes_nothing)         /* Z4 */                                                       \
+  ONE(lot_waiter_sees_nothing)                /* Z4 */
 
 namespace tg::inline v0::detail {
 enum class Planted {

@@ -88,6 +88,10 @@ WaitOutcome wait(WaitQueue& source, FunctionRef<bool()> ready, const WatchedEven
   return wait_on(&source, &ready, events, deadline);
 }
 
+WaitOutcome wait_unparked(FunctionRef<bool()> ready, const WatchedEvents& events, TimePoint deadline) {
+  return wait_on(nullptr, &ready, events, deadline);
+}
+
 WaitOutcome wait(const WatchedEvents& events, TimePoint deadline) {
   if (events[1] == nullptr && events[0] != nullptr) return wait_at_gate(*events[0], deadline);
   return wait_on(nullptr, nullptr, events, deadline);

@@ -26,7 +26,11 @@ using WatchedEvents = std::array<Event*, 2>;
 TG_EXPORT WaitOutcome wait(WaitQueue& source, FunctionRef<bool()> ready, const WatchedEvents& events,
                            TimePoint deadline);
 
-/// The same with no source: until an event is set or the deadline has come.
+/// The same without a source. Requires: the flow that makes `ready` true unparks the calling flow afterwards.
+TG_EXPORT WaitOutcome wait_unparked(FunctionRef<bool()> ready, const WatchedEvents& events,
+                                    TimePoint deadline);
+
+/// The same with nothing but events: until an event is set or the deadline has come.
 TG_EXPORT WaitOutcome wait(const WatchedEvents& events, TimePoint deadline);
 
 }  // namespace tg::inline v0::detail

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the flows wait that wait for primitives: a table of queues by address.
+//
+// Invariants
+//   Z1. An entry is linked exactly while the list of its key has it. The lock of the key's bucket guards that.
+//   Z2. `Waiter::claimed_` leaves `kOpen` once. Either a releaser claims the waiter for one of its entries, or
+//       the waiter claims itself; only the one that claimed decides how the wait ends.
+//   Z3. A releaser claims an entry, unlinks it and changes the primitive's state in one critical section, the
+//       one in which a new entry is validated and linked. So an entry is linked with a view of the state that
+//       every later releaser has changed only after it has seen the entry.
+//   Z4. A claimed waiter belongs to its releaser until `released_` is true; the waiter does not leave before.
+//
+// README.md explains why no wake-up is lost.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <threadgroup/detail/annotations.hpp>
+#include <threadgroup/detail/atomic.hpp>
+#include <threadgroup/detail/mutex.hpp>
+#include <threadgroup/detail/unique_function.hpp>
+#include <threadgroup/duration.hpp>
+#include <threadgroup/outcomes.hpp>
+
+#include "event/event.hpp"
+#include "runtime/engine.hpp"
+#include "runtime/flow.hpp"
+
+namespace tg::inline v0::detail {
+
+/// The queues that primitives have. Up to eight, so that a primitive has distinct keys for them.
+enum class ParkingQueue : std::uint8_t { mutex, condition, semaphore, latch, barrier, senders, receivers };
+
+/// What the queue of one primitive is known by. Two kinds of primitives never share a key, not even if one is
+/// made where the other was: a late releaser of the first finds none of the waiters of the second.
+class ParkingKey {
+ public:
+  /// Requires: the primitive is aligned to eight bytes.
+  ParkingKey(const void* primitive, ParkingQueue queue) noexcept
+      : value_(reinterpret_cast<std::uintptr_t>(primitive) + static_cast<std::uintptr_t>(queue)) {}
+  friend bool operator==(ParkingKey, ParkingKey) = default;
+  std::uintptr_t value() const noexcept { return value_; }
+
+ private:
+  std::uintptr_t value_;
+};
+
+class ParkingLot;
+
+/// A flow that waits, on its own stack. It has an entry for each thing that it waits for, and is served through
+/// one of them.
+///
+/// Requires: none of its entries is linked when it is destroyed.
+/// Guarantees: however many releasers, stops and time-outs come at once, it is claimed once (Z2).
+class Waiter {
+ public:
+  /// Who has claimed it. Above these: a releaser, for the entry with the case `claimed - kFirstCase`.
+  static constexpr std::uint32_t kOpen = 0;
+  static constexpr std::uint32_t kStopped = 1;
+  static constexpr std::uint32_t kTimedOut = 2;
+  static constexpr std::uint32_t kWithdrawn = 3;  // it does not wait after all
+  static constexpr std::uint32_t kFirstCase = 4;
+
+  explicit Waiter(runtime::Flow& flow) noexcept : flow_(&flow) {}
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+
+  /// Parks until it is served, the event is set (null: there is none), or the deadline has come. `ready`: a
+  /// releaser has served it, through the entry `served_case()`, and is done with it. Otherwise it has claimed
+  /// itself, so no releaser will serve it.
+  ///
+  /// The caller unlinks its entries afterwards; of one entry that was served, it need not.
+  WaitOutcome wait(Event* event, TimePoint deadline);
+  /// Claims the waiter itself, without a wait. False: a releaser has served it, and is done with it.
+  bool withdraw();
+  /// After `ready` or a failed `withdraw`.
+  std::uint32_t served_case() const noexcept { return claimed_.load(std::memory_order_relaxed) - kFirstCase; }
+
+ private:
+  friend class ParkingLot;
+  bool claim(std::uint32_t as) noexcept;
+  void wait_until_released();
+
+  runtime::Flow* const flow_;
+  Atomic<std::uint32_t> claimed_{kOpen};  // atomic: see Z2
+  Atomic<bool> released_{false};          // atomic: the releaser's last write (Z4)
+};
+
+/// One thing that a waiter waits for, on the waiter's stack. Primitives derive from it to say more.
+class ParkingEntry {
+ public:
+  /// `number` is what `served_case` says if the waiter is served through this entry.
+  ParkingEntry(Waiter& waiter, ParkingKey key, std::uint32_t number = 0) noexcept
+      : waiter_(waiter), key_(key), number_(number) {}
+  ParkingEntry(const ParkingEntry&) = delete;
+  ParkingEntry& operator=(const ParkingEntry&) = delete;
+
+ private:
+  friend class ParkingLot;
+  Waiter& waiter_;
+  const ParkingKey key_;
+  const std::uint32_t number_;
+
+  // Guarded by the lock of the key's bucket; after the claim, the releaser's.
+  bool linked_ = false;
+  ParkingEntry* previous_ = nullptr;  // of the same key; null: it is the first
+  ParkingEntry* next_ = nullptr;
+  ParkingEntry* last_ = nullptr;        // of the first of a key: the last one
+  ParkingEntry* next_first_ = nullptr;  // of the first of a key: the first of another key
+};
+
+/// The queues of all primitives, by key: a primitive needs no memory for its waiters, so a `Mutex` has eight
+/// bytes. This is the parking lot of WebKit (F. Pizlo, "Locking in WebKit", 2016), which Rust's `parking_lot`
+/// has taken over. Here a waiter may be in several queues at a time, is stopped by events, and is claimed
+/// before it is woken.
+///
+///     Waiter waiter(Flow::current());                       // the waiter
+///     ParkingEntry entry(waiter, key);
+///     if (!lot.link(entry, [&] { return state == kHeld; })) continue;     // look again
+///     if (waiter.wait(event, deadline) != WaitOutcome::ready) lot.unlink(entry);
+///
+///     lot.release_one(key, [&](ParkingEntry* served, bool more) { state = more ? kWaitedFor : kFree; });
+///
+/// Requires: the callables are the library's own code, short, and take no lock.
+/// Guarantees: waiters of one key are served in the order of their linking. Flows are woken after the lock was
+/// released. Nothing here allocates memory or throws.
+/// Thread safety: everything from any thread. Each engine has a lot of its own.
+/// Memory ordering: what comes before a release happens before the return of the `wait` that it ends; and the
+/// critical sections of one key are ordered.
+class ParkingLot {
+ public:
+  static ParkingLot& instance() noexcept {
+    return runtime::part_of_caller(of_process_, runtime::Engine::Part::parking);
+  }
+  /// The lot of an engine.
+  ParkingLot();
+  ParkingLot(const ParkingLot&) = delete;
+  ParkingLot& operator=(const ParkingLot&) = delete;
+
+  enum class Where : std::uint8_t { back, front };
+  /// Links the entry if `validate()` returns true; it is called under the lock, and returns whether the caller
+  /// must wait. Returns what it returned. `front`: for a waiter that has waited before.
+  bool link(ParkingEntry& entry, FunctionRef<bool()> validate, Where where = Where::back) noexcept;
+  /// Unlinks the entry if it is linked. Afterwards no other flow touches it, if the waiter was claimed by itself
+  /// or has been released.
+  void unlink(ParkingEntry& entry) noexcept;
+
+  /// Serves the first waiter of the key that can be claimed. `finish` is called under the lock: `served` is its
+  /// entry, or null, and `more` says whether entries are left.
+  /// Returns whether one was served.
+  bool release_one(ParkingKey key, FunctionRef<void(ParkingEntry* served, bool more)> finish) noexcept;
+  /// Serves all waiters of the key. Returns how many.
+  std::size_t release_all(ParkingKey key) noexcept;
+
+  enum class Choice : std::uint8_t { serve, skip, end };
+  /// Goes through the entries of the key in their order. `choose` says what to do with each; an entry that is to
+  /// be served may turn out to be claimed already, and is skipped. `serve` is called for each entry that is
+  /// served, `finish` at the end, all of them under the lock. Returns how many were served.
+  std::size_t release(ParkingKey key, FunctionRef<Choice(ParkingEntry&)> choose,
+                      FunctionRef<void(ParkingEntry&)> serve, FunctionRef<void(bool more)> finish) noexcept;
+
+  /// Calls `f(entry)` for each entry of the key, in their order and under the lock.
+  void look(ParkingKey key, FunctionRef<void(const ParkingEntry&)> f) noexcept;
+
+  /// Forgets all waiters: in a forked child they are the parent's.
+  void forget() noexcept;
+  static void register_it();
+
+ private:
+  struct alignas(64) Bucket {
+    Mutex mutex;
+    ParkingEntry* first TG_GUARDED_BY(mutex) = nullptr;  // of the first key
+  };
+  // A queue costs no time for the waiters of other keys in its bucket, but for the other keys. So these are
+  // enough for tens of thousands of primitives that are waited for at one time, and they need not grow.
+  // Explorations have one: which keys share a bucket must not depend on addresses.
+  static constexpr std::size_t kBuckets = runtime::kIsExplored ? 1 : 1024;
+  static constexpr std::size_t kBucketsOfEngine = 256;
+
+  constexpr ParkingLot(Bucket* buckets, std::size_t count) noexcept : buckets_(buckets), count_(count) {}
+  Bucket& bucket_of(ParkingKey key) const noexcept {
+    // Fibonacci hashing: D. Knuth, "The Art of Computer Programming", volume 3, section 6.4.
+    return buckets_[(key.value() * 0x9E3779B97F4A7C15u >> 32) % count_];
+  }
+  static ParkingEntry* find_locked(Bucket& bucket, ParkingKey key) noexcept TG_REQUIRES(bucket.mutex);
+  static void link_locked(Bucket& bucket, ParkingEntry& entry, Where where) noexcept
+      TG_REQUIRES(bucket.mutex);
+  static void unlink_locked(Bucket& bucket, ParkingEntry& entry) noexcept TG_REQUIRES(bucket.mutex);
+
+  static Bucket buckets_of_process_[kBuckets];
+  static ParkingLot of_process_;
+
+  Bucket* const buckets_;
+  const std::size_t count_;
+};
+
+}  // namespace tg::inline v0::detail
