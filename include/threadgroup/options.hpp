@@ -24,6 +24,9 @@ struct GroupOptions {
   /// The time from the construction of the group to its deadline. At the deadline the event is set with a
   /// reason of kind `deadline`.
   std::optional<Duration> time_limit = {};
+  /// How many tasks may be pending: at least 1. While so many have not started, `add_task` and `post` wait,
+  /// and `try_add_task` adds nothing. Without a value there is no limit.
+  std::optional<std::size_t> max_pending = {};
 };
 
 }  // namespace v0

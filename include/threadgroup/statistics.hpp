@@ -26,6 +26,7 @@ struct GroupStatistics {
   /// threads.
   std::size_t threads_wanted = 0;
   int thread_error = 0;  ///< while the system refuses, its last error number, such as `EAGAIN`; else 0
+  std::size_t waiting_adders = 0;  ///< calls of `add_task` and `post` that wait for room (`max_pending`)
 
   /// Tasks that have ended.
   std::uint64_t done() const noexcept { return succeeded + failed + stopped + skipped; }

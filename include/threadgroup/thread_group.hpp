@@ -100,6 +100,11 @@ class TG_EXPORT ThreadGroup {
   /// waiting task's thread. If the event is set, the task is skipped at once. Throws `std::system_error` if
   /// no worker can be started, and `std::bad_alloc` if memory is exhausted. The task was not added then.
   ///
+  /// If the group is full (`GroupOptions::max_pending`), the call waits until a pending task begins. If the
+  /// group or the caller is stopped meanwhile, the task is skipped. A task of the group itself lends its slot
+  /// while it waits. A task of a group below, and a caller whose wait would close a cycle of waits, is not
+  /// kept waiting: its task is added beyond the limit.
+  ///
   /// The report of a failure says where the task was added. (There is one overload for each number of
   /// arguments, because no parameter after a pack can have a default. With more than three arguments the file
   /// and line are not recorded.)
@@ -141,6 +146,28 @@ class TG_EXPORT ThreadGroup {
     return hand_over_with_handle(runtime::InBlock::make<detail::NamedTask<detail::CallFor<F, Args...>>>(
         std::move(name.value), detail::CallSite(name.where), node_, std::forward<F>(f),
         std::forward<Args>(args)...));
+  }
+
+  /// As `add_task`, if the group has room (`GroupOptions::max_pending`); otherwise it returns nothing, and
+  /// callable and arguments are unchanged. Where the task was added is recorded only with a `TaskName`.
+  template <class F, class... Args>
+  requires detail::NoTaskName<F>
+  auto try_add_task(F&& f, Args&&... args) {
+    using Call = detail::CallFor<F, Args...>;
+    return add_if_room<Call>([&] {
+      return runtime::InBlock::make<detail::CallableTask<Call>>(detail::CallSite(), node_, std::forward<F>(f),
+                                                                std::forward<Args>(args)...);
+    });
+  }
+  /// \overload
+  template <class F, class... Args>
+  auto try_add_task(TaskName name, F&& f, Args&&... args) {
+    using Call = detail::CallFor<F, Args...>;
+    return add_if_room<Call>([&] {
+      return runtime::InBlock::make<detail::NamedTask<Call>>(std::move(name.value),
+                                                             detail::CallSite(name.where), node_,
+                                                             std::forward<F>(f), std::forward<Args>(args)...);
+    });
   }
 
   /// Adds a task without a handle, which is cheaper. A result is dropped; a failure still reaches the join.
@@ -300,13 +327,38 @@ class TG_EXPORT ThreadGroup {
     return handle;
   }
 
+  // `make` makes the task once there is a place for it, so that a caller that is refused keeps its arguments.
+  template <class Call, class Make>
+  std::optional<TaskHandle<typename Call::Result>> add_if_room(Make make) {
+    check_process("try_add_task");
+    if (!try_take_place()) return std::nullopt;
+    detail::CallableTask<Call>* task = nullptr;
+    try {
+      task = make();
+    } catch (...) {
+      give_place_back();
+      throw;
+    }
+    TaskHandle<typename Call::Result> handle(task);
+    try {
+      add_to_place(*task);
+    } catch (...) {
+      task->discard();
+      throw;
+    }
+    return handle;
+  }
+
   // Before a task is made: in a forked child the caller keeps its arguments.
   void check_process(const char* operation) const {
     if (fork_generation_ != runtime::fork_generation()) throw_forked(operation);
   }
   [[noreturn]] void throw_forked(const char* operation) const;
-  // Every task goes through this one call.
+  // Every task goes through one of these calls.
   void add_to_pool(detail::Task& task);
+  bool try_take_place();
+  void add_to_place(detail::Task& task);
+  void give_place_back() noexcept;
 
   // Gives the task to the pool, or destroys it if the pool does not take it.
   template <class T>

@@ -56,6 +56,11 @@
   ONE(pool_joiner_looks_twice)             /* P1 */                                             \
   ONE(pool_withdrawn_worker_still_counts)  /* P3, S1 */                                         \
   ONE(pool_second_failure_does_not_wait)   /* a failed task has set the event */                \
+  ONE(permits_newcomer_overtakes)          /* D1 */                                             \
+  ONE(permits_withdrawn_promise_is_lost)   /* D2 */                                             \
+  ONE(permits_wake_no_one)                 /* D1 */                                             \
+  ONE(room_adder_keeps_its_slot)           /* an adder of the group lends its slot */           \
+  ONE(room_begun_task_keeps_its_place)     /* a place is free when its task begins */           \
   ONE(slots_worker_ignores_lender)         /* C2 */                                             \
   ONE(slots_lender_is_not_woken)           /* C2 */                                             \
   ONE(supply_makes_no_request)             /* P3, S1 */                                         \

@@ -28,14 +28,14 @@ GroupCore::GroupCore(std::string&& name, const GroupOptions& options)
     : Node(std::move(name), kind_of(options),
            options.time_limit && !runtime::after(*options.time_limit).is_never()),
       fork_generation_(runtime::fork_generation()),
-      pool_(*this, options.max_concurrent_threads, options.on_failure) {}
+      pool_(*this, options.max_concurrent_threads, options.on_failure, options.max_pending) {}
 
 GroupCore* GroupCore::make(std::string&& name, const GroupOptions& options) {
   FreshLink* const link = FreshLink::of_caller();
   if (link != nullptr && link->unused_count != 0) {
     auto* const core = static_cast<GroupCore*>(link->unused[link->unused_count - 1]);
     if (core->slots() == options.max_concurrent_threads && options.on_failure == OnFailure::keep_going &&
-        !options.time_limit) {
+        !options.time_limit && !options.max_pending) {
       --link->unused_count;
       core->begin_again(std::move(name), kind_of(options));
       core->fork_generation_ = runtime::fork_generation();
@@ -49,7 +49,7 @@ GroupCore* GroupCore::make(std::string&& name, const GroupOptions& options) {
 // something compared with an earlier one.
 void GroupCore::release_or_keep() noexcept {
   FreshLink* const link = FreshLink::of_caller();
-  if (kKeep && link->has_room() && !event().is_set() && pool_.keeps_going()) {
+  if (kKeep && link->has_room() && !event().is_set() && pool_.keeps_going() && !pool_.has_room_limit()) {
     own_task_is_allowed_ = false;
     forget_name();
     link->unused[link->unused_count++] = this;

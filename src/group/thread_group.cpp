@@ -36,6 +36,10 @@ GroupCore* make_core(std::string&& name, const GroupOptions& options) {
     throw std::invalid_argument("ThreadGroup '" + name +
                                 "': max_concurrent_threads is 0, so no task could ever run; give at least 1");
   }
+  if (options.max_pending == 0) {
+    throw std::invalid_argument("ThreadGroup '" + name +
+                                "': max_pending is 0, so no task could ever be added; give at least 1");
+  }
   auto* const core = GroupCore::make(std::move(name), options);
   try {
     Forest::link(*core);
@@ -151,6 +155,9 @@ std::vector<Failure> take_failures(ThreadGroup& group) {
 
 void ThreadGroup::throw_forked(const char* operation) const { core_->throw_forked(operation); }
 void ThreadGroup::add_to_pool(detail::Task& task) { core_->pool().add(task); }
+bool ThreadGroup::try_take_place() { return core_->pool().try_take_place(); }
+void ThreadGroup::give_place_back() noexcept { core_->pool().give_places_back(1); }
+void ThreadGroup::add_to_place(detail::Task& task) { core_->pool().add_to_place(task); }
 
 detail::GroupLink ThreadGroup::link() {
   core_->check_process("link");

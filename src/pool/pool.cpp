@@ -24,10 +24,10 @@ namespace {
 constexpr std::uint32_t kMostMadeInTurn = 64;  // see `kLeastMadeInTurn`
 }  // namespace
 
-Pool::Pool(Node& node, std::size_t bound, OnFailure on_failure)
+Pool::Pool(Node& node, std::size_t bound, OnFailure on_failure, std::optional<std::size_t> max_pending)
     : node_(node),
-      bound_(bound),
       failure_stop_(node, on_failure),
+      room_(max_pending ? std::make_unique<Room>(*max_pending) : nullptr),
       slots_(bound),
       supply_({&Worker::main, this}),
       queue_(node) {}
@@ -39,11 +39,45 @@ Pool::~Pool() {
 
 // --- Adding ---
 
-void Pool::add(Task& task) {
+void Pool::put(Task& task) {
   node_.event().watch();  // first: then a setter skips what is queued here, or this flow sees the event
   if (LocalQueue* const local = queue_.local_queue_of_caller())
     return after_adding(task, queue_.add_local(*local, task));
   after_adding(task, queue_.add(task));
+}
+
+bool Pool::try_take_place() noexcept {
+  if (room_ == nullptr || room_->try_take()) return true;
+  if (!node_.event().is_set()) return false;
+  room_->take_anyway();  // the task will be skipped
+  return true;
+}
+
+void Pool::add_to_place(Task& task) {
+  try {
+    put(task);
+  } catch (...) {
+    give_places_back(1);
+    throw;
+  }
+}
+
+void Pool::add_when_there_is_room(Task& task) {
+  // The group may be destroyed while this flow waits.
+  const std::unique_ptr<Node, decltype([](Node* node) { node->release(); })> keeps_group(&node_);
+  node_.add_reference();
+  const ReasonPointer stopped = room_->take(node_, [this] { return has_no_worker_for_pending(); });
+  if (!stopped) return add_to_place(task);
+  queue_.add_to_no_list(task);
+  end_unrun(task, stopped);
+}
+
+// The system has refused a thread, and all workers of the group wait for others.
+bool Pool::has_no_worker_for_pending() const noexcept {
+  if (!supply_.is_short()) return false;
+  MutexLock lock(queue_.mutex());
+  const std::uint32_t refused = supply_.refusal().threads;
+  return refused != 0 && slots_.workers() - slots_.lent() == refused;
 }
 
 void Pool::start_worker_if_needed(std::uint64_t number) {
@@ -58,9 +92,8 @@ void Pool::start_worker_if_needed(std::uint64_t number) {
 
 // The event is set: the task is counted and in no list.
 void Pool::refuse(Task& task) noexcept {
-  TaskList one;
-  one.push(task);
-  end_unrun(one, node_.event().reason());
+  end_unrun(task, node_.event().reason());
+  give_places_back(1);
 }
 
 // --- Starting workers ---
@@ -191,6 +224,12 @@ void Pool::end_local(LocalQueue& local, RunningHere& here, Task& task, TaskStatu
   if (status == TaskStatus::failed) failures_.push(task, delivered);
 }
 
+void Pool::end_unrun(Task& task, const ReasonPointer& reason) noexcept {
+  TaskList one;
+  one.push(task);
+  end_unrun(one, reason);
+}
+
 // Skips tasks (at least one) that are counted as pending and in no queue. Says how many.
 std::size_t Pool::end_unrun(TaskList tasks, const ReasonPointer& reason) noexcept {
   bool idle_now = false;
@@ -229,7 +268,9 @@ std::size_t Pool::skip_pending(const ReasonPointer& reason) noexcept {
     tasks = queue_.take_all_locked();
     withdraw_request_if_done_locked();  // there may be no worker that would do it as it leaves
   }
-  return tasks.empty() ? 0 : end_unrun(tasks, reason);
+  const std::size_t skipped = tasks.empty() ? 0 : end_unrun(tasks, reason);
+  give_places_back(skipped);
+  return skipped;
 }
 
 // Does what a flow does that runs the task, without the run.
@@ -239,6 +280,7 @@ bool Pool::skip(ClaimableTask& task, const ReasonPointer& reason) noexcept {
     MutexLock lock(queue_.mutex());
     if (!queue_.claim_locked(task, self, runtime::coarse_now())) return false;
   }
+  a_task_has_begun();
   const TaskStatus status = task.skip(reason);
   if (status == TaskStatus::failed) {
     failure_stop_.stop(task);
@@ -325,6 +367,7 @@ GroupStatistics Pool::statistics() const {
 
 GroupStatistics Pool::count_locked() const noexcept {
   GroupStatistics counts = queue_.count_locked();
+  if (room_ != nullptr) counts.waiting_adders = room_->waiting();
   runtime::ThreadCache::Refusal refused;  // of the workers that are counted, these have no thread yet
   if (slots_.on_their_way() != 0) refused = supply_.refusal();
   counts.thread_error = refused.error;

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include <threadgroup/detail/atomic.hpp>
@@ -20,6 +22,7 @@
 #include "base/planted.hpp"
 #include "pool/failure_list.hpp"
 #include "pool/failure_stop.hpp"
+#include "pool/room.hpp"
 #include "pool/slots.hpp"
 #include "pool/task_list.hpp"
 #include "pool/task_queue.hpp"
@@ -39,7 +42,7 @@ namespace tg::inline v0::detail {
 /// last use, even if the group's object is gone.
 class Pool {
  public:
-  Pool(Node& node, std::size_t bound, OnFailure on_failure);
+  Pool(Node& node, std::size_t bound, OnFailure on_failure, std::optional<std::size_t> max_pending = {});
   /// Releases failures that could not be delivered because there was no memory.
   ~Pool();
   Pool(const Pool&) = delete;
@@ -47,14 +50,28 @@ class Pool {
 
   /// Takes the task over, and runs or skips it. Throws `std::system_error` or `std::bad_alloc` if there is no
   /// worker and none can be started; then the task is still the caller's. If there are workers, fewer than
-  /// the bound allows, and no thread can be started for another one, the pool waits for a thread.
-  void add(Task& task);
+  /// the bound allows, and no thread can be started for another one, the pool waits for a thread. If no room
+  /// is left, it waits for room (see `Room`).
+  void add(Task& task) {
+    if (room_ != nullptr) [[unlikely]]
+      return add_when_there_is_room(task);
+    put(task);
+  }
+  /// The same in two steps, the first of which does not wait: false if there is no room. After it, either of
+  /// the other two has to follow.
+  bool try_take_place() noexcept;
+  void add_to_place(Task& task);
+  void give_places_back(std::size_t places) noexcept {
+    if (room_ != nullptr) [[unlikely]]
+      room_->give_back(places);
+  }
+  bool has_room_limit() const noexcept { return room_ != nullptr; }
   /// Skips the tasks that have not started, and says how many.
   std::size_t skip_pending(const ReasonPointer& reason) noexcept;
   /// Skips one task of this pool, of which the caller holds a reference; false if it has begun.
   bool skip(ClaimableTask& task, const ReasonPointer& reason) noexcept;
 
-  std::size_t bound() const noexcept { return bound_; }
+  std::size_t bound() const noexcept TG_NO_THREAD_SAFETY_ANALYSIS { return slots_.bound(); }  // constant
   bool keeps_going() const noexcept { return failure_stop_.keeps_going(); }
   bool idle() const;
   /// Idle, and no failure is left for `take_failures`. For the destructor: no task is added any more, so a
@@ -107,6 +124,12 @@ class Pool {
   bool some_slots_are_wanted_back() const noexcept TG_NO_THREAD_SAFETY_ANALYSIS {
     return slots_.some_are_wanted_back();
   }
+  void put(Task& task);
+  void add_when_there_is_room(Task& task);
+  bool has_no_worker_for_pending() const noexcept;
+  void a_task_has_begun() noexcept {
+    if (!TG_PLANTED(room_begun_task_keeps_its_place)) give_places_back(1);
+  }
   void after_adding(Task& task, TaskQueue::Added added) {
     if (added.refused) return refuse(task);
     if (added.call_worker) start_worker_if_needed(added.number);
@@ -141,12 +164,13 @@ class Pool {
                  TaskList& delivered) noexcept;
   void refuse(Task& task) noexcept;
   std::size_t end_unrun(TaskList tasks, const ReasonPointer& reason) noexcept;
+  void end_unrun(Task& task, const ReasonPointer& reason) noexcept;
   void wake_waiters(bool idle) noexcept;
 
   // Rarely written while tasks come and go.
   Node& node_;
-  const std::size_t bound_;
   FailureStop failure_stop_;
+  const std::unique_ptr<Room> room_;  // null: no limit
   WaitQueue idle_waiters_;
   WaitQueue change_waiters_;
   WaitQueue slot_waiters_;  // released whenever a slot may have become free for one that is wanted back

@@ -30,9 +30,11 @@ class Slots {
  public:
   explicit Slots(std::size_t bound) noexcept : bound_(bound) {}
 
+  std::size_t bound() const noexcept { return bound_; }  // constant
   /// All workers, also those on their way and those that lent their slots.
   std::uint32_t workers() const noexcept { return workers_; }
   std::uint32_t on_their_way() const noexcept { return on_their_way_; }
+  std::uint32_t lent() const noexcept { return lent_; }
   /// How many more workers may start.
   std::size_t free() const noexcept { return has_free() ? bound_ - used() : 0; }
   bool has_free() const noexcept { return used() < bound_; }

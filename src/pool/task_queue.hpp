@@ -89,7 +89,7 @@ class TaskQueue {
     if (call) call_worker_.store(false, std::memory_order_relaxed);
     return {number, false, call};
   }
-  /// The same by a task of the group: to the queue of its worker.
+  /// `add` by a task of the group: to the queue of its worker.
   Added add_local(LocalQueue& local, Task& task) noexcept {
     if (!local.has_number()) {
       MutexLock lock(add_mutex_);
@@ -99,6 +99,12 @@ class TaskQueue {
     task.set_number(number);
     const LocalQueue::Added added = local.add(task, node_.event(), call_worker_);
     return {number, added == LocalQueue::Added::refused, added == LocalQueue::Added::call_worker};
+  }
+  /// Counts the task as pending, to be skipped by the caller at once.
+  void add_to_no_list(Task& task) noexcept {
+    MutexLock lock(add_mutex_);
+    count_added_locked(1);
+    task.set_number(++numbers_);
   }
   /// The local queue of the worker that calls, if it runs a task of the group. It is opened when first asked
   /// for, because most tasks add none.

@@ -66,6 +66,7 @@ Worker::Worker(Pool& pool, Role role) noexcept
       outer_event_(flow_.event),
       context_{&pool.node_, nullptr, &name_of_task, &local_} {
   context_.outer = outer_task_;
+  if (pool.has_room_limit()) local_.use = LocalQueue::Use::refused;  // its tasks are not counted in one place
 }
 
 bool Worker::serve(GroupStatistics* counts) noexcept {
@@ -90,6 +91,7 @@ bool Worker::serve(GroupStatistics* counts) noexcept {
       const bool takes_over = !start_next && pool_.take_over_locked();
       lock.unlock();
 
+      pool_.a_task_has_begun();
       if (start_next || takes_over) {
         pool_.start_workers(takes_over);
       } else {
@@ -186,6 +188,7 @@ bool Worker::serve_one(const Task& wanted) noexcept {
     next = &pool_.queue_.begin_next_locked(self_, runtime::coarse_now());
     start_next = pool_.reserve_worker_locked();  // P3
   }
+  pool_.a_task_has_begun();
   if (start_next) pool_.start_workers(false);
   set_caller(&context_, &pool_.node_.event());
   context_.task = next;
@@ -292,6 +295,8 @@ bool Worker::run_now(Pool& pool, Task& task_waited_for) noexcept {
   if (!is_local) {
     MutexLock lock(pool.queue_.mutex());
     if (!pool.queue_.claim_locked(wanted, self, now)) return false;
+    lock.unlock();
+    pool.a_task_has_begun();
   }
   TaskContext context{&pool.node_, &wanted, &name_of_task, &local};
   context.outer = outer;

@@ -98,6 +98,8 @@ class Node {
   virtual void lend_slot() noexcept {}
   /// That task continues. Waits for a slot, unless the event is set.
   virtual void reclaim_slot() noexcept {}
+  /// A permit that the node waits for is promised to it: see `Permits`. Called with no lock held.
+  virtual void permit_is_free() noexcept {}
   /// Waits until no task is pending or running but the one that the calling flow is in, or that waits for it
   /// further up. For the end of the process.
   virtual bool wait_until_quiet(TimePoint) noexcept { return true; }

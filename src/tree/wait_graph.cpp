@@ -190,6 +190,7 @@ class WaitGraph {
       case Kind::first_of:
         return wait.target_.tasks_->all_of(task_depends);
       case Kind::slot:
+      case Kind::room:
         return slots_depend_locked(*wait.target_.group_, is_dead);
       case Kind::group:
         break;
@@ -278,7 +279,8 @@ class WaitGraph {
         text.add_group(*target.group_);
         return dead_one_locked(*target.group_, false, from);
       case Kind::slot:
-        text.add("a slot of ");
+      case Kind::room:
+        text.add(target.kind_ == Kind::slot ? "a slot of " : "room in ");
         text.add_group(*target.group_);
         return dead_one_locked(*target.group_, true, from);
       case Kind::first_of:

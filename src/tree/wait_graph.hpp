@@ -11,6 +11,7 @@
 //   for a group     one of its tasks is on the stack of a dead wait
 //   for the first   of several tasks: each of them is as above
 //   for a slot      all slots of the group are held by dead waits
+//   for room        likewise: there is room when a pending task begins
 //
 // The search first takes all waits that the new one can depend on as dead. Then it removes those that can end
 // in another way, until no more can be removed. If the new one is among the rest, it is refused.

@@ -15,6 +15,8 @@ std::string WaitTarget::text() const {
       return "the first of several tasks";
     case Kind::group:
       return group() + " to be idle";
+    case Kind::room:
+      return "room in " + group();
     default:
       return "a slot of " + group();
   }

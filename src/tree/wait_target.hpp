@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a flow waits for: a task, the first of several, an idle group, or a slot.
+// What a flow waits for: a task, the first of several, an idle group, a slot, or room for a task.
 #pragma once
 
 #include <cstdint>
@@ -41,12 +41,14 @@ class AwaitedTasks {
 /// What a wait waits for.
 class WaitTarget {
  public:
-  enum class Kind : std::uint8_t { task, first_of, group, slot };
+  enum class Kind : std::uint8_t { task, first_of, group, slot, room };
 
   explicit WaitTarget(const AwaitedTask& task) noexcept : kind_(Kind::task), task_(task) {}
   explicit WaitTarget(const AwaitedTasks& tasks) noexcept : kind_(Kind::first_of), tasks_(&tasks) {}
   static WaitTarget idleness_of(Node& group) noexcept { return {Kind::group, group}; }
   static WaitTarget slot_of(Node& group) noexcept { return {Kind::slot, group}; }
+  /// Room for one more pending task, which there is when one begins.
+  static WaitTarget room_of(Node& group) noexcept { return {Kind::room, group}; }
 
   /// "task 'a'", as the rest of a sentence that begins with "waits for".
   TG_EXPORT std::string text() const;

@@ -127,7 +127,7 @@ def queue_of(core):
 
 
 def bound_of(core):
-    return int(field(field(core, "pool_"), "bound_"))
+    return int(field(field(field(core, "pool_"), "slots_"), "bound_"))
 
 
 def counts_of(core):
@@ -207,7 +207,7 @@ def wait_text(wanted):
     if kind == "first_of":
         return "the first of several tasks"
     group = f"group '{path_of_node(target(field(wanted, 'group_')))}'"
-    return f"a slot of {group}" if kind == "slot" else group
+    return {"slot": "a slot of ", "room": "room in "}.get(kind, "") + group
 
 
 # --- vaults ---

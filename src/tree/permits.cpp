@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Taking, promising and giving back. D1 and D2 are in the header.
+#include "tree/permits.hpp"
+
+#include "base/planted.hpp"
+#include "tree/node.hpp"
+
+namespace tg::inline v0::detail {
+
+// A permit that is free and not promised is about to be promised to the first waiter without one, if there is
+// one: D1.
+bool Permits::has_one_for_newcomers_locked() const noexcept {
+  return free_ > promised_ && (first_unpromised_ == nullptr || TG_PLANTED(permits_newcomer_overtakes));
+}
+
+bool Permits::try_take() noexcept {
+  MutexLock lock(mutex_);
+  if (!has_one_for_newcomers_locked()) return false;
+  --free_;
+  return true;
+}
+
+bool Permits::take_or_wait(Waiter& waiter) noexcept {
+  MutexLock lock(mutex_);
+  if (waiter.waits_) {
+    if (!waiter.is_promised_) return false;
+    remove_locked(waiter);
+    --free_;
+    return true;
+  }
+  if (has_one_for_newcomers_locked()) {
+    --free_;
+    return true;
+  }
+  waiter.waits_ = true;
+  ++waiting_;
+  waiter.is_promised_ = false;
+  waiter.next_ = nullptr;
+  waiter.previous_ = last_;
+  (last_ != nullptr ? last_->next_ : first_) = &waiter;
+  last_ = &waiter;
+  if (first_unpromised_ == nullptr) first_unpromised_ = &waiter;
+  return false;
+}
+
+bool Permits::withdraw(Waiter& waiter) noexcept {
+  MutexLock lock(mutex_);
+  if (!waiter.waits_) return false;
+  const bool was_promised = waiter.is_promised_;
+  remove_locked(waiter);
+  if (was_promised) --free_;
+  return was_promised && !TG_PLANTED(permits_withdrawn_promise_is_lost);
+}
+
+// The last waiter that has a promise loses it if no permit is left for it.
+void Permits::take_anyway() noexcept {
+  MutexLock lock(mutex_);
+  --free_;
+  if (promised_ == 0 || promised_ <= free_) return;
+  Waiter* const loser = first_unpromised_ != nullptr ? first_unpromised_->previous_ : last_;
+  loser->is_promised_ = false;
+  --promised_;
+  first_unpromised_ = loser;
+}
+
+void Permits::give_back(std::size_t count) noexcept {
+  for (;;) {
+    Call call{};
+    {
+      MutexLock lock(mutex_);
+      free_ += static_cast<std::ptrdiff_t>(count);
+      count = 0;
+      if (!promise_one_locked(call)) return;
+    }
+    make(call);
+  }
+}
+
+std::size_t Permits::waiting() const noexcept {
+  MutexLock lock(mutex_);
+  return waiting_;
+}
+
+void Permits::remove_locked(Waiter& waiter) noexcept {
+  if (first_unpromised_ == &waiter) first_unpromised_ = waiter.next_;
+  (waiter.previous_ != nullptr ? waiter.previous_->next_ : first_) = waiter.next_;
+  (waiter.next_ != nullptr ? waiter.next_->previous_ : last_) = waiter.previous_;
+  waiter.waits_ = false;
+  --waiting_;
+  if (waiter.is_promised_) --promised_;
+  waiter.is_promised_ = false;
+}
+
+bool Permits::promise_one_locked(Call& call) noexcept {
+  if (first_unpromised_ == nullptr || free_ <= promised_) return false;
+  Waiter& waiter = *first_unpromised_;
+  waiter.is_promised_ = true;
+  ++promised_;
+  first_unpromised_ = waiter.next_;
+  // While the waiter is in the queue it exists. It may leave before it is called.
+  call = {waiter.flow_, waiter.node_};
+  if (call.node != nullptr) call.node->add_reference();
+  return true;
+}
+
+void Permits::make(const Call& call) noexcept {
+  if (call.flow != nullptr && !TG_PLANTED(permits_wake_no_one)) call.flow->unpark();
+  if (call.node != nullptr) {
+    call.node->permit_is_free();
+    call.node->release();
+  }
+}
+
+}  // namespace tg::inline v0::detail

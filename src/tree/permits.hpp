@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// A number of permits that are handed out in the order in which they are asked for.
+//
+// Invariants
+//   D1. A permit that is free is promised to a waiter, if there is a waiter without a promise: the flow that
+//       makes the permit free promises it before it returns. The waiters that have promises are the first
+//       ones.
+//   D2. A promise only reserves a permit. The waiter takes it when it is there, or withdraws; then the permit
+//       is the withdrawing caller's, who gives it back, and it goes on to the next waiter.
+#pragma once
+
+#include <cstddef>
+
+#include <threadgroup/detail/mutex.hpp>
+
+#include "runtime/flow.hpp"
+
+namespace tg::inline v0::detail {
+
+class Node;
+
+/// Counts permits, and queues those that wait for one, first in, first out.
+///
+/// A waiter is a flow, which is unparked when a permit is promised to it, or a group's node, whose
+/// `permit_is_free` is called then. Each looks again by `take_or_wait`.
+///
+/// Thread safety: everything from any thread. `give_back` is called with no lock held, because it wakes and
+/// calls; the other functions may be called under the lock of a group.
+/// Lifetime: nothing waits when it is destroyed. A node is kept by a reference while it is called.
+class Permits {
+ public:
+  class Waiter {
+   public:
+    explicit Waiter(runtime::Flow& flow) noexcept : flow_(&flow) {}
+    explicit Waiter(Node& node) noexcept : node_(&node) {}
+    Waiter(const Waiter&) = delete;
+    Waiter& operator=(const Waiter&) = delete;
+
+   private:
+    friend class Permits;
+    runtime::Flow* const flow_ = nullptr;  // either this
+    Node* const node_ = nullptr;           // or this
+    // Guarded by the lock of the permits that it waits for.
+    Waiter* previous_ = nullptr;
+    Waiter* next_ = nullptr;
+    bool waits_ = false;
+    bool is_promised_ = false;
+  };
+
+  explicit Permits(std::size_t count) noexcept : free_(static_cast<std::ptrdiff_t>(count)) {}
+  Permits(const Permits&) = delete;
+  Permits& operator=(const Permits&) = delete;
+
+  /// Takes one, unless none is free or others wait.
+  bool try_take() noexcept;
+  /// Takes one that is promised to the waiter, or that no other waits for. If there is none, the waiter is in
+  /// the queue from then on.
+  bool take_or_wait(Waiter& waiter) noexcept;
+  /// The waiter leaves the queue, if it is there. True if a permit was promised to it: then the caller has
+  /// that permit.
+  bool withdraw(Waiter& waiter) noexcept;
+  /// Takes one even if none is free.
+  void take_anyway() noexcept;
+  void give_back(std::size_t count = 1) noexcept;
+  std::size_t waiting() const noexcept;
+
+ private:
+  // Whom to wake or to call, once the lock is released.
+  struct Call {
+    runtime::Flow* flow;
+    Node* node;  // with a reference
+  };
+  bool has_one_for_newcomers_locked() const noexcept TG_REQUIRES(mutex_);
+  void remove_locked(Waiter& waiter) noexcept TG_REQUIRES(mutex_);
+  bool promise_one_locked(Call& call) noexcept TG_REQUIRES(mutex_);
+  static void make(const Call& call) noexcept;
+
+  mutable Mutex mutex_;
+  std::ptrdiff_t free_ TG_GUARDED_BY(mutex_);  // negative while some were taken anyway
+  std::ptrdiff_t promised_ TG_GUARDED_BY(mutex_) = 0;
+  std::size_t waiting_ TG_GUARDED_BY(mutex_) = 0;
+  Waiter* first_ TG_GUARDED_BY(mutex_) = nullptr;
+  Waiter* last_ TG_GUARDED_BY(mutex_) = nullptr;
+  Waiter* first_unpromised_ TG_GUARDED_BY(mutex_) = nullptr;
+};
+
+}  // namespace tg::inline v0::detail
