@@ -3,15 +3,19 @@
 #pragma once
 
 #include <threadgroup/as_completed.hpp>
+#include <threadgroup/barrier.hpp>
 #include <threadgroup/clock.hpp>
 #include <threadgroup/condition.hpp>
+#include <threadgroup/condition_variable.hpp>
 #include <threadgroup/duration.hpp>
 #include <threadgroup/errors.hpp>
 #include <threadgroup/every.hpp>
 #include <threadgroup/execute.hpp>
 #include <threadgroup/function.hpp>
 #include <threadgroup/join_result.hpp>
+#include <threadgroup/latch.hpp>
 #include <threadgroup/map.hpp>
+#include <threadgroup/mutex.hpp>
 #include <threadgroup/options.hpp>
 #include <threadgroup/outcomes.hpp>
 #include <threadgroup/print.hpp>
@@ -20,6 +24,7 @@
 #include <threadgroup/reason.hpp>
 #include <threadgroup/results.hpp>
 #include <threadgroup/retry.hpp>
+#include <threadgroup/semaphore.hpp>
 #include <threadgroup/snapshot.hpp>
 #include <threadgroup/source_location.hpp>
 #include <threadgroup/statistics.hpp>

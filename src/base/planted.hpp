@@ -83,7 +83,17 @@
   ONE(lot_serves_who_is_claimed)           /* Z2 */                                             \
   ONE(lot_stop_forgets_what_it_got)        /* Z2 */                                             \
   ONE(lot_entry_stays_linked)              /* Z1 */                                             \
-  ONE(lot_waiter_leaves_before_released)   /* Z4 */
+  ONE(lot_waiter_leaves_before_released)   /* Z4 */                                             \
+  ONE(sync_mutex_links_without_look)       /* Z6 */                                             \
+  ONE(sync_mutex_forgets_others)           /* Z5 */                                             \
+  ONE(sync_mutex_stopped_one_stays_woken)  /* Z7 */                                             \
+  ONE(condition_waiter_unlocks_too_early)  /* no notification is lost */                        \
+  ONE(condition_forgets_others)            /* the same */                                       \
+  ONE(semaphore_leaver_serves_no_one)      /* Z8 */                                             \
+  ONE(semaphore_forgets_others)            /* Z8 */                                             \
+  ONE(latch_waiter_does_not_look_again)    /* Z3 */                                             \
+  ONE(barrier_waiter_does_not_look_again)  /* Z3 */                                             \
+  ONE(barrier_breaks_in_silence)           /* all are told of a broken barrier */
 
 // Those that make the order of an access too weak, or leave out a fence.
 #define TG_PLANTED_ORDERS(ONE)                                                                               \
@@ -111,7 +121,10 @@
   ONE(short_copy_publishes_nothing)           /* a short copy is read as a whole */                          \
   ONE(short_copy_reader_sees_nothing)         /* likewise */                                                 \
   ONE(lot_releaser_publishes_nothing)         /* Z4 */                                                       \
-  ONE(lot_waiter_sees_nothing)                /* Z4 */
+  ONE(lot_waiter_sees_nothing)                /* Z4 */                                                       \
+  ONE(sync_mutex_sees_nothing)                /* what a holder did is seen by the next one */                \
+  ONE(sync_mutex_publishes_nothing)           /* likewise */                                                 \
+  ONE(latch_publishes_nothing)                /* what came before a count down is seen by a waiter */
 
 namespace tg::inline v0::detail {
 enum class Planted {

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the primitives share: what a waiting flow says, and what is said of a primitive that is destroyed in use.
+#pragma once
+
+#include <string>
+
+#include "base/report.hpp"
+#include "event/callers_task.hpp"
+#include "event/wait_note.hpp"
+#include "runtime/engine.hpp"
+#include "sync/parking_lot.hpp"
+
+namespace tg::inline v0::detail {
+
+/// Says that the calling flow waits for a primitive, while the object lives.
+///
+///     const SyncNote note(this, [](const WaitNote& note) -> std::string {
+///       return std::to_string(SyncNote::primitive<Latch>(note).missing()) + " threads";
+///     });
+class SyncNote : public WaitNote {
+ public:
+  SyncNote(const void* primitive, Text describe) noexcept : WaitNote(describe), primitive_(primitive) {}
+  template <class T>
+  static const T& primitive(const WaitNote& note) noexcept {
+    return *static_cast<const T*>(static_cast<const SyncNote&>(note).primitive_);
+  }
+
+ private:
+  const void* const primitive_;
+};
+
+inline bool is_stopped(const Event* event) noexcept { return event != nullptr && event->is_set(); }
+
+/// For a destructor: says that other flows use the primitive. Fails a simulation; otherwise it is a line on
+/// stderr and not the end of the process, because a static object may be destroyed while other threads
+/// still run, which harms only those that use it afterwards.
+inline void report_use_after_destruction(const std::string& what) noexcept {
+  const std::string text =
+      what + " was destroyed while it was in use: keep it until all tasks that use it end";
+  if (runtime::Engine* const engine = runtime::Engine::of_caller()) engine->fail(text);
+  report_line({text});
+}
+
+/// Whether a flow waits at the key.
+inline bool has_waiters(ParkingKey key) noexcept {
+  bool found = false;
+  ParkingLot::instance().look(key, [&](const ParkingEntry&) { found = true; });
+  return found;
+}
+
+}  // namespace tg::inline v0::detail
