@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/planted.hpp"
+#include "runtime/fork.hpp"
 #include "runtime/steady_clock.hpp"
 #include "sync/sync_note.hpp"
 
@@ -70,6 +71,8 @@ WaitOutcome Semaphore::wait(std::ptrdiff_t permits, detail::Event* event, Durati
   detail::Waiter waiter(runtime::Flow::current());
   Entry entry(waiter, this, permits);
   if (!lot.link(entry, [&] { return !take_or_announce(permits); })) return WaitOutcome::ready;
+  // In a forked child the bit may be left from waiters of the parent, and no other flow would clear it.
+  if (runtime::fork_generation() != 0) add_and_serve(0);
   const detail::SyncNote note(this, [](const detail::WaitNote& text) -> std::string {
     return "a semaphore that has " +
            std::to_string(detail::SyncNote::primitive<Semaphore>(text).available()) + " permits";

@@ -22,8 +22,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int kWorkers = 4;
-// A waiter in the system costs some microseconds, and ThreadSanitizer makes everything else as slow.
-constexpr std::int64_t kOperations = rounds(1'000'000) / (TG_THREAD_SANITIZER ? 4 : 1);
+constexpr std::int64_t kOperations = rounds(1'000'000);
 
 // Mostly none; else one that is about as long as what is waited for.
 Duration random_time_out(Random& random) {
