@@ -3,6 +3,7 @@
 #pragma once
 
 #include <threadgroup/as_completed.hpp>
+#include <threadgroup/attached.hpp>
 #include <threadgroup/barrier.hpp>
 #include <threadgroup/clock.hpp>
 #include <threadgroup/condition.hpp>
@@ -24,6 +25,7 @@
 #include <threadgroup/reason.hpp>
 #include <threadgroup/results.hpp>
 #include <threadgroup/retry.hpp>
+#include <threadgroup/scope.hpp>
 #include <threadgroup/semaphore.hpp>
 #include <threadgroup/snapshot.hpp>
 #include <threadgroup/source_location.hpp>

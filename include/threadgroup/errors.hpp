@@ -62,6 +62,12 @@ class TG_EXPORT Stopped : public std::runtime_error {
   detail::ReasonPointer reason_;
 };
 
+/// A wait for a result ended without it, because the time-out passed. The task is not affected.
+class TG_EXPORT TimedOut : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 /// A task that failed, and what it threw.
 struct Failure {
   std::string task;              ///< the task's name, or "task 17"

@@ -22,6 +22,8 @@ enum class NodeKind {
   foreign_thread,  ///< the root of the groups made by a thread that the library did not start
   group,           ///< a group below one of the others
   daemon,          ///< a group that is the root of a tree of its own
+  scope,           ///< a `StopScope`, or the own event of a task; it has no tasks
+  shield,          ///< a `Shield`; it has no tasks
 };
 /// The enumerator's name: "main_thread".
 TG_EXPORT const char* to_string(NodeKind kind) noexcept;
@@ -31,7 +33,7 @@ struct NodeSnapshot {
   GroupId id;                        ///< the group's id
   std::optional<GroupId> parent;     ///< none for a root
   std::size_t depth = 0;             ///< the number of nodes above; 0 for a root
-  NodeKind kind = NodeKind::group;   ///< a group, or a root of another kind
+  NodeKind kind = NodeKind::group;   ///< a group, or a node of another kind
   std::string name;                  ///< the group's name: "Users"
   bool event_is_set = false;         ///< true if the group was stopped
   std::optional<Reason> reason;      ///< why it was stopped, if it was

@@ -99,16 +99,19 @@ class TaskHandle {
   /// if the result was moved out before, by `take` or by `get` of a move-only type; and what `wait` throws.
   T get() const {
     slot().wait_for_success();
-    if constexpr (std::is_void_v<T>) {
-      return;
-    } else if constexpr (std::is_reference_v<T>) {
-      return static_cast<T>(*slot_->stored());
-    } else if constexpr (std::is_copy_constructible_v<T>) {
-      const detail::ResultPin<T> pin(*slot_);
-      return slot_->stored();
-    } else {
-      return take();
-    }
+    return result();
+  }
+  /// As `get`, but throws `TimedOut` after the time-out, and does not run the task.
+  T get(Duration timeout) const {
+    slot().wait_for_success(timeout);
+    return result();
+  }
+
+  /// Stops this task, and no other one. A pending task is skipped. A running task with an event of its own
+  /// (`TaskOptions::own_event`, `TaskOptions::time_limit`) is stopped as by `ThreadGroup::set_event`. True if this
+  /// call did that; false if the task runs without an event of its own, was stopped before, or has ended.
+  bool set_event(std::string message = {}, SourceLocation where = SourceLocation::current()) const {
+    return slot().set_event(std::move(message), where);
   }
 
   /// Waits as `get` does, and moves the result out, once. Use it for results that are expensive to copy, or
@@ -140,6 +143,20 @@ class TaskHandle {
   }
 
  private:
+  T result() const {
+    if constexpr (std::is_void_v<T>) {
+      return;
+    } else if constexpr (std::is_reference_v<T>) {
+      return static_cast<T>(*slot_->stored());
+    } else if constexpr (std::is_copy_constructible_v<T>) {
+      const detail::ResultPin<T> pin(*slot_);
+      return slot_->stored();
+    } else {
+      slot_->claim_result();
+      return std::move(slot_->stored());
+    }
+  }
+
   detail::ResultSlot<T>& slot() const {
     if (slot_ == nullptr) [[unlikely]]
       detail::throw_no_task();

@@ -37,17 +37,7 @@
 namespace tg {
 inline namespace v0 {
 
-/// The name of a task in reports, dumps and errors, and where the task was added.
-///
-///     group.add_task(tg::TaskName("fetch 17"), fetch, 17);
-struct TaskName {
-  /// Implicit. `added_at` is the caller's line by default.
-  TaskName(std::string name, SourceLocation added_at = SourceLocation::current())
-      : value(std::move(name)), where(added_at) {}
-  std::string value;     ///< the name
-  SourceLocation where;  ///< the call that named the task
-};
-
+class Attached;
 class ThreadGroup;
 
 namespace detail {
@@ -65,7 +55,8 @@ TG_EXPORT void destroy_where_it_falls(ThreadGroup* group) noexcept;
 TG_EXPORT std::vector<Failure> take_failures(ThreadGroup& group);
 
 template <class F>
-concept NoTaskName = !std::same_as<std::remove_cvref_t<F>, TaskName>;
+concept NoTaskName =
+    !std::same_as<std::remove_cvref_t<F>, TaskName> && !std::same_as<std::remove_cvref_t<F>, TaskOptions>;
 }  // namespace detail
 
 /// A named group of tasks that may block: a bound limits how many run at a time, one event stops them all.
@@ -148,8 +139,17 @@ class TG_EXPORT ThreadGroup {
         std::forward<Args>(args)...));
   }
 
+  /// Adds a task with a name, a time limit or an event of its own. What the task throws by `Stopped` while that
+  /// event is set ends it as `stopped`.
+  template <class F, class... Args>
+  auto add_task(TaskOptions options, F&& f, Args&&... args) {
+    check_process("add_task");
+    return hand_over_with_handle(
+        make_task(std::move(options), std::forward<F>(f), std::forward<Args>(args)...));
+  }
+
   /// As `add_task`, if the group has room (`GroupOptions::max_pending`); otherwise it returns nothing, and
-  /// callable and arguments are unchanged. Where the task was added is recorded only with a `TaskName`.
+  /// callable and arguments are unchanged. Where the task was added is recorded only with a name or options.
   template <class F, class... Args>
   requires detail::NoTaskName<F>
   auto try_add_task(F&& f, Args&&... args) {
@@ -169,32 +169,51 @@ class TG_EXPORT ThreadGroup {
                                                              std::forward<F>(f), std::forward<Args>(args)...);
     });
   }
+  /// \overload
+  template <class F, class... Args>
+  auto try_add_task(TaskOptions options, F&& f, Args&&... args) {
+    return add_if_room<detail::CallFor<F, Args...>>(
+        [&] { return make_task(std::move(options), std::forward<F>(f), std::forward<Args>(args)...); });
+  }
 
   /// Adds a task without a handle, which is cheaper. A result is dropped; a failure still reaches the join.
   template <class F>
-  void post(F&& f, SourceLocation where = SourceLocation::current()) {
-    post_at(where, std::forward<F>(f));
-  }
+  requires detail::NoTaskName<F>
+  void post(F&& f, SourceLocation where = SourceLocation::current()) { post_at(where, std::forward<F>(f)); }
   /// \overload
   template <class F, class A>
+  requires detail::NoTaskName<F>
   void post(F&& f, A&& a, SourceLocation where = SourceLocation::current()) {
     post_at(where, std::forward<F>(f), std::forward<A>(a));
   }
   /// \overload
   template <class F, class A, class B>
+  requires detail::NoTaskName<F>
   void post(F&& f, A&& a, B&& b, SourceLocation where = SourceLocation::current()) {
     post_at(where, std::forward<F>(f), std::forward<A>(a), std::forward<B>(b));
   }
   /// \overload
   template <class F, class A, class B, class C>
+  requires detail::NoTaskName<F>
   void post(F&& f, A&& a, B&& b, C&& c, SourceLocation where = SourceLocation::current()) {
     post_at(where, std::forward<F>(f), std::forward<A>(a), std::forward<B>(b), std::forward<C>(c));
   }
   /// \overload
   template <class F, class A, class B, class C, class D, class... More>
+  requires detail::NoTaskName<F>
   void post(F&& f, A&& a, B&& b, C&& c, D&& d, More&&... more) {
     post_at({}, std::forward<F>(f), std::forward<A>(a), std::forward<B>(b), std::forward<C>(c),
             std::forward<D>(d), std::forward<More>(more)...);
+  }
+  /// \overload
+  template <class F, class... Args>
+  void post(TaskName name, F&& f, Args&&... args) {
+    static_cast<void>(add_task(std::move(name), std::forward<F>(f), std::forward<Args>(args)...));
+  }
+  /// \overload
+  template <class F, class... Args>
+  void post(TaskOptions options, F&& f, Args&&... args) {
+    static_cast<void>(add_task(std::move(options), std::forward<F>(f), std::forward<Args>(args)...));
   }
 
   /// Waits until no task is pending or running, then throws the failures that were not delivered before: a
@@ -320,6 +339,18 @@ class TG_EXPORT ThreadGroup {
         detail::CallSite(where), std::forward<F>(f), std::forward<Args>(args)...));
   }
 
+  template <class F, class... Args>
+  detail::CallableTask<detail::CallFor<F, Args...>>* make_task(TaskOptions&& options, F&& f, Args&&... args) {
+    using Call = detail::CallFor<F, Args...>;
+    const detail::CallSite place(options.where);
+    if (options.time_limit || options.own_event)
+      return runtime::InBlock::make<detail::ScopedTask<Call>>(options.time_limit, std::move(options.name),
+                                                              place, node_, std::forward<F>(f),
+                                                              std::forward<Args>(args)...);
+    return runtime::InBlock::make<detail::NamedTask<Call>>(std::move(options.name), place, node_,
+                                                           std::forward<F>(f), std::forward<Args>(args)...);
+  }
+
   template <class Call>
   TaskHandle<typename Call::Result> hand_over_with_handle(detail::CallableTask<Call>* task) {
     TaskHandle<typename Call::Result> handle(task);
@@ -372,7 +403,6 @@ class TG_EXPORT ThreadGroup {
   }
 
   bool skip_one(detail::TaskSlot* task, std::string&& message, SourceLocation where);
-  detail::ReasonPointer reason_to_skip(std::string&& message, SourceLocation where) const;
   JoinResult wait_until_idle(TimePoint deadline, bool may_help, const char* operation);
   JoinResult join_until(TimePoint deadline, bool may_help);
   JoinResult wait_idle_until(TimePoint deadline, bool may_help);
@@ -384,6 +414,7 @@ class TG_EXPORT ThreadGroup {
 
   friend void detail::destroy_where_it_falls(ThreadGroup*) noexcept;
   friend std::vector<Failure> detail::take_failures(ThreadGroup&);
+  friend class Attached;
 
   detail::GroupCore* const core_;  // one reference
   const std::uint32_t fork_generation_ = runtime::fork_generation();

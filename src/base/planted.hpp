@@ -37,6 +37,11 @@
   ONE(wait_queue_keeps_its_epoch)          /* Q2 */                                             \
   ONE(tree_child_is_born_unset)            /* T1 */                                             \
   ONE(tree_second_setter_does_not_wait)    /* T3 */                                             \
+  ONE(shield_is_marked_at_once)            /* T1 */                                             \
+  ONE(shield_trusts_those_who_mark)        /* T1, a shield linked below a node that is set */   \
+  ONE(on_stop_looks_only_before_it_links)  /* Q1 */                                             \
+  ONE(on_stop_does_not_wait)               /* after the destructor the function does not run */ \
+  ONE(task_scope_forgets_an_early_stop)    /* a stop may come before the scope is there */      \
   ONE(fresh_link_is_not_checked_again)     /* F3, the flow */                                   \
   ONE(fresh_unlink_is_not_checked_again)   /* F3, the flow */                                   \
   ONE(fresh_groups_are_not_revealed)       /* F2 */                                             \
@@ -114,6 +119,7 @@
   ONE(fresh_unlink_has_no_fence)              /* F3 */                                                       \
   ONE(fresh_reveal_has_no_fence)              /* F2 */                                                       \
   ONE(fresh_link_publishes_nothing)           /* who finds a fresh group sees it as it was made */           \
+  ONE(on_stop_publishes_nothing)              /* the call ends before the return of the destructor */        \
   ONE(task_end_is_not_ordered)                /* Q1 */                                                       \
   ONE(cell_publishes_nothing)                 /* a reader sees the value as it was made */                   \
   ONE(cell_writer_sees_no_readers)            /* V2: readers are done before the value goes */               \

@@ -53,6 +53,10 @@ class Event {
     return watched_.load(TG_ORDER(seq_cst, event_look_for_watchers_is_not_ordered, acquire));
   }
 
+  /// Before other flows know the event: a walk that marks a subtree does not mark this one.
+  void shield() noexcept { is_shielded_ = true; }
+  bool is_shielded() const noexcept { return is_shielded_; }
+
   /// Sets the event if it is unset; true if this call set it. Then the event owns one of the
   /// caller's references.
   bool mark(const SharedReason* reason) noexcept {
@@ -84,6 +88,7 @@ class Event {
  private:
   Atomic<const SharedReason*> reason_{nullptr};  // atomic: the flag and the reason in one word
   Atomic<bool> watched_{false};  // atomic: one side writes before it reads `reason_`, the other after
+  bool is_shielded_ = false;     // constant once other flows know the event
   runtime::Gate gate_;
   WaitQueue waiters_;
 };

@@ -13,6 +13,7 @@
 #include "group/group_core.hpp"
 #include "runtime/steady_clock.hpp"
 #include "tree/forest.hpp"
+#include "tree/scope_entry.hpp"
 #include "tree/task_context.hpp"
 
 namespace tg {
@@ -86,13 +87,13 @@ WaitStatus wait_for_condition(GroupCore& core, Predicate predicate, Duration tim
 
 namespace {
 GroupCore& core_of_caller(const char* operation) {
-  const TaskContext* const caller = TaskContext::current();
-  if (caller == nullptr) {
+  Node* const group = group_of_caller();
+  if (group == nullptr) {
     throw NoGroupError(std::string("thread_utils::") + operation +
                        ": this thread runs no task of a group; call " + operation +
                        " on the ThreadGroup that you mean");
   }
-  return static_cast<GroupCore&>(*caller->node);
+  return static_cast<GroupCore&>(*group);
 }
 }  // namespace
 }  // namespace detail

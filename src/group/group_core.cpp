@@ -25,8 +25,7 @@ NodeKind kind_of(const GroupOptions& options) noexcept {
 }  // namespace
 
 GroupCore::GroupCore(std::string&& name, const GroupOptions& options)
-    : Node(std::move(name), kind_of(options),
-           options.time_limit && !runtime::after(*options.time_limit).is_never()),
+    : Node(std::move(name), kind_of(options), options.time_limit && !options.time_limit->is_forever()),
       fork_generation_(runtime::fork_generation()),
       pool_(*this, options.max_concurrent_threads, options.on_failure, options.max_pending) {}
 
@@ -74,28 +73,15 @@ void GroupCore::throw_forked(const char* operation) const {
       "' was made before this process was forked, and its threads are in the parent; make a new group here");
 }
 
-std::stop_token GroupCore::stop_token() {
-  std::stop_source source(std::nostopstate);
-  {
-    MutexLock lock(mutex_);
-    if (!stop_source_.stop_possible()) {
-      stop_source_ = std::stop_source();
-      has_stop_token_.store(true, std::memory_order_release);
-    }
-    source = stop_source_;
-  }
-  event().watch();  // before the look at the event: one of the two sides asks for the stop
-  if (event().is_set()) source.request_stop();
-  return source.get_token();
+ReasonPointer GroupCore::reason_to_skip(Reason reason) const {
+  reason.origin = id();
+  reason.origin_path = Forest::instance().path(*this);
+  reason.when = runtime::now();
+  return ReasonPointer::adopt(new SharedReason(std::move(reason)));
 }
 
 void GroupCore::on_event_set() noexcept {
-  std::stop_source source(std::nostopstate);
-  {
-    MutexLock lock(mutex_);
-    source = stop_source_;
-  }
-  source.request_stop();  // runs the callbacks of users: no lock is held
+  stop_source_.request_stop();
   pool_.skip_pending(event().reason());
 }
 

@@ -6,20 +6,23 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <utility>
 
 #include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/blocks.hpp>
 #include <threadgroup/detail/mutex.hpp>
+#include <threadgroup/detail/shared_reason.hpp>
 #include <threadgroup/detail/task.hpp>
 #include <threadgroup/duration.hpp>
 #include <threadgroup/options.hpp>
 #include <threadgroup/statistics.hpp>
 
 #include "group/registry.hpp"
-#include "group/time_limits.hpp"
 #include "pool/pool.hpp"
 #include "runtime/fork.hpp"
 #include "tree/node.hpp"
+#include "tree/stop_source.hpp"
+#include "tree/time_limits.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -47,8 +50,10 @@ class GroupCore final : public Node, public runtime::InBlock {
   /// The registered functions, if there are any.
   RegistryHook& registry() noexcept { return registry_; }
 
-  /// True if a stop token was made for this group.
-  bool has_stop_token() const noexcept { return has_stop_token_.load(std::memory_order_acquire); }
+  /// True if the event may stop something other than tasks and groups below: a stop token was made, or a thread was
+  /// attached.
+  bool is_followed() const noexcept { return stop_source_.is_followed(); }
+  void follow() noexcept { stop_source_.follow(event()); }
   /// Requires that the node is linked.
   void set_time_limit(Duration limit) { time_limit_ = std::make_unique<TimeLimit>(*this, limit); }
   bool has_time_limit() const noexcept { return time_limit_ != nullptr; }
@@ -65,12 +70,16 @@ class GroupCore final : public Node, public runtime::InBlock {
 
   void on_event_set() noexcept override;
   void on_last_reference() noexcept override;
-  std::stop_token stop_token() override;
+  std::stop_token stop_token() override { return stop_source_.token(event()); }
   GroupStatistics statistics() const override { return pool_.statistics(); }
   std::size_t slots() const noexcept override { return pool_.bound(); }
   std::vector<RunningTask> running_tasks() const override { return pool_.running_tasks(); }
   bool run_now(Task& task) noexcept override { return pool_.run_now(task); }
   bool help_with(const Task& task) noexcept override { return pool_.help_with(task); }
+  bool skip_task(ClaimableTask& task, Reason reason) override {
+    return pool_.skip(task, reason_to_skip(std::move(reason)));
+  }
+  ReasonPointer reason_to_skip(Reason reason) const;
   void lend_slot() noexcept override { pool_.lend_slot(); }
   void reclaim_slot() noexcept override {
     if (!runtime_generation_changed()) pool_.reclaim_slot();  // the wait may have forked
@@ -83,17 +92,15 @@ class GroupCore final : public Node, public runtime::InBlock {
   // Constant from the construction, or from the time on when it is used again.
   std::uint32_t fork_generation_;
 
+  bool own_task_is_allowed_ = false;  // used as `time_limit_` is
+  Atomic<bool> closed_{false};        // atomic: links read it at any time
+
   RegistryHook registry_;
 
   // Used only by the thread that makes the group and by the one that destroys it.
   std::unique_ptr<TimeLimit> time_limit_;
-  bool own_task_is_allowed_ = false;
 
-  Atomic<bool> closed_{false};          // atomic: links read it at any time
-  Atomic<bool> has_stop_token_{false};  // atomic: set under the lock, read without it
-
-  mutable Mutex mutex_;
-  std::stop_source stop_source_ TG_GUARDED_BY(mutex_){std::nostopstate};  // made when first asked for
+  StopSource stop_source_;
   Pool pool_;
 };
 

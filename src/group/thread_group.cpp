@@ -18,6 +18,7 @@
 #include "group/registered_run.hpp"
 #include "runtime/steady_clock.hpp"
 #include "tree/forest.hpp"
+#include "tree/scope_entry.hpp"
 #include "tree/still_running.hpp"
 #include "tree/task_context.hpp"
 #include "tree/wait_graph.hpp"
@@ -95,15 +96,15 @@ ThreadGroup::~ThreadGroup() {
   detail::TaskContext* const caller = detail::TaskContext::current();
   const bool own_task = detail::is_part_of(caller, *core_);
   core_->end_time_limit();
-  // The same for a group whose tasks have all ended well, and whose event no token follows.
-  if (!own_task && core_->pool().is_over_without_failures() && !core_->has_stop_token() &&
+  // The same for a group whose tasks have all ended well, and whose event stops nothing else.
+  if (!own_task && core_->pool().is_over_without_failures() && !core_->is_followed() &&
       Forest::unlink_leaf(*core_) != Forest::Unlinked::has_children) {
     core_->registry().destroy();
     core_->release();
     return;
   }
   // Sets the event only if anything could notice it.
-  if (!core_->pool().idle() || core_->has_stop_token() || Forest::instance().has_children(*core_)) {
+  if (!core_->pool().idle() || core_->is_followed() || Forest::instance().has_children(*core_)) {
     try {
       Forest::instance().set_event(
           *core_, detail::reason_from_here(ReasonKind::destroyed, "the group's object was destroyed", {}));
@@ -182,12 +183,13 @@ void ThreadGroup::report_all(const std::vector<Failure>& failures) const {
 // The event that ends a wait for the group early, if any; and refuses one by the group's own tasks.
 detail::Event* ThreadGroup::event_for_wait(const char* operation) const {
   core_->check_process(operation);
-  const detail::TaskContext* const caller = detail::TaskContext::current();
-  if (caller == nullptr) return nullptr;
-  detail::refuse_own_group(caller, *core_);
-  // A group below the caller's is stopped together with it, so the wait will end. A group elsewhere may run
-  // for ever, so there the caller's event ends the wait.
-  return Forest::instance().is_same_or_descendant(*core_, *caller->node) ? nullptr : &caller->node->event();
+  detail::Node* const inside = detail::innermost_node_of_caller();
+  if (inside == nullptr) return nullptr;
+  if (const detail::TaskContext* const caller = detail::TaskContext::current())
+    detail::refuse_own_group(caller, *core_);
+  // A group below the caller's group or scope is stopped together with it, so the wait will end. A group elsewhere
+  // may run for ever, so there the caller's event ends the wait.
+  return Forest::instance().is_same_or_descendant(*core_, *inside) ? nullptr : &inside->event();
 }
 
 JoinResult ThreadGroup::wait_until_idle(TimePoint deadline, bool may_help, const char* operation) {
@@ -284,7 +286,8 @@ bool ThreadGroup::set_event(ReasonKind kind, std::string message, SourceLocation
 std::size_t ThreadGroup::clear_pending(std::string message, SourceLocation where) {
   core_->check_process("clear_pending");
   if (message.empty()) message = "the pending tasks were cleared";
-  return core_->pool().skip_pending(reason_to_skip(std::move(message), where));
+  return core_->pool().skip_pending(
+      core_->reason_to_skip(detail::reason_from_here(ReasonKind::requested, std::move(message), where)));
 }
 
 bool ThreadGroup::skip_one(detail::TaskSlot* task, std::string&& message, SourceLocation where) {
@@ -294,15 +297,7 @@ bool ThreadGroup::skip_one(detail::TaskSlot* task, std::string&& message, Source
   }
   if (task->status() != TaskStatus::pending) return false;
   if (message.empty()) message = "the task was cleared";
-  return core_->pool().skip(*task, reason_to_skip(std::move(message), where));
-}
-
-detail::ReasonPointer ThreadGroup::reason_to_skip(std::string&& message, SourceLocation where) const {
-  Reason reason = detail::reason_from_here(ReasonKind::requested, std::move(message), where);
-  reason.origin = id();
-  reason.origin_path = path();
-  reason.when = runtime::now();
-  return detail::ReasonPointer::adopt(new detail::SharedReason(std::move(reason)));
+  return core_->skip_task(*task, detail::reason_from_here(ReasonKind::requested, std::move(message), where));
 }
 
 std::optional<Reason> ThreadGroup::reason() const {

@@ -15,6 +15,7 @@
 #include "runtime/engine.hpp"
 #include "runtime/steady_clock.hpp"
 #include "tree/forest.hpp"
+#include "tree/scope_entry.hpp"
 #include "tree/task_context.hpp"
 #include "tree/wait_graph.hpp"
 
@@ -199,6 +200,8 @@ TaskStatus Pool::run(Task& task, RunningHere& here, LocalQueue* local) noexcept 
   // Between the event and the setter's `skip_pending` a worker may take a task that must not run any more.
   const TaskStatus status = node_.event().is_set() ? task.skip(node_.event().reason()) : task.run(node_);
   if (here.is_in_forked_child()) return status;
+  if (const Scope* const open = runtime::Flow::current_if_any()->scope) [[unlikely]]
+    Scope::end_task_with_open(*open, task.name(), node_);
   if (status == TaskStatus::failed) {
     failure_stop_.stop(task);
   } else {

@@ -267,7 +267,9 @@ void Worker::end_as_worker(Left left) noexcept {
 bool Worker::may_help(Pool& pool) noexcept try {
   runtime::Flow& flow = runtime::Flow::current();  // a foreign thread becomes one, for which memory may lack
   // A flow that keeps something from task to task (Python's lock) would go on to wait with it.
-  return !pool.node_.event().is_set() && flow.before_idle == nullptr && stack_can_take_a_task(flow);
+  // One in a scope could not keep to the scope's time while it runs a task.
+  return !pool.node_.event().is_set() && flow.before_idle == nullptr && flow.scope == nullptr &&
+         stack_can_take_a_task(flow);
 } catch (const std::bad_alloc&) {
   return false;
 }
@@ -287,7 +289,10 @@ bool Worker::run_now(Pool& pool, Task& task_waited_for) noexcept {
   runtime::Flow& flow = runtime::Flow::current();
   TaskContext* const outer = TaskContext::current();
   // A task that waits inside a predicate has lent its slot already; a task run here would have no slot.
-  if (outer->slot_is_lent || pool.node_.event().is_set() || !stack_can_take_a_task(flow)) return false;
+  // One in a scope could not keep to the scope's time.
+  if (outer->slot_is_lent || flow.scope != nullptr || pool.node_.event().is_set() ||
+      !stack_can_take_a_task(flow))
+    return false;
   LocalQueue& local = *outer->local;
   TaskQueue::Runner self;
   const TimePoint now = runtime::coarse_now();

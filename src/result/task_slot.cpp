@@ -2,7 +2,7 @@
 // Waiting for a task, and what is thrown instead of a result.
 #include <threadgroup/detail/task_slot.hpp>
 
-#include <memory>
+#include <cstddef>
 #include <stdexcept>
 #include <system_error>
 #include <unordered_map>
@@ -84,7 +84,9 @@ TaskSlot::~TaskSlot() {
 }
 
 bool is_stop(const std::exception_ptr& exception, const Node& group) noexcept {
-  return group.event().is_set() && stop_in(exception) != nullptr;
+  // A task with an event of its own is in its scope here.
+  const Event* const event = event_of_caller();
+  return (event != nullptr ? *event : group.event()).is_set() && stop_in(exception) != nullptr;
 }
 
 const Reason* TaskSlot::reason() const noexcept {
@@ -166,22 +168,47 @@ WaitOutcome TaskSlot::wait() {
   return wait_watching(event_of_caller(), TimePoint::never());
 }
 
+// The group of a task, if that is pending: it is about to end at the earliest when the task is done.
+class TaskSlot::HeldGroup {
+ public:
+  explicit HeldGroup(TaskSlot& task) {
+    const auto hold = [&] {
+      if (task.status_.load(std::memory_order_seq_cst) != TaskStatus::pending) return;  // Q1
+      node_ = task.group_;
+      node_->add_reference();
+    };
+    if (TG_PLANTED(task_helper_holds_no_group)) {
+      hold();
+    } else {
+      task.done_waiters_.look_before_release(hold);
+    }
+  }
+  ~HeldGroup() {
+    if (node_ != nullptr) node_->release();
+  }
+  HeldGroup(const HeldGroup&) = delete;
+  HeldGroup& operator=(const HeldGroup&) = delete;
+  bool operator==(std::nullptr_t) const noexcept { return node_ == nullptr; }
+  Node* operator->() const noexcept { return node_; }
+  Node& operator*() const noexcept { return *node_; }
+
+ private:
+  Node* node_ = nullptr;
+};
+
+bool TaskSlot::set_event(std::string&& message, SourceLocation where) {
+  if (done() || !is_of_this_process()) return false;
+  Reason reason = reason_from_here(ReasonKind::requested, std::move(message), where);
+  if (const HeldGroup group(*this); group != nullptr && group->skip_task(*this, reason)) return true;
+  TaskScope* const own = own_scope();
+  return own != nullptr && own->set_event(std::move(reason));
+}
+
 // Runs the task here and now if it is the next one of its group, a slot is free, and the caller is outside
 // any task or in one of a group above (not of the same group). The group may be about to end, but not while
 // the task is pending.
 bool TaskSlot::run_if_below(TaskContext* caller, Event* event) {
-  const auto release = [](Node* node) { node->release(); };
-  std::unique_ptr<Node, decltype(release)> group;
-  const auto hold = [&] {
-    if (status_.load(std::memory_order_seq_cst) != TaskStatus::pending) return;  // Q1
-    group.reset(group_);
-    group->add_reference();
-  };
-  if (TG_PLANTED(task_helper_holds_no_group)) {
-    hold();
-  } else {
-    done_waiters_.look_before_release(hold);
-  }
+  const HeldGroup group(*this);
   if (group == nullptr) return false;
   if (caller == nullptr) return group->help_with(*this);
   if (!Forest::instance().is_same_or_descendant(*group, *caller->node)) return false;
@@ -289,10 +316,17 @@ void throw_no_task() {
       "returns");
 }
 
-void TaskSlot::wait_for_success() {
-  if (wait() == WaitOutcome::event_set) {
-    throw WaitInterrupted(Task::name(), event_of_caller()->reason());
-  }
+void TaskSlot::wait_for_success() { throw_unless_succeeded(wait()); }
+
+void TaskSlot::wait_for_success(Duration timeout) {
+  const WaitOutcome outcome = wait_for(timeout);
+  if (outcome == WaitOutcome::timed_out)
+    throw TimedOut("task '" + Task::name() + "' has not ended within " + to_string(timeout));
+  throw_unless_succeeded(outcome);
+}
+
+void TaskSlot::throw_unless_succeeded(WaitOutcome outcome) {
+  if (outcome == WaitOutcome::event_set) throw WaitInterrupted(Task::name(), event_of_caller()->reason());
   switch (status()) {
     case TaskStatus::failed:
       claim_failure();  // this caller sees it; a join need not tell it again

@@ -105,6 +105,7 @@ class FlowPool {
   void give_back(Flow* flow) noexcept {
     flow->task = nullptr;
     flow->event = nullptr;
+    flow->scope = nullptr;
     flow->wait_note = nullptr;
     flow->root = nullptr;
     flow->on_thread_exit = nullptr;
@@ -200,6 +201,7 @@ class FlowPool {
     flow->is_main_ = true;
     flow->task = nullptr;
     flow->event = nullptr;
+    flow->scope = nullptr;
     flow->root = nullptr;
   }
 

@@ -15,6 +15,7 @@
 namespace tg::inline v0::detail {
 class Event;
 struct FreshLink;
+class Scope;
 struct TaskContext;
 struct ThreadRoot;
 class WaitNote;
@@ -99,7 +100,8 @@ class Flow {
   // What other layers hang on the flow. Only the flow itself touches them; but the tree guards `root` with
   // its lock.
   tg::detail::TaskContext* task = nullptr;          // the task that runs now
-  tg::detail::Event* event = nullptr;               // the event that stops this task
+  tg::detail::Event* event = nullptr;               // the event that stops it here: of the innermost node
+  tg::detail::Scope* scope = nullptr;               // the innermost scope in the task, or on the thread
   const tg::detail::WaitNote* wait_note = nullptr;  // what it waits for
   tg::detail::ThreadRoot* root = nullptr;           // the tree that this thread roots
   tg::detail::FreshLink* fresh_link = nullptr;      // the tree's; stays with the flow, as its blocks do

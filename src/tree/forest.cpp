@@ -17,8 +17,8 @@
 #include "runtime/steady_clock.hpp"
 #include "runtime/threads.hpp"
 #include "tree/fresh_link.hpp"
+#include "tree/scope_entry.hpp"
 #include "tree/still_running.hpp"
-#include "tree/task_context.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -133,9 +133,10 @@ void Forest::introduce_locked(Node& node, FreshLink* link) {
   if (!has_begun_) [[unlikely]]
     begin_locked();
   if (node.core_ == nullptr) node.core_ = cores_.take(node);
+  if (node.kind_ == NodeKind::shield) node.event().shield();
   // A flow uses up its row of numbers first: its groups have theirs in the order in which it makes them.
   node.id_ = GroupId{link != nullptr && link->has_ids() ? link->next_id++ : ++last_id_};
-  if (node.name_.empty()) name_by_number(node);
+  if (node.name_.empty() && !node.is_scope()) name_by_number(node);
   node.linked_ = true;
 }
 
@@ -143,7 +144,9 @@ void Forest::inherit_event_locked(Node& node) {  // T1
   const Node* const parent = node.parent();
   if (parent == nullptr || !parent->event().is_set() || TG_PLANTED(tree_child_is_born_unset)) return;
   ReasonPointer reason = parent->event().reason();
-  if (node.event().mark(reason.get())) reason.detach();
+  if (node.event().is_shielded()) {
+    node.hold_back_locked(*reason.get());
+  } else if (node.event().mark(reason.get())) reason.detach();
 }
 
 Node& Forest::root_of_calling_thread_locked() {
@@ -187,12 +190,11 @@ void Forest::forget_thread(runtime::Flow& flow) {
 
 void Forest::link_under_lock(Node& node, FreshLink* link) {
   runtime::Flow& flow = runtime::Flow::current();
-  const Node* const inside = flow.task != nullptr ? flow.task->node : nullptr;
+  Node* const inside = innermost_node(flow);
   MutexLock lock(mutex_);
   if (link != nullptr && link->was_granted) end_own_grant_locked(*link, inside);
   Node* parent = nullptr;
-  if (node.kind_ != NodeKind::daemon)
-    parent = flow.task != nullptr ? flow.task->node : &root_of_calling_thread_locked();
+  if (node.kind_ != NodeKind::daemon) parent = inside != nullptr ? inside : &root_of_calling_thread_locked();
   introduce_locked(node, link);
   node.set_parent(parent);
   if (parent != nullptr) {
@@ -282,7 +284,7 @@ std::string Forest::path_locked(const Node& node) const {
   std::string path;
   for (auto n = nodes.rbegin(); n != nodes.rend(); ++n) {
     if (!path.empty()) path += '/';
-    path += (*n)->name_;
+    path += (*n)->shown_name();
   }
   return path;
 }
@@ -319,7 +321,7 @@ void Forest::append_snapshot_locked(Node& top, ForestSnapshot& out) const {
     if (node->parent() != nullptr) shot.parent = node->parent()->id_;
     shot.depth = depth;
     shot.kind = node->kind_;
-    shot.name = node->name_;
+    shot.name = node->shown_name();
     if (const ReasonPointer reason = node->event().reason()) {
       shot.event_is_set = true;
       shot.reason = *reason;

@@ -4,7 +4,8 @@
 // Invariants
 //   T1. A set parent has set children; a child linked under a set parent is born set. Linking and marking
 //       happen under the one lock. (Roots of threads carry no event and are not "set": what the main thread
-//       makes later is a fresh start.)
+//       makes later is a fresh start. A shield under a set parent is held back instead: it begins its grace
+//       once, and its event is set when that is over.)
 //   T2. The first reason wins, and every descendant's event holds the reason of the group where it
 //       started.
 //   T3. Marking comes first for the whole subtree, under the lock and without touching any waiter; waking
@@ -47,7 +48,7 @@ class Forest {
   /// Called once, while the library is loaded.
   static void hold_across_forks();
 
-  /// Links a group below the group of the caller's task, else below the root of its thread; a daemon becomes
+  /// Links a node below the innermost one of the caller, else below the root of its thread; a daemon becomes
   /// a root. No lock is taken if the caller's flow has a grant (README.md).
   static void link(Node& node);
   /// Takes a group out; its children go to its parent. Harmless when it is out already.
@@ -74,6 +75,8 @@ class Forest {
   /// The same for a group that is being destroyed when there is no memory for a reason of its own: if its
   /// tasks were not stopped, the destructor could wait for ever.
   void set_destroyed_without_memory(Node& node) noexcept;
+  /// The same with the reason of an event that was set before.
+  bool set_event(Node& node, const SharedReason& reason) noexcept;
   /// Does so for every group there is.
   void set_all_events(Reason reason);
 
@@ -96,6 +99,10 @@ class Forest {
   void begin_locked() TG_REQUIRES(mutex_);
   Node& root_of_calling_thread_locked() TG_REQUIRES(mutex_);
   static void name_by_number(Node& node);
+  // A shield may be linked below a node that is set, and a daemon has no parent: these take the lock.
+  static bool may_be_fresh(const Node& node) noexcept {
+    return node.kind_ == NodeKind::group || node.kind_ == NodeKind::scope;
+  }
   void introduce_locked(Node& node, FreshLink* link) TG_REQUIRES(mutex_);
   void inherit_event_locked(Node& node) TG_REQUIRES(mutex_);
   bool is_attached_locked(const Node& node) const TG_REQUIRES(mutex_) {
@@ -129,8 +136,7 @@ class Forest {
 
   struct Marked;
   void mark_subtree_locked(Node& top, const SharedReason* reason, Marked& marked) TG_REQUIRES(mutex_);
-  static void notify(NodeCore* first) noexcept;
-  bool set_event(Node& node, const SharedReason& reason) noexcept;
+  static void notify(const Marked& marked) noexcept;
   Node* next_in_walk_locked(const Node& from, const Node& top, std::size_t& depth) const TG_REQUIRES(mutex_);
   std::string path_locked(const Node& node) const TG_REQUIRES(mutex_);
   void append_snapshot_locked(Node& top, ForestSnapshot& out) const TG_REQUIRES(mutex_);

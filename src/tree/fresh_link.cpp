@@ -9,16 +9,9 @@
 #include "runtime/asymmetric_fence.hpp"
 #include "runtime/flow.hpp"
 #include "tree/forest.hpp"
-#include "tree/task_context.hpp"
+#include "tree/scope_entry.hpp"
 
 namespace tg::inline v0::detail {
-
-namespace {
-// The node of the task that the flow runs, or null outside a task.
-const Node* inside_of(const runtime::Flow& flow) noexcept {
-  return flow.task != nullptr ? flow.task->node : nullptr;
-}
-}  // namespace
 
 // --- The flow itself, without the lock ---
 
@@ -29,13 +22,13 @@ void Forest::link(Node& node) {
 
 bool Forest::link_fresh(FreshLink& link, Node& node) {
   Node* const parent = link.parent.load(std::memory_order_relaxed);
-  if (parent == nullptr || link.inside != inside_of(*runtime::Flow::current_if_any()) ||
+  if (parent == nullptr || link.inside != innermost_node(*runtime::Flow::current_if_any()) ||
       link.node.load(std::memory_order_relaxed) != nullptr ||
-      (link.spares.empty() && node.core_ == nullptr) || !link.has_ids() || node.kind_ != NodeKind::group) {
+      (link.spares.empty() && node.core_ == nullptr) || !link.has_ids() || !may_be_fresh(node)) {
     return false;
   }
   node.id_ = GroupId{link.next_id};
-  if (node.name_.empty()) [[unlikely]]
+  if (node.name_.empty() && !node.is_scope()) [[unlikely]]
     name_by_number(node);
   ++link.next_id;
   if (node.core_ == nullptr) node.core_ = link.spares.take(node);
@@ -104,7 +97,7 @@ void Forest::end_own_grant_locked(FreshLink& link, const Node* inside) noexcept 
 
 // Links the group through the flow's link if that is worth it; else the caller attaches it.
 bool Forest::grant_locked(FreshLink& link, const Node* inside, Node& node, Node& parent) {
-  if (grant_count_ == grants_.size() || node.kind_ != NodeKind::group || !runtime::has_heavy_fence()) {
+  if (grant_count_ == grants_.size() || !may_be_fresh(node) || !runtime::has_heavy_fence()) {
     return false;
   }
   if (link.spares.empty()) cores_.give_spares(link.spares);

@@ -31,7 +31,7 @@ struct alignas(kCacheLine) FreshLink {
   Atomic<Node*> parent{nullptr};
 
   // Used by the flow alone.
-  const Node* inside = nullptr;  // the grant is for the task of this node, or (null) for the thread's root
+  const Node* inside = nullptr;  // the grant is for flows in this node, or (null) for the thread's root
   NodeCores::Spares spares;
   std::array<Node*, 4> unused{};  // the group layer's: groups that ended without a task, to be reused
   std::uint32_t unused_count = 0;

@@ -46,6 +46,10 @@ namespace tg::inline v0::detail {
     marked.look_later_locked(core);  // its link is free again
     for (NodeCore* child = core->first_child; child != nullptr; child = child->next_sibling) {
       __builtin_prefetch(child->next_sibling, 1);
+      if (child->event.is_shielded() && !TG_PLANTED(shield_is_marked_at_once)) [[unlikely]] {
+        marked.hold_back_locked(child, *reason);
+        continue;
+      }
       if (!child->event.mark_one_of_many(reason)) continue;
       ++marked.count;
       child->first_child != nullptr ? push(child) : marked.look_later_locked(child);
@@ -54,12 +58,19 @@ namespace tg::inline v0::detail {
 }
 
 // T3: sleepers first, for all nodes: what the nodes do in `on_event_set` may take long.
-void Forest::notify(NodeCore* first) noexcept {
+void Forest::notify(const Marked& marked) noexcept {
+  NodeCore* first = marked.first;
   for (NodeCore* core = first; core != nullptr; core = core->walk_next) core->event.release_waiters();
   while (first != nullptr) {
     Node* const node = first->node;
     first = std::exchange(first->walk_next, nullptr);
     node->on_event_set();
+    node->release();
+  }
+  for (NodeCore* shield = marked.first_shield; shield != nullptr;) {
+    Node* const node = shield->node;
+    shield = std::exchange(shield->walk_next, nullptr);
+    node->begin_grace();
     node->release();
   }
 }
@@ -101,7 +112,7 @@ bool Forest::set_event(Node& node, const SharedReason& reason) noexcept {
     marked.look_locked();
     reason.add_references(marked.count);  // before a marked node can go, which takes this lock
   }
-  notify(marked.first);
+  notify(marked);
   return marked.top;
 }
 
@@ -118,7 +129,7 @@ void Forest::set_all_events(Reason reason) {
     marked.look_locked();
     shared.get()->add_references(marked.count);
   }
-  notify(marked.first);
+  notify(marked);
 }
 
 }  // namespace tg::inline v0::detail

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <utility>
 
 #include "tree/forest.hpp"
 
@@ -20,6 +21,7 @@ struct Forest::Marked {
   bool top = false;
   NodeCore* first = nullptr;
   NodeCore* last = nullptr;
+  NodeCore* first_shield = nullptr;  // the list of the shields that begin their grace
 
   // Those that were marked since the last fence: one for each would cost more than all the rest of the walk.
   std::array<NodeCore*, 64> unseen;
@@ -28,6 +30,11 @@ struct Forest::Marked {
   void look_later_locked(NodeCore* core) noexcept {
     if (unseen_count == unseen.size()) look_locked();
     unseen[unseen_count++] = core;
+  }
+  // A shield is held back once. Its link is free until its own event is set, after its grace.
+  void hold_back_locked(NodeCore* core, const SharedReason& reason) noexcept {
+    if (!core->node->hold_back_locked(reason) || !core->node->try_add_reference()) return;
+    core->walk_next = std::exchange(first_shield, core);
   }
   // Puts those with a waiter to wake into the list. The walk itself is done with them.
   void look_locked() noexcept {

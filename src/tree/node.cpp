@@ -15,6 +15,11 @@ Node::~Node() {
   if (core_ != nullptr) Forest::instance().reclaim(core_);
 }
 
+std::string Node::shown_name() const {
+  if (!name_.empty()) return name_;
+  return (kind_ == NodeKind::shield ? "Shield-" : "StopScope-") + std::to_string(id_.value);
+}
+
 void Node::destroy() noexcept {
   on_last_reference();
   // Before any part of it is destroyed: other flows may be reading it under the forest's lock. After the

@@ -11,6 +11,7 @@
 
 #include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/duration.hpp>
+#include <threadgroup/reason.hpp>
 #include <threadgroup/snapshot.hpp>
 #include <threadgroup/statistics.hpp>
 
@@ -21,6 +22,7 @@ namespace tg::inline v0::detail {
 
 class Forest;
 class Node;
+class ClaimableTask;
 class Task;
 
 /// The part of a node that walks of the forest touch: its event, and the links that lead downwards. It is one
@@ -44,7 +46,7 @@ static_assert(sizeof(NodeCore) == kCacheLine);
 /// A node of the forest: a name, an event, and links to its neighbours.
 ///
 /// The links belong to the `Forest` and its lock. The virtual functions are what the tree and the waits need
-/// to know of the group that the node is for; a thread's root keeps the defaults.
+/// to know of the group that the node is for; a thread's root and a scope keep most defaults.
 /// Lifetime: counted. A parent does not own its children: the group's object and its workers hold the
 /// references.
 class Node {
@@ -55,6 +57,8 @@ class Node {
   const std::string& name() const noexcept { return name_; }
   GroupId id() const noexcept { return id_; }
   NodeKind kind() const noexcept { return kind_; }
+  /// A scope or a shield: it has no tasks.
+  bool is_scope() const noexcept { return kind_ == NodeKind::scope || kind_ == NodeKind::shield; }
   bool is_thread_root() const noexcept {
     return kind_ == NodeKind::main_thread || kind_ == NodeKind::foreign_thread;
   }
@@ -62,7 +66,10 @@ class Node {
   Event& event() noexcept { return core_->event; }
   const Event& event() const noexcept { return core_->event; }
 
-  /// Whether its event is set by itself some day: it, or a group above it, has a time limit.
+  /// The name, or a generated one for a scope that has none: "StopScope-7".
+  std::string shown_name() const;
+
+  /// Whether its event is set by itself some day: it, or a node above it, has a time limit.
   bool is_time_limited() const noexcept { return time_limited_; }
 
   void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
@@ -82,6 +89,10 @@ class Node {
   /// The event was set: called once by the setter, with no lock held, after all waiters of the subtree were
   /// released.
   virtual void on_event_set() noexcept {}
+  /// An event above this shield was set. Called under the forest's lock; true for the first call.
+  virtual bool hold_back_locked(const SharedReason&) noexcept { return false; }
+  /// Called once after that, with no lock held.
+  virtual void begin_grace() noexcept {}
   /// A token that is stopped when the event is set; made when first asked for.
   virtual std::stop_token stop_token() { return {}; }
   virtual GroupStatistics statistics() const { return {}; }
@@ -94,6 +105,8 @@ class Node {
   /// A flow in no task of this group waits for this one of its tasks. If it is the next one, and a slot is
   /// free, it is run here and now, as far as the stack allows, and the answer is true.
   virtual bool help_with(const Task&) noexcept { return false; }
+  /// Skips the task if it is pending in this group, for this reason, whose origin is filled in here.
+  virtual bool skip_task(ClaimableTask&, Reason) { return false; }
   /// A task of this group is about to wait for work of this group: its slot may be used meanwhile.
   virtual void lend_slot() noexcept {}
   /// That task continues. Waits for a slot, unless the event is set.

@@ -22,6 +22,10 @@ const char* to_string(NodeKind kind) noexcept {
       return "group";
     case NodeKind::daemon:
       return "daemon";
+    case NodeKind::scope:
+      return "scope";
+    case NodeKind::shield:
+      return "shield";
   }
   return "unknown";
 }
@@ -79,7 +83,8 @@ std::string to_text(const ForestSnapshot& snapshot) {
     for (std::size_t depth = 1; depth < node.depth; ++depth) text += open[depth] ? "|   " : "    ";
     if (node.depth > 0) text += open[node.depth] ? "|-- " : "`-- ";
     text += detail::escaped(node.name);
-    if (node.kind == NodeKind::daemon) text += " (daemon)";
+    if (node.kind == NodeKind::daemon || node.kind == NodeKind::scope || node.kind == NodeKind::shield)
+      text += std::string(" (") + to_string(node.kind) + ')';
     const GroupStatistics& counts = node.counts;
     if (counts.total() > 0) {
       text += "  [" + std::to_string(counts.pending) + " pending, " +

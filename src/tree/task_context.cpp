@@ -9,13 +9,14 @@
 #include "event/callers_task.hpp"
 #include "runtime/fork.hpp"
 #include "tree/forest.hpp"
+#include "tree/scope_entry.hpp"
 
 namespace tg::inline v0::detail {
 
 namespace {
 std::stop_token token_of_calling_task() {
-  const TaskContext* const task = TaskContext::current();
-  return task != nullptr ? task->node->stop_token() : std::stop_token();
+  Node* const node = innermost_node_of_caller();
+  return node != nullptr ? node->stop_token() : std::stop_token();
 }
 std::string label_of_calling_task() {
   const TaskContext* const task = TaskContext::current();

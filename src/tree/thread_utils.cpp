@@ -12,6 +12,7 @@
 #include "runtime/flow.hpp"
 #include "runtime/steady_clock.hpp"
 #include "tree/forest.hpp"
+#include "tree/scope_entry.hpp"
 #include "tree/task_context.hpp"
 
 namespace tg {
@@ -43,19 +44,19 @@ void throw_if_event_set() {
 }
 
 std::stop_token stop_token() {
-  const detail::TaskContext* const task = detail::TaskContext::current();
-  return task != nullptr ? task->node->stop_token() : std::stop_token();
+  detail::Node* const node = detail::innermost_node_of_caller();
+  return node != nullptr ? node->stop_token() : std::stop_token();
 }
 
 bool set_event(std::string message, SourceLocation where) {
-  const detail::TaskContext* const task = detail::TaskContext::current();
-  if (task == nullptr) {
+  detail::Node* const group = detail::group_of_caller();
+  if (group == nullptr) {
     throw NoGroupError(
         "thread_utils::set_event: this thread runs no task of a group; call set_event on the ThreadGroup "
         "that you mean");
   }
   return detail::Forest::instance().set_event(
-      *task->node, detail::reason_from_here(ReasonKind::requested, std::move(message), where));
+      *group, detail::reason_from_here(ReasonKind::requested, std::move(message), where));
 }
 
 std::optional<Reason> reason() {
@@ -73,8 +74,8 @@ void set_all_events(std::string message, SourceLocation where) {
 }
 
 std::string current_path() {
-  const detail::TaskContext* const task = detail::TaskContext::current();
-  if (task != nullptr) return detail::Forest::instance().path(*task->node);
+  const detail::Node* const node = detail::innermost_node_of_caller();
+  if (node != nullptr) return detail::Forest::instance().path(*node);
   const runtime::Flow& flow = runtime::Flow::current();
   return flow.is_main() ? "MainThread" : flow.os_label();
 }

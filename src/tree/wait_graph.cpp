@@ -16,6 +16,7 @@
 #include "runtime/fork.hpp"
 #include "tree/forest.hpp"
 #include "tree/path_text.hpp"
+#include "tree/scope_entry.hpp"
 #include "tree/task_context.hpp"
 
 namespace tg::inline v0::detail {
@@ -174,7 +175,7 @@ class WaitGraph {
   template <class IsDead>
   bool depends_locked(const RecordedWait& wait, IsDead is_dead) const TG_REQUIRES(mutex_) {
     for (const Event* event : wait.events_) {
-      if (event != nullptr && (event->is_set() || wait.waiter_->node->is_time_limited())) return false;
+      if (event != nullptr && (event->is_set() || wait.stops_by_itself_)) return false;
     }
     const auto task_depends = [&](const AwaitedTask& task) TG_REQUIRES(mutex_) {
       // A task that has ended may still be on a stack: its result is being destroyed.
@@ -345,6 +346,17 @@ constinit WaitGraph WaitGraph::graph_;
 namespace {
 [[gnu::constructor(runtime::at_load::kLeaves)]] void hold_waits() { WaitGraph::hold_across_forks(); }
 }  // namespace
+
+// Whether one of the events is that of a node with a time limit.
+bool RecordedWait::is_time_limited(const TaskContext& caller) const noexcept {
+  const auto is_limited = [&](const Event* event) {
+    if (event == nullptr) return false;
+    const Node* const innermost = innermost_node_of_caller();
+    const bool is_own = innermost != nullptr && event == &innermost->event();
+    return (is_own ? innermost : caller.node)->is_time_limited();
+  };
+  return is_limited(events_[0]) || is_limited(events_[1]);
+}
 
 void RecordedWait::record(TaskContext& caller, OnCycle on_cycle) {
   PathText path;

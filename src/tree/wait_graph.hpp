@@ -98,6 +98,7 @@ class RecordedWait : public WaitNote {
       : WaitNote(&RecordedWait::describe), target_(target), events_(events) {
     if (caller == nullptr || caller->task == nullptr || !deadline.is_never()) return;
     lends_ = lends || caller->slot_is_lent;
+    stops_by_itself_ = is_time_limited(*caller);
     record(*caller, on_cycle);
   }
   /// For a wait for one task that the flow runs meanwhile, on the same stack. It can be part of a cycle only
@@ -107,6 +108,7 @@ class RecordedWait : public WaitNote {
       : WaitNote(&RecordedWait::describe, ForNoFlow()), target_(target), events_(events) {
     if (caller == nullptr || caller->task == nullptr) return;
     lends_ = caller->slot_is_lent;
+    stops_by_itself_ = is_time_limited(*caller);
     runs_it_ = caller;
     previous_of_caller_ = std::exchange(caller->wait_for_inner, this);
   }
@@ -132,6 +134,7 @@ class RecordedWait : public WaitNote {
   static std::string describe(const WaitNote& wait) {
     return static_cast<const RecordedWait&>(wait).target_.text();
   }
+  bool is_time_limited(const TaskContext& caller) const noexcept;
   void record(TaskContext& caller, OnCycle on_cycle);
   void take_out() noexcept;
   bool is_of_parent() const noexcept { return fork_generation_ != runtime::fork_generation(); }
@@ -141,6 +144,7 @@ class RecordedWait : public WaitNote {
   const WatchedEvents events_;
   const TaskContext* waiter_ = nullptr;  // the innermost task that waits; null while this is not recorded
   bool lends_ = false;
+  bool stops_by_itself_ = false;                // one of the events is set by itself some day
   TaskContext* runs_it_ = nullptr;              // of `WhileItRuns`, until the end
   RecordedWait* previous_of_caller_ = nullptr;  // likewise
   const std::uint32_t fork_generation_ = runtime::fork_generation();

@@ -18,6 +18,7 @@ namespace tg::inline v0::detail {
 class SharedReason : public runtime::InBlock {
  public:
   explicit SharedReason(Reason reason) : reason_(std::move(reason)) {}
+  explicit SharedReason(ReasonKind kind) { reason_.kind = kind; }
   const Reason& operator*() const noexcept { return reason_; }
   /// For a reason that is allocated in advance and filled in later. Requires: no other thread has a reference
   /// yet.

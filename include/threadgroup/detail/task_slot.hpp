@@ -7,6 +7,7 @@
 #include <exception>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -18,6 +19,7 @@
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/shared_reason.hpp>
 #include <threadgroup/detail/task.hpp>
+#include <threadgroup/detail/task_scope.hpp>
 #include <threadgroup/detail/wait_queue.hpp>
 #include <threadgroup/duration.hpp>
 #include <threadgroup/errors.hpp>
@@ -43,8 +45,8 @@ void destroy_keeping_error(T& object, std::exception_ptr& error) noexcept {
 }
 
 /// True if an exception that left a task of the group means that the task was stopped, and not that it
-/// failed: the exception is a `Stopped`, and the group's event is set. Costs nothing while the event is not
-/// set.
+/// failed: the exception is a `Stopped`, and the group's event, or the task's own, is set. Costs nothing while
+/// the event is not set. Requires: the calling flow runs the task.
 TG_EXPORT bool is_stop(const std::exception_ptr& exception, const Node& group) noexcept;
 
 /// The state that a handle shares with the task, without the result itself.
@@ -71,6 +73,8 @@ class TG_EXPORT TaskSlot : public ClaimableTask {
   bool belongs_to(const Node* group) const noexcept { return group_ == group; }
   /// Waits, and throws unless the task succeeded.
   void wait_for_success();
+  /// The same; throws `TimedOut` after the time-out.
+  void wait_for_success(Duration timeout);
   /// The reason of a stopped or skipped task; else null. It lives as long as the slot.
   const Reason* reason() const noexcept;
   /// The exception of a failed task; else null.
@@ -84,6 +88,9 @@ class TG_EXPORT TaskSlot : public ClaimableTask {
 
   void add_handle() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
   void release_handle() noexcept { release(1); }
+  /// Skips the task if it is pending; stops it if it runs and has an event of its own. True if this call did.
+  bool set_event(std::string&& message, SourceLocation where);
+  virtual TaskScope* own_scope() noexcept { return nullptr; }
   const std::string* given_name() const noexcept override { return nullptr; }
   bool claim_failure() noexcept final { return raise(kFailureIsClaimed); }
   bool failure_is_claimed() const noexcept final { return has(kFailureIsClaimed); }
@@ -126,7 +133,9 @@ class TG_EXPORT TaskSlot : public ClaimableTask {
   }
 
  private:
+  class HeldGroup;
   bool run_if_below(TaskContext* caller, Event* event);
+  void throw_unless_succeeded(WaitOutcome outcome);
   TaskStatus publish(TaskStatus status) noexcept;
   bool is_of_this_process() const noexcept;
 
@@ -232,7 +241,7 @@ class CallableTask : public ResultSlot<typename C::Result> {
   explicit CallableTask(CallSite added_at, Node& group, Given&&... given)
       : Base(group, added_at), call_(std::forward<Given>(given)...) {}
 
-  TaskStatus run(Node& group) noexcept final {
+  TaskStatus run(Node& group) noexcept override {
     std::exception_ptr error;
     bool stored = false;
     try {
@@ -266,6 +275,11 @@ class CallableTask : public ResultSlot<typename C::Result> {
   }
 
  protected:
+  /// Ends the task without calling the callable.
+  TaskStatus fail(std::exception_ptr error) noexcept {
+    destroy_keeping_error(call_, error);
+    return this->end_failed(std::move(error));
+  }
   ~CallableTask() noexcept override {}  // the callable was destroyed at the end of the task
 
  private:
@@ -276,7 +290,7 @@ class CallableTask : public ResultSlot<typename C::Result> {
 
 /// The same with a name.
 template <class C>
-class NamedTask final : public CallableTask<C> {
+class NamedTask : public CallableTask<C> {
  public:
   template <class... Given>
   NamedTask(std::string name, CallSite added_at, Node& group, Given&&... given)
@@ -284,9 +298,32 @@ class NamedTask final : public CallableTask<C> {
 
   const std::string* given_name() const noexcept override { return name_.empty() ? nullptr : &name_; }
 
- private:
+ protected:
   ~NamedTask() noexcept override = default;
+
+ private:
   const std::string name_;
+};
+
+/// The same with an event of its own.
+template <class C>
+class ScopedTask final : public NamedTask<C> {
+ public:
+  template <class... Given>
+  ScopedTask(std::optional<Duration> limit, std::string name, CallSite added_at, Node& group,
+             Given&&... given)
+      : NamedTask<C>(std::move(name), added_at, group, std::forward<Given>(given)...), scope_(limit) {}
+
+  TaskStatus run(Node& group) noexcept override {
+    return scope_.run(
+        this->name(), [&] { return NamedTask<C>::run(group); },
+        [this](std::exception_ptr error) { return this->fail(std::move(error)); });
+  }
+  TaskScope* own_scope() noexcept override { return &scope_; }
+
+ private:
+  ~ScopedTask() noexcept override = default;
+  TaskScope scope_;
 };
 
 /// A task without a handle: the link, and the callable or, after a failure, the exception in the same memory.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The flow that waits for the earliest time limit.
-#include "group/time_limits.hpp"
+#include "tree/time_limits.hpp"
 
 #include <new>
 #include <string>
@@ -28,13 +28,14 @@ constexpr Duration kLingersFor = Duration::from_nanos(100'000'000);
 struct TimeLimits::Due {
   Node* node = nullptr;
   Duration limit;
-  SharedReason* reason = nullptr;
+  SharedReason* own_reason = nullptr;
+  const SharedReason* given_reason = nullptr;
 };
 
 constinit TimeLimits TimeLimits::only_;
 
 namespace {
-[[gnu::constructor(runtime::at_load::kGroups)]] void at_load() { TimeLimits::hold_across_forks(); }
+[[gnu::constructor(runtime::at_load::kGroups)]] void hold_time_limits() { TimeLimits::hold_across_forks(); }
 }  // namespace
 
 void TimeLimits::hold_across_forks() {
@@ -64,26 +65,34 @@ void TimeLimits::forget_all() noexcept TG_NO_THREAD_SAFETY_ANALYSIS {  // no oth
 
 // --- One limit ---
 
-TimeLimit::TimeLimit(Node& node, Duration limit)
-    : node_(node),
-      limit_(limit),
-      fork_generation_(runtime::fork_generation()),
-      // NOLINTNEXTLINE(bugprone-throw-keyword-missing): a null pointer is passed, nothing is thrown
-      reason_(new SharedReason(Reason{})) {
-  reason_->before_it_is_shared().kind = ReasonKind::deadline;
-  try {
-    TimeLimits::instance().add(*this);
-  } catch (...) {
-    // Null if a flow started for another limit has already used the reason.
-    if (reason_ != nullptr) reason_->release();
-    throw;
-  }
+TimeLimit::TimeLimit(Node& node) noexcept : node_(node), fork_generation_(runtime::fork_generation()) {}
+
+TimeLimit::TimeLimit(Node& node, Duration limit) : TimeLimit(node) {
+  // NOLINTNEXTLINE(bugprone-throw-keyword-missing): a null pointer is passed, nothing is thrown
+  own_reason_ = new SharedReason(ReasonKind::deadline);
+  begin(limit);  // if it throws, the destructor runs, because the other constructor has returned
 }
 
 TimeLimit::~TimeLimit() {
   if (fork_generation_ != runtime::fork_generation()) return;  // it was never in the wheel of this process
-  TimeLimits::instance().remove(*this);
-  if (reason_ != nullptr) reason_->release();
+  end();
+  if (own_reason_ != nullptr) own_reason_->release();
+  if (given_reason_ != nullptr) given_reason_->release();
+}
+
+void TimeLimit::begin(Duration limit) {
+  limit_ = limit;
+  TimeLimits::instance().add(*this);
+}
+
+void TimeLimit::begin(Duration limit, const SharedReason& reason) {
+  reason.add_references(1);
+  given_reason_ = &reason;
+  begin(limit);
+}
+
+void TimeLimit::end() noexcept {
+  if (fork_generation_ == runtime::fork_generation()) TimeLimits::instance().end(*this);
 }
 
 // --- All of them ---
@@ -95,6 +104,7 @@ void TimeLimits::add(TimeLimit& limit) {
   bool wake = false;
   {
     MutexLock lock(mutex_);
+    if (limit.has_ended_) return;
     wheel_.add(limit, at);
     was_used_ = true;
     start = state_ == State::absent;
@@ -107,19 +117,21 @@ void TimeLimits::add(TimeLimit& limit) {
   try {
     runtime::ThreadCache::instance().start({&TimeLimits::serve_main, this});
   } catch (...) {
-    remove(limit);
+    end(limit);
     throw;
   }
 }
 
-void TimeLimits::remove(TimeLimit& limit) noexcept {
+void TimeLimits::end(TimeLimit& limit) noexcept {
   bool wake = false;
   {
     MutexLock lock(mutex_);
+    limit.has_ended_ = true;
     if (!limit.is_linked()) return;
     wheel_.remove(limit);
-    // If this was the last limit, the flow must not sleep until its time.
-    wake = wheel_.empty() && state_ == State::asleep;
+    // If this was the last limit, the flow must not sleep until its time, except if that comes soon: a program that
+    // makes one short limit after the other would wake it each time.
+    wake = wheel_.empty() && state_ == State::asleep && sleeps_until_ - runtime::now() > kLingersFor;
     if (wake) state_ = State::awake;
   }
   if (wake) woken_.release_all();
@@ -134,7 +146,8 @@ TimeLimits::Due TimeLimits::take_due_locked(TimePoint now) noexcept {
   if (entry == nullptr) return {};
   TimeLimit& limit = static_cast<TimeLimit&>(*entry);
   if (!TG_PLANTED(limits_flow_holds_no_reference)) limit.node_.add_reference();
-  return Due{&limit.node_, limit.limit_, std::exchange(limit.reason_, nullptr)};
+  return Due{&limit.node_, limit.limit_, std::exchange(limit.own_reason_, nullptr),
+             std::exchange(limit.given_reason_, nullptr)};
 }
 
 // Decides until when the flow sleeps; false if it ends.
@@ -151,6 +164,19 @@ bool TimeLimits::begin_sleep_locked(TimePoint now) noexcept {
   if (state_ != State::lingering) sleeps_until_ = now + kLingersFor;
   state_ = State::lingering;
   return true;
+}
+
+void TimeLimits::set_event(const Due& due) noexcept {
+  if (due.given_reason != nullptr) {
+    Forest::instance().set_event(*due.node, *due.given_reason);
+    return due.given_reason->release();
+  }
+  try {
+    due.own_reason->before_it_is_shared().message = to_string(due.limit);
+  } catch (const std::bad_alloc&) {  // the reason says less, and the group stops all the same
+  }
+  Forest::instance().set_event_as_prepared(*due.node, *due.own_reason);
+  due.own_reason->release();
 }
 
 void TimeLimits::serve() noexcept {
@@ -181,12 +207,7 @@ void TimeLimits::serve() noexcept {
       static_cast<void>(wait(woken_, woken, {}, sleeps_until));
       continue;
     }
-    try {
-      due.reason->before_it_is_shared().message = to_string(due.limit);
-    } catch (const std::bad_alloc&) {  // the reason says less, and the group stops all the same
-    }
-    Forest::instance().set_event_as_prepared(*due.node, *due.reason);
-    due.reason->release();
+    set_event(due);
     due.node->release();
   }
 }

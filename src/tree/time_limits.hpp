@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stops groups when their time limit has passed.
+// Sets the events of nodes when their time is up.
 #pragma once
 
 #include <cstdint>
@@ -16,30 +16,41 @@
 
 namespace tg::inline v0::detail {
 
-/// The time limit of one node, in force from the constructor to the destructor. When the limit passes, the
-/// node's event is set with a reason of kind `deadline`. The reason is made with this object, so the stop
-/// needs no memory.
+/// The time after which the event of one node is set. The stop itself needs no memory.
 ///
-/// Lifetime: the node's object owns it, and destroys it before it gives up its own reference to the node.
+/// Thread safety: everything from any thread, except for the destructor.
+/// Lifetime: the node's object owns it, and calls `end` before it gives up its own reference to the node.
 class TimeLimit : public runtime::InBlock, private TimerEntry {
  public:
-  /// Throws `std::bad_alloc`, and `std::system_error` if the flow that waits for limits cannot be started.
+  /// Not in force yet.
+  explicit TimeLimit(Node& node) noexcept;
+  /// In force: the reason will be of kind `deadline`. Throws as `begin` does.
   TimeLimit(Node& node, Duration limit);
   ~TimeLimit();
   TimeLimit(const TimeLimit&) = delete;
   TimeLimit& operator=(const TimeLimit&) = delete;
 
+  /// Starts the time, after which the event is set with this reason. Does nothing if the limit has ended.
+  /// Requires: it is not in force. Throws `std::system_error` or `std::bad_alloc` if the flow that waits for
+  /// limits cannot be started.
+  void begin(Duration limit, const SharedReason& reason);
+  /// Permanently: the limit is not in force any more.
+  void end() noexcept;
+
  private:
   friend class TimeLimits;
-
-  // The base is guarded by the lock of `TimeLimits`.
+  void begin(Duration limit);
 
   // Constant after construction.
   Node& node_;
-  const Duration limit_;
   const std::uint32_t fork_generation_;
 
-  SharedReason* reason_;  // guarded by the lock of `TimeLimits`; null once the limit has passed
+  // Guarded by the lock of `TimeLimits`, as the base is.
+  bool has_ended_ = false;
+  Duration limit_;
+  // One reference, until the limit has passed. One of these at most is not null.
+  SharedReason* own_reason_ = nullptr;  // no other flow knows it yet
+  const SharedReason* given_reason_ = nullptr;
 };
 
 /// All limits that are in force, and the one flow that waits for the earliest. The flow exists only while
@@ -64,12 +75,13 @@ class TimeLimits {
   bool was_used() noexcept;
   void forget_all() noexcept;
   void add(TimeLimit& limit);
-  void remove(TimeLimit& limit) noexcept;
+  void end(TimeLimit& limit) noexcept;
 
   struct Due;
   enum class State { absent, awake, asleep, lingering };
 
   static void serve_main(void* limits) noexcept;
+  static void set_event(const Due& due) noexcept;
   void serve() noexcept;
   Due take_due_locked(TimePoint now) noexcept TG_REQUIRES(mutex_);
   bool begin_sleep_locked(TimePoint now) noexcept TG_REQUIRES(mutex_);

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// A stop for a part of a task, or for any piece of code on any thread; and code that runs when it comes.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <threadgroup/detail/atomic.hpp>
+#include <threadgroup/detail/export.hpp>
+#include <threadgroup/detail/fork_generation.hpp>
+#include <threadgroup/detail/unique_function.hpp>
+#include <threadgroup/detail/wait_queue.hpp>
+#include <threadgroup/duration.hpp>
+#include <threadgroup/reason.hpp>
+#include <threadgroup/source_location.hpp>
+
+namespace tg {
+inline namespace v0 {
+
+namespace detail {
+class Event;
+class Node;
+class ScopeNode;
+class ShieldNode;
+
+/// A node of the forest that is the innermost one of a flow for as long as the object lives.
+class TG_EXPORT Scope {
+ public:
+  Scope(const Scope&) = delete;
+  Scope& operator=(const Scope&) = delete;
+
+  Node& node() const noexcept { return *node_; }
+  const Scope* outer() const noexcept { return outer_; }
+
+ protected:
+  /// Enters. The node is linked, and stays alive until the scope is left.
+  explicit Scope(Node& node);
+  ~Scope() = default;
+  /// Leaves. Ends the process with a message if this is another flow, or not the innermost scope of this one.
+  /// False in a forked child, where the node is the parent's.
+  bool leave() noexcept;
+
+ public:
+  /// Ends the process with a message: the task is over, and this scope of it is not.
+  [[noreturn]] static void end_task_with_open(const Scope& open, const std::string& task,
+                                              const Node& group) noexcept;
+
+ private:
+  Node* const node_;
+  runtime::Flow* const flow_;
+  Scope* const outer_;
+  Event* const outer_event_;
+  const std::uint32_t fork_generation_;
+};
+}  // namespace detail
+
+/// Stops a part of a task, or any piece of code on any thread, after a time or on request.
+///
+///     tg::StopScope scope(5s, "fetch prices");
+///     const auto outcome = handle.wait();                 // `event_set` after 5 s
+///     if (scope.timed_out()) use_old_prices();
+///
+/// While it lives, all event-aware calls of its flow (its task, or its thread outside of tasks) are stopped by
+/// the scope: when its time is up, after `set_event`, and when anything around it is stopped. A group that the
+/// flow makes meanwhile becomes a child of the scope, and is stopped with it. In a snapshot the scope is a node
+/// without tasks.
+///
+/// While a flow is in a scope, its waits do not run pending tasks on its own stack: the flow could not keep to
+/// the scope's time meanwhile.
+///
+/// Requires: scopes are destroyed in the reverse order of their construction, on the thread, or in the task,
+/// that made them, before that task ends. Otherwise the process ends with a message that names the scopes.
+/// Guarantees: an event-aware call that begins after the stop returns at once. A group that outlives the scope
+/// is handed to the node above.
+/// Thread safety: `set_event`, `event_is_set`, `timed_out`, `reason` and `get_stop_token` from any thread.
+class TG_EXPORT StopScope : private detail::Scope {
+ public:
+  /// Its event is set, with a reason of kind `deadline`, when this time has passed since the construction; at
+  /// once for a time of zero or less. Throws `std::system_error` or `std::bad_alloc` if the thread that waits for
+  /// deadlines cannot be started.
+  explicit StopScope(Duration time_limit, std::string name = {});
+  /// Without a time limit. Throws `std::bad_alloc`.
+  explicit StopScope(std::string name = {});
+  ~StopScope();
+
+  /// Stops the scope and all below it. True if this call set the event.
+  bool set_event(std::string message = {}, SourceLocation where = SourceLocation::current());
+  /// True if the scope, or anything around it, was stopped.
+  bool event_is_set() const noexcept;
+  /// True if it was stopped because its own time was up.
+  bool timed_out() const noexcept;
+  /// Why it was stopped, if it was.
+  std::optional<Reason> reason() const;
+  /// A token whose stop is requested when the event is set.
+  std::stop_token get_stop_token() const;
+
+ private:
+  detail::ScopeNode& scope_;
+};
+
+/// Holds stops from outside back for a time, so that a stopped task can clean up.
+///
+///     tg::Shield shield(2s, "roll back");
+///     connection.roll_back();           // groups, handles and waits in here work although the task was stopped
+///
+/// The grace begins when anything around the shield is stopped, or with the construction, if that was before.
+/// When it is over, the event-aware calls inside are stopped, for the reason of the stop outside. A shield whose
+/// surroundings are never stopped is never stopped.
+///
+/// Requires, thread safety: as for `StopScope`.
+/// Guarantees: if no thread that waits for the end of the grace can be started, the grace is over at once.
+class TG_EXPORT Shield : private detail::Scope {
+ public:
+  /// Throws `std::bad_alloc`.
+  explicit Shield(Duration grace, std::string name = {});
+  ~Shield();
+
+ private:
+  detail::ShieldNode& shield_;
+};
+
+/// Calls a function once when the innermost scope, or the group of the caller's task, is stopped.
+///
+///     const tg::OnStop close([&] { ::shutdown(socket, SHUT_RDWR); });   // ends a blocking `read` in this task
+///
+/// If that was stopped before, the constructor calls it. Otherwise it is called on the thread that sets the event,
+/// after all waiting threads were woken, with no lock held. Outside scopes and tasks it is never called.
+///
+/// Requires: the function does not throw: `std::terminate` is called otherwise.
+/// Guarantees: after the destructor the function does not run, and will not. The destructor waits for a call that
+/// has begun on another thread. The function may destroy the object.
+/// Thread safety: none; the function is ordered as said.
+class TG_EXPORT OnStop : private detail::WaitNode {
+ public:
+  /// Copies or moves the function in.
+  template <class F>
+  requires std::invocable < std::decay_t<F>
+  & > &&(!std::same_as<std::remove_cvref_t<F>, OnStop>)explicit OnStop(F&& f)
+      : WaitNode(&OnStop::event_set),
+  function_(std::forward<F>(f)) {
+    begin();
+  }
+  ~OnStop();
+  OnStop(const OnStop&) = delete;
+  OnStop& operator=(const OnStop&) = delete;
+
+ private:
+  void begin();
+  void call() noexcept;
+  void wait_for_end_of_call() noexcept;
+  static void event_set(detail::WaitNode& node) noexcept;
+
+  UniqueFunction<void()> function_;
+  detail::Node* covered_by_ = nullptr;  // a reference; null: never called
+  // Atomic: the flow that calls the function and the one that destroys the object meet here. Null until one of them
+  // is there; then the flow that waits for the end of the call, or this object: the call has ended.
+  detail::Atomic<void*> meeting_{nullptr};
+  detail::Atomic<runtime::Flow*> caller_{
+      nullptr};              // atomic: the flow that calls writes it, the destructor's reads it
+  bool* is_gone_ = nullptr;  // used by the flow that calls
+  const std::uint32_t fork_generation_ = runtime::fork_generation();
+};
+
+}  // namespace v0
+}  // namespace tg

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// The innermost node of a flow: of its innermost scope, or else of its task.
+#pragma once
+
+#include <threadgroup/scope.hpp>
+
+#include "runtime/flow.hpp"
+#include "tree/node.hpp"
+#include "tree/task_context.hpp"
+
+namespace tg::inline v0::detail {
+
+/// Where what the flow makes is linked, and whose event stops what it waits for. Null outside scopes and tasks.
+inline Node* innermost_node(const runtime::Flow& flow) noexcept {
+  if (flow.scope != nullptr) return &flow.scope->node();
+  return flow.task != nullptr ? flow.task->node : nullptr;
+}
+
+inline Node* innermost_node_of_caller() noexcept {
+  const runtime::Flow* const flow = runtime::Flow::current_if_any();
+  return flow != nullptr ? innermost_node(*flow) : nullptr;
+}
+
+/// The group that the calling flow is part of: that of its task, or the one that its thread is attached to. Null
+/// if there is none.
+Node* group_of_caller() noexcept;
+
+}  // namespace tg::inline v0::detail
