@@ -27,7 +27,7 @@ inline namespace v0 {
 /// do not pile up. When the loop is left, no more tasks are started. Running tasks continue, and their
 /// failures reach the group's join.
 ///
-/// Guarantees: the wait for the next task ends when the event of the caller's own group is set. Then the
+/// Guarantees: the wait for the next task ends when the event of the caller's scope or group is set. Then the
 /// range ends, and `interrupted` returns true. In a forked child an inherited range throws `ForkedError`.
 /// Thread safety: none; one thread uses it.
 /// Lifetime: that of its group.
@@ -66,7 +66,7 @@ class AsCompleted {
     current_.emplace(std::move(task));
     return &*current_;
   }
-  /// True if the range ended early, because the caller's own group was stopped.
+  /// True if the range ended early, because the caller's scope or group was stopped.
   bool interrupted() const noexcept { return interrupted_; }
 
   /// An input iterator over the range.

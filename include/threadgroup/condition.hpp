@@ -25,7 +25,7 @@ struct ConditionOptions {
 /// How a `wait_for_condition` ended.
 enum class WaitStatus {
   condition_met,  ///< the condition is true, and the group was stopped
-  event_set,      ///< the event of the group, or of the caller's own group, was set first
+  event_set,      ///< the event of the group, or of the caller's scope or group, was set first
   timed_out,      ///< the time is up; the group continues
   group_idle,     ///< the group has no pending or running task that could make the condition true
 };
@@ -41,13 +41,14 @@ TG_EXPORT WaitStatus wait_for_condition(GroupCore& core, Predicate predicate, Du
 namespace thread_utils {
 
 /// Calls `ThreadGroup::wait_for_condition` on the calling task's own group. The task lends its slot to the
-/// group's other tasks while it waits. Throws `NoGroupError` outside a task, and what the predicate throws.
+/// group's other tasks while it waits. Throws `NoGroupError` if the caller is neither a task nor attached, and
+/// what the predicate throws.
 TG_EXPORT WaitStatus wait_for_condition(Predicate predicate, Duration timeout,
                                         const ConditionOptions& options = {},
                                         SourceLocation where = SourceLocation::current());
 
 /// Makes every `wait_for_condition` on the calling task's group call its predicate again. Throws
-/// `NoGroupError` outside a task.
+/// `NoGroupError` if the caller is neither a task nor attached.
 TG_EXPORT void notify();
 
 }  // namespace thread_utils

@@ -17,8 +17,8 @@
 namespace tg {
 inline namespace v0 {
 
-/// A call that needs the caller's own group was made outside a task: on the main thread, or on a thread that
-/// the library did not start.
+/// A call that needs the caller's own group was made outside a task, and not by an attached thread: on the main
+/// thread, or on a thread that the library did not start.
 class TG_EXPORT NoGroupError : public std::logic_error {
  public:
   using std::logic_error::logic_error;
@@ -104,7 +104,7 @@ class TG_EXPORT TaskSkipped : public Stopped {
   TaskSkipped(const std::string& task, const detail::ReasonPointer& reason);
 };
 
-/// A wait for a result ended without it, because the caller's own group was stopped first.
+/// A wait for a result ended without it, because the caller's scope or group was stopped first.
 class TG_EXPORT WaitInterrupted : public Stopped {
  public:
   /// `task` is the name of the task that was waited for, for the text.

@@ -24,7 +24,7 @@ inline namespace v0 {
 ///     std::cout << tg::threaded_execution(functions);
 ///
 /// It waits for all of them. If any failed, it then throws `FunctionFailures`, which also holds the results
-/// of the others. In a task it obeys the event of the task's group: functions that have not started are
+/// of the others. It obeys the event of the caller's scope or group: functions that have not started are
 /// skipped, and the results say so. Throws `std::invalid_argument` if `max_workers` is 0.
 TG_EXPORT ResultList threaded_execution(std::vector<Function> functions, std::size_t max_workers = 32);
 

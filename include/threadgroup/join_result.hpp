@@ -20,7 +20,7 @@ inline namespace v0 {
 ///     if (const auto joined = group.join(10s); !joined.all_succeeded()) std::cerr << joined.str() << '\n';
 struct TG_EXPORT JoinResult {
   bool timed_out = false;   ///< the time-out passed before all tasks had ended
-  bool event_set = false;   ///< the caller's own group was stopped, and the joined group is not below it
+  bool event_set = false;   ///< the caller's scope or group was stopped, and the joined group is not below it
   std::size_t pending = 0;  ///< tasks that have not started; 0 if all have ended
   std::vector<RunningTask> running;  ///< tasks that run now; empty if all have ended
   std::vector<Failure> failures;     ///< from `wait_idle`; `join` throws them instead

@@ -114,7 +114,7 @@ void claim_failures(const std::vector<TaskHandle<R>>& tasks) noexcept {
 /// `f` may take a `std::stop_token` first, as a task may. Each task has a copy of its element. When the group
 /// is stopped, for instance by the first failure with `OnFailure::set_event`, no further element is taken
 /// from the range, and the last handle is that of a skipped task. All tasks have ended when the call returns
-/// or throws, unless the caller's own group was stopped first. In a task of the same group, the task lends
+/// or throws, unless the caller's scope or group was stopped first. In a task of the same group, the task lends
 /// its slot while it waits. The failures count as delivered: no join throws them.
 template <detail::InputRange Range, class F>
 auto map_results(ThreadGroup& group, Range&& range, F f, SourceLocation where = SourceLocation::current()) {
@@ -138,8 +138,8 @@ requires(!std::is_same_v<std::remove_cvref_t<Range>, ThreadGroup>)  //
 ///
 /// If calls failed, throws `MapFailures`, which has the results of the calls that succeeded. If none failed
 /// but the group was stopped, throws the `Stopped` of the first task without a result (`TaskSkipped` if it
-/// never ran). Throws `WaitInterrupted` as soon as the caller's own group is stopped; the failures then reach
-/// the join of `group`. If `f` returns void, so does `map`.
+/// never ran). Throws `WaitInterrupted` as soon as the caller's scope or group is stopped; the failures then
+/// reach the join of `group`. If `f` returns void, so does `map`.
 template <detail::InputRange Range, class F>
 auto map(ThreadGroup& group, Range&& range, F f, SourceLocation where = SourceLocation::current()) {
   using R = detail::MapResult<Range, F>;
@@ -230,11 +230,11 @@ auto quorum_of(std::size_t k, std::vector<F> all, SourceLocation where) {
 ///     std::vector<Ack> acks = tg::quorum(2, std::vector<std::function<Ack()>>{to_a, to_b, to_c});
 ///
 /// It returns after the others have ended, too, so they should be event-aware. What they throw after that is
-/// dropped. The functions are tasks of a group made for this call, below the caller's group; stopping them
-/// does not stop the caller's group. As soon as fewer than `k` can still succeed, it stops the rest and
-/// throws `FunctionFailures` ("candidate 2"), which holds what was thrown. If the caller's group was stopped
-/// first, it throws `TaskSkipped` or `WaitInterrupted`. Throws `std::invalid_argument` if `k` is 0 or larger
-/// than the number of functions.
+/// dropped. The functions are tasks of a group made for this call, below the caller's scope or group; stopping
+/// them does not stop the caller. As soon as fewer than `k` can still succeed, it stops the rest and throws
+/// `FunctionFailures` ("candidate 2"), which holds what was thrown. If the caller was stopped first, it throws
+/// `TaskSkipped` or `WaitInterrupted`. Throws `std::invalid_argument` if `k` is 0 or larger than the number of
+/// functions.
 template <detail::InputRange Range>
 auto quorum(std::size_t k, Range&& functions, SourceLocation where = SourceLocation::current()) {
   std::vector<std::decay_t<detail::RangeReference<Range>>> all;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The options of a group.
+// The options of groups and tasks.
 #pragma once
 
 #include <cstddef>

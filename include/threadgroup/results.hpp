@@ -168,7 +168,7 @@ class TG_EXPORT ResultList {
   std::map<std::string, std::vector<ResultStruct>> asdict() const;
   /// The failures, in the order of the list.
   std::vector<Failure> failures() const;
-  /// True if all functions have ended. False only if the caller's own group was stopped before that.
+  /// True if all functions have ended. False only if the caller's scope or group was stopped before that.
   bool complete() const;
   /// All results in one line: "[(function=f1; result=1), (function=f2; result=2)]".
   std::string str() const;

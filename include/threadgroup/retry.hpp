@@ -143,7 +143,7 @@ class Retrying : public RetryingBase<F> {
 ///
 ///     group.add_task(tg::with_retries(verify_user, {.max_tries = 3}), user);
 ///
-/// A delay ends when the event of the calling task's group is set. If there is no next try, the wrapper
+/// A delay ends when the event of the caller's scope or group is set. If there is no next try, the wrapper
 /// throws what the last try threw. Arguments are passed as lvalues, because a later try may need them. Throws
 /// `std::invalid_argument` if an option is out of range.
 ///

@@ -29,7 +29,7 @@ concept Object = std::is_object_v<T>;
 ///
 /// Requires: the handle has a task. On a handle that was default-constructed or moved from, everything but
 /// `valid` and assignment throws `std::logic_error`.
-/// Guarantees: a wait returns as soon as the task ends or the event of the caller's own group is set. A task
+/// Guarantees: a wait returns as soon as the task ends or the event of the caller's scope or group is set. A task
 /// that waits for another task of its group lends its slot meanwhile, so it cannot hang because all slots are
 /// in use.
 /// Thread safety: any threads may use distinct handles of one task; `take` documents its effect on them.
@@ -77,11 +77,12 @@ class TaskHandle {
   std::exception_ptr exception() const { return slot().exception(); }
 
   /// Waits for the end of the task. Returns `ready` when the task has ended, in any of the four ways, and
-  /// `event_set` if the event of the caller's own group was set first.
+  /// `event_set` if the event of the caller's scope or group was set first.
   ///
   /// The caller runs the task itself, under the conditions of `ThreadGroup::join`, if it is the next one of
   /// its group. A caller in a task of the same group runs it even if others come before it. While the caller
-  /// runs the task, its own event does not end the wait; the task is told of that event, too.
+  /// runs the task, its own event does not end the wait; the task is told of that event, too. A caller in a
+  /// `StopScope` or `Shield` never runs it.
   ///
   /// Throws `std::system_error` (`resource_deadlock_would_occur`) in the task itself, and if the wait would
   /// deadlock because the task waits, directly or not, for the caller. The text names the tasks and groups
@@ -95,8 +96,9 @@ class TaskHandle {
   /// Waits, and returns the result: a copy, or, for a move-only type, the result itself, which works once.
   ///
   /// Throws what the task threw; if the task was stopped, the `Stopped` by which it exited; `TaskSkipped` if
-  /// it never ran; `WaitInterrupted` if the event of the caller's own group was set first; `std::logic_error`
-  /// if the result was moved out before, by `take` or by `get` of a move-only type; and what `wait` throws.
+  /// it never ran; `WaitInterrupted` if the event of the caller's scope or group was set first;
+  /// `std::logic_error` if the result was moved out before, by `take` or by `get` of a move-only type; and
+  /// what `wait` throws.
   T get() const {
     slot().wait_for_success();
     return result();

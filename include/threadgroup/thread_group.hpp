@@ -66,7 +66,8 @@ concept NoTaskName =
 ///     group.wait_for_condition([&] { return verified > 0; }, 600s);     // then stops the rest
 ///     group.join();
 ///
-/// A group made inside a task is a child of that task's group, and is stopped together with it.
+/// A group made inside a task is a child of that task's group, or of the innermost `StopScope` or `Shield`
+/// there, and is stopped together with it.
 ///
 /// Requires: a group is destroyed neither by one of its own tasks nor by a task of a group below it. If it
 /// is, that is reported as a failure, and the tasks continue without the object.
@@ -218,13 +219,13 @@ class TG_EXPORT ThreadGroup {
 
   /// Waits until no task is pending or running, then throws the failures that were not delivered before: a
   /// single one as itself, several as `TaskFailures`. Any number of threads may join, and the group can be
-  /// used again afterwards. If the event of the caller's own group is set first, and this group is not below
-  /// that one, it returns early; the result says so.
+  /// used again afterwards. If the event of the caller's scope or group is set first, and this group is not
+  /// below that one, it returns early; the result says so.
   ///
   /// A caller outside any task, or in a task of a group above this one, runs pending tasks of this group on
   /// its own stack while a slot is free, as one of the group's workers. That does not delay the join,
-  /// because these tasks have to end first anyway. The caller runs none while it handles an exception, or if
-  /// it has used half of its stack.
+  /// because these tasks have to end first anyway. The caller runs none while it is in a `StopScope` or `Shield`
+  /// or handles an exception, or if it has used half of its stack.
   ///
   /// Throws `std::system_error` (`resource_deadlock_would_occur`) in a task of this group or of a group below
   /// it, and if the wait would deadlock because a task of this group waits, directly or not, for the caller.
@@ -261,8 +262,8 @@ class TG_EXPORT ThreadGroup {
   /// Runs the registered functions, as many at a time as the group's bound permits, waits for all of them,
   /// and returns their results in the order of registration. If any failed, it then throws
   /// `FunctionFailures`; the results are also in `get_results`. When the event is set, functions that have
-  /// not started are skipped, and the results say so. If the event of the caller's own group is set first and
-  /// this group is not below that one, the results are not `complete`. Throws `std::system_error`
+  /// not started are skipped, and the results say so. If the event of the caller's scope or group is set first
+  /// and this group is not below that one, the results are not `complete`. Throws `std::system_error`
   /// (`resource_deadlock_would_occur`) where `join` does.
   ///
   /// The list is valid until an `execute` begins while no other is running.

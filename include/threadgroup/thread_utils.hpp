@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The calls that a task makes to its own group, without a reference to it.
+// The calls that a task makes to its own group or scope, without a reference to it.
 #pragma once
 
 #include <optional>
@@ -12,37 +12,42 @@
 #include <threadgroup/reason.hpp>
 #include <threadgroup/source_location.hpp>
 
-/// The calls that a task makes to its own group: the group of the task that the calling thread runs. Two of
-/// them, `wait_for_condition` and `notify`, are in `<threadgroup/condition.hpp>`.
+/// The calls that a task makes to its own group: the group of the task that the calling thread runs, or to
+/// which the thread is attached (`Attached`). Two of them, `wait_for_condition` and `notify`, are in
+/// `<threadgroup/condition.hpp>`.
+///
+/// "Stopped" means: the event of the innermost scope (`StopScope`, `Shield`) of the caller is set; without a
+/// scope, that of its group. Code outside of tasks can be stopped only in a scope, or while it is attached.
 namespace tg::inline v0::thread_utils {
 
-/// Sleeps until the time is up or the event is set. Returns true if it slept the whole time, and false if the
-/// event is set, even if it was set before the call. Outside a task it is a plain sleep and returns true. A
-/// zero or negative duration only asks for the event, without a look at the clock.
+/// Sleeps until the time is up or the caller is stopped. Returns true if it slept the whole time, and false if
+/// the caller was stopped, even if that was before the call. A zero or negative duration only asks for the
+/// event, without a look at the clock.
 TG_EXPORT bool event_aware_sleep(Duration d);
 
-/// True if the group was stopped. Outside a task always false.
+/// True if the caller was stopped.
 TG_EXPORT bool event_is_set() noexcept;
 
-/// Throws `Stopped` if the group was stopped. This ends the task from any depth of calls as `stopped`, not as
-/// failed. Outside a task it does nothing.
+/// Throws `Stopped` if the caller was stopped. In a task that was stopped this ends the task, from any depth of
+/// calls, as `stopped` and not as failed. If only a scope was stopped, catch it inside that scope.
 TG_EXPORT void throw_if_event_set();
 
-/// The group's stop token, for code that takes one. Outside a task, a token that is never stopped.
+/// A token whose stop is requested when the caller is stopped, for code that takes one. Outside of tasks, scopes
+/// and attached threads, a token that is never stopped.
 TG_EXPORT std::stop_token stop_token();
 
-/// Stops the caller's group and all groups below it. True if this call set the event. Throws `NoGroupError`
-/// outside a task.
+/// Stops the caller's group and all groups below it, also from inside a scope. True if this call set the event.
+/// Throws `NoGroupError` if the caller is neither a task nor attached.
 TG_EXPORT bool set_event(std::string message = {}, SourceLocation where = SourceLocation::current());
 
-/// Why the group was stopped, if it was.
+/// Why the caller was stopped, if it was.
 TG_EXPORT std::optional<Reason> reason();
 
-/// Stops every group of the process.
+/// Stops every group and scope of the process.
 TG_EXPORT void set_all_events(std::string message = {}, SourceLocation where = SourceLocation::current());
 
-/// The path of the caller's group: "MainThread/ThreadGroup2/ThreadGroup2.1". Outside a task, the name of the
-/// thread's root: "MainThread".
+/// The path of the caller's innermost scope, or else of its group: "MainThread/ThreadGroup2/ThreadGroup2.1".
+/// Without either, the name of the thread's root: "MainThread".
 TG_EXPORT std::string current_path();
 
 }  // namespace tg::inline v0::thread_utils

@@ -210,7 +210,7 @@ class Vault {
     return all;
   }
 
-  /// Waits until the key holds a value. It returns early if the event of the caller's own group is set, if
+  /// Waits until the key holds a value. It returns early if the event of the caller's scope or group is set, if
   /// the time is up, or if no known producer of the key can store it any more and one of them failed, was
   /// stopped or was skipped. Known producers are automatics, and bound functions that were added to a group,
   /// executed or called. An automatic with an input that cannot come for such a reason cannot run, either. A
@@ -234,7 +234,7 @@ class Vault {
   ///
   /// Either list may be left out. For a `Key<T>`, the parameter of `f` is `const T&`, `T`,
   /// `std::shared_ptr<const T>`, or `std::optional<T>`, which permits the input to be missing. If `f` takes a
-  /// `std::stop_token` before its inputs, it receives that of the calling task's group; outside a task, one
+  /// `std::stop_token` before its inputs, it receives that of the caller's scope or group; outside both, one
   /// that is never stopped. With one output, `f` returns its value; with several, a tuple. Each of them may
   /// be a `std::optional`; if that is empty, the output is left unchanged. The callable returns what `f`
   /// returned. Throws `DeclarationError` if a key is both input and output without `output_replaces_input`.

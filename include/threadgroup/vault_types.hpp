@@ -18,7 +18,7 @@ struct VaultOptions {
 /// How a wait for keys ended.
 enum class [[nodiscard]] KeyWait{
     present,          ///< the key holds a value
-    event_set,        ///< the event of the caller's own group was set first
+    event_set,        ///< the event of the caller's scope or group was set first
     timed_out,        ///< the time-out passed first
     producer_failed,  ///< no known producer can store it any more; one failed, was stopped or was skipped
 };
