@@ -11,6 +11,7 @@
 #include <csignal>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <threadgroup/scope.hpp>
 
 #include "bad_input.hpp"
 
@@ -115,7 +116,7 @@ Client::Client(const std::string& url, std::chrono::milliseconds time_out) : tim
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-Answer Client::ask(const std::string& user, Check check, const std::stop_token& stop) const {
+Answer Client::ask(const std::string& user, Check check) const {
   SocketShutter shutter;
   httplib::Client http(origin_);
   http.set_connection_timeout(time_out_);
@@ -124,13 +125,13 @@ Answer Client::ask(const std::string& user, Check check, const std::stop_token& 
   http.set_tcp_nodelay(true);
   http.set_socket_options([&](int socket) { shutter.watch(socket); });
 
-  const std::stop_callback on_stop(stop, [&] { shutter.shut(); });
-  if (stop.stop_requested()) throw Interrupted("not asked");
+  const tg::OnStop on_stop([&] { shutter.shut(); });
+  if (tg::thread_utils::event_is_set()) throw Interrupted("not asked");
   const auto result =
       http.Get(fmt::format("{}/accounts/{}/{}", path_, percent_encoded(user), name_of(check)));
 
   if (!result) {
-    if (stop.stop_requested()) throw Interrupted("interrupted while waiting for the answer");
+    if (tg::thread_utils::event_is_set()) throw Interrupted("interrupted while waiting for the answer");
     throw Unavailable(fmt::format("no answer from {} ({})", url(), httplib::to_string(result.error())));
   }
   if (result->status == 429 || result->status >= 500) {

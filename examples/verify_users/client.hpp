@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The client of the account service: one blocking question at a time, which a stop token can cut short.
+// The client of the account service: one blocking question at a time, which a stop cuts short.
 #pragma once
 
 #include <chrono>
 #include <stdexcept>
-#include <stop_token>
 #include <string>
 
 #include <threadgroup/thread_utils.hpp>
@@ -35,8 +34,8 @@ class Client {
   // `url` is http://host[:port][/path]; throws BadInput for anything else.
   Client(const std::string& url, std::chrono::milliseconds time_out);
 
-  // Throws one of the errors above. A stop wakes a question that waits for its answer: it ends at once.
-  Answer ask(const std::string& user, Check check, const std::stop_token& stop) const;
+  // Throws one of the errors above. A stop of the caller ends a question that waits for its answer at once.
+  Answer ask(const std::string& user, Check check) const;
 
   std::string url() const { return origin_ + path_; }
 

@@ -59,9 +59,7 @@ int run(const Options& options) {
                                        options.users_file, client.url(), options.max, options.need);
   say((terminal ? fitting(plan, terminal->columns() - 1) : plan) + '\n');
 
-  const Ask ask = [&](const std::string& user, Check check, const std::stop_token& stop) {
-    return client.ask(user, check, stop);
-  };
+  const Ask ask = [&](const std::string& user, Check check) { return client.ask(user, check); };
   Verification verification(ask, {options.retries, options.retry_pause}, journal);
   tg::ThreadGroup group("Verifying Users", {.max_concurrent_threads = options.max});
   std::vector<tg::TaskHandle<Verified>> tasks = add_users(group, verification, users);

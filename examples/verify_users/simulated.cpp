@@ -78,7 +78,7 @@ class Day {
     Journal journal(Journal::Lines::kept);
     const tg::TimePoint start = tg::now();
     Verification verification(
-        [this](const auto& user, Check check, const auto&) { return service_.ask(user, check); },
+        [this](const std::string& user, Check check) { return service_.ask(user, check); },
         {options_.retries, options_.retry_pause}, journal);
     tg::ThreadGroup group("Verifying Users", {.max_concurrent_threads = options_.max});
     auto tasks = add_users(group, verification, users_);

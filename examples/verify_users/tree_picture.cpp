@@ -74,7 +74,9 @@ std::vector<Row> choose_rows(const tg::ForestSnapshot& forest, std::size_t max_l
 std::string label_of(const tg::NodeSnapshot& node) {
   switch (node.kind) {
     case tg::NodeKind::daemon:
-      return node.name + " (daemon)";
+    case tg::NodeKind::scope:
+    case tg::NodeKind::shield:
+      return node.name + " (" + to_string(node.kind) + ")";
     case tg::NodeKind::foreign_thread:
       return node.name + " (thread)";
     case tg::NodeKind::main_thread:

@@ -49,8 +49,8 @@ Verified Verification::verify(const std::string& user) {
 void Verification::ask_everything(const std::string& user, tg::ThreadGroup& checks) const {
   std::vector<tg::TaskHandle<Answer>> answers;
   for (const Check check : kChecks) {
-    const auto ask = [this, &user, check](std::stop_token stop) { return ask_(user, check, stop); };
-    answers.push_back(checks.add_task(tg::TaskName{std::string(name_of(check))}, ask));
+    answers.push_back(checks.add_task(tg::TaskName{std::string(name_of(check))},
+                                      [this, &user, check] { return ask_(user, check); }));
   }
   (void)checks.wait_idle();  // what failed is in the handles
 

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
-#include <stop_token>
 #include <string>
 #include <utility>
 
@@ -29,7 +28,7 @@ struct Refused : std::runtime_error {
 };
 
 // Asks the service; throws as Client::ask does.
-using Ask = std::function<Answer(const std::string& user, Check check, const std::stop_token& stop)>;
+using Ask = std::function<Answer(const std::string& user, Check check)>;
 
 // Asks the service about users, and counts those that were verified. Thread safety: verify() from any thread.
 class Verification {

@@ -91,6 +91,13 @@ TEST(TreePicture, daemon_is_called_one) {
   EXPECT_TRUE(picture_of(forest, 10)[0].starts_with("Service (daemon) "));
 }
 
+TEST(TreePicture, scope_is_called_one) {
+  tg::ForestSnapshot forest;
+  forest.nodes = {node(1, 0, 0, "MainThread"), node(2, 1, 1, "start")};
+  forest.nodes[1].kind = tg::NodeKind::scope;
+  EXPECT_EQ(picture_of(forest, 10)[1], "`- start (scope)");
+}
+
 TEST(TreePicture, more_groups_than_lines_are_hidden_behind_their_parent) {
   tg::ForestSnapshot forest;
   forest.nodes = {node(1, 0, 0, "MainThread"), node(2, 1, 1, "A")};
