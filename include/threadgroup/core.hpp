@@ -5,6 +5,7 @@
 #include <threadgroup/as_completed.hpp>
 #include <threadgroup/attached.hpp>
 #include <threadgroup/barrier.hpp>
+#include <threadgroup/channel.hpp>
 #include <threadgroup/clock.hpp>
 #include <threadgroup/condition.hpp>
 #include <threadgroup/condition_variable.hpp>

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <threadgroup/barrier.hpp>
+#include <threadgroup/channel.hpp>
 #include <threadgroup/condition_variable.hpp>
 #include <threadgroup/every.hpp>
 #include <threadgroup/latch.hpp>

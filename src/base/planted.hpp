@@ -98,7 +98,10 @@
   ONE(semaphore_forgets_others)            /* Z8 */                                             \
   ONE(latch_waiter_does_not_look_again)    /* Z3 */                                             \
   ONE(barrier_waiter_does_not_look_again)  /* Z3 */                                             \
-  ONE(barrier_breaks_in_silence)           /* all are told of a broken barrier */
+  ONE(barrier_breaks_in_silence)           /* all are told of a broken barrier */               \
+  ONE(channel_links_without_second_look)   /* E2 */                                             \
+  ONE(channel_waiter_leaves_no_next)       /* E2 */                                             \
+  ONE(channel_waiter_is_never_hungry)      /* E3 */
 
 // Those that make the order of an access too weak, or leave out a fence.
 #define TG_PLANTED_ORDERS(ONE)                                                                               \
@@ -130,7 +133,9 @@
   ONE(lot_waiter_sees_nothing)                /* Z4 */                                                       \
   ONE(sync_mutex_sees_nothing)                /* what a holder did is seen by the next one */                \
   ONE(sync_mutex_publishes_nothing)           /* likewise */                                                 \
-  ONE(latch_publishes_nothing)                /* what came before a count down is seen by a waiter */
+  ONE(latch_publishes_nothing)                /* what came before a count down is seen by a waiter */        \
+  ONE(channel_stamp_is_not_ordered)           /* E2 */                                                       \
+  ONE(channel_item_is_not_published)          /* E1 */
 
 namespace tg::inline v0::detail {
 enum class Planted {

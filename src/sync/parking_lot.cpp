@@ -5,41 +5,9 @@
 #include <memory>
 
 #include "base/planted.hpp"
-#include "event/wait.hpp"
 #include "runtime/fork.hpp"
 
 namespace tg::inline v0::detail {
-
-bool Waiter::claim(std::uint32_t as) noexcept {
-  std::uint32_t expected = kOpen;
-  return claimed_.compare_exchange_strong(expected, as, std::memory_order_acq_rel, std::memory_order_acquire);
-}
-
-WaitOutcome Waiter::wait(Event* event, TimePoint deadline) {
-  const WaitOutcome outcome =
-      wait_unparked([this] { return released_.load(TG_ORDER(acquire, lot_waiter_sees_nothing, relaxed)); },
-                    {event, nullptr}, deadline);
-  if (outcome == WaitOutcome::ready) return outcome;
-  if (claim(outcome == WaitOutcome::event_set ? kStopped : kTimedOut) ||
-      TG_PLANTED(lot_stop_forgets_what_it_got))
-    return outcome;
-  wait_until_released();
-  return WaitOutcome::ready;
-}
-
-bool Waiter::withdraw() {
-  if (claim(kWithdrawn)) return true;
-  wait_until_released();
-  return false;
-}
-
-// Z4: the releaser is on its way, so neither a stop nor a deadline matters.
-void Waiter::wait_until_released() {
-  if (TG_PLANTED(lot_waiter_leaves_before_released)) return;
-  static_cast<void>(
-      wait_unparked([this] { return released_.load(TG_ORDER(acquire, lot_waiter_sees_nothing, relaxed)); },
-                    {}, TimePoint::never()));
-}
 
 constinit ParkingLot::Bucket ParkingLot::buckets_of_process_[kBuckets];
 constinit ParkingLot ParkingLot::of_process_(buckets_of_process_, kBuckets);
@@ -92,10 +60,7 @@ std::size_t ParkingLot::release(ParkingKey key, FunctionRef<Choice(ParkingEntry&
   }
   while (served != nullptr) {
     ParkingEntry* const next = served->next_;
-    runtime::Flow* const flow = served->waiter_.flow_;
-    // Z4: from here on the waiter may be gone, but not the flow.
-    served->waiter_.released_.store(true, TG_ORDER(release, lot_releaser_publishes_nothing, relaxed));
-    flow->unpark();
+    served->waiter_.release();
     served = next;
   }
   return count;

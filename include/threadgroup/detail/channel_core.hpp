@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// A channel of items of any type: the ring, and the queues of those who wait.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <threadgroup/detail/annotations.hpp>
+#include <threadgroup/detail/atomic.hpp>
+#include <threadgroup/detail/export.hpp>
+#include <threadgroup/detail/mutex.hpp>
+#include <threadgroup/detail/unique_function.hpp>
+#include <threadgroup/duration.hpp>
+#include <threadgroup/outcomes.hpp>
+
+namespace tg::inline v0::detail {
+
+class ChannelCore;
+class ChannelWait;
+class Waiter;
+
+/// What a flow would like to do with a channel, on the flow's stack: to send an item or to receive one.
+class TG_EXPORT ChannelCase {
+ public:
+  enum class Kind : std::uint8_t { send, receive };
+  /// A sender's constructs the item at the address, and returns true. A receiver's takes the item from the
+  /// address and destroys what is left there; it returns false if the sender failed to construct one. Neither
+  /// throws. No lock is held, and it may run on the flow at the other end of the channel.
+  using Move = FunctionRef<bool(void* item)>;
+
+  /// `room` is where a receiver can be given an item; null for a sender.
+  ChannelCase(ChannelCore& channel, Kind kind, Move move, void* room) noexcept
+      : channel_(&channel), kind_(kind), move_(move), room_(room) {}
+
+  ChannelCore& channel() const noexcept { return *channel_; }
+
+ private:
+  friend class ChannelCore;
+  friend class ChannelWait;
+  ChannelCore* channel_;
+  Kind kind_;
+  Move move_;
+  void* room_;
+
+  // While the case waits. Guarded by the channel's lock; after the claim, the releaser's.
+  Waiter* waiter_ = nullptr;
+  ChannelCase* previous_ = nullptr;
+  ChannelCase* next_ = nullptr;
+  std::uint64_t ticket_ = 0;  // its place in the queue, which it keeps if it has to wait again
+  std::uint32_t number_ = 0;  // of the waiter's cases
+  bool is_linked_ = false;
+  bool is_hungry_ = false;  // it has waited for long: E3
+  bool has_met_ = false;    // the item was handed over; else it was only woken
+};
+
+/// The part of `tg::Channel` that does not depend on the type of the items.
+///
+/// `src/sync/README.md` explains the protocol.
+///
+/// Requires: no thread uses it when it is destroyed, and it is empty.
+/// Thread safety: everything from any thread.
+class TG_EXPORT ChannelCore {
+ public:
+  using Kind = ChannelCase::Kind;
+  using Move = ChannelCase::Move;
+
+  ChannelCore(std::size_t capacity, std::size_t item_bytes, std::size_t item_alignment);
+  ~ChannelCore();
+  ChannelCore(const ChannelCore&) = delete;
+  ChannelCore& operator=(const ChannelCore&) = delete;
+
+  /// Waits until the case is done.
+  WaitOutcome wait(Kind kind, Move move, void* room, Duration timeout);
+
+  enum class Attempt : std::uint8_t { done, blocked, closed };
+  Attempt attempt(Kind kind, Move move, void* room);
+
+  void close() noexcept;
+  /// Takes all items out: for the destructor, also in a forked child.
+  void drain(Move take_one) noexcept {
+    while (take(take_one, true) == Attempt::done) {
+    }
+  }
+  bool is_closed() const noexcept;
+  std::size_t size() const noexcept;
+  std::size_t capacity() const noexcept { return capacity_; }
+  /// Throws `ForkedError` in a process forked from the one that made it.
+  void check_process() const;
+  /// Flows that link cases of several channels do so in the order of these numbers.
+  std::uint64_t number() const noexcept { return number_; }
+
+ private:
+  friend class ChannelWait;
+  struct Queue {
+    ChannelCase* first = nullptr;
+    ChannelCase* last = nullptr;
+    std::uint64_t tickets = 0;
+    std::size_t woken = 0;   // those that were woken and have not tried yet
+    std::size_t hungry = 0;  // E3
+  };
+  struct Slot {
+    Atomic<std::uint64_t> stamp;  // atomic: says whose turn it is (E1)
+  };
+
+  // The ring.
+  Attempt put(Move move, bool first) noexcept;
+  Attempt take(Move move, bool first) noexcept;
+  bool may_put() const noexcept;
+  bool may_take() const noexcept;
+  std::uint64_t after(std::uint64_t position) const noexcept;
+  Slot& slot(std::uint64_t position) const noexcept;
+  void* item(Slot& slot) const noexcept;
+  // A rendezvous.
+  Attempt meet(Kind kind, Move move, void* room) noexcept;
+
+  // Those who wait.
+  bool becomes_possible_soon(Kind kind) const noexcept;
+  Attempt attempt(ChannelCase& mine, bool first) noexcept;
+  bool link(ChannelCase& mine) noexcept;
+  void unlink(ChannelCase& mine) noexcept;
+  void arrive(ChannelCase& mine, bool has_waited_long) noexcept;
+  void leave(ChannelCase& mine) noexcept;
+  void after_step() noexcept;
+  void wake_next() noexcept;
+  Queue& queue(Kind kind) noexcept TG_REQUIRES(mutex_) { return kind == Kind::send ? senders_ : receivers_; }
+  void link_locked(ChannelCase& mine) noexcept TG_REQUIRES(mutex_);
+  void unlink_locked(ChannelCase& mine) noexcept TG_REQUIRES(mutex_);
+  ChannelCase* claim_first_locked(Kind kind) noexcept TG_REQUIRES(mutex_);
+  void announce_locked() noexcept TG_REQUIRES(mutex_);
+  std::size_t possible_steps(Kind kind) const noexcept;
+
+  // Constant.
+  const std::uint64_t number_;  // of all channels: the order in which a waiter links its cases
+  const std::size_t capacity_;
+  const std::uint64_t closed_bit_;  // of `tail_`; the bits below it are the index of a slot
+  const std::uint64_t one_lap_;     // the bits from it on count the rounds
+  const std::size_t item_offset_;
+  const std::size_t slot_bytes_;
+  const std::size_t alignment_;
+  const std::uint32_t generation_;  // of the process that made it
+  std::byte* slots_ = nullptr;
+
+  static constexpr std::uint32_t kSendersWait = 1;
+  static constexpr std::uint32_t kReceiversWait = 2;
+  static constexpr std::uint32_t kSendersQueue = 4;    // E3: no sender overtakes
+  static constexpr std::uint32_t kReceiversQueue = 8;  // the same for receivers
+
+  // Each on a cache line of its own: senders write the one, receivers the other, and those who wait the third.
+  alignas(64) Atomic<std::uint64_t> tail_{0};     // atomic: senders compete for it
+  alignas(64) Atomic<std::uint64_t> head_{0};     // atomic: receivers compete for it
+  alignas(64) Atomic<std::uint32_t> waiting_{0};  // written under the lock; atomic for the looks without (E2)
+  Mutex mutex_;
+  Queue senders_ TG_GUARDED_BY(mutex_);
+  Queue receivers_ TG_GUARDED_BY(mutex_);
+};
+
+}  // namespace tg::inline v0::detail
