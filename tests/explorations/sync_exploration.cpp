@@ -62,7 +62,7 @@ TG_EXPLORATION(SyncMutexExploration, three_flows_are_inside_one_at_a_time) {
   require(entered == 3, "each flow entered");
 }
 TG_FINDS(SyncMutexExploration, three_flows_are_inside_one_at_a_time, sync_mutex_links_without_look, 1000)
-TG_FINDS(SyncMutexExploration, three_flows_are_inside_one_at_a_time, sync_mutex_forgets_others, 1000)
+TG_FINDS(SyncMutexExploration, three_flows_are_inside_one_at_a_time, sync_mutex_forgets_others, 2000)
 
 // Those that have waited for a millisecond are handed the lock.
 TG_EXPLORATION(SyncMutexExploration, the_lock_is_handed_over) {
