@@ -30,6 +30,9 @@ struct GroupOptions {
   /// How many tasks may be pending: at least 1. While so many have not started, `add_task` and `post` wait,
   /// and `try_add_task` adds nothing. Without a value there is no limit.
   std::optional<std::size_t> max_pending = {};
+  /// How many tasks of this group and of all groups below it may run at a time: at least 1. It applies on top
+  /// of the `max_concurrent_threads` of each of them. Daemon groups that they make are not included.
+  std::optional<std::size_t> max_concurrent_in_subtree = {};
 };
 
 /// The name of a task in reports, dumps and errors, and where the task was added.

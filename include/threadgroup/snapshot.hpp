@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,7 +18,7 @@ namespace tg {
 inline namespace v0 {
 
 /// What a node of the forest represents.
-enum class NodeKind {
+enum class NodeKind : std::uint8_t {
   main_thread,     ///< the root of the groups that the main thread made
   foreign_thread,  ///< the root of the groups made by a thread that the library did not start
   group,           ///< a group below one of the others

@@ -143,7 +143,7 @@ PyObject* take(PyObject* self, PyObject* timeout) {
     bool is_stopped = false;
     const bool ended = wait_interruptibly(to_duration(timeout), [&](Duration slice) {
       if (!queue.empty()) return true;
-      const detail::SlotLent lent(lends ? caller : nullptr);
+      const detail::SlotLent lent(caller, lends);
       const auto outcome = detail::wait(
           queue.waiters(), [&] { return !queue.empty(); }, {event, nullptr}, runtime::after(slice));
       is_stopped = outcome == WaitOutcome::event_set;

@@ -53,7 +53,7 @@ WaitStatus wait_for_condition(GroupCore& core, Predicate predicate, Duration tim
   TaskContext* const caller = TaskContext::current();
   const bool own_group = caller != nullptr && caller->node == &core;
   const std::size_t own = own_group ? caller->depth() : 0;
-  const SlotLent lent(own_group ? caller : nullptr);  // a task that waits for a slot may make it true
+  const SlotLent lent(caller, own_group);  // a task that waits for a slot may make it true
   const TimePoint deadline = runtime::after(timeout);
   for (;;) {
     // All of this is read before the predicate: what changes while it runs is seen in the next round.

@@ -27,14 +27,17 @@ NodeKind kind_of(const GroupOptions& options) noexcept {
 GroupCore::GroupCore(std::string&& name, const GroupOptions& options)
     : Node(std::move(name), kind_of(options), options.time_limit && !options.time_limit->is_forever()),
       fork_generation_(runtime::fork_generation()),
-      pool_(*this, options.max_concurrent_threads, options.on_failure, options.max_pending) {}
+      pool_(*this, options.max_concurrent_threads, options.on_failure, options.max_pending) {
+  if (options.max_pending) set_limited();
+  if (options.max_concurrent_in_subtree) bound_subtree(*options.max_concurrent_in_subtree);
+}
 
-GroupCore* GroupCore::make(std::string&& name, const GroupOptions& options) {
+GroupCore* GroupCore::make(std::string&& name, const GroupOptions& options, bool is_plain) {
   FreshLink* const link = FreshLink::of_caller();
-  if (link != nullptr && link->unused_count != 0) {
+  if (link != nullptr && link->unused_count != 0 && is_plain) {
     auto* const core = static_cast<GroupCore*>(link->unused[link->unused_count - 1]);
     if (core->slots() == options.max_concurrent_threads && options.on_failure == OnFailure::keep_going &&
-        !options.time_limit && !options.max_pending) {
+        !options.time_limit) {
       --link->unused_count;
       core->begin_again(std::move(name), kind_of(options));
       core->fork_generation_ = runtime::fork_generation();
@@ -48,7 +51,7 @@ GroupCore* GroupCore::make(std::string&& name, const GroupOptions& options) {
 // something compared with an earlier one.
 void GroupCore::release_or_keep() noexcept {
   FreshLink* const link = FreshLink::of_caller();
-  if (kKeep && link->has_room() && !event().is_set() && pool_.keeps_going() && !pool_.has_room_limit()) {
+  if (kKeep && link->has_room() && !event().is_set() && pool_.keeps_going() && !is_limited()) {
     own_task_is_allowed_ = false;
     forget_name();
     link->unused[link->unused_count++] = this;

@@ -33,8 +33,9 @@ namespace tg::inline v0::detail {
 class GroupCore final : public Node, public runtime::InBlock {
  public:
   GroupCore(std::string&& name, const GroupOptions& options);
-  /// Makes one, or uses one again that the calling flow has kept.
-  static GroupCore* make(std::string&& name, const GroupOptions& options);
+  /// Makes one; or, if it is plain (without limits beyond its own bound), uses one again that the calling flow
+  /// has kept.
+  static GroupCore* make(std::string&& name, const GroupOptions& options, bool is_plain);
   /// Releases the only reference to one that had no task and was unlinked as `alone` or `unseen`. If the flow
   /// has room, it is kept for `make`.
   void release_or_keep() noexcept;
@@ -75,6 +76,7 @@ class GroupCore final : public Node, public runtime::InBlock {
   std::size_t slots() const noexcept override { return pool_.bound(); }
   std::vector<RunningTask> running_tasks() const override { return pool_.running_tasks(); }
   bool run_now(Task& task) noexcept override { return pool_.run_now(task); }
+  bool permit_is_free(const Permits& permits) noexcept override { return pool_.permit_is_free(permits); }
   bool help_with(const Task& task) noexcept override { return pool_.help_with(task); }
   bool skip_task(ClaimableTask& task, Reason reason) override {
     return pool_.skip(task, reason_to_skip(std::move(reason)));

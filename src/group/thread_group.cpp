@@ -31,17 +31,27 @@ using detail::GroupCore;
 
 namespace {
 
+void check_limits(const std::string& name, const GroupOptions& options) {
+  if (options.max_pending == 0) {
+    throw std::invalid_argument("ThreadGroup '" + name +
+                                "': max_pending is 0, so no task could ever be added; give at least 1");
+  }
+  if (options.max_concurrent_in_subtree == 0) {
+    throw std::invalid_argument(
+        "ThreadGroup '" + name +
+        "': max_concurrent_in_subtree is 0, so no task could ever run; give at least 1");
+  }
+}
+
 // Makes the core and links it into the forest.
 GroupCore* make_core(std::string&& name, const GroupOptions& options) {
   if (options.max_concurrent_threads == 0) {
     throw std::invalid_argument("ThreadGroup '" + name +
                                 "': max_concurrent_threads is 0, so no task could ever run; give at least 1");
   }
-  if (options.max_pending == 0) {
-    throw std::invalid_argument("ThreadGroup '" + name +
-                                "': max_pending is 0, so no task could ever be added; give at least 1");
-  }
-  auto* const core = GroupCore::make(std::move(name), options);
+  const bool is_plain = !options.max_pending && !options.max_concurrent_in_subtree;
+  if (!is_plain) check_limits(name, options);
+  auto* const core = GroupCore::make(std::move(name), options, is_plain);
   try {
     Forest::link(*core);
     if (options.time_limit) core->set_time_limit(*options.time_limit);
@@ -116,6 +126,7 @@ ThreadGroup::~ThreadGroup() {
   if (!own_task && !pool.idle()) {
     const detail::RecordedWait recorded(caller, detail::WaitTarget::idleness_of(*core_), {},
                                         TimePoint::never(), false, detail::RecordedWait::OnCycle::report);
+    const detail::PermitsLent lent(caller);
     wait_and_report(*core_);
   }
   try {
@@ -214,9 +225,12 @@ JoinResult ThreadGroup::wait_until_idle(TimePoint deadline, bool may_help, const
     detail::RecordedWait recorded(caller, detail::WaitTarget::idleness_of(*core_), {callers_event, nullptr},
                                   deadline, false);
     if (caller != nullptr) help();
-    const WaitOutcome outcome =
-        idle ? WaitOutcome::ready
-             : detail::wait(pool.idle_waiters(), is_idle, {callers_event, nullptr}, deadline);
+    WaitOutcome outcome = WaitOutcome::ready;
+    if (!idle) {
+      const detail::PermitsLent lent(caller);
+      outcome = detail::wait(pool.idle_waiters(), is_idle, {callers_event, nullptr}, deadline);
+      recorded.end();
+    }
     recorded.end();
     result.timed_out = outcome == WaitOutcome::timed_out;
     result.event_set = outcome == WaitOutcome::event_set;

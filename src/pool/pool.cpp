@@ -10,6 +10,8 @@
 
 #include "base/planted.hpp"
 #include "event/wait.hpp"
+#include "pool/lending.hpp"
+#include "pool/skipping.hpp"
 #include "pool/task_list.hpp"
 #include "pool/worker.hpp"
 #include "runtime/engine.hpp"
@@ -17,7 +19,6 @@
 #include "tree/forest.hpp"
 #include "tree/scope_entry.hpp"
 #include "tree/task_context.hpp"
-#include "tree/wait_graph.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -36,6 +37,7 @@ Pool::Pool(Node& node, std::size_t bound, OnFailure on_failure, std::optional<st
 Pool::~Pool() {
   TaskList left = failures_.take_all();  // the last owner is the only one: no lock
   while (Task* task = left.pop()) task->release();
+  drop_claim_at_the_end();
 }
 
 // --- Adding ---
@@ -70,7 +72,7 @@ void Pool::add_when_there_is_room(Task& task) {
   const ReasonPointer stopped = room_->take(node_, [this] { return has_no_worker_for_pending(); });
   if (!stopped) return add_to_place(task);
   queue_.add_to_no_list(task);
-  end_unrun(task, stopped);
+  Skipping(*this).in_no_list(task, stopped);
 }
 
 // The system has refused a thread, and all workers of the group wait for others.
@@ -85,6 +87,7 @@ void Pool::start_worker_if_needed(std::uint64_t number) {
   {
     MutexLock lock(queue_.mutex());
     if (slots_.on_their_way() != 0 || !slots_.has_free() || !queue_.adder_needs_worker_locked()) return;
+    if (!has_permit_for_next_locked()) return;
     slots_.reserve();
   }
   int error = 0;
@@ -93,7 +96,7 @@ void Pool::start_worker_if_needed(std::uint64_t number) {
 
 // The event is set: the task is counted and in no list.
 void Pool::refuse(Task& task) noexcept {
-  end_unrun(task, node_.event().reason());
+  Skipping(*this).in_no_list(task, node_.event().reason());
   give_places_back(1);
 }
 
@@ -116,6 +119,7 @@ void Pool::start_workers(bool even_if_one_is_coming) noexcept {
 }
 
 bool Pool::needs_more_threads_locked() noexcept {
+  if (node_.subtree_claim() != nullptr) return false;  // it claims a permit for one task at a time
   return slots_.has_free() && queue_.queue_has_more_than_locked(slots_.on_their_way());
 }
 
@@ -141,8 +145,10 @@ Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own) noexcept {
   bool waits = false;
   bool taken_back = false;
   bool idle_now = false;
+  OwedPermits owed;
   {
     MutexLock lock(queue_.mutex());
+    owed = withdraw_claim_locked();  // another group may have a thread
     bool needed = true;
     if (slots_.workers() == 1) {  // no other worker, not even one that lent its slot and comes back
       // P5: the next adder tries again. Set before the lists are searched, so that every later adder sees it.
@@ -160,6 +166,7 @@ Pool::Started Pool::wait_for_thread_or_give_up(std::uint64_t own) noexcept {
       slots_.give_reservation_back();
     }
   }
+  owed.give_back();
   if (taken_back) wake_waiters(idle_now);  // a join may have seen the task that was taken back
   if (waits) {                             // with the reference that was taken for it
     supply_.ask_at_once();
@@ -227,85 +234,11 @@ void Pool::end_local(LocalQueue& local, RunningHere& here, Task& task, TaskStatu
   if (status == TaskStatus::failed) failures_.push(task, delivered);
 }
 
-void Pool::end_unrun(Task& task, const ReasonPointer& reason) noexcept {
-  TaskList one;
-  one.push(task);
-  end_unrun(one, reason);
-}
-
-// Skips tasks (at least one) that are counted as pending and in no queue. Says how many.
-std::size_t Pool::end_unrun(TaskList tasks, const ReasonPointer& reason) noexcept {
-  bool idle_now = false;
-  std::size_t count = 0;
-  TaskList delivered;
-  TaskQueue::Runner self;  // not busy, but about to count its task
-  {
-    MutexLock lock(queue_.mutex());
-    self.number = tasks.front()->number();
-    queue_.enter_locked(self);
-  }
-  while (Task* task = tasks.pop()) {
-    ++count;
-    const TaskStatus status = task->skip(reason);
-    if (status == TaskStatus::failed) {
-      failure_stop_.stop(*task);
-    } else {
-      task->release();  // before it counts as done: a join covers the end of the user's objects, too
-    }
-    MutexLock lock(queue_.mutex());
-    queue_.count_unrun_locked(status);
-    if (status == TaskStatus::failed) failures_.push(*task, delivered);
-    self.number = tasks.empty() ? 0 : tasks.front()->number();
-    if (tasks.empty()) queue_.leave_locked(self);
-    idle_now = queue_.is_idle_locked();
-  }
-  wake_waiters(idle_now);
-  while (Task* task = delivered.pop()) task->release();
-  return count;
-}
-
 std::size_t Pool::skip_pending(const ReasonPointer& reason) noexcept {
-  TaskList tasks;
-  {
-    MutexLock lock(queue_.mutex());
-    tasks = queue_.take_all_locked();
-    withdraw_request_if_done_locked();  // there may be no worker that would do it as it leaves
-  }
-  const std::size_t skipped = tasks.empty() ? 0 : end_unrun(tasks, reason);
-  give_places_back(skipped);
-  return skipped;
+  return Skipping(*this).all_pending(reason);
 }
-
-// Does what a flow does that runs the task, without the run.
 bool Pool::skip(ClaimableTask& task, const ReasonPointer& reason) noexcept {
-  TaskQueue::Runner self;
-  {
-    MutexLock lock(queue_.mutex());
-    if (!queue_.claim_locked(task, self, runtime::coarse_now())) return false;
-  }
-  a_task_has_begun();
-  const TaskStatus status = task.skip(reason);
-  if (status == TaskStatus::failed) {
-    failure_stop_.stop(task);
-  } else {
-    {
-      MutexLock lock(queue_.mutex());
-      self.named = nullptr;
-    }
-    task.release();  // before it counts as done: a join covers the end of the user's objects, too
-  }
-  TaskList delivered;
-  bool idle_now = false;
-  {
-    MutexLock lock(queue_.mutex());
-    queue_.end_locked(self, status);
-    queue_.leave_locked(self);
-    if (status == TaskStatus::failed) failures_.push(task, delivered);
-    idle_now = queue_.is_idle_locked();
-  }
-  wake_waiters(idle_now);
-  while (Task* old = delivered.pop()) old->release();
-  return status == TaskStatus::skipped;
+  return Skipping(*this).one(task, reason);
 }
 
 void Pool::wake_waiters(bool idle) noexcept {
@@ -325,6 +258,8 @@ bool Pool::is_over_without_failures() noexcept {
   if (!failures_.empty() || !queue_.is_idle_locked()) return false;
   queue_.arm_locked();  // for the case that a task is added in error
   withdraw_request_locked();
+  lock.unlock();
+  if (node_.is_limited()) drop_claim_if_useless();
   return true;
 }
 
@@ -421,37 +356,39 @@ bool Pool::take_slot_locked() noexcept {
   return true;
 }
 
-void Pool::lend_slot() noexcept {
-  bool start = false;
-  bool hand_over = false;
-  {
-    MutexLock lock(queue_.mutex());
-    slots_.lend();
-    hand_over = slots_.some_are_wanted_back();
-    start = reserve_worker_locked();
-  }
-  if (hand_over) slot_waiters_.release_all();
-  if (start) start_workers(false);
+void Pool::lend_slot() noexcept { Lending::lend_slot(*this); }
+void Pool::reclaim_slot() noexcept { Lending::reclaim_slot(*this); }
+bool Pool::permit_is_free(const Permits& permits) noexcept { return Lending::permit_is_free(*this, permits); }
+
+bool Pool::claim_has_permit_for_next_locked() noexcept {
+  SubtreeClaim* const claim = node_.subtree_claim();
+  return claim == nullptr || claim->of_group.advance_to_promise();
 }
 
-void Pool::reclaim_slot() noexcept {
+OwedPermits Pool::withdraw_claim_locked() noexcept {
+  SubtreeClaim* const claim = node_.subtree_claim();
+  if (claim == nullptr) return {};
+  return {&claim->of_group.first(), claim->of_group.withdraw()};
+}
+
+// For a flow after which no worker may come for the permit: nothing is pending, or there is no slot.
+OwedPermits Pool::drop_claim_if_it_is_useless_locked() noexcept {
+  SubtreeClaim* const claim = node_.subtree_claim();
+  if (claim == nullptr || !claim->of_group.waits() || slots_.on_their_way() != 0 ||
+      TG_PLANTED(subtree_useless_claim_stays))
+    return {};
+  const bool is_useless =
+      !queue_.needs_worker_locked() || (claim->of_group.is_promised() && !slots_.has_free());
+  return is_useless ? withdraw_claim_locked() : OwedPermits();
+}
+
+void Pool::drop_claim_if_useless() noexcept {
+  OwedPermits owed;
   {
     MutexLock lock(queue_.mutex());
-    if (!slots_.has_free()) withdraw_request_locked();  // a worker without a thread uses no slot
-    if (node_.event().is_set() || slots_.has_free()) return slots_.take_back();
-    slots_.begin_waiting();
+    owed = drop_claim_if_useless_locked();
   }
-  const auto slot_is_free = [this] {
-    MutexLock lock(queue_.mutex());
-    return slots_.try_end_waiting();
-  };
-  const RecordedWait recorded(TaskContext::current(), WaitTarget::slot_of(node_), {&node_.event(), nullptr},
-                              TimePoint::never(), true, RecordedWait::OnCycle::report);
-  if (wait(slot_waiters_, slot_is_free, {&node_.event(), nullptr}, TimePoint::never()) !=
-      WaitOutcome::ready) {
-    MutexLock lock(queue_.mutex());
-    slots_.end_waiting();
-  }
+  owed.give_back();
 }
 
 }  // namespace tg::inline v0::detail

@@ -29,6 +29,7 @@
 #include "pool/thread_supply.hpp"
 #include "runtime/engine.hpp"
 #include "tree/node.hpp"
+#include "tree/subtree_bound.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -105,10 +106,13 @@ class Pool {
   /// A task of this pool is about to wait for another one of it: another worker may use its slot.
   void lend_slot() noexcept;
   void reclaim_slot() noexcept;
+  bool permit_is_free(const Permits& permits) noexcept;
   bool wait_until_quiet(TimePoint deadline) noexcept;
 
  private:
   friend class Worker;
+  friend class Lending;
+  friend class Skipping;
 
   // How many threads a worker makes before it runs its task. glibc keeps some 650 bytes for each thread that
   // has made one; with four, that is a quarter of the threads. More would delay the task for little gain. But
@@ -117,9 +121,24 @@ class Pool {
 
   bool reserve_worker_locked() noexcept TG_REQUIRES(queue_.mutex()) {
     if (slots_.on_their_way() != 0 || !slots_.has_free() || !queue_.needs_worker_locked()) return false;
+    if (!has_permit_for_next_locked()) return false;
     slots_.reserve();
     return true;
   }
+  /// Whether the group's claim has a permit for the next task; if not, it waits for one: P3.
+  bool has_permit_for_next_locked() noexcept TG_REQUIRES(queue_.mutex()) {
+    return !node_.is_limited() || claim_has_permit_for_next_locked();
+  }
+  bool claim_has_permit_for_next_locked() noexcept TG_REQUIRES(queue_.mutex());
+  OwedPermits withdraw_claim_locked() noexcept TG_REQUIRES(queue_.mutex());
+  OwedPermits drop_claim_if_useless_locked() noexcept TG_REQUIRES(queue_.mutex()) {
+    if (!node_.is_limited()) [[likely]]
+      return {};
+    return drop_claim_if_it_is_useless_locked();
+  }
+  OwedPermits drop_claim_if_it_is_useless_locked() noexcept TG_REQUIRES(queue_.mutex());
+  void drop_claim_if_useless() noexcept;
+  void drop_claim_at_the_end() noexcept TG_NO_THREAD_SAFETY_ANALYSIS { withdraw_claim_locked().give_back(); }
   /// Without the lock, for a check between two tasks.
   bool some_slots_are_wanted_back() const noexcept TG_NO_THREAD_SAFETY_ANALYSIS {
     return slots_.some_are_wanted_back();
@@ -163,8 +182,6 @@ class Pool {
   void end_local(LocalQueue& local, RunningHere& here, Task& task, TaskStatus status,
                  TaskList& delivered) noexcept;
   void refuse(Task& task) noexcept;
-  std::size_t end_unrun(TaskList tasks, const ReasonPointer& reason) noexcept;
-  void end_unrun(Task& task, const ReasonPointer& reason) noexcept;
   void wake_waiters(bool idle) noexcept;
 
   // Rarely written while tasks come and go.

@@ -31,7 +31,7 @@ ReasonPointer Room::take(Node& group, FunctionRef<bool()> is_stuck) {
     take_anyway();
     return {};
   }
-  const SlotLent lent(is_own && !TG_PLANTED(room_adder_keeps_its_slot) ? caller : nullptr);
+  const SlotLent lent(caller, is_own && !TG_PLANTED(room_adder_keeps_its_slot));
   Permits::Waiter waiter(runtime::Flow::current());
   WaitQueue no_queue;  // the flow is unparked by the one that gives a place back
   bool stuck = false;

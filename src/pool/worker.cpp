@@ -64,12 +64,17 @@ Worker::Worker(Pool& pool, Role role) noexcept
       flow_(runtime::Flow::current()),
       outer_task_(flow_.task),
       outer_event_(flow_.event),
+      is_limited_(pool.node_.is_limited()),
       context_{&pool.node_, nullptr, &name_of_task, &local_} {
   context_.outer = outer_task_;
-  if (pool.has_room_limit()) local_.use = LocalQueue::Use::refused;  // its tasks are not counted in one place
+  if (!is_limited_) return;
+  local_.use =
+      LocalQueue::Use::refused;  // what it has is not counted in one place, and begins without a permit
+  context_.permits_are_lent = needs_permits();
 }
 
-bool Worker::serve(GroupStatistics* counts) noexcept {
+template <bool kLimited>
+bool Worker::run_rounds(GroupStatistics* counts) noexcept {
   if (role_ == Role::thread) flow_.set_os_name(pool_.node_.name());
   MutexLock lock(pool_.queue_.mutex());
   if (role_ == Role::helper && !pool_.take_slot_to_help_locked()) return false;
@@ -86,12 +91,13 @@ bool Worker::serve(GroupStatistics* counts) noexcept {
       break;
     }
     if (pool_.queue_.fill_queue_locked(&local_)) {
+      if (kLimited && !take_permits_locked()) break;  // P3: the group's claim waits
       Task& task = pool_.queue_.begin_next_locked(self_, now);
       const bool start_next = !TG_PLANTED(pool_starts_no_next_worker) && pool_.reserve_worker_locked();  // P3
       const bool takes_over = !start_next && pool_.take_over_locked();
       lock.unlock();
 
-      pool_.a_task_has_begun();
+      if (kLimited) has_begun();
       if (start_next || takes_over) {
         pool_.start_workers(takes_over);
       } else {
@@ -102,6 +108,7 @@ bool Worker::serve(GroupStatistics* counts) noexcept {
       const TaskStatus status = pool_.run(task, self_, nullptr);
       if (self_.is_in_forked_child()) return false;  // the lock and the counts are the parent's
       context_.task = nullptr;
+      if (kLimited) give_permits_back();
       looks_ = -1;
 
       now = runtime::coarse_now();
@@ -143,9 +150,31 @@ bool Worker::serve(GroupStatistics* counts) noexcept {
     lock.lock();
   }
   const Left left = leave_locked(has_given_way, counts);
+  const bool start_next = kLimited && role_ == Role::helper && pool_.reserve_worker_locked();  // P3
   lock.unlock();
+  if (start_next) pool_.start_workers(false);
   end_as_worker(left);
   return left.idle;
+}
+
+// Inside of a task that waits, its permits serve the tasks that the flow runs meanwhile; but after each it
+// leaves if others wait. Then the task lends the permits, and a worker of the group claims one in its turn.
+bool Worker::take_permits_locked() noexcept {
+  SubtreeClaim* const claim = pool_.node_.subtree_claim();
+  if (needs_permits()) return claim->of_group.advance();
+  return claim == nullptr || !has_run_a_task_ || !claim->of_group.others_wait();
+}
+
+void Worker::has_begun() noexcept {
+  context_.permits_are_lent = false;
+  pool_.a_task_has_begun();
+}
+
+void Worker::give_permits_back() noexcept {
+  has_run_a_task_ = true;
+  if (!needs_permits()) return;
+  context_.permits_are_lent = true;
+  SubtreeBound::give_back(pool_.node_.subtree_bound(), TaskContext::bounds_held(outer_task_));
 }
 
 // A flow that adds tasks to a group and waits for them, again and again, leaves the worker that was requested
@@ -176,25 +205,31 @@ bool Worker::leaves_the_next_one_coming() noexcept {
 }
 
 // Runs this task if it is the next one of the queue and a slot is free, and leaves. Says whether it did.
-bool Worker::serve_one(const Task& wanted) noexcept {
+template <bool kLimited>
+bool Worker::run_if_next(const Task& wanted) noexcept {
   Task* next = nullptr;
   bool start_next = false;
   {
     MutexLock lock(pool_.queue_.mutex());
     const bool lender_is_first = pool_.slots_.some_are_wanted_back();  // C2
     if (lender_is_first || !pool_.queue_.is_next_locked(wanted) || !pool_.take_slot_locked()) return false;
+    if (kLimited && !take_permits_locked()) {  // P3: the group's claim waits
+      pool_.slots_.give_reservation_back();
+      return false;
+    }
     pool_.slots_.arrive();
     pool_.queue_.enter_locked(self_);
     next = &pool_.queue_.begin_next_locked(self_, runtime::coarse_now());
     start_next = pool_.reserve_worker_locked();  // P3
   }
-  pool_.a_task_has_begun();
+  if (kLimited) has_begun();
   if (start_next) pool_.start_workers(false);
   set_caller(&context_, &pool_.node_.event());
   context_.task = next;
   const TaskStatus status = pool_.run(*next, self_, nullptr);
   if (self_.is_in_forked_child()) return true;  // as in `serve`
   context_.task = nullptr;
+  if (kLimited) give_permits_back();
 
   MutexLock lock(pool_.queue_.mutex());
   pool_.queue_.end_locked(self_, status);
@@ -254,6 +289,8 @@ void Worker::release_delivered_outside() noexcept {
 
 // The pool may be idle from here on, and may be destroyed by the last line.
 void Worker::end_as_worker(Left left) noexcept {
+  if (is_limited_) [[unlikely]]
+    pool_.drop_claim_if_useless();
   // Before any flow is woken: the woken flows need what the worker kept from task to task.
   if (flow_.before_idle != nullptr) std::exchange(flow_.before_idle, nullptr)(flow_);
   if (left.slot_is_free && !TG_PLANTED(slots_lender_is_not_woken)) pool_.slot_waiters_.release_all();
@@ -263,9 +300,16 @@ void Worker::end_as_worker(Left left) noexcept {
   if (role_ == Role::thread) pool_.node_.release();  // P4: the last touch
 }
 
+// A task has permits, and may not wait for those of bounds below: D4.
+static bool may_help_with_permits_of(const TaskContext* caller, const Node& group) noexcept {
+  const SubtreeBound* const held = TaskContext::bounds_held(caller);
+  return held == nullptr || held == group.subtree_bound();
+}
+
 // Whether the calling flow may run tasks of the pool while it waits for them.
 bool Worker::may_help(Pool& pool) noexcept try {
   runtime::Flow& flow = runtime::Flow::current();  // a foreign thread becomes one, for which memory may lack
+  if (pool.node_.is_limited() && !may_help_with_permits_of(flow.task, pool.node_)) return false;
   // A flow that keeps something from task to task (Python's lock) would go on to wait with it.
   // One in a scope could not keep to the scope's time while it runs a task.
   return !pool.node_.event().is_set() && flow.before_idle == nullptr && flow.scope == nullptr &&
@@ -290,8 +334,8 @@ bool Worker::run_now(Pool& pool, Task& task_waited_for) noexcept {
   TaskContext* const outer = TaskContext::current();
   // A task that waits inside a predicate has lent its slot already; a task run here would have no slot.
   // One in a scope could not keep to the scope's time.
-  if (outer->slot_is_lent || flow.scope != nullptr || pool.node_.event().is_set() ||
-      !stack_can_take_a_task(flow))
+  if (outer->slot_is_lent || outer->permits_are_lent || flow.scope != nullptr ||
+      pool.node_.event().is_set() || !stack_can_take_a_task(flow))
     return false;
   LocalQueue& local = *outer->local;
   TaskQueue::Runner self;

@@ -46,8 +46,17 @@ class Worker {
 
   /// Runs tasks until there is nothing to do. True if the pool was idle as this worker left; `counts`, if not
   /// null, are those of that moment. False also if a helper found no task or no slot.
-  bool serve(GroupStatistics* counts) noexcept;
-  bool serve_one(const Task& wanted) noexcept;
+  bool serve(GroupStatistics* counts) noexcept {
+    return is_limited_ ? run_rounds<true>(counts) : run_rounds<false>(counts);
+  }
+  bool serve_one(const Task& wanted) noexcept {
+    return is_limited_ ? run_if_next<true>(wanted) : run_if_next<false>(wanted);
+  }
+  // Of two kinds, so that groups without limits do not pay for those that have some.
+  template <bool kLimited>
+  bool run_rounds(GroupStatistics* counts) noexcept;
+  template <bool kLimited>
+  bool run_if_next(const Task& wanted) noexcept;
   struct Left {
     bool idle;
     bool slot_is_free;  // for a lender
@@ -64,6 +73,13 @@ class Worker {
   /// forest: what the users' destructors make must not become its children.
   void release_delivered_outside() noexcept;
   void end_as_worker(Left left) noexcept;
+  // What a limited group does before, at the begin of and after each task: D3.
+  bool needs_permits() const noexcept {
+    return pool_.node_.subtree_bound() != TaskContext::bounds_held(outer_task_);
+  }
+  bool take_permits_locked() noexcept TG_REQUIRES(pool_.queue_.mutex());
+  void has_begun() noexcept;
+  void give_permits_back() noexcept;
   void set_caller(TaskContext* task, Event* event) noexcept {
     flow_.task = task;
     flow_.event = event;
@@ -75,11 +91,13 @@ class Worker {
   // What the flow was in before: of a helper, the task that waits.
   TaskContext* const outer_task_;
   Event* const outer_event_;
+  const bool is_limited_;  // see `Node::is_limited`
   LocalQueue local_;
   TaskContext context_;
   TaskQueue::Runner self_;
-  TaskList delivered_;  // failures that a handle has delivered, to be released without a lock
-  int looks_ = 0;       // since it last ran a task
+  TaskList delivered_;           // failures that a handle has delivered, to be released without a lock
+  int looks_ = 0;                // since it last ran a task
+  bool has_run_a_task_ = false;  // of a limited group
 };
 
 }  // namespace tg::inline v0::detail

@@ -148,7 +148,7 @@ TaskSlot* Completions::next() {
   if (TaskSlot* const ended = queue_->take()) return ended;
   const bool lends = lends_to_ != nullptr && caller != nullptr && caller->node == lends_to_;
   RecordedWait recorded(caller, WaitTarget(*queue_), {event, nullptr}, TimePoint::never(), lends);
-  const SlotLent lent(lends ? caller : nullptr);
+  const SlotLent lent(caller, lends);
   const WaitOutcome outcome = wait(
       queue_->waiters(), [this] { return !queue_->empty(); }, {event, nullptr}, TimePoint::never());
   recorded.end();

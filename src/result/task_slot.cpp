@@ -248,7 +248,7 @@ WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline, Event* oth
     }
   }
   RecordedWait recorded(caller, WaitTarget(awaited()), {event, other}, deadline, own_group);
-  const SlotLent lent(own_group ? caller : nullptr);
+  const SlotLent lent(caller, own_group);
   const WaitOutcome outcome = detail::wait(done_waiters_, is_done, {event, other}, deadline);
   recorded.end();
   return outcome;

@@ -195,10 +195,10 @@ void Forest::link_under_lock(Node& node, FreshLink* link) {
   if (link != nullptr && link->was_granted) end_own_grant_locked(*link, inside);
   Node* parent = nullptr;
   if (node.kind_ != NodeKind::daemon) parent = inside != nullptr ? inside : &root_of_calling_thread_locked();
+  if (parent != nullptr && parent->passes_limits_on_) node.inherit_limits(*parent);
   introduce_locked(node, link);
   node.set_parent(parent);
   if (parent != nullptr) {
-    if (parent->time_limited_) node.time_limited_ = true;
     inherit_event_locked(node);
     if (link != nullptr) {
       link->last_made = &node;

@@ -27,13 +27,13 @@ bool Forest::link_fresh(FreshLink& link, Node& node) {
       (link.spares.empty() && node.core_ == nullptr) || !link.has_ids() || !may_be_fresh(node)) {
     return false;
   }
+  if (parent->passes_limits_on_) node.inherit_limits(*parent);
   node.id_ = GroupId{link.next_id};
   if (node.name_.empty() && !node.is_scope()) [[unlikely]]
     name_by_number(node);
   ++link.next_id;
   if (node.core_ == nullptr) node.core_ = link.spares.take(node);
   node.set_parent(parent);
-  if (parent->time_limited_) node.time_limited_ = true;
   node.linked_ = true;
   link.last_made = &node;
   link.node.store(&node, TG_ORDER(release, fresh_link_publishes_nothing, relaxed));

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -20,9 +21,12 @@
 
 namespace tg::inline v0::detail {
 
+class ClaimableTask;
 class Forest;
 class Node;
-class ClaimableTask;
+class Permits;
+class SubtreeBound;
+class SubtreeClaim;
 class Task;
 
 /// The part of a node that walks of the forest touch: its event, and the links that lead downwards. It is one
@@ -69,6 +73,15 @@ class Node {
   /// The name, or a generated one for a scope that has none: "StopScope-7".
   std::string shown_name() const;
 
+  /// The innermost bound for the tasks of this group and of groups above it: `max_concurrent_in_subtree`. Null
+  /// outside of all of them. Constant once the node is linked, like the claim.
+  SubtreeBound* subtree_bound() const noexcept { return claim_ != nullptr ? bound_of_claim() : nullptr; }
+  /// Whether there are limits beyond the bound of the group itself: a bound above its tasks, or one for those
+  /// that are pending. Constant once the node is linked.
+  bool is_limited() const noexcept { return is_limited_; }
+  /// Null without a bound.
+  SubtreeClaim* subtree_claim() const noexcept { return claim_.get(); }
+
   /// Whether its event is set by itself some day: it, or a node above it, has a time limit.
   bool is_time_limited() const noexcept { return time_limited_; }
 
@@ -111,8 +124,9 @@ class Node {
   virtual void lend_slot() noexcept {}
   /// That task continues. Waits for a slot, unless the event is set.
   virtual void reclaim_slot() noexcept {}
-  /// A permit that the node waits for is promised to it: see `Permits`. Called with no lock held.
-  virtual void permit_is_free() noexcept {}
+  /// One of these permits, for which the group's claim waits, was promised to it. Called with no lock held.
+  /// False if the group has withdrawn from it: then the permit is the caller's.
+  virtual bool permit_is_free(const Permits&) noexcept { return true; }
   /// Waits until no task is pending or running but the one that the calling flow is in, or that waits for it
   /// further up. For the end of the process.
   virtual bool wait_until_quiet(TimePoint) noexcept { return true; }
@@ -121,11 +135,15 @@ class Node {
 
  protected:
   Node(std::string&& name, NodeKind kind, bool time_limited = false);
+  void set_limited() noexcept { is_limited_ = true; }
+  /// Before it is linked: the tasks of this group and of those below it have a bound of their own.
+  void bound_subtree(std::size_t most);
   /// As if constructed again, for a node that was unlinked as `alone` or `unseen`.
   void begin_again(std::string&& name, NodeKind kind) noexcept {
     name_ = std::move(name);
     kind_ = kind;
     time_limited_ = false;
+    passes_limits_on_ = false;
   }
   /// Gives up the memory of a long name.
   void forget_name() noexcept {
@@ -137,6 +155,9 @@ class Node {
   friend class Forest;
   static constexpr std::size_t kShortName = 64;
   void destroy() noexcept;
+  SubtreeBound* bound_of_claim() const noexcept;
+  /// Before the node is linked below this parent, which has such limits.
+  void inherit_limits(const Node& parent);
   Node* parent() const noexcept { return parent_.load(std::memory_order_relaxed); }
   void set_parent(Node* parent) noexcept { parent_.store(parent, std::memory_order_relaxed); }
 
@@ -146,6 +167,11 @@ class Node {
   // Written when the node comes into the forest and when it leaves it, but not as it is handed to another
   // parent: the last owner reads it without the lock, at a time when only the latter can still happen.
   bool linked_ = false;
+  // These: constant after construction, but that a parent's limits are given when the node is linked.
+  bool time_limited_ : 1;
+  bool is_limited_ : 1 = false;
+  bool passes_limits_on_ : 1;  // it has a time limit or a bound, which its children inherit
+  NodeKind kind_;
   // Atomic: read without the lock as well, but not followed then.
   Atomic<Node*> parent_{nullptr};
   // The first one's leads to the last. Null outside the forest, and while it is fresh (README.md).
@@ -156,10 +182,9 @@ class Node {
   // that.
   NodeCore* core_ = nullptr;
 
-  // Constant after construction (the number, a name that was empty and the parent's limit are given when the
-  // node is linked).
-  NodeKind kind_;
-  bool time_limited_;
+  // Constant after construction (the number, a name that was empty and the claim are given when the node is
+  // linked).
+  std::unique_ptr<SubtreeClaim> claim_;
   GroupId id_;
   std::string name_;
 };

@@ -32,15 +32,25 @@ bool Permits::take_or_wait(Waiter& waiter) noexcept {
     --free_;
     return true;
   }
-  waiter.waits_ = true;
-  ++waiting_;
-  waiter.is_promised_ = false;
-  waiter.next_ = nullptr;
-  waiter.previous_ = last_;
-  (last_ != nullptr ? last_->next_ : first_) = &waiter;
-  last_ = &waiter;
-  if (first_unpromised_ == nullptr) first_unpromised_ = &waiter;
+  enqueue_locked(waiter);
   return false;
+}
+
+bool Permits::ask(Waiter& waiter) noexcept {
+  MutexLock lock(mutex_);
+  if (waiter.waits_) return waiter.is_promised_;
+  const bool has_one = has_one_for_newcomers_locked();
+  enqueue_locked(waiter);
+  if (!has_one) return false;
+  first_unpromised_ = waiter.next_;
+  waiter.is_promised_ = true;
+  ++promised_;
+  return true;
+}
+
+bool Permits::is_promised(const Waiter& waiter) const noexcept {
+  MutexLock lock(mutex_);
+  return waiter.is_promised_;
 }
 
 bool Permits::withdraw(Waiter& waiter) noexcept {
@@ -72,13 +82,24 @@ void Permits::give_back(std::size_t count) noexcept {
       count = 0;
       if (!promise_one_locked(call)) return;
     }
-    make(call);
+    if (!make(call)) count = 1;
   }
 }
 
 std::size_t Permits::waiting() const noexcept {
   MutexLock lock(mutex_);
   return waiting_;
+}
+
+void Permits::enqueue_locked(Waiter& waiter) noexcept {
+  waiter.waits_ = true;
+  ++waiting_;
+  waiter.is_promised_ = false;
+  waiter.next_ = nullptr;
+  waiter.previous_ = last_;
+  (last_ != nullptr ? last_->next_ : first_) = &waiter;
+  last_ = &waiter;
+  if (first_unpromised_ == nullptr) first_unpromised_ = &waiter;
 }
 
 void Permits::remove_locked(Waiter& waiter) noexcept {
@@ -103,12 +124,16 @@ bool Permits::promise_one_locked(Call& call) noexcept {
   return true;
 }
 
-void Permits::make(const Call& call) noexcept {
-  if (call.flow != nullptr && !TG_PLANTED(permits_wake_no_one)) call.flow->unpark();
-  if (call.node != nullptr) {
-    call.node->permit_is_free();
-    call.node->release();
+// False if the permit goes on to the next one.
+bool Permits::make(const Call& call) noexcept {
+  if (TG_PLANTED(permits_wake_no_one)) return true;
+  if (call.flow != nullptr) {
+    call.flow->unpark();
+    return true;
   }
+  const bool wants_it = call.node->permit_is_free(*this);
+  call.node->release();
+  return wants_it;
 }
 
 }  // namespace tg::inline v0::detail

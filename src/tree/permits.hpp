@@ -59,6 +59,9 @@ class Permits {
   /// The waiter leaves the queue, if it is there. True if a permit was promised to it: then the caller has
   /// that permit.
   bool withdraw(Waiter& waiter) noexcept;
+  /// As `take_or_wait`, but the permit is only promised: the waiter stays in the queue until it takes it.
+  bool ask(Waiter& waiter) noexcept;
+  bool is_promised(const Waiter& waiter) const noexcept;
   /// Takes one even if none is free.
   void take_anyway() noexcept;
   void give_back(std::size_t count = 1) noexcept;
@@ -73,7 +76,8 @@ class Permits {
   bool has_one_for_newcomers_locked() const noexcept TG_REQUIRES(mutex_);
   void remove_locked(Waiter& waiter) noexcept TG_REQUIRES(mutex_);
   bool promise_one_locked(Call& call) noexcept TG_REQUIRES(mutex_);
-  static void make(const Call& call) noexcept;
+  void enqueue_locked(Waiter& waiter) noexcept TG_REQUIRES(mutex_);
+  bool make(const Call& call) noexcept;
 
   mutable Mutex mutex_;
   std::ptrdiff_t free_ TG_GUARDED_BY(mutex_);  // negative while some were taken anyway

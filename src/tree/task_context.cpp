@@ -7,9 +7,12 @@
 #include <threadgroup/detail/unique_function.hpp>
 
 #include "event/callers_task.hpp"
+#include "event/wait.hpp"
+#include "event/wait_note.hpp"
 #include "runtime/fork.hpp"
 #include "tree/forest.hpp"
 #include "tree/scope_entry.hpp"
+#include "tree/subtree_bound.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -31,6 +34,29 @@ void lend_slot_of_calling_task(FunctionRef<void()> wait) {
   callers_task_in_tree = {&token_of_calling_task, &label_of_calling_task, &lend_slot_of_calling_task};
 }
 }  // namespace
+
+void PermitsLent::lend() noexcept {
+  task_->permits_are_lent = true;
+  SubtreeBound::give_back(task_->node->subtree_bound(), nullptr);
+}
+
+// A task that is stopped does not wait: as for its slot, see C1.
+void PermitsLent::take_back() noexcept {
+  SubtreeBound& bound = *task_->node->subtree_bound();
+  if (bound.is_of_this_process()) {  // the wait may have forked
+    PermitClaim claim(bound, runtime::Flow::current());
+    if (!claim.advance()) {
+      const WaitNote note([](const WaitNote&) -> std::string { return "a permit of a subtree's bound"; });
+      WaitQueue no_queue;  // the flow is unparked by the one that gives a permit back
+      Event& event = task_->node->event();
+      if (wait(
+              no_queue, [&claim] { return claim.advance(); }, {&event, nullptr}, TimePoint::never()) !=
+          WaitOutcome::ready)
+        claim.take_anyway();
+    }
+  }
+  task_->permits_are_lent = false;
+}
 
 Reason reason_from_here(ReasonKind kind, std::string message, SourceLocation where) {
   Reason reason;

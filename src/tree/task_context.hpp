@@ -24,6 +24,7 @@ struct TaskContext {
   std::string (*name_of)(const Task&) = nullptr;  // the tree does not know what a task looks like
   LocalQueue* local = nullptr;                    // the pool's own: what the tasks of this flow add to it
   bool slot_is_lent = false;                      // read and written only by its flow
+  bool permits_are_lent = false;                  // likewise
   // The task that waits below on this stack, until this one is done: of the same group, or of one above it
   // that it joins.
   const TaskContext* outer = nullptr;
@@ -50,6 +51,12 @@ struct TaskContext {
     return false;
   }
 
+  /// The flow has a permit of this bound and of all above it; of none if it is null.
+  static const SubtreeBound* bounds_held(const TaskContext* innermost) noexcept {
+    if (innermost == nullptr || innermost->permits_are_lent) return nullptr;
+    return innermost->node->subtree_bound();
+  }
+
   std::string task_name() const { return task != nullptr ? name_of(*task) : std::string(); }
 
   /// The calling flow's, or null outside a task.
@@ -59,14 +66,40 @@ struct TaskContext {
   }
 };
 
-/// Lends the calling task's slot to others of its group, for a scope in which it waits for one of them.
+/// Lends the calling task's permits of `max_concurrent_in_subtree`, for a scope in which it waits for other
+/// tasks.
+///
+/// D4: what a scope takes back, it takes back after the slot; so a scope that lends both makes this first.
+class PermitsLent {
+ public:
+  /// Lends nothing if the task is null, has no bound above it, or has lent its permits already.
+  explicit PermitsLent(TaskContext* task) noexcept
+      : task_(task != nullptr && TaskContext::bounds_held(task) != nullptr ? task : nullptr) {
+    if (task_ != nullptr) lend();
+  }
+  ~PermitsLent() {
+    if (task_ != nullptr) take_back();
+  }
+  PermitsLent(const PermitsLent&) = delete;
+  PermitsLent& operator=(const PermitsLent&) = delete;
+
+ private:
+  void lend() noexcept;
+  void take_back() noexcept;
+  TaskContext* const task_;
+};
+
+/// Lends the calling task's permits, and its slot to others of its group, for a scope in which it waits for one
+/// of them.
 ///
 /// A task has one slot: a wait inside a wait, as a predicate may do, lends nothing more.
 class SlotLent {
  public:
-  /// Lends nothing if the task is null, or has lent its slot already.
-  explicit SlotLent(TaskContext* task) noexcept
-      : task_(task != nullptr && !task->slot_is_lent ? task : nullptr) {
+  /// Lends nothing if the task is null. It lends what the task has not lent already; no slot, if the task does
+  /// not wait for its own group.
+  explicit SlotLent(TaskContext* task, bool waits_for_own_group = true) noexcept
+      : permits_(task),
+        task_(task != nullptr && waits_for_own_group && !task->slot_is_lent ? task : nullptr) {
     if (task_ == nullptr) return;
     task_->slot_is_lent = true;
     task_->node->lend_slot();
@@ -80,6 +113,7 @@ class SlotLent {
   SlotLent& operator=(const SlotLent&) = delete;
 
  private:
+  const PermitsLent permits_;
   TaskContext* const task_;
 };
 

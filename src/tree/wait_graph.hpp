@@ -78,7 +78,7 @@ bool is_part_of(const TaskContext* caller, const Node& group);
 ///
 ///     if (is_there()) return;
 ///     RecordedWait recorded(caller, WaitTarget(task), event, deadline, lends);   // may throw
-///     const SlotLent lent(lends ? caller : nullptr);
+///     const SlotLent lent(caller, lends);
 ///     const auto outcome = wait(...);
 ///     recorded.end();                                            // before the slot is waited for
 ///

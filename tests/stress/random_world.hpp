@@ -19,8 +19,10 @@ namespace tg::stress {
 
 /// What the tasks of one group say of themselves. It outlives the group.
 struct Counts {
-  explicit Counts(std::size_t most) : bound(static_cast<int>(most)) {}
+  explicit Counts(const GroupOptions& options)
+      : bound(static_cast<int>(options.max_concurrent_threads)), may_be_full(options.max_pending) {}
   const int bound;
+  const bool may_be_full;
   std::atomic<int> tried{0};      // handed to add_task or post
   std::atomic<int> refused{0};    // of them, those that it threw for
   std::atomic<int> destroyed{0};  // callables that went, with or without having run
@@ -32,7 +34,7 @@ struct Counts {
 /// A group of the program, with its books.
 struct Group {
   Group(std::string name, GroupOptions options)
-      : counts(std::make_shared<Counts>(options.max_concurrent_threads)), group(std::move(name), options) {}
+      : counts(std::make_shared<Counts>(options)), group(std::move(name), options) {}
   const std::shared_ptr<Counts> counts;
   ThreadGroup group;
 };

@@ -21,6 +21,9 @@ class PoolNode final : public detail::Node {
       : Node(std::move(name), NodeKind::group), pool(*this, bound, on_failure) {}
   void on_event_set() noexcept override { pool.skip_pending(event().reason()); }
   GroupStatistics statistics() const override { return pool.statistics(); }
+  bool permit_is_free(const detail::Permits& permits) noexcept override {
+    return pool.permit_is_free(permits);
+  }
   void lend_slot() noexcept override { pool.lend_slot(); }
   void reclaim_slot() noexcept override { pool.reclaim_slot(); }
 

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Skipping all tasks, or one.
+#include "pool/skipping.hpp"
+
+#include <threadgroup/outcomes.hpp>
+
+#include "pool/task_queue.hpp"
+#include "runtime/steady_clock.hpp"
+#include "tree/subtree_bound.hpp"
+
+namespace tg::inline v0::detail {
+
+void Skipping::in_no_list(Task& task, const ReasonPointer& reason) noexcept {
+  TaskList one;
+  one.push(task);
+  end_unrun(one, reason);
+}
+
+// Skips tasks (at least one) that are counted as pending and in no queue. Says how many.
+std::size_t Skipping::end_unrun(TaskList tasks, const ReasonPointer& reason) noexcept {
+  bool idle_now = false;
+  std::size_t count = 0;
+  TaskList delivered;
+  TaskQueue::Runner self;  // not busy, but about to count its task
+  {
+    MutexLock lock(pool_.queue_.mutex());
+    self.number = tasks.front()->number();
+    pool_.queue_.enter_locked(self);
+  }
+  while (Task* task = tasks.pop()) {
+    ++count;
+    const TaskStatus status = task->skip(reason);
+    if (status == TaskStatus::failed) {
+      pool_.failure_stop_.stop(*task);
+    } else {
+      task->release();  // before it counts as done: a join covers the end of the user's objects, too
+    }
+    MutexLock lock(pool_.queue_.mutex());
+    pool_.queue_.count_unrun_locked(status);
+    if (status == TaskStatus::failed) pool_.failures_.push(*task, delivered);
+    self.number = tasks.empty() ? 0 : tasks.front()->number();
+    if (tasks.empty()) pool_.queue_.leave_locked(self);
+    idle_now = pool_.queue_.is_idle_locked();
+  }
+  pool_.wake_waiters(idle_now);
+  while (Task* task = delivered.pop()) task->release();
+  return count;
+}
+
+std::size_t Skipping::all_pending(const ReasonPointer& reason) noexcept {
+  TaskList tasks;
+  OwedPermits owed;
+  {
+    MutexLock lock(pool_.queue_.mutex());
+    tasks = pool_.queue_.take_all_locked();
+    pool_.withdraw_request_if_done_locked();  // there may be no worker that would do it as it leaves
+    owed = pool_.drop_claim_if_useless_locked();
+  }
+  owed.give_back();
+  const std::size_t skipped = tasks.empty() ? 0 : end_unrun(tasks, reason);
+  pool_.give_places_back(skipped);
+  return skipped;
+}
+
+// Does what a flow does that runs the task, without the run.
+bool Skipping::one(ClaimableTask& task, const ReasonPointer& reason) noexcept {
+  TaskQueue::Runner self;
+  {
+    MutexLock lock(pool_.queue_.mutex());
+    if (!pool_.queue_.claim_locked(task, self, runtime::coarse_now())) return false;
+  }
+  pool_.a_task_has_begun();
+  const TaskStatus status = task.skip(reason);
+  if (status == TaskStatus::failed) {
+    pool_.failure_stop_.stop(task);
+  } else {
+    {
+      MutexLock lock(pool_.queue_.mutex());
+      self.named = nullptr;
+    }
+    task.release();  // before it counts as done: a join covers the end of the user's objects, too
+  }
+  TaskList delivered;
+  bool idle_now = false;
+  {
+    MutexLock lock(pool_.queue_.mutex());
+    pool_.queue_.end_locked(self, status);
+    pool_.queue_.leave_locked(self);
+    if (status == TaskStatus::failed) pool_.failures_.push(task, delivered);
+    idle_now = pool_.queue_.is_idle_locked();
+  }
+  pool_.wake_waiters(idle_now);
+  while (Task* old = delivered.pop()) old->release();
+  return status == TaskStatus::skipped;
+}
+
+}  // namespace tg::inline v0::detail
