@@ -27,6 +27,7 @@
 #include <threadgroup/results.hpp>
 #include <threadgroup/retry.hpp>
 #include <threadgroup/scope.hpp>
+#include <threadgroup/select.hpp>
 #include <threadgroup/semaphore.hpp>
 #include <threadgroup/snapshot.hpp>
 #include <threadgroup/source_location.hpp>

@@ -9,4 +9,5 @@
 #include <threadgroup/latch.hpp>
 #include <threadgroup/mutex.hpp>
 #include <threadgroup/rate_limiter.hpp>
+#include <threadgroup/select.hpp>
 #include <threadgroup/semaphore.hpp>

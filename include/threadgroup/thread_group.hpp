@@ -54,6 +54,9 @@ TG_EXPORT void destroy_where_it_falls(ThreadGroup* group) noexcept;
 /// group.
 TG_EXPORT std::vector<Failure> take_failures(ThreadGroup& group);
 
+/// The event of the group.
+TG_EXPORT Event& event_of(const ThreadGroup& group);
+
 template <class F>
 concept NoTaskName =
     !std::same_as<std::remove_cvref_t<F>, TaskName> && !std::same_as<std::remove_cvref_t<F>, TaskOptions>;
@@ -415,6 +418,7 @@ class TG_EXPORT ThreadGroup {
 
   friend void detail::destroy_where_it_falls(ThreadGroup*) noexcept;
   friend std::vector<Failure> detail::take_failures(ThreadGroup&);
+  friend detail::Event& detail::event_of(const ThreadGroup&);
   friend class Attached;
 
   detail::GroupCore* const core_;  // one reference

@@ -163,6 +163,11 @@ std::vector<Failure> take_failures(ThreadGroup& group) {
   group.core_->check_process("take_failures");
   return group.core_->pool().take_failures();
 }
+
+Event& event_of(const ThreadGroup& group) {
+  group.core_->check_process("tg::when_event_set");
+  return group.core_->event();
+}
 }  // namespace detail
 
 void ThreadGroup::throw_forked(const char* operation) const { core_->throw_forked(operation); }

@@ -4,12 +4,16 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <iterator>
 #include <new>
+#include <system_error>
 #include <utility>
 
 #include <threadgroup/detail/atomic.hpp>
@@ -189,6 +193,12 @@ class FlowPool {
     }
 #endif
     instance().spinners_ = 0;
+    // The parent's descriptors: a flow of each process would take wake-ups of the other.
+    for (Flow* one = instance().all_; one != nullptr; one = one->next_) {
+      const int descriptor = one->wake_descriptor_.load(std::memory_order_relaxed);
+      if (descriptor >= 0) ::close(descriptor);
+      one->wake_descriptor_.store(-1, std::memory_order_relaxed);
+    }
     Flow* const flow = current_or_null();
     for (Flow* other = instance().all_; other != nullptr; other = other->next_) {
       if (other == flow) continue;
@@ -328,10 +338,38 @@ void Flow::unpark(bool may_switch) noexcept {
   // Before the permit, because the flow looks at once.
   if (state_.load(std::memory_order_relaxed) == kParked)
     wakers_processor_.store(this_processor(), std::memory_order_relaxed);
-  if (state_.exchange(kPermit, TG_ORDER(release, flow_unpark_publishes_nothing, relaxed)) == kParked &&
-      !TG_PLANTED(flow_unpark_wakes_no_one))
+  const std::uint32_t before =
+      state_.exchange(kPermit, TG_ORDER(release, flow_unpark_publishes_nothing, relaxed));
+  if (before == kParked && !TG_PLANTED(flow_unpark_wakes_no_one))
     wake_sleepers(engine_, state_, 1, may_switch);
+  if (before == kPolling) [[unlikely]]
+    wake_from_poll();
 }
+
+// If the flow has returned by itself, its next poll returns early.
+void Flow::wake_from_poll() noexcept {
+  const std::uint64_t one = 1;
+  // Sequentially consistent, as its store before `state_` said that it polls.
+  static_cast<void>(::write(wake_descriptor_.load(std::memory_order_seq_cst), &one, sizeof one));
+}
+
+int Flow::wake_descriptor() {
+  int descriptor = wake_descriptor_.load(std::memory_order_relaxed);
+  if (descriptor >= 0) return descriptor;
+  descriptor = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (descriptor < 0)
+    throw std::system_error(errno, std::generic_category(), "tg: a descriptor to wake a thread from poll");
+  wake_descriptor_.store(descriptor, std::memory_order_seq_cst);
+  return descriptor;
+}
+
+bool Flow::begin_polling() noexcept {
+  std::uint32_t expected = kNoPermit;
+  return state_.compare_exchange_strong(expected, kPolling, std::memory_order_seq_cst,
+                                        std::memory_order_acquire);
+}
+
+void Flow::end_polling() noexcept { state_.exchange(kNoPermit, std::memory_order_acquire); }
 
 void Flow::set_os_name(const std::string& name) noexcept {
   if (std::strncmp(os_name_, name.c_str(), sizeof os_name_ - 1) == 0) return;

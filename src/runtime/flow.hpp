@@ -70,6 +70,13 @@ class Flow {
   /// competitive spinning" (1991).
   void spin_or_park_until(TimePoint deadline) noexcept;
   TG_EXPORT void unpark() noexcept;
+  /// For a flow that sleeps in the system's poll (`runtime/poll.hpp`): the descriptor to which those write that
+  /// unpark it meanwhile. It stays with the flow. Throws `std::system_error` if the system has no more.
+  int wake_descriptor();
+  /// False if it need not sleep: there is a permit.
+  bool begin_polling() noexcept;
+  /// Takes the permit, if there is one.
+  void end_polling() noexcept;
   /// The same for a caller that holds a lock: an engine continues no other flow here.
   void unpark_under_lock() noexcept;
   /// Whether `park_until` would return at once.
@@ -120,21 +127,24 @@ class Flow {
   TG_EXPORT static Flow& adopt();
   bool park(TimePoint deadline) noexcept;
   void unpark(bool may_switch) noexcept;
+  void wake_from_poll() noexcept;
   static void wake_some_of(Engine& engine, int most) noexcept;
 
   static constexpr std::uint32_t kNoPermit = 0;
   static constexpr std::uint32_t kPermit = 1;
   static constexpr std::uint32_t kParked = 2;
+  static constexpr std::uint32_t kPolling = 3;
 
   TG_EXPORT static constinit thread_local Flow* current_;
 
   tg::detail::Atomic<std::uint32_t> state_{kNoPermit};  // atomic: written by any flow that unparks it
   // The word on which it sleeps. Atomic: read by those who wake some.
   tg::detail::Atomic<tg::detail::Atomic<std::uint32_t>*> sleeps_on_{nullptr};
-  Engine* engine_ = nullptr;       // constant while the flow is in use
-  BlockCache* blocks_ = nullptr;   // stays with the flow when another thread takes it over
-  std::uintptr_t roomy_low_ = 0;   // where half of the stack is free
-  std::uintptr_t roomy_high_ = 0;  // zero: not looked up yet
+  tg::detail::Atomic<int> wake_descriptor_{-1};  // atomic: read by any flow that unparks it
+  Engine* engine_ = nullptr;                     // constant while the flow is in use
+  BlockCache* blocks_ = nullptr;                 // stays with the flow when another thread takes it over
+  std::uintptr_t roomy_low_ = 0;                 // where half of the stack is free
+  std::uintptr_t roomy_high_ = 0;                // zero: not looked up yet
   bool is_main_ = false;
   tg::detail::Atomic<int> wakers_processor_{-1};  // atomic: written by the flow that wakes it
   bool waker_was_here_ = false;

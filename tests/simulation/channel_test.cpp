@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -91,6 +92,47 @@ TEST(SimulatedChannel, picture_of_a_hang_names_the_channel) {
   });
   ASSERT_TRUE(report.failure);
   EXPECT_NE(report.str().find("a channel"), std::string::npos) << report.str();
+}
+
+TEST(SimulatedChannel, select_takes_what_comes_first) {
+  const sim::Report report = sim::explore({.schedules = 200}, [] {
+    const TimePoint begin = now();
+    Channel<int> quick(1);
+    Channel<int> slow(0);
+    ThreadGroup group("Senders");
+    group.post([&] {
+      event_aware_sleep(1min);
+      static_cast<void>(quick.send(1));
+    });
+    auto sent = group.add_task([&] {
+      event_aware_sleep(2min);
+      return slow.send(2);
+    });
+    int got = 0;
+    const auto receive = [&](int item) { got = item; };
+    const auto chosen = [&] {
+      return select(receive_from(slow, receive), receive_from(quick, receive), after(90s)).index;
+    };
+    sim::check(chosen() == 1 && got == 1, "after a minute");
+    sim::check(chosen() == 0 && got == 2, "after another one");
+    sim::check(chosen() == 2 && got == 2, "nothing more comes");
+    sim::check(now() - begin == Duration(210s), "after " + to_string(now() - begin));
+    sim::check(sent.get() == WaitOutcome::ready, "it was received");
+  });
+  EXPECT_FALSE(report.failure) << report.str();
+}
+
+TEST(SimulatedChannel, select_refuses_descriptors) {
+  std::string said;
+  const sim::Report report = sim::explore({.schedules = 1}, [&] {
+    try {
+      select(readable(0, [] {}), after(1s));
+    } catch (const std::logic_error& error) {
+      said = error.what();
+    }
+  });
+  EXPECT_FALSE(report.failure) << report.str();
+  EXPECT_NE(said.find("tg::select with a file descriptor"), std::string::npos) << said;
 }
 
 }  // namespace

@@ -68,6 +68,8 @@ class TG_EXPORT TaskSlot : public ClaimableTask {
   WaitOutcome wait_watching(Event* event, TimePoint deadline, Event* other = nullptr);
   /// Notifies the watcher when the task has ended; at once, if it has.
   void watch(TaskWatcher& watcher) noexcept;
+  /// Where a flow links itself before it looks whether the task is `done`.
+  WaitQueue& end_waiters() noexcept { return done_waiters_; }
   /// The task as the wait graph sees it.
   AwaitedTask awaited() const noexcept;
   bool belongs_to(const Node* group) const noexcept { return group_ == group; }

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sleeping until a file descriptor is ready, or another flow unparks the sleeper.
+#pragma once
+
+#include <poll.h>
+
+#include <cstddef>
+#include <vector>
+
+#include <threadgroup/duration.hpp>
+
+#include "runtime/flow.hpp"
+
+namespace tg::inline v0::runtime {
+
+/// A set of file descriptors to wait for. The first descriptor throws in an engine, whose flows share a thread.
+///
+/// Thread safety: belongs to one flow.
+class Poll {
+ public:
+  /// Throws `std::bad_alloc`, `std::system_error` if the system has no more descriptors, and `std::logic_error` in
+  /// an engine.
+  void add(int descriptor, bool for_writing);
+  bool is_empty() const noexcept { return polled_.empty(); }
+  /// Asks the system which are ready, without waiting.
+  void look() noexcept { poll(TimePoint()); }
+  /// As `Flow::park_until`, but also returns when a descriptor is ready.
+  void park(Flow& me, TimePoint deadline) noexcept;
+  /// At the last look, or when `park` returned: of the descriptor that was added as the n-th, from 0.
+  bool is_ready(std::size_t n) const noexcept { return polled_[n + 1].revents != 0; }
+
+ private:
+  void poll(TimePoint deadline) noexcept;
+
+  std::vector<pollfd> polled_;  // the first one is the flow's own, to which those write that unpark it
+};
+
+}  // namespace tg::inline v0::runtime
