@@ -14,10 +14,13 @@
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/fork_generation.hpp>
 #include <threadgroup/detail/unique_function.hpp>
-#include <threadgroup/detail/wait_queue.hpp>
 #include <threadgroup/duration.hpp>
 #include <threadgroup/reason.hpp>
 #include <threadgroup/source_location.hpp>
+
+namespace tg::inline v0::runtime {
+class Flow;
+}
 
 namespace tg {
 inline namespace v0 {
@@ -27,6 +30,7 @@ class Event;
 class Node;
 class ScopeNode;
 class ShieldNode;
+class StopSource;
 
 /// A node of the forest that is the innermost one of a flow for as long as the object lives.
 class TG_EXPORT Scope {
@@ -135,14 +139,13 @@ class TG_EXPORT Shield : private detail::Scope {
 /// Guarantees: after the destructor the function does not run, and will not. The destructor waits for a call that
 /// has begun on another thread. The function may destroy the object.
 /// Thread safety: none; the function is ordered as said.
-class TG_EXPORT OnStop : private detail::WaitNode {
+class TG_EXPORT OnStop {
  public:
   /// Copies or moves the function in.
   template <class F>
   requires std::invocable < std::decay_t<F>
   & > &&(!std::same_as<std::remove_cvref_t<F>, OnStop>)explicit OnStop(F&& f)
-      : WaitNode(&OnStop::event_set),
-  function_(std::forward<F>(f)) {
+      : function_(std::forward<F>(f)) {
     begin();
   }
   ~OnStop();
@@ -150,12 +153,15 @@ class TG_EXPORT OnStop : private detail::WaitNode {
   OnStop& operator=(const OnStop&) = delete;
 
  private:
+  friend class detail::StopSource;
   void begin();
   void call() noexcept;
   void wait_for_end_of_call() noexcept;
-  static void event_set(detail::WaitNode& node) noexcept;
 
   UniqueFunction<void()> function_;
+  // Guarded by the lock of the `StopSource`. The second one is null while it is not linked.
+  OnStop* next_ = nullptr;
+  OnStop** link_ = nullptr;
   detail::Node* covered_by_ = nullptr;  // a reference; null: never called
   // Atomic: the flow that calls the function and the one that destroys the object meet here. Null until one of them
   // is there; then the flow that waits for the end of the call, or this object: the call has ended.

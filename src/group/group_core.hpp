@@ -71,15 +71,15 @@ class GroupCore final : public Node, public runtime::InBlock {
 
   void on_event_set() noexcept override;
   void on_last_reference() noexcept override;
-  std::stop_token stop_token() override { return stop_source_.token(event()); }
+  StopSource* stop_source() noexcept override { return &stop_source_; }
   GroupStatistics statistics() const override { return pool_.statistics(); }
   std::size_t slots() const noexcept override { return pool_.bound(); }
   std::vector<RunningTask> running_tasks() const override { return pool_.running_tasks(); }
   bool run_now(Task& task) noexcept override { return pool_.run_now(task); }
   bool permit_is_free(const Permits& permits) noexcept override { return pool_.permit_is_free(permits); }
   bool help_with(const Task& task) noexcept override { return pool_.help_with(task); }
-  bool skip_task(ClaimableTask& task, Reason reason) override {
-    return pool_.skip(task, reason_to_skip(std::move(reason)));
+  bool skip_task(ClaimableTask& task, const Reason& reason) override {
+    return pool_.skip(task, reason_to_skip(reason));
   }
   ReasonPointer reason_to_skip(Reason reason) const;
   void lend_slot() noexcept override { pool_.lend_slot(); }

@@ -5,6 +5,7 @@
 #include <threadgroup/snapshot.hpp>
 
 #include "tree/forest.hpp"
+#include "tree/stop_source.hpp"
 #include "tree/subtree_bound.hpp"
 
 namespace tg::inline v0::detail {
@@ -14,6 +15,11 @@ Node::Node(std::string&& name, NodeKind kind, bool time_limited)
 
 Node::~Node() {
   if (core_ != nullptr) Forest::instance().reclaim(core_);
+}
+
+std::stop_token Node::stop_token() {
+  StopSource* const source = stop_source();
+  return source != nullptr ? source->token(event()) : std::stop_token();
 }
 
 std::string Node::shown_name() const {

@@ -25,6 +25,7 @@ class ClaimableTask;
 class Forest;
 class Node;
 class Permits;
+class StopSource;
 class SubtreeBound;
 class SubtreeClaim;
 class Task;
@@ -107,7 +108,9 @@ class Node {
   /// Called once after that, with no lock held.
   virtual void begin_grace() noexcept {}
   /// A token that is stopped when the event is set; made when first asked for.
-  virtual std::stop_token stop_token() { return {}; }
+  std::stop_token stop_token();
+  /// The functions and tokens that follow the event; null for a thread's root.
+  virtual StopSource* stop_source() noexcept { return nullptr; }
   virtual GroupStatistics statistics() const { return {}; }
   /// How many tasks of the group can run at a time; constant.
   virtual std::size_t slots() const noexcept { return std::numeric_limits<std::size_t>::max(); }
@@ -119,7 +122,7 @@ class Node {
   /// free, it is run here and now, as far as the stack allows, and the answer is true.
   virtual bool help_with(const Task&) noexcept { return false; }
   /// Skips the task if it is pending in this group, for this reason, whose origin is filled in here.
-  virtual bool skip_task(ClaimableTask&, Reason) { return false; }
+  virtual bool skip_task(ClaimableTask&, const Reason&) { return false; }
   /// A task of this group is about to wait for work of this group: its slot may be used meanwhile.
   virtual void lend_slot() noexcept {}
   /// That task continues. Waits for a slot, unless the event is set.

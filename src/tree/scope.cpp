@@ -122,19 +122,11 @@ Shield::~Shield() {
 void OnStop::begin() {
   detail::Node* const node = detail::innermost_node_of_caller();
   if (node == nullptr) return;
-  covered_by_ = node;
+  const bool is_linked = node->stop_source()->add(*this, node->event());
   node->add_reference();
-  detail::Event& event = node->event();
-  event.watch();
-  if (TG_PLANTED(on_stop_looks_only_before_it_links) && event.is_set()) return call();
-  event.waiters().link(*this);
-  if (TG_PLANTED(on_stop_looks_only_before_it_links)) return;
-  // Q1: of this flow and the one that sets the event, at least one sees the other. The one that takes the node out
-  // of the queue calls the function.
-  if (event.is_set() && event.waiters().unlink(*this)) call();
+  covered_by_ = node;
+  if (!is_linked) call();
 }
-
-void OnStop::event_set(detail::WaitNode& node) noexcept { static_cast<OnStop&>(node).call(); }
 
 void OnStop::call() noexcept {
   bool is_gone = false;
@@ -149,7 +141,7 @@ void OnStop::call() noexcept {
 
 OnStop::~OnStop() {
   if (covered_by_ == nullptr || fork_generation_ != runtime::fork_generation()) return;
-  if (!covered_by_->event().waiters().unlink(*this)) wait_for_end_of_call();
+  if (!covered_by_->stop_source()->remove(*this)) wait_for_end_of_call();
   covered_by_->release();
 }
 

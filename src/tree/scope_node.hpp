@@ -29,7 +29,7 @@ class ScopeNode final : public Node, public runtime::InBlock {
   /// Takes it out of the forest, and gives up the maker's reference.
   void end() noexcept;
 
-  std::stop_token stop_token() override { return stop_source_.token(event()); }
+  StopSource* stop_source() noexcept override { return &stop_source_; }
   void on_event_set() noexcept override { stop_source_.request_stop(); }
 
  private:
@@ -53,7 +53,7 @@ class ShieldNode final : public Node, public runtime::InBlock {
 
   bool hold_back_locked(const SharedReason& reason) noexcept override;
   void begin_grace() noexcept override;
-  std::stop_token stop_token() override { return stop_source_.token(event()); }
+  StopSource* stop_source() noexcept override { return &stop_source_; }
   void on_event_set() noexcept override { stop_source_.request_stop(); }
 
  private:

@@ -1,57 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
-// The standard library's stop tokens for an event.
+// What a stop calls: `OnStop` functions, and the standard library's stop tokens.
 #pragma once
 
 #include <stop_token>
 
 #include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/mutex.hpp>
+#include <threadgroup/scope.hpp>
 
 #include "event/event.hpp"
 
 namespace tg::inline v0::detail {
 
-/// The source of the stop tokens of one event, made when the first token is asked for.
+/// The functions and tokens that follow the event of one node, made when the first one comes.
 ///
+///     void on_event_set() noexcept override { stop_source_.request_stop(); }
+///
+/// Guarantees: each function is called or removed, one of both. While one is called, the others can be removed, also
+/// by the function itself.
 /// Thread safety: everything from any thread.
 class StopSource {
  public:
+  StopSource() = default;
+  StopSource(const StopSource&) = delete;
+  StopSource& operator=(const StopSource&) = delete;
+  ~StopSource();
+
   /// A token that is stopped when the event is set.
-  std::stop_token token(Event& event) {
-    std::stop_source source(std::nostopstate);
-    {
-      MutexLock lock(mutex_);
-      if (!source_.stop_possible()) {
-        source_ = std::stop_source();
-        is_followed_.store(true, std::memory_order_release);
-      }
-      source = source_;
-    }
-    event.watch();  // before the look at the event: one of the two sides asks for the stop
-    if (event.is_set()) source.request_stop();
-    return source.get_token();
-  }
-  /// The event was set. Runs the callbacks of users, so the caller holds no lock.
-  void request_stop() noexcept {
-    std::stop_source source(std::nostopstate);
-    {
-      MutexLock lock(mutex_);
-      source = source_;
-    }
-    source.request_stop();
-  }
-  /// A thread follows the event without a token.
+  std::stop_token token(Event& event);
+  /// Links the function. False if the caller has to call it, because the event is set. Throws `std::bad_alloc`.
+  [[nodiscard]] bool add(OnStop& function, Event& event);
+  /// Unlinks it. False if it is not linked: it was called, or is about to be.
+  bool remove(OnStop& function) noexcept;
+  /// A thread follows the event without a token or a function.
   void follow(Event& event) noexcept {
     is_followed_.store(true, std::memory_order_release);
     event.watch();
   }
-  /// True if a token was made, or a thread follows or followed the event.
+  /// The event was set. Calls the functions, so the caller holds no lock.
+  void request_stop() noexcept;
+
+  /// True if there is or was a token, a function or a thread.
   bool is_followed() const noexcept { return is_followed_.load(std::memory_order_acquire); }
 
  private:
+  struct Followers {
+    std::stop_source source{std::nostopstate};
+    OnStop* first = nullptr;
+  };
+
+  Followers& followers_locked() TG_REQUIRES(mutex_);
+  static void unlink(OnStop& function) noexcept;
+
   Atomic<bool> is_followed_{false};  // atomic: set by any thread, read without the lock
   Mutex mutex_;
-  std::stop_source source_ TG_GUARDED_BY(mutex_){std::nostopstate};
+  Followers* followers_ TG_GUARDED_BY(mutex_) = nullptr;
 };
 
 }  // namespace tg::inline v0::detail

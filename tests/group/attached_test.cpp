@@ -168,6 +168,38 @@ TEST(OnStop, function_may_destroy_the_object) {
   EXPECT_EQ(on_stop, nullptr);
 }
 
+TEST(OnStop, function_may_destroy_another_one_that_has_not_been_called) {
+  StopScope scope;
+  int calls = 0;
+  std::unique_ptr<OnStop> first;
+  std::unique_ptr<OnStop> second;
+  const auto end_both = [&] {
+    ++calls;
+    first.reset();
+    second.reset();
+  };
+  first = std::make_unique<OnStop>(end_both);
+  second = std::make_unique<OnStop>(end_both);
+  scope.set_event();
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(OnStop, function_that_takes_long_does_not_delay_those_who_wait_below) {
+  StopScope scope;
+  ThreadGroup below("below");
+  std::latch woken(1);
+  std::latch asleep(1);
+  below.post([&] {
+    asleep.count_down();
+    EXPECT_FALSE(event_aware_sleep(1h));
+    woken.count_down();
+  });
+  asleep.wait();
+  const OnStop on_stop([&] { woken.wait(); });
+  scope.set_event();
+  EXPECT_TRUE(below.join().event_set || below.event_is_set());
+}
+
 TEST(OnStop, takes_a_function_that_can_only_be_moved) {
   StopScope scope;
   bool called = false;
