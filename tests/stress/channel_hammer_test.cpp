@@ -79,7 +79,8 @@ void hammer(std::size_t capacity, std::uint64_t seed, int items) {
     while (operations.load() < items) {
       ThreadGroup stopped("Stopped");
       for (int i = 0; i < 2; ++i) {
-        stopped.post([&, r = Random(random.fork())] { receive(r, random.one_in(2)); });
+        stopped.post(
+            [&, r = Random(random.fork()), to_the_end = random.one_in(2)] { receive(r, to_the_end); });
         stopped.post([&, r = Random(random.fork())] { send(r, false); });
       }
       thread_utils::event_aware_sleep(std::chrono::microseconds(random.below(3000)));
