@@ -15,7 +15,6 @@
 #include "account_file.hpp"
 #include "bad_input.hpp"
 #include "client.hpp"
-#include "interrupt.hpp"
 #include "journal.hpp"
 #include "live_view.hpp"
 #include "options.hpp"
@@ -45,7 +44,7 @@ int run(const Options& options) {
     say(simulated_day(options, users));
     return kMet;
   }
-  const InterruptWatch ctrl_c;  // first, before there are other threads
+  const tg::SignalShutdown ctrl_c({.stop = std::chrono::seconds(5)});  // stops everything, with a reason
 
   std::optional<Service> own_service;
   if (!options.service_url)

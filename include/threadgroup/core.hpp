@@ -29,6 +29,7 @@
 #include <threadgroup/scope.hpp>
 #include <threadgroup/select.hpp>
 #include <threadgroup/semaphore.hpp>
+#include <threadgroup/shutdown.hpp>
 #include <threadgroup/snapshot.hpp>
 #include <threadgroup/source_location.hpp>
 #include <threadgroup/statistics.hpp>

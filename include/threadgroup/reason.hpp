@@ -30,6 +30,7 @@ enum class ReasonKind {
   deadline,       ///< the group's time limit passed
   destroyed,      ///< the group's object was destroyed
   signal,         ///< the process received a signal to stop
+  draining,       ///< the group is being shut down, and takes no task from outside
 };
 /// The enumerator's name: "condition_met".
 TG_EXPORT const char* to_string(ReasonKind kind) noexcept;

@@ -17,6 +17,9 @@
 namespace tg {
 inline namespace v0 {
 
+struct ShutdownPlan;
+struct ShutdownReport;
+
 /// What a node of the forest represents.
 enum class NodeKind : std::uint8_t {
   main_thread,     ///< the root of the groups that the main thread made
@@ -38,6 +41,7 @@ struct NodeSnapshot {
   std::string name;                  ///< the group's name: "Users"
   bool event_is_set = false;         ///< true if the group was stopped
   std::optional<Reason> reason;      ///< why it was stopped, if it was
+  std::optional<StopLatency> stop;   ///< how fast it was then, if tasks were running
   GroupStatistics counts;            ///< of the group's own tasks, without the groups below
   std::vector<RunningTask> running;  ///< the tasks that run, read right after the counts
 };
@@ -91,6 +95,10 @@ class TG_EXPORT ThreadEventsController {
   void set_all_events(std::string message = {}, SourceLocation where = SourceLocation::current());
   /// The same with another kind of reason, such as `ReasonKind::signal`.
   void set_all_events(ReasonKind kind, std::string message, SourceLocation where = SourceLocation::current());
+
+  /// As `ThreadGroup::shut_down`, for all groups; those made by threads outside of any task afterwards are not
+  /// affected. Throws `std::system_error` (`resource_deadlock_would_occur`) in a task.
+  ShutdownReport shut_down(ShutdownPlan plan, SourceLocation where = SourceLocation::current());
 
   /// How long the end of the process waits for tasks that still run; 2 s by default.
   void set_exit_grace(Duration grace);

@@ -8,6 +8,7 @@
 
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/duration.hpp>
+#include <threadgroup/source_location.hpp>
 
 namespace tg {
 inline namespace v0 {
@@ -36,10 +37,24 @@ struct GroupStatistics {
   bool idle() const noexcept { return pending == 0 && running == 0; }
 };
 
+/// How fast a group has stopped.
+struct StopLatency {
+  Duration time;  ///< from the stop to the end of the last task that ran then; so far, if some run on
+  std::string slowest_task;  ///< the task that ended last
+};
+
 /// A task that runs now.
-struct RunningTask {
+struct TG_EXPORT RunningTask {
   std::string name;      ///< the task's name, or "task 17"
   Duration running_for;  ///< to the nearest tick of the kernel, 1 to 10 ms
+  /// What it waits for in the library: "a time (event_aware_sleep)", "task 'load' of group 'db'". Empty while
+  /// it runs, and while it is in a call that the library does not know, such as a system call.
+  std::string waits_for = {};
+  Duration waiting_for = {};     ///< how long it has slept there, as exact as `running_for`
+  SourceLocation added_at = {};  ///< where it was added, if known; file and line only
+
+  /// "'fetch 17' (for 9.8 s; waits for a condition for 9.7 s; added at main.cpp:42)"
+  std::string str() const;
 };
 
 }  // namespace v0

@@ -39,6 +39,8 @@ inline namespace v0 {
 
 class Attached;
 class ThreadGroup;
+struct ShutdownPlan;
+struct ShutdownReport;
 
 namespace detail {
 class Event;
@@ -310,6 +312,20 @@ class TG_EXPORT ThreadGroup {
                      SourceLocation where = SourceLocation::current()) {
     return skip_one(detail::SlotOf::get(task), std::move(message), where);
   }
+  /// Shuts down this group and all groups below it, in two stages, and reports what is left. First they drain:
+  /// they finish what they have, and take no task from outside; such a task is skipped, with a reason of kind
+  /// `draining`. What their own tasks add is taken. When all tasks have ended, or `plan.drain` has passed, or
+  /// the group or the caller is stopped, the event is set. The call returns once no task is left, or
+  /// `plan.stop` has passed; then it names the tasks that run on. `ShutdownPlan` and the report are in
+  /// `<threadgroup/shutdown.hpp>`.
+  ///
+  ///     std::cerr << group.shut_down({.drain = 3s, .stop = 1s}).str() << '\n';
+  ///
+  /// Throws `std::system_error` (`resource_deadlock_would_occur`) in a task of this group or of a group below
+  /// it.
+  ShutdownReport shut_down(ShutdownPlan plan, SourceLocation where = SourceLocation::current());
+  /// True from the first stage of a shutdown on: the group takes no task from outside any more.
+  bool is_draining() const noexcept;
   /// True if the group was stopped.
   bool event_is_set() const noexcept;
   /// Why the group was stopped, if it was.
@@ -325,6 +341,10 @@ class TG_EXPORT ThreadGroup {
   std::string path() const;
   /// The counts of the group's tasks and threads at this moment.
   GroupStatistics statistics() const;
+
+  /// How fast the group was when it was stopped: the time from the stop to the end of the last task that ran
+  /// then. Nothing if it was not stopped, or if no task was running.
+  std::optional<StopLatency> stop_latency() const;
 
   /// For components that add tasks later, when the group may have been destroyed.
   detail::GroupLink link();

@@ -40,6 +40,10 @@ TG_EXPORT std::stop_token stop_token();
 /// Throws `NoGroupError` if the caller is neither a task nor attached.
 TG_EXPORT bool set_event(std::string message = {}, SourceLocation where = SourceLocation::current());
 
+/// True if the caller's group is being shut down and takes no task from outside any more: see
+/// `ThreadGroup::shut_down`. A loop that accepts work ends then. False where there is no group.
+TG_EXPORT bool is_draining() noexcept;
+
 /// Why the caller was stopped, if it was.
 TG_EXPORT std::optional<Reason> reason();
 

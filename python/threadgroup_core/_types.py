@@ -66,6 +66,7 @@ class ReasonKind(str, enum.Enum):
     DEADLINE = "deadline"
     DESTROYED = "destroyed"
     SIGNAL = "signal"
+    DRAINING = "draining"
 
     __str__ = str.__str__
 

@@ -45,6 +45,10 @@
   ONE(fresh_link_is_not_checked_again)     /* F3, the flow */                                   \
   ONE(fresh_unlink_is_not_checked_again)   /* F3, the flow */                                   \
   ONE(fresh_groups_are_not_revealed)       /* F2 */                                             \
+  ONE(drain_adder_looks_too_early)         /* T6 */                                             \
+  ONE(drain_does_not_pass_the_adders)      /* T6 */                                             \
+  ONE(drain_child_is_born_open)            /* T7 */                                             \
+  ONE(drain_looks_once)                    /* T8 */                                             \
   ONE(graph_records_after_it_has_searched) /* G2 */                                             \
   ONE(graph_forgets_the_waits_below)       /* G3 */                                             \
   ONE(pool_leaves_without_second_look)     /* P5 */                                             \

@@ -2,6 +2,8 @@
 // A one-way signal with a reason.
 #pragma once
 
+#include <cstdint>
+
 #include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/shared_reason.hpp>
 #include <threadgroup/detail/wait_queue.hpp>
@@ -42,20 +44,25 @@ class Event {
   }
 
   /// Requests, permanently, that waiters are woken when the event is set. The caller checks `is_set`
-  /// afterwards.
-  void watch() noexcept {
+  /// afterwards. Returns `is_draining`, because a flow that adds a task needs both.
+  bool watch() noexcept {
     // Sequentially consistent as well: if another flow watched first, its store must precede our check of the
     // event.
-    if (!watched_.load(std::memory_order_seq_cst))
-      watched_.store(true, TG_ORDER(seq_cst, event_watch_is_not_ordered, release));
+    const std::uint8_t flags = flags_.load(std::memory_order_seq_cst);
+    return flags != kWatched && watch_first(flags);
   }
   bool is_watched() const noexcept {
-    return watched_.load(TG_ORDER(seq_cst, event_look_for_watchers_is_not_ordered, acquire));
+    return (flags_.load(TG_ORDER(seq_cst, event_look_for_watchers_is_not_ordered, acquire)) & kWatched) != 0;
   }
 
   /// Before other flows know the event: a walk that marks a subtree does not mark this one.
   void shield() noexcept { is_shielded_ = true; }
   bool is_shielded() const noexcept { return is_shielded_; }
+
+  /// The group of the event begins to drain, permanently. Not a part of the event, but in a word that each
+  /// flow reads which adds a task. See tree/draining.hpp.
+  void begin_draining() noexcept { flags_.fetch_or(kDraining, std::memory_order_seq_cst); }
+  bool is_draining() const noexcept { return (flags_.load(std::memory_order_acquire) & kDraining) != 0; }
 
   /// Sets the event if it is unset; true if this call set it. Then the event owns one of the
   /// caller's references.
@@ -86,9 +93,19 @@ class Event {
   runtime::Gate& gate() noexcept { return gate_; }
 
  private:
+  static constexpr std::uint8_t kWatched = 1;
+  static constexpr std::uint8_t kDraining = 2;
+  bool watch_first(std::uint8_t flags) noexcept {
+    if ((flags & kWatched) == 0)
+      flags = flags_.fetch_or(kWatched, TG_ORDER(seq_cst, event_watch_is_not_ordered, release));
+    return (flags & kDraining) != 0;
+  }
+
   Atomic<const SharedReason*> reason_{nullptr};  // atomic: the flag and the reason in one word
-  Atomic<bool> watched_{false};  // atomic: one side writes before it reads `reason_`, the other after
-  bool is_shielded_ = false;     // constant once other flows know the event
+  // Atomic: a flow that watches writes before it reads `reason_`, one that sets the event afterwards; and adders
+  // read it.
+  Atomic<std::uint8_t> flags_{0};
+  bool is_shielded_ = false;  // constant once other flows know the event
   runtime::Gate gate_;
   WaitQueue waiters_;
 };

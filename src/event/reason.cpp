@@ -25,6 +25,8 @@ const char* to_string(ReasonKind kind) noexcept {
       return "destroyed";
     case ReasonKind::signal:
       return "signal";
+    case ReasonKind::draining:
+      return "draining";
   }
   return "unknown";
 }

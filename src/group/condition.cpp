@@ -78,7 +78,7 @@ WaitStatus wait_for_condition(GroupCore& core, Predicate predicate, Duration tim
       return WaitStatus::group_idle;
 
     const TimePoint next_look = runtime::after(options.interval);
-    const WaitNote note([](const WaitNote&) -> std::string { return "a condition"; });
+    const WaitNote note("a condition");
     static_cast<void>(wait(
         pool.change_waiters(), [&] { return pool.changes() != seen; }, {&core.event(), callers_event},
         next_look < deadline ? next_look : deadline));

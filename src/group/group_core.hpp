@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -75,6 +76,7 @@ class GroupCore final : public Node, public runtime::InBlock {
   GroupStatistics statistics() const override { return pool_.statistics(); }
   std::size_t slots() const noexcept override { return pool_.bound(); }
   std::vector<RunningTask> running_tasks() const override { return pool_.running_tasks(); }
+  std::optional<StopLatency> stop_latency() const override { return pool_.stop_latency(); }
   bool run_now(Task& task) noexcept override { return pool_.run_now(task); }
   bool permit_is_free(const Permits& permits) noexcept override { return pool_.permit_is_free(permits); }
   bool help_with(const Task& task) noexcept override { return pool_.help_with(task); }
@@ -85,6 +87,11 @@ class GroupCore final : public Node, public runtime::InBlock {
   void lend_slot() noexcept override { pool_.lend_slot(); }
   void reclaim_slot() noexcept override {
     if (!runtime_generation_changed()) pool_.reclaim_slot();  // the wait may have forked
+  }
+  void pass_adders() noexcept override { pool_.pass_adders(); }
+  WaitOutcome wait_until_idle(FunctionRef<bool()> or_else, const WatchedEvents& events,
+                              TimePoint deadline) override {
+    return pool_.wait_until_idle(or_else, events, deadline);
   }
   bool wait_until_quiet(TimePoint deadline) noexcept override { return pool_.wait_until_quiet(deadline); }
 

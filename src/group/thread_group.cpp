@@ -183,6 +183,7 @@ detail::GroupLink ThreadGroup::link() {
 
 const std::string& ThreadGroup::name() const noexcept { return core_->name(); }
 GroupId ThreadGroup::id() const noexcept { return core_->id(); }
+bool ThreadGroup::is_draining() const noexcept { return core_->event().is_draining(); }
 bool ThreadGroup::event_is_set() const noexcept { return core_->event().is_set(); }
 
 // The failures are out of the pool, so this is the last chance to report them.
@@ -242,8 +243,11 @@ JoinResult ThreadGroup::wait_until_idle(TimePoint deadline, bool may_help, const
     if (outcome != WaitOutcome::ready) result.counts = pool.statistics();
   }
   result.pending = result.counts.pending;
-  if (!result) result.running = pool.running_tasks();
-  if (const detail::ReasonPointer reason = core_->event().reason()) result.reason = *reason;
+  if (!result) result.running = Forest::instance().running_tasks(*core_);
+  if (const detail::ReasonPointer reason = core_->event().reason()) {
+    result.reason = *reason;
+    result.stop = pool.stop_latency();
+  }
   return result;
 }
 
@@ -333,6 +337,11 @@ std::stop_token ThreadGroup::get_stop_token() const {
 GroupStatistics ThreadGroup::statistics() const {
   core_->check_process("statistics");  // another thread of the parent may have held the lock across the fork
   return core_->statistics();
+}
+
+std::optional<StopLatency> ThreadGroup::stop_latency() const {
+  core_->check_process("stop_latency");
+  return core_->stop_latency();
 }
 
 std::string ThreadGroup::path() const { return Forest::instance().path(*core_); }

@@ -9,6 +9,7 @@
 
 #include "base/planted.hpp"
 #include "pool/task_list.hpp"
+#include "tree/wait_graph.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -19,8 +20,12 @@ constexpr std::uint64_t kLargestShare = 256;
 }  // namespace
 
 RunningTask RunningHere::look(TimePoint now) const {
-  return {named != nullptr ? named->name() : "task " + std::to_string(number),
-          now < since ? Duration() : now - since};
+  RunningTask seen;
+  seen.name = named != nullptr ? named->name() : "task " + std::to_string(number);
+  if (now > since) seen.running_for = now - since;
+  seen.added_at = call_site.location();
+  if (context != nullptr) look_at_wait(*context, now, seen);
+  return seen;
 }
 
 void LocalQueue::take_numbers(std::uint64_t& from) noexcept {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <threadgroup/detail/atomic.hpp>
+#include <threadgroup/detail/call_site.hpp>
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/detail/task.hpp>
 #include <threadgroup/duration.hpp>
@@ -19,14 +20,18 @@
 #include "runtime/fork.hpp"
 #include "runtime/polled_mutex.hpp"
 #include "runtime/steady_clock.hpp"
+#include "tree/task_context.hpp"
 
 namespace tg::inline v0::detail {
 
 // A task that runs, as others see it. It is on the stack of the flow that runs it.
 struct RunningHere {
+  // Null: it runs no task, but ends one.
+  explicit RunningHere(const TaskContext* by = nullptr) noexcept : context(by) {}
   void begin(Task& task, TimePoint now) noexcept {
     named = task.given_name() == nullptr ? nullptr : &task;
     number = task.number();
+    call_site = task.call_site();
     since = now;
   }
   void end() noexcept {
@@ -41,7 +46,9 @@ struct RunningHere {
   std::uint64_t number = 0;  // the task's number, until it is counted as done; else 0
   TimePoint since;
   RunningHere* outer = nullptr;  // of a local queue: the task that waits for this one, on the same stack
+  CallSite call_site;
   // Constant after construction.
+  const TaskContext* const context;  // says what the task waits for
   const std::uint32_t fork_generation = runtime::fork_generation();
 };
 

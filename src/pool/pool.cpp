@@ -3,6 +3,7 @@
 #include "pool/pool.hpp"
 
 #include <algorithm>
+#include <new>
 
 #include <threadgroup/duration.hpp>
 #include <threadgroup/errors.hpp>
@@ -43,10 +44,23 @@ Pool::~Pool() {
 // --- Adding ---
 
 void Pool::put(Task& task) {
-  node_.event().watch();  // first: then a setter skips what is queued here, or this flow sees the event
-  if (LocalQueue* const local = queue_.local_queue_of_caller())
+  if (LocalQueue* const local = queue_.local_queue_of_caller()) {
+    node_.event().watch();  // first: as in `TaskQueue::add`
     return after_adding(task, queue_.add_local(*local, task));
-  after_adding(task, queue_.add(task));
+  }
+  const TaskQueue::Added added = queue_.add(task);
+  if (added.drains) [[unlikely]]
+    return add_to_draining(task);
+  after_adding(task, added);
+}
+
+// The caller is in no task of the group, but may be in one of the subtree that drains.
+[[gnu::cold]] void Pool::add_to_draining(Task& task) {
+  const ReasonPointer reason = Forest::instance().reason_to_refuse(node_);
+  if (!reason) return after_adding(task, queue_.add(task, true));
+  queue_.add_to_no_list(task);
+  Skipping(*this).in_no_list(task, reason);
+  give_places_back(1);
 }
 
 bool Pool::try_take_place() noexcept {
@@ -205,10 +219,13 @@ void Pool::request_another_turn_locked() noexcept {
 // local queue, or by the pool's if that is null.
 TaskStatus Pool::run(Task& task, RunningHere& here, LocalQueue* local) noexcept {
   // Between the event and the setter's `skip_pending` a worker may take a task that must not run any more.
-  const TaskStatus status = node_.event().is_set() ? task.skip(node_.event().reason()) : task.run(node_);
+  const bool runs = !node_.event().is_set();
+  const TaskStatus status = runs ? task.run(node_) : task.skip(node_.event().reason());
   if (here.is_in_forked_child()) return status;
   if (const Scope* const open = runtime::Flow::current_if_any()->scope) [[unlikely]]
     Scope::end_task_with_open(*open, task.name(), node_);
+  if (runs && node_.event().is_set()) [[unlikely]]
+    note_end_after_stop(task);
   if (status == TaskStatus::failed) {
     failure_stop_.stop(task);
   } else {
@@ -223,6 +240,14 @@ TaskStatus Pool::run(Task& task, RunningHere& here, LocalQueue* local) noexcept 
     task.release();  // before it counts as done: a join covers the end of the user's objects, too
   }
   return status;
+}
+
+// The task is still in one piece.
+[[gnu::cold]] void Pool::note_end_after_stop(const Task& task) noexcept try {
+  auto end = std::make_unique<TaskQueue::LastEnd>(TaskQueue::LastEnd{runtime::now(), task.name()});
+  MutexLock lock(queue_.mutex());
+  queue_.note_last_end_locked(end);
+} catch (const std::bad_alloc&) {  // then an earlier one is the last
 }
 
 void Pool::end_local(LocalQueue& local, RunningHere& here, Task& task, TaskStatus status,
@@ -298,6 +323,12 @@ bool Pool::wait_until_quiet(TimePoint deadline) noexcept {
   return wait(change_waiters_, quiet, {}, deadline) == WaitOutcome::ready;
 }
 
+WaitOutcome Pool::wait_until_idle(FunctionRef<bool()> or_else, const WatchedEvents& events,
+                                  TimePoint deadline) {
+  return wait(
+      idle_waiters_, [&] { return idle() || or_else(); }, events, deadline);
+}
+
 GroupStatistics Pool::statistics() const {
   MutexLock lock(queue_.mutex());
   return count_locked();
@@ -320,6 +351,15 @@ GroupStatistics Pool::count_locked() const noexcept {
 std::vector<RunningTask> Pool::running_tasks() const {
   MutexLock lock(queue_.mutex());
   return queue_.running_locked(runtime::coarse_now());
+}
+
+std::optional<StopLatency> Pool::stop_latency() const {
+  const ReasonPointer reason = node_.event().reason();
+  if (!reason) return std::nullopt;
+  MutexLock lock(queue_.mutex());
+  const TaskQueue::LastEnd* const last = queue_.last_end_locked();
+  if (last == nullptr) return std::nullopt;
+  return StopLatency{std::max(last->at - reason->when, Duration()), last->task};
 }
 
 std::vector<Failure> Pool::take_failures() {

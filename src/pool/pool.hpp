@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/detail/shared_reason.hpp>
 #include <threadgroup/detail/task.hpp>
+#include <threadgroup/detail/unique_function.hpp>
 #include <threadgroup/detail/wait_queue.hpp>
 #include <threadgroup/duration.hpp>
 #include <threadgroup/errors.hpp>
@@ -80,6 +82,8 @@ class Pool {
   bool is_over_without_failures() noexcept;
   GroupStatistics statistics() const;
   std::vector<RunningTask> running_tasks() const;
+  /// Nothing if the event is not set, or no task was running then.
+  std::optional<StopLatency> stop_latency() const;
   /// The failures that have not been delivered, in the order in which they happened.
   std::vector<Failure> take_failures();
   /// For the last owner, when no other flow can touch the pool any more.
@@ -108,6 +112,9 @@ class Pool {
   void reclaim_slot() noexcept;
   bool permit_is_free(const Permits& permits) noexcept;
   bool wait_until_quiet(TimePoint deadline) noexcept;
+  /// See `Node`.
+  void pass_adders() noexcept { queue_.pass_adders(); }
+  WaitOutcome wait_until_idle(FunctionRef<bool()> or_else, const WatchedEvents& events, TimePoint deadline);
 
  private:
   friend class Worker;
@@ -182,6 +189,8 @@ class Pool {
   void end_local(LocalQueue& local, RunningHere& here, Task& task, TaskStatus status,
                  TaskList& delivered) noexcept;
   void refuse(Task& task) noexcept;
+  void note_end_after_stop(const Task& task) noexcept;
+  void add_to_draining(Task& task);
   void wake_waiters(bool idle) noexcept;
 
   // Rarely written while tasks come and go.

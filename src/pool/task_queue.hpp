@@ -27,6 +27,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include <threadgroup/detail/atomic.hpp>
@@ -60,15 +62,22 @@ class TaskQueue {
 
   /// A flow that runs tasks of the queue, and the one that it runs now.
   struct Runner : RunningHere {
+    using RunningHere::RunningHere;
     Runner* previous = nullptr;
     Runner* next = nullptr;
     bool busy = false;
   };
 
+  /// Of the tasks that were running when the event was set, the one that has ended last.
+  struct LastEnd {
+    TimePoint at;
+    std::string task;
+  };
   struct Added {
     std::uint64_t number;  // once it is in a list, the task may have been run and be gone
     bool refused;          // the event is set: the task is counted, and in no list
     bool call_worker;      // P5: the caller starts a worker
+    bool drains = false;   // nothing was done: the group drains, and takes only what comes from inside
   };
 
   Mutex& mutex() const noexcept TG_RETURN_CAPABILITY(mutex_) { return mutex_; }
@@ -76,14 +85,21 @@ class TaskQueue {
   // --- Adding ---
 
   /// Adds the task to the list that all workers share.
-  Added add(Task& task) noexcept {
+  Added add(Task& task, bool from_inside = false) noexcept {
     const bool too_early =
         TG_PLANTED(pool_adder_looks_too_early) && !call_worker_.load(std::memory_order_relaxed);
+    const bool drained_before = TG_PLANTED(drain_adder_looks_too_early) && node_.event().is_draining();
     MutexLock lock(add_mutex_);
+    // First: then a setter of the event skips what is queued here, or this flow sees the event.
+    bool drains = node_.event().watch();
+    const bool refused = node_.event().is_set();
+    if (TG_PLANTED(drain_adder_looks_too_early)) drains = drained_before;
+    if (drains && !from_inside && !refused) [[unlikely]]
+      return {0, false, false, true};  // T6
     count_added_locked(1);
     const std::uint64_t number = ++numbers_;
     task.set_number(number);
-    if (node_.event().is_set()) return {number, true, false};
+    if (refused) return {number, true, false};
     incoming_.push(task);
     const bool call = !too_early && call_worker_.load(std::memory_order_relaxed);
     if (call) call_worker_.store(false, std::memory_order_relaxed);
@@ -106,6 +122,8 @@ class TaskQueue {
     count_added_locked(1);
     task.set_number(++numbers_);
   }
+  /// When it returns, each flow that was adding a task has counted it.
+  void pass_adders() noexcept { const MutexLock lock(add_mutex_); }
   /// The local queue of the worker that calls, if it runs a task of the group. It is opened when first asked
   /// for, because most tasks add none.
   LocalQueue* local_queue_of_caller() noexcept;
@@ -221,6 +239,11 @@ class TaskQueue {
   std::uint64_t changes_locked() const noexcept TG_REQUIRES(mutex_);
   void count_change_locked() noexcept TG_REQUIRES(mutex_) { ++changes_; }
   std::vector<RunningTask> running_locked(TimePoint now) const TG_REQUIRES(mutex_);
+  /// Keeps the later one; the other is the caller's.
+  void note_last_end_locked(std::unique_ptr<LastEnd>& end) noexcept TG_REQUIRES(mutex_) {
+    if (last_end_ == nullptr || last_end_->at <= end->at) last_end_.swap(end);
+  }
+  const LastEnd* last_end_locked() const noexcept TG_REQUIRES(mutex_) { return last_end_.get(); }
   bool runs_one_of_locked(const std::vector<std::uint64_t>& sorted_numbers) const noexcept
       TG_REQUIRES(mutex_);
 
@@ -274,6 +297,7 @@ class TaskQueue {
   std::uint64_t begun_ TG_GUARDED_BY(mutex_) = 0;  // or ended without having begun
   std::uint64_t succeeded_ TG_GUARDED_BY(mutex_) = 0;
   std::uint64_t changes_ TG_GUARDED_BY(mutex_) = 0;
+  std::unique_ptr<LastEnd> last_end_ TG_GUARDED_BY(mutex_);
 };
 
 }  // namespace tg::inline v0::detail

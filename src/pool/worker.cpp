@@ -65,7 +65,8 @@ Worker::Worker(Pool& pool, Role role) noexcept
       outer_task_(flow_.task),
       outer_event_(flow_.event),
       is_limited_(pool.node_.is_limited()),
-      context_{&pool.node_, nullptr, &name_of_task, &local_} {
+      context_{&pool.node_, nullptr, &name_of_task, &local_},
+      self_(&context_) {
   context_.outer = outer_task_;
   if (!is_limited_) return;
   local_.use =
@@ -255,7 +256,7 @@ bool Worker::is_last_look_locked() const noexcept {
 
 // Runs tasks of the local queue, without the pool's lock between them. Says how many: a turn at most.
 int Worker::run_from_local_queue() noexcept {
-  RunningHere here;
+  RunningHere here(&context_);
   const TimePoint turn_began = runtime::coarse_now();
   Task* task = local_.begin(here, turn_began);
   int served = 0;
@@ -338,7 +339,9 @@ bool Worker::run_now(Pool& pool, Task& task_waited_for) noexcept {
       pool.node_.event().is_set() || !stack_can_take_a_task(flow))
     return false;
   LocalQueue& local = *outer->local;
-  TaskQueue::Runner self;
+  TaskContext context{&pool.node_, &wanted, &name_of_task, &local};
+  context.outer = outer;
+  TaskQueue::Runner self(&context);
   const TimePoint now = runtime::coarse_now();
   const bool is_local = local.use == LocalQueue::Use::open && local.claim(wanted, self, now);
   if (!is_local) {
@@ -347,12 +350,14 @@ bool Worker::run_now(Pool& pool, Task& task_waited_for) noexcept {
     lock.unlock();
     pool.a_task_has_begun();
   }
-  TaskContext context{&pool.node_, &wanted, &name_of_task, &local};
-  context.outer = outer;
+  outer->wait_word.begin("a task that it runs itself");
   flow.task = &context;
+  flow.wait_word = &context.wait_word;
   const TaskStatus status = pool.run(wanted, self, is_local ? &local : nullptr);
   if (self.is_in_forked_child()) return true;  // as in `serve`
   flow.task = outer;
+  flow.wait_word = &outer->wait_word;
+  outer->wait_word.end(nullptr);
   TaskList delivered;
   if (is_local) {
     pool.end_local(local, self, wanted, status, delivered);

@@ -83,6 +83,7 @@ class Worker {
   void set_caller(TaskContext* task, Event* event) noexcept {
     flow_.task = task;
     flow_.event = event;
+    flow_.wait_word = task != nullptr ? &task->wait_word : nullptr;
   }
 
   Pool& pool_;

@@ -25,6 +25,7 @@ std::string JoinResult::str() const {
   }
   const std::string ends = detail::describe_ends(counts);
   if (!ends.empty()) text += before + ends;
+  if (stop) text += detail::describe_slow_stop(*stop);
   return detail::escaped(text);
 }
 

@@ -73,8 +73,8 @@ const Stopped* stop_in(const std::exception_ptr& exception) noexcept {
 }  // namespace
 
 TaskSlot::TaskSlot(Node& group, CallSite added_at) noexcept
-    : fork_generation_(static_cast<std::uint8_t>(runtime::fork_generation())),
-      call_site_(added_at.number()),
+    : ClaimableTask(added_at),
+      fork_generation_(static_cast<std::uint8_t>(runtime::fork_generation())),
       group_(&group) {}
 
 TaskSlot::~TaskSlot() {

@@ -111,6 +111,7 @@ class FlowPool {
     flow->event = nullptr;
     flow->scope = nullptr;
     flow->wait_note = nullptr;
+    flow->wait_word = nullptr;
     flow->root = nullptr;
     flow->on_thread_exit = nullptr;
     flow->before_idle = nullptr;
@@ -212,6 +213,7 @@ class FlowPool {
     flow->task = nullptr;
     flow->event = nullptr;
     flow->scope = nullptr;
+    flow->wait_word = nullptr;
     flow->root = nullptr;
   }
 
@@ -370,6 +372,12 @@ bool Flow::begin_polling() noexcept {
 }
 
 void Flow::end_polling() noexcept { state_.exchange(kNoPermit, std::memory_order_acquire); }
+
+void Flow::unpark_in_handler() noexcept {
+  const std::uint32_t before = state_.exchange(kPermit, std::memory_order_release);
+  if (before == kParked) futex_wake(state_, 1);
+  if (before == kPolling) wake_from_poll();
+}
 
 void Flow::set_os_name(const std::string& name) noexcept {
   if (std::strncmp(os_name_, name.c_str(), sizeof os_name_ - 1) == 0) return;

@@ -24,6 +24,7 @@ class WaitNote;
 namespace tg::inline v0::runtime {
 
 class BlockCache;
+class WaitWord;
 
 /// One line of execution.
 ///
@@ -79,6 +80,8 @@ class Flow {
   void end_polling() noexcept;
   /// The same for a caller that holds a lock: an engine continues no other flow here.
   void unpark_under_lock() noexcept;
+  /// The same for a signal handler: it calls nothing that is not safe there. Not for a flow of an engine.
+  void unpark_in_handler() noexcept;
   /// Whether `park_until` would return at once.
   bool has_permit() const noexcept { return state_.load(std::memory_order_acquire) == kPermit; }
   /// Whether the flow that last woke this one ran on the processor on which this one runs now. Then that flow
@@ -110,6 +113,7 @@ class Flow {
   tg::detail::Event* event = nullptr;               // the event that stops it here: of the innermost node
   tg::detail::Scope* scope = nullptr;               // the innermost scope in the task, or on the thread
   const tg::detail::WaitNote* wait_note = nullptr;  // what it waits for
+  WaitWord* wait_word = nullptr;                    // the same for other flows; of the task, null outside one
   tg::detail::ThreadRoot* root = nullptr;           // the tree that this thread roots
   tg::detail::FreshLink* fresh_link = nullptr;      // the tree's; stays with the flow, as its blocks do
   std::uint64_t shared_queues = 0;          // a bit for each pool into whose shared lists it may have added

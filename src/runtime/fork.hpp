@@ -20,6 +20,7 @@ constexpr int kHeavyFence = 102;
 constexpr int kBlocks = 102;
 constexpr int kFlows = 103;
 constexpr int kThreads = 104;
+constexpr int kWaits = 104;  // a snapshot takes its lock while it holds the forest's
 constexpr int kForest = 105;
 constexpr int kLeaves = 106;  // components whose locks are held while no other lock is taken
 constexpr int kGroups = 107;

@@ -10,6 +10,7 @@
 #include "runtime/flow.hpp"
 #include "runtime/futex.hpp"
 #include "runtime/threads.hpp"
+#include "runtime/wait_word.hpp"
 
 namespace tg::inline v0::runtime {
 
@@ -28,6 +29,7 @@ class Asleep {
   explicit Asleep(tg::detail::Atomic<std::uint32_t>& word) noexcept : flow_(Flow::current_if_any()) {
     if (flow_ == nullptr) return;
     flow_->has_slept_ = true;
+    if (flow_->wait_word != nullptr) flow_->wait_word->fall_asleep();
     flow_->sleeps_on_.store(&word, std::memory_order_seq_cst);
   }
   ~Asleep() {

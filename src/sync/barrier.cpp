@@ -50,8 +50,9 @@ WaitOutcome Barrier::wait(std::uint64_t mine, TimePoint deadline) {
   detail::ParkingLot& lot = detail::ParkingLot::instance();
   runtime::Flow& me = runtime::Flow::current();
   detail::Event* const event = detail::event_of_caller();
-  const detail::SyncNote note(
-      this, [](const detail::WaitNote& text) { return detail::SyncNote::primitive<Barrier>(text).text(); });
+  const detail::SyncNote note(this, "a barrier", [](const detail::WaitNote& text) {
+    return detail::SyncNote::primitive<Barrier>(text).text();
+  });
   for (;;) {
     const std::uint64_t state = state_.load(std::memory_order_acquire);
     if (meeting(state) != mine) return WaitOutcome::ready;  // first, because a later meeting may be broken

@@ -80,7 +80,7 @@ ChannelWait::End ChannelWait::wait_in_rounds(const Event* event, Park park) {
 }
 
 WaitOutcome wait_for_case(ChannelCase& mine, Event* event, TimePoint deadline) {
-  const WaitNote note([](const WaitNote&) -> std::string { return "a channel"; });
+  const WaitNote note("a channel");
   ChannelCase* const cases[] = {&mine};
   ChannelWait wait(cases);
   return wait.wait(event, [&](Waiter& waiter) { return waiter.wait(event, deadline); }).outcome;

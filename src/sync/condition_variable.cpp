@@ -47,8 +47,7 @@ WaitOutcome ConditionVariable::wait_for(FunctionRef<void()> lock, FunctionRef<vo
     }
     if (TG_PLANTED(condition_waiter_unlocks_too_early)) link();
     {
-      const detail::SyncNote note(
-          this, [](const detail::WaitNote&) -> std::string { return "a condition variable"; });
+      const detail::SyncNote note(this, "a condition variable");
       if (waiter.wait(event, deadline) != WaitOutcome::ready) lot.unlink(entry);
     }
     lock();

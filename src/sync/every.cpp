@@ -25,8 +25,7 @@ Ticks::Ticks(Duration interval) : interval_(interval) {
 }
 
 std::optional<TimePoint> Ticks::next() {
-  const detail::WaitNote note(
-      [](const detail::WaitNote&) -> std::string { return "the next tick (tg::every)"; });
+  const detail::WaitNote note("the next tick (tg::every)");
   if (detail::wait({detail::event_of_caller(), nullptr}, next_) == WaitOutcome::event_set)
     return std::nullopt;
   const TimePoint tick = next_;

@@ -14,8 +14,6 @@ inline namespace v0 {
 
 namespace {
 detail::ParkingKey key_of(const Latch* latch) noexcept { return {latch, detail::ParkingQueue::latch}; }
-
-std::string text_of(const detail::WaitNote&) { return "a latch"; }
 }  // namespace
 
 Latch::Latch(std::ptrdiff_t count) : count_(count) {
@@ -42,7 +40,7 @@ WaitOutcome Latch::wait(Duration timeout) const {
   runtime::Flow& me = runtime::Flow::current();
   detail::Event* const event = detail::event_of_caller();
   const TimePoint deadline = runtime::after(timeout);
-  const detail::SyncNote note(this, text_of);
+  const detail::SyncNote note(this, "a latch");
   // In a loop: a latch that was here before may have let its waiters through only now.
   while (!is_ready()) {
     detail::Waiter waiter(me);

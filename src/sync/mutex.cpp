@@ -66,7 +66,7 @@ WaitOutcome Mutex::event_aware_lock(Duration timeout) {
 WaitOutcome Mutex::wait(detail::Event* event, TimePoint deadline) {
   detail::ParkingLot& lot = detail::ParkingLot::instance();
   runtime::Flow& me = runtime::Flow::current();
-  const detail::SyncNote note(this, [](const detail::WaitNote&) -> std::string { return "a mutex"; });
+  const detail::SyncNote note(this, "a mutex");
   TimePoint since = TimePoint::never();  // it has not waited yet
   bool woken = false;                    // this flow is the one that `kWoken` is about
   for (;;) {

@@ -99,8 +99,7 @@ WaitOutcome RateLimiter::acquire(double tokens, Duration timeout) {
     last_ = &me;
     if (first_ == &me) me.is_first.store(true, std::memory_order_relaxed);
   }
-  const detail::WaitNote note(
-      [](const detail::WaitNote&) -> std::string { return "tokens of a rate limiter"; });
+  const detail::WaitNote note("tokens of a rate limiter");
   return wait(me, tokens, runtime::after(timeout));
 }
 

@@ -73,10 +73,11 @@ WaitOutcome Semaphore::wait(std::ptrdiff_t permits, detail::Event* event, Durati
   if (!lot.link(entry, [&] { return !take_or_announce(permits); })) return WaitOutcome::ready;
   // In a forked child the bit may be left from waiters of the parent, and no other flow would clear it.
   if (runtime::fork_generation() != 0) add_and_serve(0);
-  const detail::SyncNote note(this, [](const detail::WaitNote& text) -> std::string {
-    return "a semaphore that has " +
-           std::to_string(detail::SyncNote::primitive<Semaphore>(text).available()) + " permits";
-  });
+  const detail::SyncNote note(
+      this, "permits of a semaphore", [](const detail::WaitNote& text) -> std::string {
+        return "a semaphore that has " +
+               std::to_string(detail::SyncNote::primitive<Semaphore>(text).available()) + " permits";
+      });
   const WaitOutcome outcome = waiter.wait(event, deadline);
   if (outcome == WaitOutcome::ready) return outcome;
   lot.unlink(entry);

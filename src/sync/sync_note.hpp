@@ -14,12 +14,14 @@ namespace tg::inline v0::detail {
 
 /// Says that the calling flow waits for a primitive, while the object lives.
 ///
-///     const SyncNote note(this, [](const WaitNote& note) -> std::string {
+///     const SyncNote note(this, "a latch", [](const WaitNote& note) -> std::string {
 ///       return std::to_string(SyncNote::primitive<Latch>(note).missing()) + " threads";
 ///     });
 class SyncNote : public WaitNote {
  public:
-  SyncNote(const void* primitive, Text describe) noexcept : WaitNote(describe), primitive_(primitive) {}
+  /// `what` is a static text for snapshots; `describe` may look at the primitive, for simulations.
+  SyncNote(const void* primitive, const char* what, Text describe = nullptr) noexcept
+      : WaitNote(describe, what), primitive_(primitive) {}
   template <class T>
   static const T& primitive(const WaitNote& note) noexcept {
     return *static_cast<const T*>(static_cast<const SyncNote&>(note).primitive_);

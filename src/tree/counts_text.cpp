@@ -36,4 +36,11 @@ std::string describe_ends(const GroupStatistics& counts) {
   return text;
 }
 
+std::string describe_slow_stop(const StopLatency& stop) {
+  constexpr Duration kSlow = Duration::from_nanos(1'000'000'000);
+  if (stop.time < kSlow) return {};
+  return fmt::format("; its last task, '{}', ended {:.1f} s after the stop", stop.slowest_task,
+                     static_cast<double>(stop.time.nanos()) / 1e9);
+}
+
 }  // namespace tg::inline v0::detail

@@ -16,4 +16,8 @@ std::string describe_running(std::size_t count, std::vector<RunningTask> tasks);
 /// "3 succeeded, 1 failed, 2 skipped": how tasks ended; counts of zero are left out.
 std::string describe_ends(const GroupStatistics& counts);
 
+/// "; its last task, 'fetch 17', ended 2.3 s after the stop" for a stop that took a second or more; else
+/// nothing.
+std::string describe_slow_stop(const StopLatency& stop);
+
 }  // namespace tg::inline v0::detail

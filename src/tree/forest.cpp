@@ -48,6 +48,7 @@ void Forest::hold_across_forks() {
                                // The nodes are the parent's; here they are only memory that nothing uses.
                                only_.first_root_ = nullptr;
                                only_.main_root_ = nullptr;
+                               only_.forget_drains_locked();
                                only_.forget_grants_locked();
 #if defined(TG_SIMULATION)
                                runtime::Flow::for_each([](runtime::Flow& flow) {
@@ -78,6 +79,7 @@ void Forest::begin_again() noexcept {
     }
     first_root_ = nullptr;
     last_id_ = 0;
+    forget_drains_locked();
     exit_grace_ = kExitGrace;
     destructor_warning_ = kDestructorWarning;
   }
@@ -142,6 +144,8 @@ void Forest::introduce_locked(Node& node, FreshLink* link) {
 
 void Forest::inherit_event_locked(Node& node) {  // T1
   const Node* const parent = node.parent();
+  if (parent != nullptr && parent->event().is_draining() && !TG_PLANTED(drain_child_is_born_open))
+    node.event().begin_draining();  // T7
   if (parent == nullptr || !parent->event().is_set() || TG_PLANTED(tree_child_is_born_unset)) return;
   ReasonPointer reason = parent->event().reason();
   if (node.event().is_shielded()) {
@@ -202,7 +206,7 @@ void Forest::link_under_lock(Node& node, FreshLink* link) {
     inherit_event_locked(node);
     if (link != nullptr) {
       link->last_made = &node;
-      if (link->may_ask_for_grant() && !parent->event().is_set() &&
+      if (link->may_ask_for_grant() && !parent->event().is_set() && !parent->event().is_draining() &&
           grant_locked(*link, inside, node, *parent))
         return;
     }
@@ -224,13 +228,14 @@ Forest::Unlinked Forest::unlink_leaf_under_lock(Node& node, FreshLink* link, boo
     if (node.core_->first_child != nullptr) return Unlinked::has_children;
     if (node.parent() == nullptr || node.parent()->kind_ != NodeKind::foreign_thread) {
       detach_locked(node);
+      forget_drain_locked(&node);
       node.linked_ = false;
       node.set_parent(nullptr);
       auto unlinked = Unlinked::yes;
       // If the caller is the only owner, no thread can look at the event any more. (A reason may hold an
       // exception of the user's, which must not be destroyed under the lock.)
       if (node.references_.load(std::memory_order_acquire) == 1 && !node.event().is_set()) {
-        if (keeps_core && link != nullptr && link->has_room()) {
+        if (keeps_core && !node.event().is_draining() && link != nullptr && link->has_room()) {
           unlinked = Unlinked::alone;
         } else if (link != nullptr && link->was_granted && link->spares.empty()) {
           link->spares.keep(std::exchange(node.core_, nullptr));
@@ -255,6 +260,7 @@ void Forest::unlink(Node& node) noexcept {
     reveal_children_locked(node);
     Node* const parent = node.parent();
     detach_locked(node);
+    forget_drain_locked(&node);
     node.linked_ = false;
     node.set_parent(nullptr);  // another owner may keep the node longer, and ask for its path
     while (NodeCore* child = node.core_->first_child) {  // T4
@@ -325,6 +331,7 @@ void Forest::append_snapshot_locked(Node& top, ForestSnapshot& out) const {
     if (const ReasonPointer reason = node->event().reason()) {
       shot.event_is_set = true;
       shot.reason = *reason;
+      shot.stop = node->stop_latency();
     }
     shot.counts = node->statistics();
     if (shot.counts.running > 0) shot.running = node->running_tasks();
@@ -356,6 +363,11 @@ ForestSnapshot Forest::snapshot() {
     append_snapshot_locked(*root->node, out);
   }
   return out;
+}
+
+std::vector<RunningTask> Forest::running_tasks(const Node& node) const {
+  MutexLock lock(mutex_);
+  return node.running_tasks();
 }
 
 void Forest::set_exit_grace(Duration grace) {

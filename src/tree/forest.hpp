@@ -13,14 +13,15 @@
 //       Setting an event, first or not, returns when the whole subtree is marked.
 //   T4. A parent does not own its children. Unlinking is O(1) plus one step for each child, which goes to
 //       the grandparent.
-//   T5. Order of locks: the forest's, then a group's, then a queue's. No flow takes the forest's while it
-//       holds another.
+//   T5. Order of locks: the forest's, then a group's, then a queue's, then the wait graph's. No flow takes the
+//       forest's while it holds another.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/mutex.hpp>
@@ -80,10 +81,22 @@ class Forest {
   /// Does so for every group there is.
   void set_all_events(Reason reason);
 
+  // Draining: see draining.hpp. `top` null: all groups.
+  /// From here on, these groups and those made below them take no task from outside.
+  void begin_draining(Node* top, const ReasonPointer& reason);
+  /// Why this draining group does not take a task of the calling flow; null if the flow is inside.
+  ReasonPointer reason_to_refuse(const Node& node);
+  /// Whether all of these groups were idle at one moment during the call.
+  bool is_quiet(Node* top);
+  /// These groups, children before their parents, with a reference to each.
+  std::vector<Node*> groups_below(Node* top);
+
   std::string path(const Node& node) const;
   bool is_same_or_descendant(const Node& node, const Node& ancestor) const;
   bool has_children(const Node& node);
   ForestSnapshot snapshot();
+  /// The running tasks of one group, as in a snapshot.
+  std::vector<RunningTask> running_tasks(const Node& node) const;
 
   void set_exit_grace(Duration grace);
   void set_destructor_warning(Duration after);
@@ -137,6 +150,12 @@ class Forest {
   struct Marked;
   void mark_subtree_locked(Node& top, const SharedReason* reason, Marked& marked) TG_REQUIRES(mutex_);
   static void notify(const Marked& marked) noexcept;
+  struct Drain;
+  Drain* drain_of_locked(const Node* top) const noexcept TG_REQUIRES(mutex_);
+  void forget_drain_locked(const Node* top) noexcept TG_REQUIRES(mutex_);
+  void forget_drains_locked() noexcept TG_REQUIRES(mutex_);
+  template <class Visit>
+  void visit_groups_locked(Node* top, Visit visit) TG_REQUIRES(mutex_);
   Node* next_in_walk_locked(const Node& from, const Node& top, std::size_t& depth) const TG_REQUIRES(mutex_);
   std::string path_locked(const Node& node) const TG_REQUIRES(mutex_);
   void append_snapshot_locked(Node& top, ForestSnapshot& out) const TG_REQUIRES(mutex_);
@@ -157,6 +176,7 @@ class Forest {
   std::size_t grant_count_ TG_GUARDED_BY(mutex_) = 0;
   std::array<Grant, kMostGrants> grants_ TG_GUARDED_BY(mutex_) = {};
   bool finished_ TG_GUARDED_BY(mutex_) = false;
+  Drain* first_drain_ TG_GUARDED_BY(mutex_) = nullptr;
   Duration exit_grace_ TG_GUARDED_BY(mutex_) = kExitGrace;
   Duration destructor_warning_ TG_GUARDED_BY(mutex_) = kDestructorWarning;
 };

@@ -6,18 +6,22 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include <threadgroup/detail/atomic.hpp>
+#include <threadgroup/detail/unique_function.hpp>
 #include <threadgroup/duration.hpp>
+#include <threadgroup/outcomes.hpp>
 #include <threadgroup/reason.hpp>
 #include <threadgroup/snapshot.hpp>
 #include <threadgroup/statistics.hpp>
 
 #include "base/cache_line.hpp"
 #include "event/event.hpp"
+#include "event/wait.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -114,7 +118,10 @@ class Node {
   virtual GroupStatistics statistics() const { return {}; }
   /// How many tasks of the group can run at a time; constant.
   virtual std::size_t slots() const noexcept { return std::numeric_limits<std::size_t>::max(); }
+  /// Called under the forest's lock: see `look_at_wait`.
   virtual std::vector<RunningTask> running_tasks() const { return {}; }
+  /// Once the event is set: when the last task has ended that was running then, and which.
+  virtual std::optional<StopLatency> stop_latency() const { return {}; }
   /// A task of this group waits for another one. If that is pending, it is run here and now, on the waiting
   /// flow and in its slot, as far as the stack allows; else nothing is done, and the answer is false.
   virtual bool run_now(Task&) noexcept { return false; }
@@ -125,6 +132,13 @@ class Node {
   virtual bool skip_task(ClaimableTask&, const Reason&) { return false; }
   /// A task of this group is about to wait for work of this group: its slot may be used meanwhile.
   virtual void lend_slot() noexcept {}
+  /// Waits until each flow has counted its task that is adding one now. Takes a lock that is held briefly.
+  virtual void pass_adders() noexcept {}
+  /// Waits until no task is pending or running, or until the predicate is true, which the flow that makes it
+  /// true reports by `unpark`.
+  virtual WaitOutcome wait_until_idle(FunctionRef<bool()>, const WatchedEvents&, TimePoint) {
+    return WaitOutcome::ready;
+  }
   /// That task continues. Waits for a slot, unless the event is set.
   virtual void reclaim_slot() noexcept {}
   /// One of these permits, for which the group's claim waits, was promised to it. Called with no lock held.

@@ -155,8 +155,7 @@ void OnStop::wait_for_end_of_call() noexcept {
   void* expected = nullptr;
   if (!meeting_.compare_exchange_strong(expected, &me, std::memory_order_acq_rel, std::memory_order_acquire))
     return;
-  const detail::WaitNote note(
-      [](const detail::WaitNote&) -> std::string { return "the end of a function that OnStop has called"; });
+  const detail::WaitNote note("the end of a function that OnStop has called");
   while (meeting_.load(std::memory_order_acquire) != this) me.park_until(TimePoint::never());
 }
 

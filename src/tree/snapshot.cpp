@@ -97,6 +97,7 @@ std::string to_text(const ForestSnapshot& snapshot) {
       text += ']';
     }
     if (node.reason) text += "  event: " + node.reason->str();
+    if (node.stop) text += detail::escaped(detail::describe_slow_stop(*node.stop));
     text += '\n';
   }
   return text;

@@ -22,13 +22,12 @@ constexpr std::size_t kMostNamed = 10;
 }
 
 void report_still_running(const Node& group, const std::string& when) {
-  const std::vector<RunningTask> running = group.running_tasks();
+  const std::vector<RunningTask> running = Forest::instance().running_tasks(group);
   const std::string begin =
       fmt::format("threadgroup: {}, group '{}' still ", when, escaped(Forest::instance().path(group)));
   std::string text;
   for (std::size_t i = 0; i < std::min(running.size(), kMostNamed); ++i) {
-    text += fmt::format("{}runs task '{}' (for {:.1f} s)\n", begin, escaped(running[i].name),
-                        static_cast<double>(running[i].running_for.nanos()) / 1e9);
+    text += fmt::format("{}runs task {}\n", begin, escaped(running[i].str()));
   }
   if (running.size() > kMostNamed)
     text += fmt::format("{}runs {} more\n", begin, running.size() - kMostNamed);

@@ -9,6 +9,7 @@
 #include <threadgroup/source_location.hpp>
 
 #include "runtime/flow.hpp"
+#include "runtime/wait_word.hpp"
 #include "tree/node.hpp"
 
 namespace tg::inline v0::detail {
@@ -25,6 +26,7 @@ struct TaskContext {
   LocalQueue* local = nullptr;                    // the pool's own: what the tasks of this flow add to it
   bool slot_is_lent = false;                      // read and written only by its flow
   bool permits_are_lent = false;                  // likewise
+  runtime::WaitWord wait_word = {};               // what it waits for
   // The task that waits below on this stack, until this one is done: of the same group, or of one above it
   // that it joins.
   const TaskContext* outer = nullptr;

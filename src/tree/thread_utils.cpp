@@ -23,14 +23,18 @@ namespace thread_utils {
 bool event_aware_sleep(Duration d) {
   // A loop may call this in each round to look at the event; the clock would be most of the cost.
   if (d <= Duration()) return !event_is_set();
-  const detail::WaitNote note(
-      [](const detail::WaitNote&) -> std::string { return "a time (event_aware_sleep)"; });
+  const detail::WaitNote note("a time (event_aware_sleep)");
   return detail::wait({detail::event_of_caller(), nullptr}, runtime::after(d)) == WaitOutcome::timed_out;
 }
 
 bool event_is_set() noexcept {
   const detail::Event* const event = detail::event_of_caller();
   return event != nullptr && event->is_set();
+}
+
+bool is_draining() noexcept {
+  const detail::Node* const node = detail::innermost_node_of_caller();
+  return node != nullptr && node->event().is_draining();
 }
 
 void throw_if_event_set() {

@@ -73,6 +73,18 @@ class WaitGraph {
     MutexLock lock(mutex_);
     remove_locked(wait);
   }
+  // Empty if the task has no wait of its own here.
+  std::string text_of(const TaskContext& task) {
+    MutexLock lock(mutex_);
+    const RecordedWait* const wait = task.recorded_wait;
+    if (wait == nullptr || wait->waiter_ != &task || wait->is_of_parent()) return {};
+    std::string text = wait->target_.text();
+    const AwaitedTask& awaited = wait->target_.task_;
+    // While the forest's lock is held, a group is not destroyed; and not before its tasks have ended.
+    if (wait->target_.kind_ == Kind::task && awaited.state() != AwaitedTask::State::done)
+      text += " of group '" + escaped(awaited.group->name()) + "'";
+    return text;
+  }
   // The waits are the parent's: the stacks that they are on are gone.
   void forget_all_locked() noexcept TG_REQUIRES(mutex_) {
     if (recorded_ == 0) return;
@@ -344,7 +356,7 @@ class WaitGraph {
 constinit WaitGraph WaitGraph::graph_;
 
 namespace {
-[[gnu::constructor(runtime::at_load::kLeaves)]] void hold_waits() { WaitGraph::hold_across_forks(); }
+[[gnu::constructor(runtime::at_load::kWaits)]] void hold_waits() { WaitGraph::hold_across_forks(); }
 }  // namespace
 
 // Whether one of the events is that of a node with a time limit.
@@ -356,6 +368,15 @@ bool RecordedWait::is_time_limited(const TaskContext& caller) const noexcept {
     return (is_own ? innermost : caller.node)->is_time_limited();
   };
   return is_limited(events_[0]) || is_limited(events_[1]);
+}
+
+void look_at_wait(const TaskContext& task, TimePoint now, RunningTask& seen) {
+  const char* const what = task.wait_word.what();
+  if (what == nullptr) return;
+  const TimePoint since = task.wait_word.since();
+  if (!since.is_never() && since < now) seen.waiting_for = now - since;
+  seen.waits_for = WaitGraph::instance().text_of(task);
+  if (seen.waits_for.empty()) seen.waits_for = what;
 }
 
 void RecordedWait::record(TaskContext& caller, OnCycle on_cycle) {

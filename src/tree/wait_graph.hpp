@@ -54,6 +54,7 @@
 #include <utility>
 
 #include <threadgroup/duration.hpp>
+#include <threadgroup/statistics.hpp>
 
 #include "event/wait.hpp"
 #include "event/wait_note.hpp"
@@ -73,6 +74,11 @@ class WaitGraph;
 void refuse_own_group(const TaskContext* caller, const Node& group);
 /// Whether the caller's task is one of the group or of a group below it.
 bool is_part_of(const TaskContext* caller, const Node& group);
+
+/// What a running task waits for and since when, as far as others can see. The lock of the task's group, or of
+/// its local queue, is held, so that the task stays; and the forest's, so that the groups of the tasks that it
+/// waits for do.
+void look_at_wait(const TaskContext& task, TimePoint now, RunningTask& seen);
 
 /// A wait in the graph, for as long as the object lives or until `end`.
 ///
@@ -95,7 +101,7 @@ class RecordedWait : public WaitNote {
   /// others during the wait.
   RecordedWait(TaskContext* caller, const WaitTarget& target, const WatchedEvents& events, TimePoint deadline,
                bool lends, OnCycle on_cycle = OnCycle::refuse)
-      : WaitNote(&RecordedWait::describe), target_(target), events_(events) {
+      : WaitNote(&RecordedWait::describe, target.kind_text()), target_(target), events_(events) {
     if (caller == nullptr || caller->task == nullptr || !deadline.is_never()) return;
     lends_ = lends || caller->slot_is_lent;
     stops_by_itself_ = is_time_limited(*caller);
@@ -110,6 +116,7 @@ class RecordedWait : public WaitNote {
     lends_ = caller->slot_is_lent;
     stops_by_itself_ = is_time_limited(*caller);
     runs_it_ = caller;
+    caller->wait_word.begin(target.kind_text());
     previous_of_caller_ = std::exchange(caller->wait_for_inner, this);
   }
   ~RecordedWait() { end(); }
@@ -125,7 +132,10 @@ class RecordedWait : public WaitNote {
 
   void end() noexcept {
     end_note();
-    if (runs_it_ != nullptr) std::exchange(runs_it_, nullptr)->wait_for_inner = previous_of_caller_;
+    if (runs_it_ != nullptr) {
+      runs_it_->wait_word.end(nullptr);
+      std::exchange(runs_it_, nullptr)->wait_for_inner = previous_of_caller_;
+    }
     if (waiter_ != nullptr) take_out();
   }
 

@@ -52,6 +52,21 @@ class WaitTarget {
 
   /// "task 'a'", as the rest of a sentence that begins with "waits for".
   TG_EXPORT std::string text() const;
+  /// The same without names: a static text.
+  const char* kind_text() const noexcept {
+    switch (kind_) {
+      case Kind::task:
+        return "a task";
+      case Kind::first_of:
+        return "the first of several tasks";
+      case Kind::group:
+        return "a group to be idle";
+      case Kind::room:
+        return "room in a full group";
+      default:
+        return "a slot of its group";
+    }
+  }
   /// Whether the end of a task on that stack could end the wait. Requires: no other flow runs.
   TG_EXPORT bool could_be_ended_by(const TaskContext& running) const;
 

@@ -218,7 +218,7 @@ KeyWait VaultCore::wait_for(std::span<const std::size_t> slots, Duration timeout
     };
     WaitOutcome outcome = WaitOutcome::ready;
     // It may be a task of the same group that has no slot yet that stores the key.
-    const WaitNote note([](const WaitNote&) -> std::string { return "a key of a vault"; });
+    const WaitNote note("a key of a vault");
     while_slot_is_lent([&] { outcome = wait(store_.waiters(missing), ready, {event, nullptr}, deadline); });
     switch (outcome) {
       case WaitOutcome::ready:

@@ -17,6 +17,7 @@ TEST(ReasonKind, has_a_name_for_each_kind) {
   EXPECT_STREQ(to_string(ReasonKind::deadline), "deadline");
   EXPECT_STREQ(to_string(ReasonKind::destroyed), "destroyed");
   EXPECT_STREQ(to_string(ReasonKind::signal), "signal");
+  EXPECT_STREQ(to_string(ReasonKind::draining), "draining");
   EXPECT_STREQ(to_string(static_cast<ReasonKind>(99)), "unknown");
 }
 

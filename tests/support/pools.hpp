@@ -24,6 +24,7 @@ class PoolNode final : public detail::Node {
   bool permit_is_free(const detail::Permits& permits) noexcept override {
     return pool.permit_is_free(permits);
   }
+  void pass_adders() noexcept override { pool.pass_adders(); }
   void lend_slot() noexcept override { pool.lend_slot(); }
   void reclaim_slot() noexcept override { pool.reclaim_slot(); }
 

@@ -8,6 +8,7 @@
 
 #include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/blocks.hpp>
+#include <threadgroup/detail/call_site.hpp>
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/shared_reason.hpp>
 #include <threadgroup/outcomes.hpp>
@@ -52,6 +53,8 @@ class TG_EXPORT Task : public runtime::InBlock {
     number_low_ = static_cast<std::uint32_t>(number);
     number_high_ = static_cast<std::uint16_t>((number_high_ & kClaimable) | (number >> 32 & kNumberHigh));
   }
+  /// Where the task was added, if known. Constant.
+  CallSite call_site() const noexcept { return CallSite::from_number(call_site_); }
   /// True if this is a `ClaimableTask`.
   bool is_claimable() const noexcept { return (number_high_ & kClaimable) != 0; }
   /// The given name, or "task 17" if there is none.
@@ -59,8 +62,10 @@ class TG_EXPORT Task : public runtime::InBlock {
 
  protected:
   enum class Kind : std::uint16_t { plain, claimable };
-  explicit Task(Kind kind = Kind::plain) noexcept
-      : number_high_(kind == Kind::claimable ? kClaimable : std::uint16_t{0}) {}
+  explicit Task(Kind kind = Kind::plain, CallSite added_at = {}) noexcept
+      : number_high_(kind == Kind::claimable ? kClaimable : std::uint16_t{0}),
+        call_site_(added_at.number() & 0x7fff),
+        failed_(0) {}
   virtual ~Task() = default;
 
  private:
@@ -70,9 +75,13 @@ class TG_EXPORT Task : public runtime::InBlock {
   static constexpr std::uint16_t kNumberHigh = 0x7fff;
 
   Task* next_ = nullptr;
-  // 47 bits and a flag, so that small fields of a derived class fit in the same word.
+  // 47 bits and a flag, so that the rest of the word has room for more.
   std::uint32_t number_low_ = 0;
   std::uint16_t number_high_;
+  std::uint16_t call_site_ : 15;
+
+ protected:
+  std::uint16_t failed_ : 1;  // for a derived class; only the flow that ends the task touches it
 };
 
 /// A task that another task can wait for, so that a pool may have to take it out of the middle of a queue.
@@ -85,12 +94,10 @@ class TG_EXPORT ClaimableTask : public Task {
   TaskStatus status() const noexcept { return status_.load(std::memory_order_acquire); }
 
  protected:
-  ClaimableTask() noexcept : Task(Kind::claimable) {}
+  explicit ClaimableTask(CallSite added_at = {}) noexcept : Task(Kind::claimable, added_at) {}
   ~ClaimableTask() override = default;
 
   // A million of these may be queued, so each byte matters: the small fields fill gaps between the others.
-  Atomic<TaskStatus> status_{TaskStatus::pending};  // atomic: publishes the result, or `ending_`
-  Atomic<std::uint8_t> flags_{0};                   // atomic; of the derived class
   // The status says which member is in use. The last two are written before the last change of the status,
   // and are constant afterwards.
   union Ending {
@@ -100,6 +107,8 @@ class TG_EXPORT ClaimableTask : public Task {
     std::exception_ptr exception;  // failed or stopped
     ReasonPointer reason;          // skipped
   } ending_;
+  Atomic<TaskStatus> status_{TaskStatus::pending};  // atomic: publishes the result, or `ending_`
+  Atomic<std::uint8_t> flags_{0};                   // atomic; of the derived class
 
  private:
   friend class PendingList;

@@ -84,7 +84,7 @@ class TG_EXPORT TaskSlot : public ClaimableTask {
     return status() == TaskStatus::failed ? ending_.exception : nullptr;
   }
   /// File and line where the task was added, if known.
-  SourceLocation added_at() const noexcept { return CallSite::from_number(call_site_).location(); }
+  SourceLocation added_at() const noexcept { return call_site().location(); }
   /// The given name, or "task 17", which lives as long as the task.
   const std::string& shown_name();
 
@@ -151,7 +151,6 @@ class TG_EXPORT TaskSlot : public ClaimableTask {
 
   // Constant after construction.
   const std::uint8_t fork_generation_;           // its low bits
-  const std::uint16_t call_site_;                // where it was added
   Atomic<std::uint32_t> references_{kPool + 1};  // atomic: owners on many threads
   Node* const group_;                            // to compare with; it may be gone once the task is done
 
@@ -334,7 +333,7 @@ class PostedTask final : public Task {
  public:
   template <class... Given>
   explicit PostedTask(CallSite added_at, Given&&... given)
-      : failed_(0), call_site_(added_at.number() & 0x7fff), call_(std::forward<Given>(given)...) {}
+      : Task(Kind::plain, added_at), call_(std::forward<Given>(given)...) {}
 
   TaskStatus run(Node& group) noexcept override {
     std::exception_ptr error;
@@ -351,9 +350,7 @@ class PostedTask final : public Task {
   const std::string* given_name() const noexcept override { return nullptr; }
   bool claim_failure() noexcept override { return true; }
   bool failure_is_claimed() const noexcept override { return false; }
-  Failure failure() const override {
-    return Failure{this->name(), error_, CallSite::from_number(call_site_).location()};
-  }
+  Failure failure() const override { return Failure{this->name(), error_, call_site().location()}; }
   void release() noexcept override {
     // Here and not in the destructor: an empty destructor does not write to the task, which came from another
     // processor's cache and is not changed otherwise.
@@ -376,9 +373,6 @@ class PostedTask final : public Task {
     return TaskStatus::failed;
   }
 
-  // First, because they fit into the padding after the base's last field.
-  std::uint16_t failed_ : 1;
-  std::uint16_t call_site_ : 15;
   union {
     C call_;                    // until the task ends
     std::exception_ptr error_;  // afterwards, if it failed
