@@ -136,6 +136,8 @@ ShutdownReport shut_down(Stages stages, FunctionRef<bool()> hurry) {
   report.stop_took = runtime::now() - stopped;
   groups.look();
   report.counts = groups.counts();
+  // What others add now is counted, and is being skipped by them: it is not left.
+  if (quiet) report.counts.skipped += std::exchange(report.counts.pending, 0);
   report.slowest_stop = groups.slowest_stop();
   if (!quiet) report.ran_over = tasks_left(stages.top);
   return report;
