@@ -10,7 +10,7 @@ import sys
 from xml.sax.saxutils import escape
 
 COLOURS = {"ours": "#0b6e4f", "tbb": "#4361ee", "asio": "#f3722c", "std": "#8d99ae", "raw": "#2b2d42", "boost": "#9d4edd", "fiber": "#e5989b",
-           "rayon": "#b5651d", "go": "#00add8", "relacy": "#c1121f"}
+           "rayon": "#b5651d", "go": "#00add8", "relacy": "#c1121f", "absl": "#f9c74f"}
 WIDTH, HALF = 720, 430
 
 # The README's plots: a title, and the cases of run_benchmarks in it with what the reader needs to know of each.

@@ -1,21 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// Threads in event_aware_sleep, woken by the group's event.
+// Threads in event_aware_sleep, or in waits of all primitives, woken by the group's event.
 #include <threadgroup/threadgroup.hpp>
 
 #include <latch>
 
+#include "primitives.hpp"
 #include "work.hpp"
 
 void bench::run(const Options& options) {
   using namespace std::chrono_literals;
   const std::int64_t threads = options.get("threads", 1'000);
+  const bool in_primitives = options.get("primitives", 0) != 0;
+  Primitives primitives(threads);
   tg::ThreadGroup group("wake", {.max_concurrent_threads = static_cast<std::size_t>(threads)});
   Awake awake(threads);
   std::latch there(threads);
   for (std::int64_t i = 0; i < threads; ++i) {
-    group.post([&] {
+    group.post([&, i] {
       there.count_down();
-      tg::thread_utils::event_aware_sleep(600s);
+      if (in_primitives) {
+        primitives.wait(i);
+      } else {
+        tg::thread_utils::event_aware_sleep(600s);
+      }
       awake.sign();
     });
   }

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Go's contexts without and with a deadline, made and cancelled: alone, and while there are many with deadlines.
+package main
+
+import (
+	"context"
+	"math/rand"
+	"runtime"
+	"time"
+)
+
+// A time that the program does not reach, in no order.
+func randomTime() time.Duration {
+	return time.Hour + time.Duration(rand.Intn(1<<31))*time.Microsecond
+}
+
+func main() {
+	runtime.GOMAXPROCS(2)
+	rounds := option("rounds", 1_000_000)
+	nodes := option("nodes", 1_000_000)
+	parent, end := context.WithCancel(context.Background())
+	defer end()
+	plain := func() {
+		_, cancel := context.WithCancel(parent)
+		cancel()
+	}
+	withDeadline := func() {
+		_, cancel := context.WithTimeout(parent, randomTime())
+		cancel()
+	}
+	nanoseconds(rounds/10, plain)
+	nanoseconds(rounds/10, withDeadline)
+	report("plain_ns", nanoseconds(rounds, plain)/float64(rounds))
+	report("deadline_ns", nanoseconds(rounds, withDeadline)/float64(rounds))
+
+	live := make([]context.CancelFunc, 0, nodes)
+	spent := nanoseconds(nodes, func() {
+		_, cancel := context.WithTimeout(parent, randomTime())
+		live = append(live, cancel)
+	})
+	report("deadline_among_many_ns", nanoseconds(rounds, withDeadline)/float64(rounds))
+	start := time.Now()
+	for i := nodes - 1; i >= 0; i-- {
+		live[i]()
+	}
+	spent += float64(time.Since(start).Nanoseconds())
+	report("many_ns", spent/float64(nodes))
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// Abseil's mutex.
+#include <absl/synchronization/mutex.h>
+
+#include "work.hpp"
+
+namespace {
+
+class Mutex {
+ public:
+  void lock() { mutex_.Lock(); }
+  void unlock() { mutex_.Unlock(); }
+
+ private:
+  absl::Mutex mutex_;
+};
+
+}  // namespace
+
+void bench::run(const Options& options) { measure_mutex<StdThreads, Mutex>(options); }
