@@ -1,26 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// Channels: no item is lost or doubled, and no flow sleeps while it could go on.
+// Channels: no item is lost or duplicated, and no flow sleeps while its step is possible.
 #include <threadgroup/channel.hpp>
 
 #include <array>
 #include <optional>
-
-#include <threadgroup/detail/shared_reason.hpp>
 
 #include "event/event.hpp"
 #include "runtime/flow.hpp"
 #include "sim/plain.hpp"
 
 #include "explorations/explore.hpp"
+#include "support/set_event.hpp"
 
 namespace tg::test {
 namespace {
 
 using detail::Event;
-using detail::SharedReason;
 using runtime::Flow;
 
-// Counts what comes out, under no lock: a flow that is about to count holds an item.
+// Counts the received items, under no lock: a flow that is about to count holds an item.
 struct Count {
   std::array<int, 8> items{};
   void add(int item) { ++items[static_cast<std::size_t>(item)]; }
@@ -28,14 +26,6 @@ struct Count {
     for (int i = 0; i < most; ++i) require(items[static_cast<std::size_t>(i)] == 1, "each item once");
   }
 };
-
-// What the forest does for one node.
-void set(Event& event) {
-  const auto reason = detail::ReasonPointer::adopt(new SharedReason(Reason{}));
-  reason.get()->add_references(1);
-  if (!event.mark(reason.get())) return reason.get()->release();
-  if (event.is_watched()) event.release_waiters();
-}
 
 void send(Channel<int>& channel, int item) {
   require(channel.send(int(item)) == WaitOutcome::ready, "it is sent");
@@ -72,7 +62,7 @@ TG_EXPLORATION(ChannelExploration, two_senders_and_two_receivers) {
   count.require_each_once(4);
 }
 
-// The one that closes comes while items are under way, and receivers wait for them.
+// A flow closes the channel while items are under way and receivers wait for them.
 TG_EXPLORATION(ChannelExploration, closing_lets_receivers_have_what_was_sent) {
   Channel<int> channel(1);
   Count count;
@@ -117,7 +107,7 @@ TG_EXPLORATION(ChannelExploration, stopped_receiver_leaves_the_item_to_the_other
              }},
             {"setter", [&] {
                set(event);
-               channel.close();  // the one that has not got the item may go
+               channel.close();  // so that the other receiver ends
              }}});
   require(sent == received, "one of them has it");
 }
@@ -191,7 +181,7 @@ TG_WEAK_EXPLORATION(ChannelExploration, item_is_seen_as_it_was_sent) {
 }
 TG_FINDS(ChannelExploration, item_is_seen_as_it_was_sent, channel_item_is_not_published, 200)
 
-// A receiver takes what another one was woken for, again and again. After a millisecond that one comes first.
+// A receiver keeps taking the items for which another one was woken. After a millisecond that one comes first.
 TG_EXPLORATION(ChannelExploration, overtaken_receiver_is_not_overtaken_for_ever) {
   hold_clock();
   Channel<int> channel(1);

@@ -11,6 +11,7 @@
 #include "sim/plain.hpp"
 
 #include "explorations/explore.hpp"
+#include "support/set_event.hpp"
 
 namespace tg::test {
 namespace {
@@ -21,19 +22,10 @@ using detail::ParkingEntry;
 using detail::ParkingKey;
 using detail::ParkingLot;
 using detail::ParkingQueue;
-using detail::SharedReason;
 using detail::Waiter;
 using runtime::Flow;
 
-// What the forest does for one node.
-void set(Event& event) {
-  const auto reason = detail::ReasonPointer::adopt(new SharedReason(Reason{}));
-  reason.get()->add_references(1);
-  if (!event.mark(reason.get())) return reason.get()->release();
-  if (event.is_watched()) event.release_waiters();
-}
-
-// A number of permits, which are handed over to those who wait.
+// A number of permits, which are handed over to waiters.
 class Permits {
  public:
   bool take(Event* event, TimePoint deadline) {
@@ -88,7 +80,7 @@ TG_WEAK_EXPLORATION(LotExploration, what_the_giver_wrote_is_seen) {
 TG_FINDS(LotExploration, what_the_giver_wrote_is_seen, lot_releaser_publishes_nothing, 500)
 TG_FINDS(LotExploration, what_the_giver_wrote_is_seen, lot_waiter_sees_nothing, 500)
 
-// A permit that is handed over in the moment of a stop is kept, or it goes on.
+// A permit that is handed over at the moment of a stop is kept by the waiter, or passes to the next one.
 TG_EXPLORATION(LotExploration, nothing_is_lost_by_a_stop) {
   Permits permits;
   Event event;

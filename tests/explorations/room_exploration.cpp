@@ -102,7 +102,7 @@ TG_EXPLORATION(RoomExploration, a_stop_meets_adders_that_wait) {
   require(counts.waiting_adders == 0, "none waits");
 }
 
-// With one slot, a task fills its own group and goes on.
+// With one slot, a task fills its own group and continues.
 TG_EXPLORATION(RoomExploration, a_task_adds_to_its_own_full_group) {
   detail::Atomic<int> runs{0};
   ThreadGroup group("own", {.max_concurrent_threads = 1, .max_pending = 1});

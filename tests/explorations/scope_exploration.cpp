@@ -19,7 +19,7 @@ constexpr Duration kMillisecond = Duration::from_nanos(1'000'000);
 constexpr Duration kHalf = Duration::from_nanos(500'000);
 constexpr std::chrono::hours kHour(1);
 
-// A stop reaches what is in a scope, also one that its flow alone has seen (T1, F2).
+// A stop reaches what is in a scope, even in a scope that only its own flow has seen (T1, F2).
 TG_EXPLORATION(ScopeExploration, a_stop_meets_a_flow_that_makes_scopes) {
   const Linked parent("parent");
   Signal returned;

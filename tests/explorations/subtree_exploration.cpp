@@ -88,7 +88,7 @@ TG_EXPLORATION(SubtreeExploration, nested_bounds_hold_together) {
 }
 TG_FINDS(SubtreeExploration, nested_bounds_hold_together, subtree_outer_bound_is_forgotten, 1000)
 
-// A group whose turn it is is stopped or cleared as the permit comes: the permit goes on to the next one (D2, P3).
+// The first group in the queue is stopped or cleared as the permit comes: the next one gets the permit (D2, P3).
 TG_EXPLORATION(SubtreeExploration, a_promise_meets_a_group_that_is_cleared) {
   Running running(1);
   std::unique_ptr<ThreadGroup> cleared;

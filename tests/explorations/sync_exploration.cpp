@@ -14,24 +14,16 @@
 #include "sim/plain.hpp"
 
 #include "explorations/explore.hpp"
+#include "support/set_event.hpp"
 
 namespace tg::test {
 namespace {
 
 using detail::Atomic;
 using detail::Event;
-using detail::SharedReason;
 using runtime::Flow;
 
 constexpr Duration kShort = Duration::from_nanos(1000);
-
-// What the forest does for one node.
-void set(Event& event) {
-  const auto reason = detail::ReasonPointer::adopt(new SharedReason(Reason{}));
-  reason.get()->add_references(1);
-  if (!event.mark(reason.get())) return reason.get()->release();
-  if (event.is_watched()) event.release_waiters();
-}
 
 // The calling flow is stopped by the event, as if it ran a task.
 class CoveredBy {
@@ -206,7 +198,7 @@ TG_EXPLORATION(ConditionVariableExploration, no_notification_is_lost) {
 TG_FINDS(ConditionVariableExploration, no_notification_is_lost, condition_waiter_unlocks_too_early, 500)
 TG_FINDS(ConditionVariableExploration, no_notification_is_lost, condition_forgets_others, 500)
 
-// A waiter that is stopped in the moment of a notification takes what it was woken for, or another one is woken.
+// A waiter that is stopped at the moment of a notification uses it, or another waiter is woken.
 TG_EXPLORATION(ConditionVariableExploration, a_stop_takes_no_notification_with_it) {
   tg::Mutex mutex;
   ConditionVariable changed;

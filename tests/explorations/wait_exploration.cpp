@@ -14,6 +14,7 @@
 #include "runtime/steady_clock.hpp"
 
 #include "explorations/explore.hpp"
+#include "support/set_event.hpp"
 
 namespace tg::test {
 namespace {
@@ -24,14 +25,6 @@ using detail::SharedReason;
 using detail::WaitNode;
 using detail::WaitQueue;
 using runtime::Flow;
-
-// What the forest does for one node.
-void set(Event& event) {
-  const auto reason = detail::ReasonPointer::adopt(new SharedReason(Reason{}));
-  reason.get()->add_references(1);
-  if (!event.mark(reason.get())) return reason.get()->release();
-  if (event.is_watched()) event.release_waiters();
-}
 
 TG_EXPLORATION(WaitQueueExploration, a_node_is_not_touched_after_unlink) {
   alignas(WaitNode) std::array<std::byte, sizeof(WaitNode)> memory;

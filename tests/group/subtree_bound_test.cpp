@@ -296,18 +296,18 @@ class WaitsForPermit : public testing::Test {
   std::atomic<int> ran{0};
 };
 
-TEST_F(WaitsForPermit, destroyed) {
+TEST_F(WaitsForPermit, a_group_that_is_destroyed_runs_nothing_and_loses_no_permit) {
   with_permit_taken([](ThreadGroup&) {});
   EXPECT_EQ(ran, 0);
 }
-TEST_F(WaitsForPermit, stopped) {
+TEST_F(WaitsForPermit, a_group_that_is_stopped_skips_its_task_and_loses_no_permit) {
   with_permit_taken([](ThreadGroup& below) {
     below.set_event();
     EXPECT_EQ(below.join().counts.skipped, 1u);
   });
   EXPECT_EQ(ran, 0);
 }
-TEST_F(WaitsForPermit, cleared_and_used_again) {
+TEST_F(WaitsForPermit, a_group_that_is_cleared_can_be_used_again) {
   with_permit_taken([this](ThreadGroup& below) {
     EXPECT_EQ(below.clear_pending(), 1u);
     EXPECT_TRUE(below.join());
@@ -316,7 +316,7 @@ TEST_F(WaitsForPermit, cleared_and_used_again) {
   });
   EXPECT_EQ(ran, 0);
 }
-TEST_F(WaitsForPermit, starts_no_thread) {
+TEST_F(WaitsForPermit, a_group_starts_no_thread) {
   with_permit_taken([](ThreadGroup& below) { EXPECT_EQ(below.statistics().threads, 0u); });
 }
 
@@ -348,7 +348,7 @@ TEST(SubtreeBound, a_stopped_task_does_not_wait_for_its_permit) {
   EXPECT_TRUE(stopped->join());
   go.count_down();
   EXPECT_TRUE(other->join());
-  // What was taken beyond the bound is back: one at a time.
+  // The permit that was taken beyond the bound is back: one task at a time.
   Running running;
   for (int i = 0; i < 100; ++i) other->post([&] { running.pass(); });
   other->join();
@@ -373,7 +373,7 @@ TEST(SubtreeBound, works_together_with_max_pending) {
 
 class SubtreeBoundWithoutThreads : public test::NoThreadLeft {};
 
-// The group that has its turn gets no thread; the one behind it is served by a join.
+// The first group in the queue gets no thread; the next one is served by a join.
 TEST_F(SubtreeBoundWithoutThreads, a_permit_goes_on_if_its_group_has_no_thread) {
   std::atomic<int> ran{0};
   ThreadGroup top("top", {.max_concurrent_in_subtree = 1});

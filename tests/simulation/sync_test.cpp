@@ -154,7 +154,7 @@ TEST(SimulatedSync, unlocking_a_lock_that_is_not_locked_fails) {
       << report.str();
 }
 
-// A simulation's waiters are gone when the next schedule begins, also if it failed.
+// The waiters of a schedule are gone when the next one begins, even if it failed.
 TEST(SimulatedSync, a_failed_schedule_leaves_no_waiters) {
   for (int i = 0; i < 3; ++i) {
     const sim::Report report = sim::explore({.schedules = 1}, [] {

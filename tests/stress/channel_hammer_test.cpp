@@ -18,7 +18,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// An item that counts how many of it there are.
+// An item that counts how many items exist.
 struct Item {
   explicit Item(int n) : number(std::make_unique<int>(n)) { ++alive; }
   Item(Item&& other) noexcept : number(std::move(other.number)) { ++alive; }

@@ -24,7 +24,7 @@ using namespace std::chrono_literals;
 constexpr int kWorkers = 4;
 constexpr std::int64_t kOperations = rounds(1'000'000);
 
-// Mostly none; else one that is about as long as what is waited for.
+// Mostly no time-out; else one that is about as long as the wait.
 Duration random_time_out(Random& random) {
   return random.one_in(4) ? Duration(1us * random.below(100)) : Duration::max();
 }
@@ -55,7 +55,7 @@ std::int64_t hammer(std::int64_t operations, Work work) {
   return stopped;
 }
 
-TEST(SyncHammer, mutex) {
+TEST(SyncHammer, a_mutex_excludes) {
   Mutex mutex;
   std::int64_t inside = 0;  // guarded by the mutex
   std::atomic<std::int64_t> entered{0};
@@ -89,7 +89,7 @@ TEST(SyncHammer, mutex) {
   mutex.unlock();
 }
 
-TEST(SyncHammer, semaphore) {
+TEST(SyncHammer, a_semaphore_loses_no_permit) {
   constexpr int kPermits = 4;
   Semaphore semaphore(kPermits);
   std::atomic<int> taken{0};
@@ -109,7 +109,7 @@ TEST(SyncHammer, semaphore) {
 }
 
 // A queue of a few items.
-TEST(SyncHammer, condition_variable) {
+TEST(SyncHammer, a_condition_variable_loses_no_notification) {
   constexpr std::int64_t kMost = 16;
   Mutex mutex;
   ConditionVariable added;
@@ -136,8 +136,8 @@ TEST(SyncHammer, condition_variable) {
   EXPECT_EQ(put, taken + items);
 }
 
-// Latches one after the other: the one that counts the last of them down puts the next one in its place.
-TEST(SyncHammer, latch) {
+// One latch after the other: the task that counts a latch down to zero puts the next one in its place.
+TEST(SyncHammer, a_latch_lets_no_thread_through_early) {
   constexpr int kCount = 3;
   std::mutex of_current;
   auto current = std::make_shared<Latch>(kCount);
@@ -164,8 +164,8 @@ TEST(SyncHammer, latch) {
   EXPECT_EQ(early, 0);
 }
 
-// Of each meeting either all learn that they met, or none does.
-TEST(SyncHammer, barrier) {
+// In each meeting either all threads learn that they met, or none does.
+TEST(SyncHammer, either_all_threads_of_a_meeting_meet_or_none) {
   struct Meeting {
     Barrier barrier{kWorkers};
     std::atomic<std::int64_t> arrivals{0};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Meeting again and again, and what becomes of those who wait for one that does not come.
+// Repeated meetings, and how the waits end if a thread does not come.
 #include <threadgroup/barrier.hpp>
 
 #include <gtest/gtest.h>

@@ -93,7 +93,7 @@ TEST(Channel, closed_one_is_drained_first) {
   EXPECT_EQ(channel.try_receive(), std::nullopt);
 }
 
-// Each with a task that runs; that it waits already cannot be seen, and the test is right without it.
+// The pause makes it likely that all of them wait; the test is also right if some have only started.
 TEST(Channel, close_wakes_all) {
   for (const std::size_t capacity : {0u, 1u, 2u}) {
     Channel<int> empty(capacity);

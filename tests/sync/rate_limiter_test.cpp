@@ -71,16 +71,16 @@ TEST(RateLimiter, stopped_caller_takes_nothing) {
 }
 
 TEST(RateLimiter, stopped_waiter_lets_those_behind_it_move_up) {
-  RateLimiter limiter(1000, 1000);
+  RateLimiter limiter(20, 1000);
   EXPECT_TRUE(limiter.try_acquire(1000));
   ThreadGroup first("First");
   std::latch running(1);
   auto many = first.add_task([&] {
     running.count_down();
-    return limiter.acquire(1000);  // a second
+    return limiter.acquire(1000);  // 50 seconds, however busy the machine is
   });
   running.wait();
-  // Once it waits, one token is not to be had, even after it has flowed in.
+  // Once it waits, `try_acquire` gets no token, even if there is one.
   test::eventually([&] { return !limiter.try_acquire(1) && !limiter.try_acquire(0); });
   ThreadGroup second("Second");
   auto few = second.add_task([&] { return limiter.acquire(1); });
