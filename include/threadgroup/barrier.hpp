@@ -14,13 +14,13 @@
 namespace tg {
 inline namespace v0 {
 
-/// A point at which a fixed number of threads meet, as often as they like. Its waits can be stopped.
+/// A point at which a fixed number of threads meet, any number of times. Its waits can be stopped.
 ///
 ///     tg::Barrier step_done(workers);
 ///     while (step_done.arrive_and_wait() == tg::WaitOutcome::ready) compute_next_step();
 ///
-/// If one of them does not come, the others can never meet. So a thread that is stopped or whose time is up
-/// breaks the barrier: all that wait return `closed`, and so does each later call. (Java's `CyclicBarrier` and
+/// If one of them does not come, the others can never meet. So a thread that is stopped or times out breaks the
+/// barrier: all waiting calls return `closed`, and so does each later call. (Java's `CyclicBarrier` and
 /// Python's `threading.Barrier` break in the same way.)
 ///
 /// Requires: no thread waits when it is destroyed; that is reported on stderr, and fails a simulation.
@@ -28,6 +28,7 @@ inline namespace v0 {
 /// a bound of at least as many.
 /// Memory ordering: what comes before an arrival happens before the return of each `arrive_and_wait` of the
 /// same meeting that is `ready`.
+/// Lifetime: a thread whose call has returned may destroy it only after the calls of all others have returned.
 class TG_EXPORT Barrier {
  public:
   /// The most threads that can meet.
@@ -43,7 +44,7 @@ class TG_EXPORT Barrier {
   }
 
   /// Waits until as many threads as the barrier is for have arrived. Returns `ready` if they have. If the caller
-  /// is stopped (also if it was before the call), or time is up, it breaks the barrier, and returns `event_set`
+  /// is stopped (even if that was before the call), or time is up, it breaks the barrier, and returns `event_set`
   /// or `timed_out`. `closed`: another thread has broken it.
   WaitOutcome arrive_and_wait(Duration timeout = Duration::max());
   /// Whether a thread has broken it.

@@ -21,7 +21,7 @@ inline namespace v0 {
 
 namespace detail {
 
-/// How a channel keeps an item: as it is, or behind a pointer if moving it may throw. So moving what is kept
+/// How a channel stores an item: directly, or behind a pointer if moving it may throw. So moving a stored item
 /// never throws.
 template <class T>
 struct ChannelItem {
@@ -76,22 +76,23 @@ struct ChannelItem {
 ///     for (Page& page : pages) index(page);  // ends when the channel is closed and empty, or the caller is stopped
 ///
 /// A sender waits while `capacity` items are in the channel, a receiver while there are none. A channel of
-/// capacity 0 has no room: a sender and a receiver meet, and the item goes from hand to hand.
+/// capacity 0 stores nothing: a sender and a receiver meet, and the item passes directly between them (rendezvous).
 ///
 /// Requires: items can be moved.
 /// Guarantees:
 /// - Each item is received once. The items of one sender arrive in the order in which it sent them.
-/// - Those who wait are served in order, and none starves; a thread that comes at the right moment may
-///   overtake one that has waited for less than about a millisecond.
-/// - A call that waits in a task does so until an event that covers it is set. A stopped caller neither sends nor
-///   receives, even if it could at once; but an item that was handed over in the same moment counts, and
-///   the call returns `ready`. So nothing is lost or doubled.
+/// - Waiting threads are served in order, and none starves; a running thread may overtake a waiter that has
+///   waited for less than about a millisecond.
+/// - A wait ends when an event that covers the caller is set. A stopped caller neither sends nor receives, even
+///   if it could at once; but an item that was handed over at the moment of the stop counts, and the call
+///   returns `ready`. So nothing is lost or duplicated.
 /// - After `close`, senders get `closed` and receivers what is left, then `closed`.
 /// - Items are moved and destroyed while no lock is held, by the sender or the receiver. If moving an item in
-///   throws, the sender gets the exception and nothing was sent, but the room that it took is free only once a
-///   receiver has passed by. If moving it out throws, the receiver gets the exception, and the item is gone.
+///   throws, the sender gets the exception and nothing was sent, but the slot that it took becomes free only when
+///   a receiver skips it. If moving it out throws, the receiver gets the exception, and the item is lost.
 /// Thread safety: everything from any thread. A task that waits keeps its slot.
-/// Lifetime: no thread uses it when it is destroyed, which destroys the items that are left. In a forked child
+/// Memory ordering: what comes before a `send` happens before the return of the call that receives the item.
+/// Lifetime: no thread uses it when it is destroyed, which destroys the remaining items. In a forked child
 /// an inherited one throws `ForkedError`.
 template <class T>
 class Channel {
@@ -102,7 +103,8 @@ class Channel {
  public:
   using value_type = T;  ///< what the channel carries
 
-  /// A channel with room for this many items. Throws `std::bad_alloc`.
+  /// A channel with room for this many items. Throws `std::bad_alloc`, or `std::length_error` if the
+  /// capacity is 2^32 or more.
   explicit Channel(std::size_t capacity)
       : core_(capacity, sizeof(typename Item::Kept), alignof(typename Item::Kept)) {}
   Channel(const Channel&) = delete;
@@ -149,7 +151,7 @@ class Channel {
     if (error) std::rethrow_exception(error);
     return end == detail::ChannelCore::Attempt::done;
   }
-  /// Sends a copy, likewise.
+  /// The same with a copy.
   bool try_send(const T& value) {
     T copy(value);
     return try_send(std::move(copy));
@@ -170,7 +172,7 @@ class Channel {
     return item;
   }
 
-  /// Lets no more items in, and wakes all who wait. Closing twice is harmless.
+  /// Refuses further items, and wakes all waiting threads. Closing twice is harmless.
   void close() {
     core_.check_process();
     core_.close();
@@ -211,13 +213,12 @@ class Channel {
     Channel* channel_;
     mutable std::optional<T> item_;
   };
-  /// Receives the first item. Any number of threads may go through the channel at a time; each item goes to one
-  /// of them.
+  /// Receives the first item. Any number of threads may iterate at a time; each item goes to one of them.
   Iterator begin() { return Iterator(*this); }
   /// The end of the range.
   std::default_sentinel_t end() const noexcept { return {}; }
 
-  /// For the library: what is below the type.
+  /// For the library: the part that does not depend on the type.
   detail::ChannelCore& core() noexcept { return core_; }
 
  private:

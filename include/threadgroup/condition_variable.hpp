@@ -21,11 +21,11 @@ inline namespace v0 {
 /// It takes any lock that has `lock` and `unlock`: a `std::unique_lock` of a `tg::Mutex` or of a `std::mutex`,
 /// or a `tg::Mutex` itself.
 ///
-/// Requires: what makes the condition true is done under the lock, and `notify_one` or `notify_all` is called
+/// Requires: the data of the condition changes only under the lock, and `notify_one` or `notify_all` is called
 /// afterwards, with or without the lock. No thread waits when it is destroyed; that is reported on stderr, and
 /// fails a simulation.
-/// Guarantees: no notification is lost. `notify_one` wakes a waiter that is not stopped yet, the longest waiting
-/// one first. A waiter calls its predicate again, with the lock held, before it returns for any reason.
+/// Guarantees: no notification is lost. `notify_one` wakes the longest waiting thread that is not stopped or out
+/// of time. A waiter calls its predicate again, with the lock held, before it returns for any reason.
 /// Thread safety: everything from any thread. A task that waits keeps its slot.
 class TG_EXPORT ConditionVariable {
  public:
@@ -46,7 +46,7 @@ class TG_EXPORT ConditionVariable {
     if (waited_for_.load(std::memory_order_seq_cst)) wake_all();
   }
 
-  /// Waits until `predicate()` returns true. It is called with the lock held, first of all and after each
+  /// Waits until `predicate()` returns true. It is called with the lock held, at first and after each
   /// wake-up; the lock is released while the caller sleeps. Returns `ready` if the predicate is true, even if
   /// the caller is stopped or time is up; otherwise `event_set` or `timed_out`. The lock is held again when it
   /// returns. Throws what the predicate and the lock throw.

@@ -15,8 +15,8 @@ inline namespace v0 {
 /// The range that `every` returns: ticks at a fixed rate, until an event that covers the caller is set.
 ///
 /// Guarantees: tick k is due k intervals after the range was made, however long the loop body takes, so the
-/// rate does not drift. A tick that became due while the body ran comes at once; further ones that were missed
-/// meanwhile are left out, and the next tick is again a multiple of the interval. Go's `time.Ticker` and
+/// rate does not drift. The first tick that became due while the body ran comes at once. Further missed
+/// ticks are skipped, and the next one is again at a multiple of the interval. Go's `time.Ticker` and
 /// tokio's `MissedTickBehavior::Skip` do the same. If a tick is due and the caller is stopped, the range ends.
 /// Thread safety: none; one thread uses it.
 class TG_EXPORT Ticks {
@@ -64,11 +64,11 @@ class TG_EXPORT Ticks {
 };
 
 /// A range of ticks at a fixed rate. The first one comes one interval after the call. The loop ends when an
-/// event that covers the caller is set; where there is none, it does not end by itself.
+/// event that covers the caller is set; without such an event it does not end by itself.
 ///
 ///     for (tg::TimePoint tick : tg::every(1s)) report(tick);
 ///
-/// `Ticks` says what becomes of ticks that the loop is too slow for. Throws `std::invalid_argument` unless the
+/// `Ticks` says what happens to ticks that a slow loop misses. Throws `std::invalid_argument` unless the
 /// interval is longer than zero.
 inline Ticks every(Duration interval) { return Ticks(interval); }
 

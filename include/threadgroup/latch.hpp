@@ -12,7 +12,7 @@
 namespace tg {
 inline namespace v0 {
 
-/// A count that goes down to zero once, and lets all who wait for that through. Its waits can be stopped.
+/// A count that goes down to zero once, and then lets all waiting threads through. Its waits can be stopped.
 ///
 ///     tg::Latch loaded(3);
 ///     for (int i = 0; i < 3; ++i) group.post([&] { load(); loaded.count_down(); });
@@ -21,8 +21,8 @@ inline namespace v0 {
 /// Requires: no thread waits when it is destroyed; that is reported on stderr, and fails a simulation.
 /// Thread safety: everything from any thread. A task that waits keeps its slot.
 /// Memory ordering: what comes before a `count_down` happens before the return of a `wait` that is `ready`.
-/// Lifetime: `count_down` does not touch it once the count is zero, so a thread that waited may destroy it if it
-/// is the only one.
+/// Lifetime: `count_down` does not touch it once the count is zero, so a thread that waited may destroy it if no
+/// other thread waits.
 class TG_EXPORT Latch {
  public:
   /// Throws `std::invalid_argument` if `count` is negative.
@@ -34,7 +34,8 @@ class TG_EXPORT Latch {
       check_destruction();
   }
 
-  /// Throws `std::invalid_argument` if `by` is negative or more than what is left.
+  /// Lowers the count; at zero, lets the waiting threads through. Throws `std::invalid_argument` if `by` is negative
+  /// or more than the count.
   void count_down(std::ptrdiff_t by = 1);
   /// Whether the count is zero.
   bool is_ready() const noexcept { return count_.load(std::memory_order_acquire) == 0; }

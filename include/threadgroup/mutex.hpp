@@ -24,16 +24,16 @@ class Event;
 ///       const std::unique_lock lock(mutex, std::adopt_lock);
 ///     }
 ///
-/// It fits `std::scoped_lock`, `std::unique_lock` and the like. It is not recursive.
+/// It works with `std::scoped_lock`, `std::unique_lock` and `std::lock`. It is not recursive.
 ///
-/// Requires: the thread that unlocks it has locked it. No thread holds it or waits for it when it is destroyed;
+/// Requires: the thread that locked it unlocks it. No thread holds it or waits for it when it is destroyed;
 /// that is reported on stderr, and fails a simulation.
-/// Guarantees: no waiter starves. A thread that asks for the lock at the right moment may get it before those
-/// that wait, which is what makes a contended lock fast; but once the first waiter has waited for a
-/// millisecond, `unlock` hands the lock over to it. (Go's `sync.Mutex` has a starvation mode after a
+/// Guarantees: no waiter starves. A running thread may take a free lock before the waiters do, which makes a
+/// contended lock fast; but once the first waiter has waited for a millisecond, `unlock` hands the lock over to
+/// it. (Go's `sync.Mutex` has a starvation mode after a
 /// millisecond; WebKit's `WTF::Lock` is eventually fair.) Waiters are served in order.
 /// Thread safety: everything from any thread. A task that waits keeps its slot.
-/// Memory ordering: what a holder did happens before the return of the next `lock`.
+/// Memory ordering: what comes before an `unlock` happens before the return of the next call that takes the lock.
 /// Lifetime: `unlock` does not touch it once it is free, so the next holder may unlock and destroy it.
 class TG_EXPORT Mutex {
  public:
@@ -69,7 +69,7 @@ class TG_EXPORT Mutex {
   }
 
   /// Waits until the lock is free, and takes it. Returns `ready`; `event_set` if the caller is stopped, even if
-  /// the lock is free; or `timed_out`. Only after `ready` the caller has the lock. A zero or negative time-out
+  /// the lock is free; or `timed_out`. Only after `ready` does the caller have the lock. A zero or negative time-out
   /// does not wait.
   WaitOutcome event_aware_lock(Duration timeout = Duration::max());
 

@@ -13,8 +13,8 @@
 namespace tg {
 inline namespace v0 {
 
-/// Lets so many tokens through in a second: a bucket of `burst` tokens, full at first, into which
-/// `per_second` tokens flow.
+/// A token bucket: it holds up to `burst` tokens, is full at first, and gets `per_second` new tokens each second.
+/// Its waits can be stopped.
 ///
 ///     tg::RateLimiter limiter(100, 10);  // 100 requests a second, 10 of them at once
 ///     while (limiter.acquire() == tg::WaitOutcome::ready) send_request();
@@ -22,8 +22,8 @@ inline namespace v0 {
 /// It needs no thread and no timer: it keeps the time at which the bucket is full again, as the generic cell
 /// rate algorithm does (ITU-T I.371, annex A), and a waiter sleeps until its tokens are there.
 ///
-/// Guarantees: callers are served in the order in which they came, also one that wants many tokens before
-/// those that want few. A call that does not return `ready` has taken nothing, and those behind it move up.
+/// Guarantees: callers are served first come, first served, even one that wants many tokens ahead of others that
+/// want few. A call that does not return `ready` has taken nothing, and the callers behind it move up.
 /// Thread safety: everything from any thread. A task that waits keeps its slot.
 /// Lifetime: no thread waits when it is destroyed. In a forked child an inherited one throws `ForkedError`.
 class TG_EXPORT RateLimiter {
@@ -34,8 +34,8 @@ class TG_EXPORT RateLimiter {
   RateLimiter& operator=(const RateLimiter&) = delete;
 
   /// Takes `tokens` as soon as they are there and all earlier callers are served. Returns `ready`;
-  /// `event_set` if the caller is stopped, even if the tokens are there; or `timed_out`. The last one also
-  /// comes early: if the caller is the next one to be served, and its tokens would not be there in time.
+  /// `event_set` if the caller is stopped, even if the tokens are there; or `timed_out`. The last one
+  /// comes early if the caller is the first in the queue and its tokens would not be there in time.
   ///
   /// Throws `std::invalid_argument` if `tokens` is negative, not a number, or more than `burst`.
   WaitOutcome acquire(double tokens = 1, Duration timeout = Duration::max());
@@ -55,7 +55,7 @@ class TG_EXPORT RateLimiter {
   const double per_second_;
   const double burst_;
   const TimePoint begin_;
-  const std::uint32_t generation_;  // of the process that made it
+  const std::uint32_t generation_;  // of forks, in the process that made it
 
   detail::Mutex mutex_;
   double full_at_ TG_GUARDED_BY(mutex_) = 0;  // when the bucket is full again, in nanoseconds since `begin_`

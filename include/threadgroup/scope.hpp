@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A stop for a part of a task, or for any piece of code on any thread; and code that runs when it comes.
+// Scopes that stop a block of code on any thread, shields against stops, and functions that a stop calls.
 #pragma once
 
 #include <concepts>
@@ -74,8 +74,8 @@ class TG_EXPORT Scope {
 /// flow makes meanwhile becomes a child of the scope, and is stopped with it. In a snapshot the scope is a node
 /// without tasks.
 ///
-/// While a flow is in a scope, its waits do not run pending tasks on its own stack: the flow could not keep to
-/// the scope's time meanwhile.
+/// While a flow is in a scope, its waits do not run pending tasks on its own stack, because it could then miss the
+/// scope's deadline.
 ///
 /// Requires: scopes are destroyed in the reverse order of their construction, on the thread, or in the task,
 /// that made them, before that task ends. Otherwise the process ends with a message that names the scopes.
@@ -107,17 +107,18 @@ class TG_EXPORT StopScope : private detail::Scope {
   detail::ScopeNode& scope_;
 };
 
-/// Holds stops from outside back for a time, so that a stopped task can clean up.
+/// Holds back stops from outside for a time, so that a stopped task can clean up.
 ///
 ///     tg::Shield shield(2s, "roll back");
 ///     connection.roll_back();           // groups, handles and waits in here work although the task was stopped
 ///
-/// The grace begins when anything around the shield is stopped, or with the construction, if that was before.
-/// When it is over, the event-aware calls inside are stopped, for the reason of the stop outside. A shield whose
-/// surroundings are never stopped is never stopped.
+/// The grace begins when anything around the shield is stopped, or with the construction if that stop came
+/// first. When it is over, the event-aware calls inside are stopped, for the reason of the stop outside. Without a
+/// stop outside, the shield is never stopped.
 ///
-/// Requires, thread safety: as for `StopScope`.
-/// Guarantees: if no thread that waits for the end of the grace can be started, the grace is over at once.
+/// Requires: as for `StopScope`.
+/// Guarantees: if the thread that times the grace cannot be started, the grace is over at once.
+/// Thread safety: belongs to the thread or task that made it.
 class TG_EXPORT Shield : private detail::Scope {
  public:
   /// Throws `std::bad_alloc`.
@@ -132,13 +133,13 @@ class TG_EXPORT Shield : private detail::Scope {
 ///
 ///     const tg::OnStop close([&] { ::shutdown(socket, SHUT_RDWR); });   // ends a blocking `read` in this task
 ///
-/// If that was stopped before, the constructor calls it. Otherwise it is called on the thread that sets the event,
+/// If the stop came first, the constructor calls the function. Otherwise the thread that sets the event calls it,
 /// after all waiting threads were woken, with no lock held. Outside scopes and tasks it is never called.
 ///
 /// Requires: the function does not throw: `std::terminate` is called otherwise.
-/// Guarantees: after the destructor the function does not run, and will not. The destructor waits for a call that
-/// has begun on another thread. The function may destroy the object.
-/// Thread safety: none; the function is ordered as said.
+/// Guarantees: once the destructor has returned, the function neither runs nor will run: the destructor waits for a
+/// call that has begun on another thread. The function may destroy the object.
+/// Thread safety: belongs to one thread, except for the call of the function.
 class TG_EXPORT OnStop {
  public:
   /// Copies or moves the function in.
@@ -159,15 +160,15 @@ class TG_EXPORT OnStop {
   void wait_for_end_of_call() noexcept;
 
   UniqueFunction<void()> function_;
-  // Guarded by the lock of the `StopSource`. The second one is null while it is not linked.
+  // Guarded by the lock of the `StopSource`. `link_` is null while the object is not linked.
   OnStop* next_ = nullptr;
   OnStop** link_ = nullptr;
   detail::Node* covered_by_ = nullptr;  // a reference; null: never called
-  // Atomic: the flow that calls the function and the one that destroys the object meet here. Null until one of them
-  // is there; then the flow that waits for the end of the call, or this object: the call has ended.
+  // Atomic: where the flow that calls the function and the flow that destroys the object meet. Null: neither is
+  // there. A flow: it waits for the end of the call. This object: the call has ended.
   detail::Atomic<void*> meeting_{nullptr};
-  detail::Atomic<runtime::Flow*> caller_{
-      nullptr};              // atomic: the flow that calls writes it, the destructor's reads it
+  // Atomic: the flow that calls writes it, the destructor's flow reads it.
+  detail::Atomic<runtime::Flow*> caller_{nullptr};
   bool* is_gone_ = nullptr;  // used by the flow that calls
   const std::uint32_t fork_generation_ = runtime::fork_generation();
 };

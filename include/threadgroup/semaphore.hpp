@@ -18,19 +18,19 @@ namespace detail {
 class Event;
 }
 
-/// A number of permits, eight bytes large. Its waits can be stopped.
+/// A counting semaphore of eight bytes. Its waits can be stopped.
 ///
 ///     tg::Semaphore connections(10);
 ///     if (connections.acquire() == tg::WaitOutcome::ready) { use_one(); connections.release(); }
 ///
 /// Requires: no thread waits when it is destroyed; that is reported on stderr, and fails a simulation.
-/// Guarantees: callers are served in order, also one that wants many permits before those that want few. So
+/// Guarantees: callers are served in order, even one that wants many permits ahead of others that want few. So
 /// none starves, and a call does not overtake a waiter even if there are permits for it. A call that does not
-/// return `ready` has taken nothing, and those behind it move up.
+/// return `ready` has taken nothing, and the callers behind it move up.
 /// Thread safety: everything from any thread. A task that waits keeps its slot.
 /// Memory ordering: what comes before a `release` happens before the return of the `acquire` that takes one of
 /// its permits.
-/// Lifetime: `release` does not touch it once the permits are there, so the one that takes them may destroy it.
+/// Lifetime: `release` does not touch it once the permits are there, so the thread that takes them may destroy it.
 class TG_EXPORT Semaphore {
  public:
   /// The most permits that it can have.
@@ -54,7 +54,7 @@ class TG_EXPORT Semaphore {
     check(permits);
     return try_take(permits);
   }
-  /// Adds `permits`, and hands them to those who wait. Throws `std::invalid_argument` if `permits` is negative,
+  /// Adds `permits`, and hands them to waiting threads. Throws `std::invalid_argument` if `permits` is negative,
   /// and `std::overflow_error` if there would be more than `max()`.
   void release(std::ptrdiff_t permits = 1) {
     check(permits);
@@ -64,7 +64,7 @@ class TG_EXPORT Semaphore {
                                         std::memory_order_relaxed)) [[unlikely]]
       release_slow(permits);
   }
-  /// How many permits are there. Another thread may have taken them when this returns.
+  /// How many permits there are. Another thread may have taken them when this returns.
   std::ptrdiff_t available() const noexcept {
     return static_cast<std::ptrdiff_t>(state_.load(std::memory_order_relaxed) >> 1);
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// All primitives: what threads and tasks lock, wait for and pass values through. Their waits can be stopped.
+// All primitives with which threads and tasks lock, wait for each other and pass values; their waits can be stopped.
 #pragma once
 
 #include <threadgroup/barrier.hpp>

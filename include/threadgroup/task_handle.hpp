@@ -109,7 +109,7 @@ class TaskHandle {
     return result();
   }
 
-  /// Stops this task, and no other one. A pending task is skipped. A running task with an event of its own
+  /// Stops only this task. A pending task is skipped. A running task with an event of its own
   /// (`TaskOptions::own_event`, `TaskOptions::time_limit`) is stopped as by `ThreadGroup::set_event`. True if this
   /// call did that; false if the task runs without an event of its own, was stopped before, or has ended.
   bool set_event(std::string message = {}, SourceLocation where = SourceLocation::current()) const {

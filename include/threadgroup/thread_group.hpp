@@ -145,8 +145,8 @@ class TG_EXPORT ThreadGroup {
         std::forward<Args>(args)...));
   }
 
-  /// Adds a task with a name, a time limit or an event of its own. What the task throws by `Stopped` while that
-  /// event is set ends it as `stopped`.
+  /// Adds a task with a name, a time limit or an event of its own. If that event is set and the task leaves by a
+  /// `Stopped`, it ends as `stopped`.
   template <class F, class... Args>
   auto add_task(TaskOptions options, F&& f, Args&&... args) {
     check_process("add_task");

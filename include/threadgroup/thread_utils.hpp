@@ -29,14 +29,14 @@ TG_EXPORT bool event_aware_sleep(Duration d);
 TG_EXPORT bool event_is_set() noexcept;
 
 /// Throws `Stopped` if the caller was stopped. In a task that was stopped this ends the task, from any depth of
-/// calls, as `stopped` and not as failed. If only a scope was stopped, catch it inside that scope.
+/// calls, as `stopped` and not as failed. If only a scope was stopped, catch the exception inside that scope.
 TG_EXPORT void throw_if_event_set();
 
 /// A token whose stop is requested when the caller is stopped, for code that takes one. Outside of tasks, scopes
 /// and attached threads, a token that is never stopped.
 TG_EXPORT std::stop_token stop_token();
 
-/// Stops the caller's group and all groups below it, also from inside a scope. True if this call set the event.
+/// Stops the caller's group and all groups below it, even from inside a scope. True if this call set the event.
 /// Throws `NoGroupError` if the caller is neither a task nor attached.
 TG_EXPORT bool set_event(std::string message = {}, SourceLocation where = SourceLocation::current());
 

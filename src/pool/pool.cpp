@@ -411,7 +411,7 @@ OwedPermits Pool::withdraw_claim_locked() noexcept {
   return {&claim->of_group.first(), claim->of_group.withdraw()};
 }
 
-// For a flow after which no worker may come for the permit: nothing is pending, or there is no slot.
+// Called where the claim may have become useless, because nothing is pending or no slot is free.
 OwedPermits Pool::drop_claim_if_it_is_useless_locked() noexcept {
   SubtreeClaim* const claim = node_.subtree_claim();
   if (claim == nullptr || !claim->of_group.waits() || slots_.on_their_way() != 0 ||

@@ -16,12 +16,12 @@ namespace tg::inline v0::detail {
 ///
 /// An adder takes a place before it adds its task. The place is given back when the task begins, is skipped,
 /// or is not added after all. So no more tasks than the limit are pending at any moment, except those of the
-/// callers that are not kept waiting:
+/// callers that do not wait:
 ///
-///   a task of a group below    it cannot lend the slots of the tasks above that join its group; they would
-///                              hold up the very tasks that have to begin before there is room
-///   a caller whose wait would close a cycle of waits
-///   a task of the group itself, while the system has no thread for any further worker of the group
+///   - a task of a group below: it cannot lend the slots of the tasks above that join its group, and the pending
+///     tasks that would make room need those slots
+///   - a caller whose wait would close a cycle of waits
+///   - a task of the group itself, while the system has no thread for any further worker of the group
 ///
 /// A task of the group itself lends its slot while it waits. So there is a slot for the tasks that are
 /// pending, and room as soon as one of them begins.

@@ -158,8 +158,9 @@ bool Worker::run_rounds(GroupStatistics* counts) noexcept {
   return left.idle;
 }
 
-// Inside of a task that waits, its permits serve the tasks that the flow runs meanwhile; but after each it
-// leaves if others wait. Then the task lends the permits, and a worker of the group claims one in its turn.
+// While a task waits, its permits serve the tasks that the flow runs on its stack; but after each of these the flow
+// leaves if others wait for a permit. Then the task lends its permits, and a worker of the group claims one in its
+// turn.
 bool Worker::take_permits_locked() noexcept {
   SubtreeClaim* const claim = pool_.node_.subtree_claim();
   if (needs_permits()) return claim->of_group.advance();
@@ -301,7 +302,7 @@ void Worker::end_as_worker(Left left) noexcept {
   if (role_ == Role::thread) pool_.node_.release();  // P4: the last touch
 }
 
-// A task has permits, and may not wait for those of bounds below: D4.
+// A task that has permits must not wait for permits of bounds below: D4.
 static bool may_help_with_permits_of(const TaskContext* caller, const Node& group) noexcept {
   const SubtreeBound* const held = TaskContext::bounds_held(caller);
   return held == nullptr || held == group.subtree_bound();

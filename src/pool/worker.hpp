@@ -52,7 +52,7 @@ class Worker {
   bool serve_one(const Task& wanted) noexcept {
     return is_limited_ ? run_if_next<true>(wanted) : run_if_next<false>(wanted);
   }
-  // Of two kinds, so that groups without limits do not pay for those that have some.
+  // Two instances, so that groups without limits do not pay for those with limits.
   template <bool kLimited>
   bool run_rounds(GroupStatistics* counts) noexcept;
   template <bool kLimited>
@@ -73,7 +73,7 @@ class Worker {
   /// forest: what the users' destructors make must not become its children.
   void release_delivered_outside() noexcept;
   void end_as_worker(Left left) noexcept;
-  // What a limited group does before, at the begin of and after each task: D3.
+  // What a limited group does before, at the start of and after each task: D3.
   bool needs_permits() const noexcept {
     return pool_.node_.subtree_bound() != TaskContext::bounds_held(outer_task_);
   }

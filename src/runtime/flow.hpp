@@ -71,8 +71,8 @@ class Flow {
   /// competitive spinning" (1991).
   void spin_or_park_until(TimePoint deadline) noexcept;
   TG_EXPORT void unpark() noexcept;
-  /// For a flow that sleeps in the system's poll (`runtime/poll.hpp`): the descriptor to which those write that
-  /// unpark it meanwhile. It stays with the flow. Throws `std::system_error` if the system has no more.
+  /// For a flow that sleeps in the system's poll (`runtime/poll.hpp`): a flow that unparks it writes to this
+  /// descriptor, which stays with the flow. Throws `std::system_error` if the system has no more.
   int wake_descriptor();
   /// False if it need not sleep: there is a permit.
   bool begin_polling() noexcept;

@@ -26,13 +26,13 @@ class Poll {
   void look() noexcept { poll(TimePoint()); }
   /// As `Flow::park_until`, but also returns when a descriptor is ready.
   void park(Flow& me, TimePoint deadline) noexcept;
-  /// At the last look, or when `park` returned: of the descriptor that was added as the n-th, from 0.
+  /// Whether the descriptor that was added as the n-th, from 0, was ready at the last look, or when `park` returned.
   bool is_ready(std::size_t n) const noexcept { return polled_[n + 1].revents != 0; }
 
  private:
   void poll(TimePoint deadline) noexcept;
 
-  std::vector<pollfd> polled_;  // the first one is the flow's own, to which those write that unpark it
+  std::vector<pollfd> polled_;  // the first is the flow's own: a flow that unparks it writes there
 };
 
 }  // namespace tg::inline v0::runtime

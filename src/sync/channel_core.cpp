@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ring, the meeting of a channel without one, and the queues of those who wait.
+// The ring, the rendezvous of a channel without one, and the queues of waiters.
 //
 // The ring is D. Vyukov's "Bounded MPMC queue" (2010) with the positions of crossbeam's array channel (2018),
-// so that any capacity is possible and closing is one step with the senders' competition: a position is a
+// so that any capacity is possible and senders see the end in the word for which they compete: a position is a
 // round and an index, and `tail_` has a bit for "closed".
 //
 // Invariants
 //   E1. A slot whose stamp is the position `p` waits for the sender that gets `p`; one with `p + 1` holds the item
-//       of that sender. Who has taken a position out of `tail_` or `head_` owns its slot until it writes the
-//       next stamp. So items are moved without a lock.
+//       of that sender. The flow that has taken a position out of `tail_` or `head_` owns its slot until it
+//       writes the next stamp. So items are moved without a lock.
 //   E2. A flow that makes a step possible (by a stamp, a position, or closing) looks at `waiting_` afterwards; one
-//       that waits first announces itself there and then looks whether its step is possible. Who was woken
-//       and does not do its step, or leaves another one possible, wakes the next one. So no flow sleeps while
+//       that waits first announces itself there and then looks whether its step is possible. A woken flow that
+//       does not do its step, or leaves another one possible, wakes the next waiter. So no flow sleeps while
 //       its step is possible and no other flow is on the way to it.
-//   E3. A waiter that was woken and overtaken, and has waited for a millisecond, is hungry. While one is, no flow
-//       of its side comes before those in the queue. So none starves, and what is not in such a hurry need not
-//       be handed over, which costs a wake-up for each item. WebKit's lock (F. Pizlo, "Locking in WebKit",
+//   E3. A waiter that was woken and overtaken, and has waited for a millisecond, is hungry. While there is one, no
+//       flow of its side overtakes the queue. So none starves, and before that millisecond items need not be
+//       handed over, which would cost a wake-up for each. WebKit's lock (F. Pizlo, "Locking in WebKit",
 //       2016) and Go's mutex do the same.
 #include <threadgroup/detail/channel_core.hpp>
 
@@ -170,7 +170,7 @@ bool ChannelCore::is_closed() const noexcept {
 
 // --- A rendezvous --------------------------------------------------------------------------------------------
 
-// The one that comes second moves the item. The other one is claimed, so it stays.
+// The flow that arrives second moves the item. The other one is claimed, so it stays.
 ChannelCore::Attempt ChannelCore::meet(Kind kind, Move move, void* room) noexcept {
   for (;;) {
     ChannelCase* other_one = nullptr;
@@ -205,10 +205,11 @@ ChannelCore::Attempt ChannelCore::attempt(ChannelCase& mine, bool first) noexcep
   return mine.kind_ == Kind::send ? put(mine.move_, first) : take(mine.move_, first);
 }
 
-// --- Those who wait ------------------------------------------------------------------------------------------
+// --- The waiters ------------------------------------------------------------------------------------------
 
-// Waits for some microseconds before the flow makes itself known, because then each step of the other end costs a
-// lock. It does not look all the time, or the two would keep pace and exchange the cache line for each item.
+// Spins for some microseconds before the flow announces itself, because after that each step of the other side
+// takes a lock. It looks only now and then: otherwise both sides would keep pace, and the cache line would move
+// between them for each item.
 bool ChannelCore::becomes_possible_soon(Kind kind) const noexcept {
   if constexpr (runtime::kIsExplored) return false;  // one point less
   if (capacity_ == 0 || runtime::Flow::current().waker_was_here()) return false;
@@ -236,8 +237,8 @@ bool ChannelCore::link(ChannelCase& mine) noexcept {
   const MutexLock lock(mutex_);
   if (capacity_ == 0) {
     if (is_closed()) return false;
-    // The one that links second sees the other one. It may have been claimed, but then it is unlinked at the
-    // next attempt.
+    // The flow that links second sees the other one. That one may have been claimed, but then the next attempt
+    // unlinks it.
     for (const ChannelCase* it = queue(other(mine.kind_)).first; it != nullptr; it = it->next_)
       if (it->waiter_ != mine.waiter_) return false;
     link_locked(mine);
@@ -248,7 +249,7 @@ bool ChannelCore::link(ChannelCase& mine) noexcept {
   announce_locked();
   const bool sends = mine.kind_ == Kind::send;
   if (TG_PLANTED(channel_links_without_second_look)) return true;
-  // Behind a hungry one it waits for its turn. The hungry one is linked or on its way, and wakes it later.
+  // Behind a hungry waiter this one waits in order. The hungry one is linked or on its way, and wakes it later.
   const Queue& mine_and_others = queue(mine.kind_);
   if (mine_and_others.hungry > 0 && !mine.is_hungry_) return true;
   if (sends ? !may_put() : !may_take()) return true;
@@ -275,7 +276,7 @@ void ChannelCore::arrive(ChannelCase& mine, bool has_waited_long) noexcept {
   announce_locked();
 }
 
-// The case waits no more. If it was woken, it may have left its step to others.
+// The case no longer waits. If it was woken and its step is still possible, the next waiter is woken for it.
 void ChannelCore::leave(ChannelCase& mine) noexcept {
   if (capacity_ == 0) return;
   {
@@ -359,7 +360,7 @@ void ChannelCore::unlink_locked(ChannelCase& mine) noexcept {
   mine.is_linked_ = false;
 }
 
-// One that was claimed already waits no more, and would unlink its case itself.
+// A waiter that was claimed already no longer waits; it would unlink its case itself.
 ChannelCase* ChannelCore::claim_first_locked(Kind kind) noexcept {
   while (ChannelCase* const first = queue(kind).first) {
     unlink_locked(*first);

@@ -15,13 +15,12 @@
 
 namespace tg::inline v0::detail {
 
-/// One wait for several cases of channels, in rounds: link all cases, park, be claimed for one of them, or claim
-/// oneself, and try again. A case that was woken is the first one to be tried, and nothing overtakes it in its
-/// own queue for ever (E3).
+/// One wait for several cases of channels, in rounds: link all cases, park, be claimed for one of them or claim
+/// itself, and try again. A woken case is tried first, and is not overtaken in its queue without end (E3).
 ///
-/// Requires: the cases are in the order of their channels' numbers. Of two waiters for the same channels, of
-/// which each waits for the other, one then finds the other linked.
-/// Guarantees: one case is done, and once, or none.
+/// Requires: the cases are in the order of their channels' numbers. So if two waiters wait for each other at the
+/// same channels, one of them finds the other linked.
+/// Guarantees: at most one case is done, and only once.
 /// Thread safety: belongs to one flow.
 class ChannelWait {
  public:
@@ -29,8 +28,8 @@ class ChannelWait {
     WaitOutcome outcome = WaitOutcome::timed_out;
     std::size_t number = 0;  // of the case, if `ready` or `closed`
   };
-  /// Parks until the waiter is served (`ready`), or until something else has come: then it claims the waiter
-  /// and says what.
+  /// Parks until the waiter is served (`ready`), or until something else ends the wait: then it claims the
+  /// waiter and returns what it was.
   using Park = FunctionRef<WaitOutcome(Waiter&)>;
 
   explicit ChannelWait(std::span<ChannelCase* const> cases) noexcept;

@@ -41,7 +41,7 @@ WaitOutcome ConditionVariable::wait_for(FunctionRef<void()> lock, FunctionRef<vo
     try {
       unlock();
     } catch (...) {
-      if (!waiter.withdraw()) notify_one();  // what it was given goes on
+      if (!waiter.withdraw()) notify_one();  // it consumed a notification: pass it on
       lot.unlink(entry);
       throw;
     }

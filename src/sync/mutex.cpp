@@ -2,8 +2,8 @@
 // The slow paths of the lock: when it is held, and when others wait for it.
 //
 // Invariants
-//   Z5. While a waiter is in the parking lot that no flow has woken, the lock is held or a woken waiter is on its
-//       way to it. Whoever holds it next sees `kParked` when it unlocks.
+//   Z5. While the parking lot has a waiter that no flow has woken, the lock is held or a woken waiter is on its
+//       way to it. The next holder sees `kParked` when it unlocks.
 //   Z6. A waiter sets `kParked` while the lock is held, and is linked only if both bits are still set then.
 //       `unlock` takes a waiter out and changes these bits in one critical section of the parking lot.
 //   Z7. A woken waiter that leaves without the lock clears `kWoken` while another flow holds the lock, which
@@ -23,7 +23,7 @@ namespace tg {
 inline namespace v0 {
 
 namespace {
-// As in Go's sync.Mutex. Longer ones starve waiters, shorter ones make the lock wait for threads to wake up.
+// As in Go's sync.Mutex. A longer time starves waiters, a shorter one makes the lock wait for threads to wake up.
 constexpr Duration kPatience = std::chrono::milliseconds(1);
 
 detail::ParkingKey key_of(const Mutex* mutex) noexcept { return {mutex, detail::ParkingQueue::mutex}; }
@@ -34,7 +34,7 @@ class Mutex::Entry : public detail::ParkingEntry {
   Entry(detail::Waiter& waiter, const Mutex* mutex, TimePoint since) noexcept
       : ParkingEntry(waiter, key_of(mutex)), since_(since) {}
 
-  // The rest is the unlocker's, under the parking lot's lock; and then the waiter's.
+  // Called by the flow that unlocks, under the parking lot's lock; the waiter then reads the decision.
   bool decide(TimePoint now) noexcept { return is_handed_over_ = now - since_ >= kPatience; }
   bool is_handed_over() const noexcept { return is_handed_over_; }
 
@@ -68,9 +68,9 @@ WaitOutcome Mutex::wait(detail::Event* event, TimePoint deadline) {
   runtime::Flow& me = runtime::Flow::current();
   const detail::SyncNote note(this, "a mutex");
   TimePoint since = TimePoint::never();  // it has not waited yet
-  bool woken = false;                    // this flow is the one that `kWoken` is about
+  bool woken = false;                    // `kWoken` is set for this flow
   for (;;) {
-    // Most holders are done soon. If others wait, it is their turn.
+    // Most holders release the lock soon. If others wait, they come first.
     if (woken || (state_.load(std::memory_order_relaxed) & kParked) == 0)
       runtime::wait_briefly([this] { return (state_.load(std::memory_order_relaxed) & kHeld) == 0; });
 
@@ -135,7 +135,7 @@ void Mutex::unlock_slow() {
     state = state_.load(std::memory_order_relaxed);
     do {
       after = state & ~(kParked | kHeld);
-      // If none could be served, those that are left are about to leave.
+      // If none could be served, the remaining waiters are about to leave.
       if (served != nullptr && more && !TG_PLANTED(sync_mutex_forgets_others)) after |= kParked;
       if (hand_over) after |= kHeld;
       if (served != nullptr && !hand_over) after |= kWoken;

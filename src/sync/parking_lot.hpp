@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the flows wait that wait for primitives: a table of queues by address.
+// The waiters of primitives: a table of queues, by the address of the primitive.
 //
 // Invariants
-//   Z1. An entry is linked exactly while the list of its key has it. The lock of the key's bucket guards that.
+//   Z1. `linked_` of an entry is true exactly while the entry is in the list of its key. The lock of the key's
+//       bucket guards both.
 //   Z3. A releaser claims an entry, unlinks it and changes the primitive's state in one critical section, the
-//       one in which a new entry is validated and linked. So an entry is linked with a view of the state that
-//       every later releaser has changed only after it has seen the entry.
+//       same one in which a new entry is validated and linked. So a releaser that changes the state after an
+//       entry was validated sees that entry.
 //
 // README.md explains why no wake-up is lost.
 #pragma once
@@ -26,11 +27,11 @@
 
 namespace tg::inline v0::detail {
 
-/// The queues that primitives have. Up to eight, so that a primitive has distinct keys for them.
+/// The kinds of queues. At most eight, the alignment of primitives: a key is an address plus a kind.
 enum class ParkingQueue : std::uint8_t { mutex, condition, semaphore, latch, barrier, senders, receivers };
 
-/// What the queue of one primitive is known by. Two kinds of primitives never share a key, not even if one is
-/// made where the other was: a late releaser of the first finds none of the waiters of the second.
+/// Identifies the queue of one primitive. Two kinds of primitives never share a key, not even if one is made at
+/// the address of the other: a late releaser of the first finds no waiters of the second.
 class ParkingKey {
  public:
   /// Requires: the primitive is aligned to eight bytes.
@@ -43,7 +44,7 @@ class ParkingKey {
   std::uintptr_t value_;
 };
 
-/// One thing that a waiter waits for, on the waiter's stack. Primitives derive from it to say more.
+/// One thing that a waiter waits for, on the waiter's stack. Primitives derive from it to add data.
 class ParkingEntry {
  public:
   /// `number` is what `served_case` says if the waiter is served through this entry.
@@ -68,7 +69,7 @@ class ParkingEntry {
 
 /// The queues of all primitives, by key: a primitive needs no memory for its waiters, so a `Mutex` has eight
 /// bytes. This is the parking lot of WebKit (F. Pizlo, "Locking in WebKit", 2016), which Rust's `parking_lot`
-/// has taken over. Here a waiter may be in several queues at a time, is stopped by events, and is claimed
+/// adopted. Here a waiter may be in several queues at a time, is stopped by events, and is claimed
 /// before it is woken.
 ///
 ///     Waiter waiter(Flow::current());                       // the waiter
@@ -128,8 +129,8 @@ class ParkingLot {
     Mutex mutex;
     ParkingEntry* first TG_GUARDED_BY(mutex) = nullptr;  // of the first key
   };
-  // A queue costs no time for the waiters of other keys in its bucket, but for the other keys. So these are
-  // enough for tens of thousands of primitives that are waited for at one time, and they need not grow.
+  // The time to find a queue grows with the keys in its bucket, not with their waiters. So these are enough for
+  // tens of thousands of primitives with waiters at one time, and the table need not grow.
   // Explorations have one: which keys share a bucket must not depend on addresses.
   static constexpr std::size_t kBuckets = runtime::kIsExplored ? 1 : 1024;
   static constexpr std::size_t kBucketsOfEngine = 256;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The generic cell rate algorithm, and the queue of those who wait for tokens.
+// The generic cell rate algorithm, and the queue of callers that wait for tokens.
 //
 // Invariants
-//   Y1. The first waiter alone waits for tokens. It sleeps until they are there, which nothing can make
-//       earlier or later: all others wait to become the first.
+//   Y1. Only the first waiter waits for tokens. It sleeps until they are there, at a time that no other flow can
+//       change: all others wait to become the first.
 //   Y2. Tokens are taken under the lock, in the same step in which the waiter leaves the queue. So a waiter
 //       that leaves for another reason has taken nothing.
 #include <threadgroup/rate_limiter.hpp>
@@ -66,7 +66,7 @@ void RateLimiter::check(double tokens, const char* call) const {
                               "make the limiter with a greater burst");
 }
 
-// In the time that the tokens need to flow in.
+// The time in nanoseconds in which so many tokens flow in.
 double RateLimiter::cost_of(double tokens) const noexcept { return tokens / per_second_ * 1e9; }
 
 TimePoint RateLimiter::ready_at_locked(double tokens) const noexcept {
@@ -105,8 +105,8 @@ WaitOutcome RateLimiter::acquire(double tokens, Duration timeout) {
 
 WaitOutcome RateLimiter::wait(Waiter& me, double tokens, TimePoint deadline) {
   const detail::WatchedEvents events{detail::event_of_caller(), nullptr};
-  // Never released: the flow before us unparks this one, which keeps a permit, so there is no need for a
-  // queue that the flow before us would have to find alive.
+  // Never released: the waiter in front unparks this flow directly. A queue here could be gone by then; the
+  // flow is not, and it keeps the wake-up.
   detail::WaitQueue unused;
   WaitOutcome outcome = detail::wait(
       unused, [&] { return me.is_first.load(std::memory_order_acquire); }, events, deadline);

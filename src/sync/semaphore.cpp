@@ -3,7 +3,7 @@
 //
 // Invariants
 //   Z8. Whenever the lock of its queue is free: if a waiter is in the queue, `kWaitedFor` is set, and the permits
-//       are too few for the first one that can be claimed, or a flow is about to serve it.
+//       are too few for the first waiter that can be claimed, or a flow is about to serve that waiter.
 //   Z9. While `kWaitedFor` is set, the state changes only under that lock.
 #include <threadgroup/semaphore.hpp>
 
@@ -81,7 +81,7 @@ WaitOutcome Semaphore::wait(std::ptrdiff_t permits, detail::Event* event, Durati
   const WaitOutcome outcome = waiter.wait(event, deadline);
   if (outcome == WaitOutcome::ready) return outcome;
   lot.unlink(entry);
-  if (!TG_PLANTED(semaphore_leaver_serves_no_one)) add_and_serve(0);  // Z8: those behind it may want less
+  if (!TG_PLANTED(semaphore_leaver_serves_no_one)) add_and_serve(0);  // Z8: the waiters behind may want fewer
   return outcome;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the primitives share: what a waiting flow says, and what is said of a primitive that is destroyed in use.
+// What the primitives share: the note of a waiting flow, and the report of a primitive that is destroyed in use.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@
 
 namespace tg::inline v0::detail {
 
-/// Says that the calling flow waits for a primitive, while the object lives.
+/// Records, while it lives, that the calling flow waits for a primitive: for snapshots and reports of hangs.
 ///
 ///     const SyncNote note(this, "a latch", [](const WaitNote& note) -> std::string {
 ///       return std::to_string(SyncNote::primitive<Latch>(note).missing()) + " threads";
@@ -33,7 +33,7 @@ class SyncNote : public WaitNote {
 
 inline bool is_stopped(const Event* event) noexcept { return event != nullptr && event->is_set(); }
 
-/// For a destructor: says that other flows use the primitive. Fails a simulation; otherwise it is a line on
+/// For a destructor: reports that other flows use the primitive. Fails a simulation; otherwise it is a line on
 /// stderr and not the end of the process, because a static object may be destroyed while other threads
 /// still run, which harms only those that use it afterwards.
 inline void report_use_after_destruction(const std::string& what) noexcept {

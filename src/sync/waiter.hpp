@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A flow that waits for a primitive, or for one of several.
+// A flow that waits for one primitive, or for the first of several.
 //
 // Invariants
 //   Z2. `claimed_` leaves `kOpen` once. Either a releaser claims the waiter for one of the things that it waits for,
-//       or the waiter claims itself; only the one that claimed decides how the wait ends.
+//       or the waiter claims itself; whichever it is alone decides how the wait ends.
 //   Z4. A claimed waiter belongs to its releaser until `released_` is true; the waiter does not leave before.
 #pragma once
 
@@ -22,14 +22,15 @@ namespace tg::inline v0::detail {
 /// one of them.
 ///
 /// Requires: none of its entries is linked when it is destroyed.
-/// Guarantees: however many releasers, stops and time-outs come at once, it is claimed once (Z2).
+/// Guarantees: with any number of concurrent releasers, stops and time-outs, it is claimed once (Z2).
+/// Thread safety: `claim`, `release` and `is_released` from any thread; the rest belongs to the waiting flow.
 class Waiter {
  public:
   /// Who has claimed it. Above these: a releaser, for the entry with the case `claimed - kFirstCase`.
   static constexpr std::uint32_t kOpen = 0;
   static constexpr std::uint32_t kStopped = 1;
   static constexpr std::uint32_t kTimedOut = 2;
-  static constexpr std::uint32_t kWithdrawn = 3;  // it does not wait after all
+  static constexpr std::uint32_t kWithdrawn = 3;  // the waiter itself, which does not wait after all
   static constexpr std::uint32_t kFirstCase = 4;
 
   explicit Waiter(runtime::Flow& flow) noexcept : flow_(&flow) {}

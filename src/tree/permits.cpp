@@ -124,7 +124,7 @@ bool Permits::promise_one_locked(Call& call) noexcept {
   return true;
 }
 
-// False if the permit goes on to the next one.
+// False if the waiter does not want the permit, so that the next one gets it.
 bool Permits::make(const Call& call) noexcept {
   if (TG_PLANTED(permits_wake_no_one)) return true;
   if (call.flow != nullptr) {

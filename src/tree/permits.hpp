@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A number of permits that are handed out in the order in which they are asked for.
+// Permits that are handed out first come, first served.
 //
 // Invariants
-//   D1. A permit that is free is promised to a waiter, if there is a waiter without a promise: the flow that
-//       makes the permit free promises it before it returns. The waiters that have promises are the first
-//       ones.
-//   D2. A promise only reserves a permit. The waiter takes it when it is there, or withdraws; then the permit
-//       is the withdrawing caller's, who gives it back, and it goes on to the next waiter.
+//   D1. If there is a waiter without a promise, each free permit is promised to a waiter: the flow that frees the
+//       permit promises it before it returns. The waiters with promises are the first in the queue.
+//   D2. A promise only reserves a permit. The waiter takes the permit when it runs, or withdraws. Then the caller
+//       that withdraws has the permit and gives it back, so that the next waiter gets it.
 #pragma once
 
 #include <cstddef>
@@ -19,10 +18,10 @@ namespace tg::inline v0::detail {
 
 class Node;
 
-/// Counts permits, and queues those that wait for one, first in, first out.
+/// Counts permits, and queues the waiters for one, first in, first out.
 ///
-/// A waiter is a flow, which is unparked when a permit is promised to it, or a group's node, whose
-/// `permit_is_free` is called then. Each looks again by `take_or_wait`.
+/// A waiter is a flow or a group's node. When a permit is promised to it, the flow is unparked, or the node's
+/// `permit_is_free` is called; it then calls `take_or_wait` again.
 ///
 /// Thread safety: everything from any thread. `give_back` is called with no lock held, because it wakes and
 /// calls; the other functions may be called under the lock of a group.
@@ -53,8 +52,8 @@ class Permits {
 
   /// Takes one, unless none is free or others wait.
   bool try_take() noexcept;
-  /// Takes one that is promised to the waiter, or that no other waits for. If there is none, the waiter is in
-  /// the queue from then on.
+  /// Takes a permit that is promised to the waiter, or a free one without waiters. If there is none, the waiter is
+  /// in the queue from then on.
   bool take_or_wait(Waiter& waiter) noexcept;
   /// The waiter leaves the queue, if it is there. True if a permit was promised to it: then the caller has
   /// that permit.

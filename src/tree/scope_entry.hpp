@@ -10,7 +10,8 @@
 
 namespace tg::inline v0::detail {
 
-/// Where what the flow makes is linked, and whose event stops what it waits for. Null outside scopes and tasks.
+/// The parent of the groups and scopes that the flow makes; its event stops the flow's waits. Null outside scopes and
+/// tasks.
 inline Node* innermost_node(const runtime::Flow& flow) noexcept {
   if (flow.scope != nullptr) return &flow.scope->node();
   return flow.task != nullptr ? flow.task->node : nullptr;
@@ -21,8 +22,8 @@ inline Node* innermost_node_of_caller() noexcept {
   return flow != nullptr ? innermost_node(*flow) : nullptr;
 }
 
-/// The group that the calling flow is part of: that of its task, or the one that its thread is attached to. Null
-/// if there is none.
+/// The group that the calling flow is part of: the group of its task, or the group to which its thread is attached.
+/// Null if there is none.
 Node* group_of_caller() noexcept;
 
 }  // namespace tg::inline v0::detail

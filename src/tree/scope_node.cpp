@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the nodes of scopes come into the forest and leave it, and the grace of a shield.
+// How the nodes of scopes are linked and unlinked, and the grace of a shield.
 #include "tree/scope_node.hpp"
 
 #include <new>

@@ -65,8 +65,8 @@ class ShieldNode final : public Node, public runtime::InBlock {
   const Duration grace_;
   // The reason of the stop that is held back; a reference. Atomic: written under the forest's lock, read without it.
   Atomic<const SharedReason*> held_back_{nullptr};
-  Atomic<bool> has_begun_{
-      false};        // atomic: the maker and the flow that holds the stop back may both begin the grace
+  // Atomic: the maker and the flow that holds the stop back may both begin the grace.
+  Atomic<bool> has_begun_{false};
   TimeLimit limit_;  // of the grace
   StopSource stop_source_;
 };

@@ -40,7 +40,7 @@ bool StopSource::add(OnStop& function, Event& event) {
     function.link_ = &first;
     first = &function;
   }
-  // Q1: it is linked before the look at the event. The one that unlinks it calls it.
+  // Q1: it is linked before the look at the event. The flow that unlinks it calls it.
   if (TG_PLANTED(on_stop_looks_only_before_it_links) || !event.is_set()) return true;
   return !remove(function);
 }

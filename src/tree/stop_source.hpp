@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a stop calls: `OnStop` functions, and the standard library's stop tokens.
+// What a stop notifies: `OnStop` functions, and the standard library's stop tokens.
 #pragma once
 
 #include <stop_token>
@@ -16,8 +16,8 @@ namespace tg::inline v0::detail {
 ///
 ///     void on_event_set() noexcept override { stop_source_.request_stop(); }
 ///
-/// Guarantees: each function is called or removed, one of both. While one is called, the others can be removed, also
-/// by the function itself.
+/// Guarantees: each function is either called or removed. While one is called, the others can be removed, even by
+/// the function itself.
 /// Thread safety: everything from any thread.
 class StopSource {
  public:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The way of a claim from bound to bound.
+// How a claim moves from bound to bound.
 #include "tree/subtree_bound.hpp"
 
 #include "base/planted.hpp"

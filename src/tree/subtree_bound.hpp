@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A bound for the tasks of a group and of all groups below it, and a group's claim to run one of them.
+// A bound for the tasks of a group and of all groups below it, and a group's claim for its next task.
 //
 // Invariants
 //   D3. A flow that runs a task has a permit of each bound above that task, except while the task lends them.
 //       So no more tasks run under a bound than it permits. The exception is that of C1: a task that was
 //       stopped while its permits were lent continues at once, and counts.
-//   D4. Permits are taken from the innermost bound outwards, and by a flow that waits for no slot meanwhile:
-//       first the slot, then the inner permits, then the outer ones. A flow that has all of them waits for
-//       none. So a circle of flows that wait for slots and permits cannot form.
+//   D4. The slot is taken first, then the permits, from the innermost bound outwards. A flow that waits for a
+//       permit waits for no slot, and a flow that has all of them waits for none. So flows that wait for slots
+//       and permits cannot form a cycle.
 #pragma once
 
 #include <cstddef>
@@ -60,8 +60,8 @@ class SubtreeBound {
 /// The wait for a permit of each bound of a chain: of a flow, or of a group for its next task.
 ///
 /// It waits at one bound at a time, and has permits of the bounds inside that one.
-/// Thread safety: guarded by the lock of its group, or used by one flow only. What gives permits back is
-/// called without a lock.
+/// Thread safety: guarded by the lock of its group, or used by one flow only. Permits are given back with no lock
+/// held.
 class PermitClaim {
  public:
   template <class FlowOrNode>
@@ -69,10 +69,10 @@ class PermitClaim {
 
   SubtreeBound& first() const noexcept { return first_; }
   bool waits() const noexcept { return at_ != nullptr; }
-  /// Goes on as far as there are permits. True once the caller has a permit of each bound.
+  /// Takes permits outwards, as far as there are some. True once the caller has a permit of each bound.
   bool advance() noexcept;
-  /// The same up to the outermost permit, which is only promised to the claim: so it is not out of reach of a
-  /// task that was stopped.
+  /// The same up to the outermost permit, which is only promised to the claim: so a stopped task can still take
+  /// that permit.
   bool advance_to_promise() noexcept;
   bool is_promised() const noexcept { return at_ != nullptr && at_->permits().is_promised(waiter_); }
   bool is_promised_by(const Permits& permits) const noexcept {

@@ -40,7 +40,7 @@ void PermitsLent::lend() noexcept {
   SubtreeBound::give_back(task_->node->subtree_bound(), nullptr);
 }
 
-// A task that is stopped does not wait: as for its slot, see C1.
+// A stopped task does not wait for its permits, as it does not for its slot: see C1.
 void PermitsLent::take_back() noexcept {
   SubtreeBound& bound = *task_->node->subtree_bound();
   if (bound.is_of_this_process()) {  // the wait may have forked

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A channel of items of any type: the ring, and the queues of those who wait.
+// The part of a channel that does not depend on the type of its items: the ring, and the queues of waiters.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ class ChannelCore;
 class ChannelWait;
 class Waiter;
 
-/// What a flow would like to do with a channel, on the flow's stack: to send an item or to receive one.
+/// One operation that a flow wants to do on a channel, on the flow's stack: send an item or receive one.
 class TG_EXPORT ChannelCase {
  public:
   enum class Kind : std::uint8_t { send, receive };
@@ -42,7 +42,7 @@ class TG_EXPORT ChannelCase {
   Move move_;
   void* room_;
 
-  // While the case waits. Guarded by the channel's lock; after the claim, the releaser's.
+  // Used while the case waits. Guarded by the channel's lock; after the claim they belong to the releaser.
   Waiter* waiter_ = nullptr;
   ChannelCase* previous_ = nullptr;
   ChannelCase* next_ = nullptr;
@@ -99,7 +99,7 @@ class TG_EXPORT ChannelCore {
     std::size_t hungry = 0;  // E3
   };
   struct Slot {
-    Atomic<std::uint64_t> stamp;  // atomic: says whose turn it is (E1)
+    Atomic<std::uint64_t> stamp;  // atomic: says who owns the slot next (E1)
   };
 
   // The ring.
@@ -113,7 +113,7 @@ class TG_EXPORT ChannelCore {
   // A rendezvous.
   Attempt meet(Kind kind, Move move, void* room) noexcept;
 
-  // Those who wait.
+  // The waiters.
   bool becomes_possible_soon(Kind kind) const noexcept;
   Attempt attempt(ChannelCase& mine, bool first) noexcept;
   bool link(ChannelCase& mine) noexcept;
@@ -145,10 +145,10 @@ class TG_EXPORT ChannelCore {
   static constexpr std::uint32_t kSendersQueue = 4;    // E3: no sender overtakes
   static constexpr std::uint32_t kReceiversQueue = 8;  // the same for receivers
 
-  // Each on a cache line of its own: senders write the one, receivers the other, and those who wait the third.
+  // Each on a cache line of its own: senders write the first, receivers the second, and waiters the third.
   alignas(64) Atomic<std::uint64_t> tail_{0};     // atomic: senders compete for it
   alignas(64) Atomic<std::uint64_t> head_{0};     // atomic: receivers compete for it
-  alignas(64) Atomic<std::uint32_t> waiting_{0};  // written under the lock; atomic for the looks without (E2)
+  alignas(64) Atomic<std::uint32_t> waiting_{0};  // atomic: written under the lock, read without it (E2)
   Mutex mutex_;
   Queue senders_ TG_GUARDED_BY(mutex_);
   Queue receivers_ TG_GUARDED_BY(mutex_);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The own event of a task: a scope around its run, which handles can stop.
+// A task's own event: a scope around the run of the task, which handles can stop.
 #pragma once
 
 #include <exception>
