@@ -23,7 +23,8 @@ class ThreadGroup;
 /// of the group's tasks: neither the bound nor a join counts it.
 ///
 /// Requires: as for `StopScope`.
-/// Lifetime: the group may be destroyed first. Then its event is set, which stops what the thread waits for.
+/// Thread safety: belongs to the thread that made it.
+/// Lifetime: the group may be destroyed first. Then its event is set, which stops the waits of the thread.
 class TG_EXPORT Attached : private detail::Scope {
  public:
   /// Throws `std::logic_error` in a task, which is part of its own group, and if the group is being destroyed;

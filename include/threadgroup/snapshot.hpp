@@ -26,7 +26,7 @@ enum class NodeKind : std::uint8_t {
   foreign_thread,  ///< the root of the groups made by a thread that the library did not start
   group,           ///< a group below one of the others
   daemon,          ///< a group that is the root of a tree of its own
-  scope,           ///< a `StopScope`, or the own event of a task; it has no tasks
+  scope,           ///< a `StopScope`, or a task's own event; it has no tasks
   shield,          ///< a `Shield`; it has no tasks
 };
 /// The enumerator's name: "main_thread".

@@ -22,7 +22,7 @@ class WaitNote {
 
   /// `what` is the rest of a sentence that begins with "waits for". It lives as long as the program.
   explicit WaitNote(const char* what) noexcept : WaitNote(nullptr, what) {}
-  /// The same with a longer text for those who may read the note itself.
+  /// The same with a longer text for flows that may read the note itself.
   explicit WaitNote(Text describe, const char* what = "something") noexcept
       : text_(describe), what_(what), flow_(runtime::Flow::current_if_any()) {
     if (flow_ == nullptr) return;

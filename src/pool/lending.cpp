@@ -59,7 +59,7 @@ bool Lending::permit_is_free(Pool& pool, const Permits& permits) noexcept {
     MutexLock lock(pool.queue_.mutex());
     if (!claim.waits()) return true;  // it was taken or withdrawn meanwhile
     const bool one_is_coming = pool.slots_.on_their_way() != 0;
-    const bool is_useless = one_is_coming ? pool.supply_.refusal().threads != 0  // it may not come for long
+    const bool is_useless = one_is_coming ? pool.supply_.refusal().threads != 0  // it may take long to come
                                           : !pool.slots_.has_free() || !pool.queue_.needs_worker_locked();
     if (!is_useless) {
       if (one_is_coming || !claim.advance_to_promise()) return true;

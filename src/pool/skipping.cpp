@@ -62,7 +62,7 @@ std::size_t Skipping::all_pending(const ReasonPointer& reason) noexcept {
   return skipped;
 }
 
-// Does what a flow does that runs the task, without the run.
+// The steps of a flow that runs the task, without the run.
 bool Skipping::one(ClaimableTask& task, const ReasonPointer& reason) noexcept {
   TaskQueue::Runner self;
   {

@@ -69,8 +69,8 @@ Worker::Worker(Pool& pool, Role role) noexcept
       self_(&context_) {
   context_.outer = outer_task_;
   if (!is_limited_) return;
-  local_.use =
-      LocalQueue::Use::refused;  // what it has is not counted in one place, and begins without a permit
+  local_.use = LocalQueue::Use::
+      refused;  // its tasks would not be counted in one place, and would begin without a permit
   context_.permits_are_lent = needs_permits();
 }
 
@@ -312,8 +312,8 @@ static bool may_help_with_permits_of(const TaskContext* caller, const Node& grou
 bool Worker::may_help(Pool& pool) noexcept try {
   runtime::Flow& flow = runtime::Flow::current();  // a foreign thread becomes one, for which memory may lack
   if (pool.node_.is_limited() && !may_help_with_permits_of(flow.task, pool.node_)) return false;
-  // A flow that keeps something from task to task (Python's lock) would go on to wait with it.
-  // One in a scope could not keep to the scope's time while it runs a task.
+  // A flow that keeps something from task to task (Python's lock) would hold it while it waits.
+  // A flow in a scope could miss the scope's deadline while it runs a task.
   return !pool.node_.event().is_set() && flow.before_idle == nullptr && flow.scope == nullptr &&
          stack_can_take_a_task(flow);
 } catch (const std::bad_alloc&) {
@@ -335,7 +335,7 @@ bool Worker::run_now(Pool& pool, Task& task_waited_for) noexcept {
   runtime::Flow& flow = runtime::Flow::current();
   TaskContext* const outer = TaskContext::current();
   // A task that waits inside a predicate has lent its slot already; a task run here would have no slot.
-  // One in a scope could not keep to the scope's time.
+  // A task in a scope could miss the scope's deadline.
   if (outer->slot_is_lent || outer->permits_are_lent || flow.scope != nullptr ||
       pool.node_.event().is_set() || !stack_can_take_a_task(flow))
     return false;

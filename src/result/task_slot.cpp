@@ -168,7 +168,7 @@ WaitOutcome TaskSlot::wait() {
   return wait_watching(event_of_caller(), TimePoint::never());
 }
 
-// The group of a task, if that is pending: it is about to end at the earliest when the task is done.
+// A reference to the group of a task that is still pending: the group cannot end before the task is done.
 class TaskSlot::HeldGroup {
  public:
   explicit HeldGroup(TaskSlot& task) {

@@ -142,7 +142,7 @@ class Flow {
   TG_EXPORT static constinit thread_local Flow* current_;
 
   tg::detail::Atomic<std::uint32_t> state_{kNoPermit};  // atomic: written by any flow that unparks it
-  // The word on which it sleeps. Atomic: read by those who wake some.
+  // The word on which it sleeps. Atomic: read by a flow that wakes it.
   tg::detail::Atomic<tg::detail::Atomic<std::uint32_t>*> sleeps_on_{nullptr};
   tg::detail::Atomic<int> wake_descriptor_{-1};  // atomic: read by any flow that unparks it
   Engine* engine_ = nullptr;                     // constant while the flow is in use
