@@ -2,11 +2,13 @@
 // THE wait.
 #include "event/wait.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include "base/planted.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/steady_clock.hpp"
+#include "runtime/wait_breaks.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -62,9 +64,15 @@ WaitOutcome wait_on(WaitQueue* source, const FunctionRef<bool()>* ready, const W
   runtime::Flow& me = runtime::Flow::current();
   Links links(me, source, events);
   if (TG_PLANTED(wait_looks_only_before_it_links)) me.park_until(deadline);
+  runtime::WaitBreaks* const breaks = runtime::WaitBreaks::of(me);
   for (;;) {
     if (const auto now = outcome()) return *now;
-    me.spin_or_park_until(deadline);
+    if (breaks == nullptr) {
+      me.spin_or_park_until(deadline);
+    } else {
+      me.spin_or_park_until(std::min(deadline, breaks->next()));
+      breaks->look_if_due();
+    }
     if (!TG_PLANTED(wait_does_not_link_again)) links.link_source_again();  // Q1: before we look
   }
 }
@@ -93,7 +101,9 @@ WaitOutcome wait_unparked(FunctionRef<bool()> ready, const WatchedEvents& events
 }
 
 WaitOutcome wait(const WatchedEvents& events, TimePoint deadline) {
-  if (events[1] == nullptr && events[0] != nullptr) return wait_at_gate(*events[0], deadline);
+  const runtime::Flow* const flow = runtime::Flow::current_if_any();
+  const bool has_breaks = flow != nullptr && runtime::WaitBreaks::of(*flow) != nullptr;
+  if (events[1] == nullptr && events[0] != nullptr && !has_breaks) return wait_at_gate(*events[0], deadline);
   return wait_on(nullptr, nullptr, events, deadline);
 }
 

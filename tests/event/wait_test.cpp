@@ -13,6 +13,7 @@
 #include "runtime/steady_clock.hpp"
 
 #include "runtime/flow.hpp"
+#include "runtime/wait_breaks.hpp"
 #include "support/eventually.hpp"
 
 namespace tg::inline v0::detail {
@@ -236,6 +237,47 @@ TEST(Wait, an_event_wakes_many_waiters) {
   set(event);
   for (auto& waiter : waiters) waiter.join();
   EXPECT_EQ(awake, 8);
+}
+
+TEST(WaitBreaks, a_function_is_called_during_a_wait_and_can_end_it_by_an_event) {
+  WaitQueue source;
+  Event event;
+  int calls = 0;
+  const auto look = [&] {
+    if (++calls == 3) set(event);
+  };
+  const runtime::WaitBreaks breaks(1ms, look);
+  EXPECT_EQ(wait(source, kNo, {&event, nullptr}, TimePoint::never()), WaitOutcome::event_set);
+  EXPECT_EQ(calls, 3);
+}
+
+TEST(WaitBreaks, they_interrupt_a_wait_for_nothing_but_an_event) {
+  Event event;
+  const auto look = [&] { set(event); };
+  const runtime::WaitBreaks breaks(1ms, look);
+  EXPECT_EQ(wait({&event, nullptr}, TimePoint::never()), WaitOutcome::event_set);
+}
+
+TEST(WaitBreaks, the_deadline_stays_and_waits_in_the_function_are_not_interrupted) {
+  WaitQueue source;
+  int inside = 0;
+  int calls = 0;
+  const auto look = [&] {
+    EXPECT_EQ(++inside, 1);
+    ++calls;
+    EXPECT_EQ(wait({}, runtime::after(3ms)), WaitOutcome::timed_out);
+    --inside;
+  };
+  const TimePoint deadline = runtime::after(20ms);
+  {
+    const runtime::WaitBreaks breaks(1ms, look);
+    EXPECT_EQ(wait(source, kNo, {}, deadline), WaitOutcome::timed_out);
+  }
+  EXPECT_GE(runtime::now(), deadline);
+  EXPECT_GE(calls, 1);
+  const int before = calls;
+  EXPECT_EQ(wait({}, runtime::after(3ms)), WaitOutcome::timed_out);
+  EXPECT_EQ(calls, before);
 }
 
 }  // namespace
