@@ -17,6 +17,7 @@
 #include "result/task_watcher.hpp"
 #include "tree/node.hpp"
 #include "tree/task_context.hpp"
+#include "tree/while_lent.hpp"
 
 namespace tg::python {
 
@@ -143,9 +144,11 @@ PyObject* take(PyObject* self, PyObject* timeout) {
     bool is_stopped = false;
     const bool ended = wait_interruptibly(to_duration(timeout), [&](Duration slice) {
       if (!queue.empty()) return true;
-      const detail::SlotLent lent(caller, lends);
-      const auto outcome = detail::wait(
-          queue.waiters(), [&] { return !queue.empty(); }, {event, nullptr}, runtime::after(slice));
+      WaitOutcome outcome = WaitOutcome::timed_out;
+      detail::while_lent(caller, lends, [&] {
+        outcome = detail::wait(
+            queue.waiters(), [&] { return !queue.empty(); }, {event, nullptr}, runtime::after(slice));
+      });
       is_stopped = outcome == WaitOutcome::event_set;
       return outcome != WaitOutcome::timed_out;
     });
