@@ -2,13 +2,19 @@
 // Adding tasks: called once per task, so by hand.
 #include "adding.hpp"
 
+#include <optional>
+
+#include <threadgroup/options.hpp>
+#include <threadgroup/outcomes.hpp>
 #include <threadgroup/source_location.hpp>
+#include <threadgroup/task_handle.hpp>
 
 #include "arguments.hpp"
 #include "call.hpp"
 #include "future.hpp"
 #include "group.hpp"
 #include "handle.hpp"
+#include "waiting.hpp"
 
 namespace tg::python {
 
@@ -34,24 +40,51 @@ bool check_callable(PyObject* callable) {
   return false;
 }
 
-// `add(call)` gives the call to the group.
-template <class Add>
-PyObject* add_with_handle(GroupObject& group, PyObject* callable, PyObject* const* stack, Py_ssize_t count,
-                          PyObject* names, Add&& add) {
+TaskName name_of(PyObject* name) { return TaskName(to_text(name), SourceLocation{}); }
+
+TaskHandle<void> add(ThreadGroup& group, PyObject* name, PyCall call) {
+  return name != nullptr ? group.add_task(name_of(name), std::move(call))
+                         : group.add_task(std::move(call), SourceLocation{});
+}
+// Nothing if the group is full: then the call is unchanged.
+std::optional<TaskHandle<void>> try_add(ThreadGroup& group, PyObject* name, PyCall& call) {
+  return name != nullptr ? group.try_add_task(name_of(name), std::move(call))
+                         : group.try_add_task(std::move(call));
+}
+
+// As `add`, but if the group is full, the wait for room is made without the interpreter's lock.
+TaskHandle<void> add_when_there_is_room(GroupObject& object, PyObject* name, PyCall call) {
+  ThreadGroup& group = *object.group;
+  if (!object.state->has_limit) return add(group, name, std::move(call));
+  if (std::optional<TaskHandle<void>> added = try_add(group, name, call)) return *std::move(added);
+  std::optional<TaskName> text;
+  if (name != nullptr) text.emplace(name_of(name));
+  TaskHandle<void> handle;
+  wait_without_gil(
+      EndedBy::stops,
+      [&] {
+        handle = text ? group.add_task(*std::move(text), std::move(call))
+                      : group.add_task(std::move(call), SourceLocation{});
+        return handle.status() != TaskStatus::skipped;
+      },
+      [] {});
+  return handle;
+}
+
+PyObject* add_with_handle(GroupObject& group, PyObject* name, PyObject* callable, PyObject* const* stack,
+                          Py_ssize_t count, PyObject* names) {
   Ref handle = Ref::steal(new_handle(*group.state));
   if (handle.get() == nullptr) return nullptr;
-  bind_handle(handle.get(),
-              add(PyCall(*group.state, callable, Teller::handle, handle.get(), stack, count, names)));
+  bind_handle(handle.get(), add_when_there_is_room(group, name,
+                                                   PyCall(*group.state, callable, Teller::handle,
+                                                          handle.get(), stack, count, names)));
   return handle.release();
 }
 
 PyObject* group_add_task(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
   return add_guarded("add_task", count, 1, [&]() -> PyObject* {
     if (!check_callable(args[0])) return nullptr;
-    GroupObject& group = group_object(self);
-    return add_with_handle(group, args[0], args + 1, count - 1, names, [&](PyCall call) {
-      return group.group->add_task(std::move(call), SourceLocation{});
-    });
+    return add_with_handle(group_object(self), nullptr, args[0], args + 1, count - 1, names);
   });
 }
 
@@ -63,10 +96,21 @@ PyObject* group_add_named_task(PyObject* self, PyObject* const* args, Py_ssize_t
       return nullptr;
     }
     if (!check_callable(args[1])) return nullptr;
+    return add_with_handle(group_object(self), args[0], args[1], args + 2, count - 2, names);
+  });
+}
+
+PyObject* group_try_add_task(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+  return add_guarded("try_add_task", count, 1, [&]() -> PyObject* {
+    if (!check_callable(args[0])) return nullptr;
     GroupObject& group = group_object(self);
-    return add_with_handle(group, args[1], args + 2, count - 2, names, [&](PyCall call) {
-      return group.group->add_task(TaskName(to_text(args[0]), SourceLocation{}), std::move(call));
-    });
+    Ref handle = Ref::steal(new_handle(*group.state));
+    if (handle.get() == nullptr) return nullptr;
+    PyCall call(*group.state, args[0], Teller::handle, handle.get(), args + 1, count - 1, names);
+    std::optional<TaskHandle<void>> added = try_add(*group.group, nullptr, call);
+    if (!added) Py_RETURN_NONE;
+    bind_handle(handle.get(), *std::move(added));
+    return handle.release();
   });
 }
 
@@ -74,8 +118,12 @@ PyObject* group_post(PyObject* self, PyObject* const* args, Py_ssize_t count, Py
   return add_guarded("post", count, 1, [&]() -> PyObject* {
     if (!check_callable(args[0])) return nullptr;
     GroupObject& group = group_object(self);
-    group.group->post(PyCall(*group.state, args[0], Teller::none, nullptr, args + 1, count - 1, names),
-                      SourceLocation{});
+    PyCall call(*group.state, args[0], Teller::none, nullptr, args + 1, count - 1, names);
+    if (group.state->has_limit) {
+      add_when_there_is_room(group, nullptr, std::move(call));
+    } else {
+      group.group->post(std::move(call), SourceLocation{});
+    }
     Py_RETURN_NONE;
   });
 }
@@ -99,7 +147,10 @@ PyMethodDef adding_methods[] = {
      "add_task($self, fn, /, *args, **kwargs)\n--\n\n"
      "Add a task, fn(*args, **kwargs), that runs in a copy of the caller's context, and return its "
      "TaskHandle. Tasks start in the order in which one thread added them. If the event is set, the task is "
-     "skipped at once."},
+     "skipped at once. If the group is full (max_pending), wait until a pending task begins; a stop meanwhile "
+     "makes it a skipped one."},
+    {"try_add_task", as_method(&group_try_add_task), kFast,
+     "try_add_task($self, fn, /, *args, **kwargs)\n--\n\nThe same if the group has room (max_pending), else None."},
     {"add_named_task", as_method(&group_add_named_task), kFast,
      "add_named_task($self, name, fn, /, *args, **kwargs)\n--\n\n"
      "The same, with a name for reports and errors."},

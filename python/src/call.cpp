@@ -10,6 +10,7 @@
 #include "event/callers_task.hpp"
 #include "future.hpp"
 #include "handle.hpp"
+#include "scope.hpp"
 
 namespace tg::python {
 
@@ -82,6 +83,7 @@ Ref PyCall::call() noexcept {
 void PyCall::operator()() {
   const WorkerTurn turn(*group_);
   if (!turn) throw std::runtime_error("the Python interpreter has ended");
+  const ScopesOfTask scopes;
   begun_ = true;
   if (teller_ == Teller::future) {
     if (!call_for_future()) throw_raised();

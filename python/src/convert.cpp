@@ -37,6 +37,15 @@ namespace {
 double seconds(Duration d) { return static_cast<double>(d.nanos()) / 1e9; }
 
 py::object raised_as(const char* type, const char* what) { return type_named(type)(what); }
+
+// A message that begins with a C++ function's name: the Python one has the same, as a member.
+std::string as_python_says(const char* what) {
+  std::string text = what;
+  if (text.starts_with("tg::")) text.erase(0, 4);
+  const auto name_end = text.find_first_of(" :(");
+  if (name_end != std::string::npos && text.compare(name_end, 2, "::") == 0) text.replace(name_end, 2, ".");
+  return text;
+}
 }  // namespace
 
 py::object to_python(const Reason& reason) {
@@ -51,7 +60,7 @@ py::object to_python(WaitStatus status) { return type_named("WaitStatus")(to_str
 
 py::object to_python(const GroupStatistics& c) {
   return type_named("GroupStatistics")(c.pending, c.running, c.succeeded, c.failed, c.stopped, c.skipped,
-                                       c.threads, c.threads_wanted, c.thread_error);
+                                       c.threads, c.threads_wanted, c.thread_error, c.waiting_adders);
 }
 
 py::list to_python(const std::vector<Failure>& failures) {
@@ -87,19 +96,18 @@ py::object to_python(const std::exception_ptr& error) {
   } catch (const Stopped& e) {
     return raised_as("Stopped", e.what());
   } catch (const NoGroupError& e) {
-    // It names the C++ function that was called; the Python one has the same name in a module.
-    std::string text = e.what();
-    if (const auto at = text.find("::"); at != std::string::npos) text.replace(at, 2, ".");
-    return raised_as("NoGroupError", text.c_str());
+    return raised_as("NoGroupError", as_python_says(e.what()).c_str());
   } catch (const ForkedError& e) {
-    return raised_as("ForkedError", e.what());
+    return raised_as("ForkedError", as_python_says(e.what()).c_str());
   } catch (const std::system_error& e) {
     if (e.code() == std::errc::resource_deadlock_would_occur) return raised_as("DeadlockError", e.what());
     return py::reinterpret_borrow<py::object>(PyExc_RuntimeError)(e.what());
   } catch (const std::bad_alloc&) {
     return py::reinterpret_borrow<py::object>(PyExc_MemoryError)();
   } catch (const std::invalid_argument& e) {
-    return py::reinterpret_borrow<py::object>(PyExc_ValueError)(e.what());
+    return py::reinterpret_borrow<py::object>(PyExc_ValueError)(as_python_says(e.what()));
+  } catch (const std::overflow_error& e) {
+    return py::reinterpret_borrow<py::object>(PyExc_OverflowError)(as_python_says(e.what()));
   } catch (const py::value_error& e) {
     return py::reinterpret_borrow<py::object>(PyExc_ValueError)(e.what());
   } catch (const py::type_error& e) {

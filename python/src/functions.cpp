@@ -16,6 +16,7 @@
 #include "caller.hpp"
 #include "condition.hpp"
 #include "event/callers_task.hpp"
+#include "waiting.hpp"
 
 namespace tg::python {
 
@@ -29,14 +30,19 @@ PyObject* event_aware_sleep(PyObject*, PyObject* args, PyObject* named) {
     PyObject* seconds = nullptr;
     if (!parse(args, named, "O:event_aware_sleep", names, &seconds)) return nullptr;
     const Duration whole = to_duration(seconds);
-    if (detail::Event* const event = detail::event_of_caller()) {
+    detail::Event* const event = detail::event_of_caller();
+    if (event != nullptr && !runtime::Flow::current().is_main()) {
       return PyBool_FromLong(sleep_without_gil(*event, whole));
     }
-    wait_interruptibly(whole, [](Duration slice) {
-      static_cast<void>(thread_utils::event_aware_sleep(slice));
-      return false;
-    });
-    Py_RETURN_TRUE;
+    bool slept = true;
+    wait_without_gil(
+        EndedBy::stops,
+        [&] {
+          slept = thread_utils::event_aware_sleep(whole);
+          return false;  // a signal that came in its last moment is seen
+        },
+        [] {});
+    return PyBool_FromLong(slept);
   });
 }
 

@@ -30,6 +30,8 @@ namespace tg::python {
 
 namespace {
 
+PyTypeObject* group_type = nullptr;
+
 // --- Waiting ---
 
 JoinResult wait_idle(PyObject* self, PyObject* timeout) {
@@ -235,7 +237,7 @@ PyType_Slot slots[] = {
     {Py_tp_doc,
      const_cast<char*>(
          "ThreadGroup(name='', max_concurrent_threads=32, *, daemon=False, on_failure='keep_going', "
-         "time_limit=None)\n--\n\n"
+         "time_limit=None, max_pending=None, max_concurrent_in_subtree=None)\n--\n\n"
          "A named group of tasks that block: at most so many run at a time, and all can be stopped.\n\n"
          "A group made inside a task is a child of that task's group, and is stopped together with it. When "
          "the object goes, its tasks are stopped and awaited. As a context manager it joins at the end of "
@@ -263,10 +265,17 @@ GroupObject& group_object(PyObject* self) {
   return object;
 }
 
+bool check_group(PyObject* object) noexcept {
+  if (PyObject_TypeCheck(object, group_type) != 0) return true;
+  PyErr_Format(PyExc_TypeError, "expected a ThreadGroup, not %.200s", Py_TYPE(object)->tp_name);
+  return false;
+}
+
 bool init_group(PyObject* module) {
   std::copy_n(adding_methods, kAddingMethods, methods + kMethods);
-  const Ref type = Ref::steal(PyType_FromSpec(&spec));
-  return type.get() != nullptr && PyModule_AddObjectRef(module, "ThreadGroup", type.get()) == 0;
+  group_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+  return group_type != nullptr &&
+         PyModule_AddObjectRef(module, "ThreadGroup", reinterpret_cast<PyObject*>(group_type)) == 0;
 }
 
 }  // namespace tg::python

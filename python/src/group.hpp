@@ -20,6 +20,8 @@ struct GroupObject {
 
 /// Throws if `__init__` has not been called. Requires that `self` is a group.
 GroupObject& group_object(PyObject* self);
+/// False with an error set if it is no group.
+bool check_group(PyObject* object) noexcept;
 inline ThreadGroup& core_of_group(PyObject* self) { return *group_object(self).group; }
 
 bool init_group(PyObject* module);

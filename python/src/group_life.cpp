@@ -9,6 +9,7 @@
 #include <threadgroup/errors.hpp>
 #include <threadgroup/options.hpp>
 #include <threadgroup/reason.hpp>
+#include <threadgroup/scope.hpp>
 #include <threadgroup/statistics.hpp>
 #include <threadgroup/thread_group.hpp>
 
@@ -62,6 +63,7 @@ void stop_and_wait(PyObject* self) {
   JoinResult result;
   std::size_t left_running = 0;
   try {
+    const Shield although_stopped(Duration::max(), "the end of a group's object");
     wait_interruptibly(Duration::max(), [&](Duration slice) {
       result = group.wait_idle(slice);
       return static_cast<bool>(result);
@@ -73,18 +75,32 @@ void stop_and_wait(PyObject* self) {
   without_gil([&] { detail::report_unseen(group.path(), result.failures); });
 }
 
+// None, or at least 1.
+std::optional<std::size_t> to_bound(const char* name, PyObject* given) {
+  if (given == nullptr || given == Py_None) return std::nullopt;
+  const Py_ssize_t bound = PyNumber_AsSsize_t(given, PyExc_OverflowError);
+  if (bound == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
+  if (bound >= 1) return static_cast<std::size_t>(bound);
+  throw std::invalid_argument(std::string(name) + " is " + std::to_string(bound) +
+                              "; give at least 1, or None");
+}
+
 }  // namespace
 
 int group_init(PyObject* self, PyObject* args, PyObject* named) {
   const auto make = [&]() -> PyObject* {
     static const char* const names[] = {
-        "name", "max_concurrent_threads", "daemon", "on_failure", "time_limit", nullptr};
+        "name",        "max_concurrent_threads",    "daemon", "on_failure", "time_limit",
+        "max_pending", "max_concurrent_in_subtree", nullptr};
     PyObject* name = nullptr;
     Py_ssize_t bound = 32;
     int daemon = 0;
     PyObject* on_failure = nullptr;
     PyObject* time_limit = nullptr;
-    if (!parse(args, named, "|Un$pUO:ThreadGroup", names, &name, &bound, &daemon, &on_failure, &time_limit))
+    PyObject* max_pending = nullptr;
+    PyObject* in_subtree = nullptr;
+    if (!parse(args, named, "|Un$pUOOO:ThreadGroup", names, &name, &bound, &daemon, &on_failure, &time_limit,
+               &max_pending, &in_subtree))
       return nullptr;
     GroupObject& object = raw_object(self);
     if (object.group != nullptr) throw std::logic_error("ThreadGroup.__init__() was called before");
@@ -105,10 +121,12 @@ int group_init(PyObject* self, PyObject* args, PyObject* named) {
       }
     }
     if (time_limit != nullptr && time_limit != Py_None) options.time_limit = to_duration(time_limit);
+    options.max_pending = to_bound("max_pending", max_pending);
+    options.max_concurrent_in_subtree = to_bound("max_concurrent_in_subtree", in_subtree);
     if (!interpreter_is_open())
       throw std::runtime_error("cannot make a group: the interpreter is shutting down");
     auto group = std::make_unique<ThreadGroup>(std::move(shown), options);
-    object.state = new GroupState(group->name(), options.on_failure == OnFailure::set_event);
+    object.state = new GroupState(group->name(), options);
     object.state->object = self;
     object.group = group.release();
     Py_RETURN_NONE;

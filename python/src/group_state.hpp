@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include <threadgroup/options.hpp>
+
 #include "gil.hpp"
 #include "python_error.hpp"
 #include "runtime/fork.hpp"
@@ -20,8 +22,10 @@ class Worker;
 /// Thread safety: under the interpreter's lock.
 class GroupState {
  public:
-  GroupState(std::string shown, bool stops_when_one_fails)
-      : name(std::move(shown)), stops_on_failure(stops_when_one_fails) {}
+  GroupState(std::string shown, const GroupOptions& options)
+      : name(std::move(shown)),
+        stops_on_failure(options.on_failure == OnFailure::set_event),
+        has_limit(options.max_pending.has_value()) {}
 
   void add_reference() noexcept { ++references_; }
   void release() noexcept {
@@ -48,11 +52,12 @@ class GroupState {
   /// `threading.local` objects.
   void object_goes() noexcept;
 
-  std::string name;             // what the threads are named after
-  PyObject* object = nullptr;   // the group, not owned; null once it goes
-  KeptErrors errors;            // of its tasks
-  std::uint64_t notices = 0;    // calls of `notify`
-  const bool stops_on_failure;  // constant
+  std::string name;            // what the threads are named after
+  PyObject* object = nullptr;  // the group, not owned; null once it goes
+  KeptErrors errors;           // of its tasks
+  std::uint64_t notices = 0;   // calls of `notify`
+  const bool stops_on_failure;
+  const bool has_limit;  // of pending tasks
 
  private:
   struct Seat {

@@ -62,8 +62,13 @@ bool parse_duration(PyObject* const* args, Py_ssize_t count, PyObject* names, co
 }
 
 bool wait(const TaskHandle<void>& task, Duration timeout) {
-  return task.done() ||
-         wait_interruptibly(timeout, [&](Duration slice) { return task.wait(slice) == WaitOutcome::ready; });
+  if (task.done()) return true;
+  WaitOutcome outcome = WaitOutcome::timed_out;
+  wait_interruptibly(timeout, [&](Duration slice) {
+    outcome = task.wait(slice);
+    return outcome != WaitOutcome::timed_out;
+  });
+  return outcome == WaitOutcome::ready;
 }
 
 // False with an error set after the time-out. True also if the caller's event is set: see below.

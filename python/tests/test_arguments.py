@@ -104,7 +104,8 @@ def test_signatures_name_the_arguments_and_their_defaults():
     shown = {f.__name__: str(inspect.signature(f)) for f in
              (ThreadGroup, ThreadGroup.join, ThreadGroup.add_task, TaskHandle.get, core.set_exit_grace)}
     assert shown == {
-        "ThreadGroup": "(name='', max_concurrent_threads=32, *, daemon=False, on_failure='keep_going', time_limit=None)",
+        "ThreadGroup": "(name='', max_concurrent_threads=32, *, daemon=False, on_failure='keep_going', time_limit=None, "
+                       "max_pending=None, max_concurrent_in_subtree=None)",
         "join": "(self, /, timeout=None)",
         "add_task": "(self, fn, /, *args, **kwargs)",
         "get": "(self, /, timeout=None)",

@@ -51,7 +51,15 @@ print(outcome, group.event_is_set(), group.reason.kind)
 go.set()
 """
 
-SLEEPER = 'handle = group.add_task(thread_utils.event_aware_sleep, 1000)'
+SLEEPER = """
+handle = group.add_task(thread_utils.event_aware_sleep, 1000)
+taken = core.Mutex()
+pipe = os.pipe()
+locks = threading.Thread(target=taken.lock)
+locks.start()
+locks.join()
+full = core.ThreadGroup("full", 1, max_pending=1)
+"""
 WAITS = {
     "join": "group.join()",
     "join with a time": "group.join(1000)",
@@ -60,6 +68,22 @@ WAITS = {
     "wait": "handle.wait(1000)",
     "sleep": "thread_utils.event_aware_sleep(1000)",
     "condition": "group.wait_for_condition(lambda: False, 1000, interval=500)",
+    "a lock": "taken.lock()",
+    "a lock with a time": "taken.event_aware_lock(1000)",
+    "the block of a lock": "with taken: pass",
+    "a semaphore": "core.Semaphore(0).acquire()",
+    "the block of a semaphore": "with core.Semaphore(0): pass",
+    "a limiter": "limiter = core.RateLimiter(0.001, 1)\nwhile limiter.acquire(): pass",
+    "every": "for _ in core.every(500): pass",
+    "a sleep in a scope": "with core.StopScope(1000): thread_utils.event_aware_sleep(1000)",
+    "a handle in a scope": "with core.StopScope(1000): handle.wait()",
+    "a call with a time": "core.timeout(thread_utils.event_aware_sleep, 1000, 1000)",
+    "a channel": "for _ in core.Channel(1): pass",
+    "receive": "core.Channel(0).receive()",
+    "send": "core.Channel(0).send(1)",
+    "select": "core.select(core.receive_from(core.Channel(0)))",
+    "select with a descriptor": "core.select(core.receive_from(core.Channel(0)), core.readable(pipe[0]))",
+    "room": "while True: full.add_task(go.wait)",
 }
 
 

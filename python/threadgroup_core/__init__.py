@@ -18,8 +18,15 @@ import traceback as _traceback
 
 from . import _core, _handles, _types, thread_utils
 from ._core import (
+    Channel,
+    Mutex,
+    RateLimiter,
+    Semaphore,
+    Shield,
+    StopScope,
     TaskHandle,
     ThreadGroup,
+    every,
     set_all_events,
     set_destructor_warning,
     set_exit_grace,
@@ -29,8 +36,22 @@ from ._core import (
 )
 from ._executor import Executor
 from ._handles import as_completed
+from ._scopes import timeout
+from ._select import (
+    Selected,
+    after,
+    handle_done,
+    otherwise,
+    readable,
+    receive_from,
+    select,
+    send_to,
+    when_event_set,
+    writable,
+)
 from ._types import (
     BaseExceptionGroup,
+    ChannelClosed,
     DeadlockError,
     ExceptionGroup,
     Failure,
@@ -47,12 +68,15 @@ from ._types import (
     TaskSkipped,
     TaskStatus,
     WaitInterrupted,
+    WaitOutcome,
     WaitStatus,
 )
 
 __version__ = "0.1.0"
 __all__ = [
     "BaseExceptionGroup",
+    "Channel",
+    "ChannelClosed",
     "DeadlockError",
     "ExceptionGroup",
     "Executor",
@@ -60,11 +84,17 @@ __all__ = [
     "ForkedError",
     "GroupStatistics",
     "JoinResult",
+    "Mutex",
     "NoGroupError",
     "NodeSnapshot",
+    "RateLimiter",
     "Reason",
     "ReasonKind",
     "RunningTask",
+    "Selected",
+    "Semaphore",
+    "Shield",
+    "StopScope",
     "Stopped",
     "TaskFailures",
     "TaskHandle",
@@ -72,17 +102,29 @@ __all__ = [
     "TaskStatus",
     "ThreadGroup",
     "WaitInterrupted",
+    "WaitOutcome",
     "WaitStatus",
+    "after",
     "as_completed",
+    "every",
     "get_include",
     "get_library_dir",
+    "handle_done",
+    "otherwise",
+    "readable",
+    "receive_from",
+    "select",
+    "send_to",
     "set_all_events",
     "set_destructor_warning",
     "set_exit_grace",
     "set_unseen_failure_handler",
     "snapshot",
     "thread_utils",
+    "timeout",
     "tree_text",
+    "when_event_set",
+    "writable",
 ]
 
 

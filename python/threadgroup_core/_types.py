@@ -57,6 +57,23 @@ class WaitStatus(str, enum.Enum):
     __str__ = str.__str__
 
 
+class WaitOutcome(str, enum.Enum):
+    """How a wait for a primitive ended. True exactly for ``READY``."""
+
+    READY = "ready"
+    """It got what it waited for."""
+    EVENT_SET = "event_set"
+    """The caller was stopped first."""
+    TIMED_OUT = "timed_out"
+    CLOSED = "closed"
+    """It can never get it: the other side was closed."""
+
+    def __bool__(self) -> bool:
+        return self is WaitOutcome.READY
+
+    __str__ = str.__str__
+
+
 class ReasonKind(str, enum.Enum):
     """What set an event."""
 
@@ -116,6 +133,8 @@ class GroupStatistics(NamedTuple):
     threads: int = 0
     threads_wanted: int = 0
     thread_error: int = 0
+    waiting_adders: int = 0
+    """Calls of ``add_task`` and ``post`` that wait for room (``max_pending``)."""
 
     @property
     def done(self) -> int:
@@ -189,6 +208,10 @@ class TaskSkipped(Stopped, CancelledError):
 
 class WaitInterrupted(Stopped):
     """The caller's own group was stopped before the awaited result was there."""
+
+
+class ChannelClosed(EOFError):
+    """The channel is closed and empty: there will be no further item."""
 
 
 class TaskFailures(ExceptionGroup[Exception]):

@@ -52,6 +52,55 @@ def groups() -> None:
     group.name = "other"  # type: ignore[misc]
 
 
+def primitives(group: ThreadGroup) -> None:
+    mutex, semaphore, limiter = core.Mutex(), core.Semaphore(2), core.RateLimiter(100, 10)
+    with mutex, semaphore:
+        mutex.unlock()
+    assert_type(mutex.event_aware_lock(timedelta(seconds=1)), core.WaitOutcome)
+    assert_type(semaphore.acquire(2, timeout=None), core.WaitOutcome)
+    assert_type(limiter.try_acquire(0.5), bool)
+    for tick in core.every(0.5):
+        assert_type(tick, float)
+    full = ThreadGroup("g", max_pending=10)
+    assert_type(full.try_add_task(length, "x"), Optional[TaskHandle[int]])
+    core.Semaphore("1")  # type: ignore[arg-type]
+    core.every(None)  # type: ignore[arg-type]
+    core.RateLimiter(1)  # type: ignore[call-arg]
+
+
+def channels() -> None:
+    channel: core.Channel[int] = core.Channel(1)
+    assert_type(channel.send(1), core.WaitOutcome)
+    assert_type(channel.receive(timeout=1), int)
+    assert_type(channel.try_receive(), Optional[int])
+    assert_type([item for item in channel], List[int])
+    channel.send("x")  # type: ignore[arg-type]
+
+
+def selects(channel: "core.Channel[int]", handle: TaskHandle[int], group: ThreadGroup) -> None:
+    chosen = core.select(
+        core.receive_from(channel, lambda item: item + 1),
+        core.send_to(channel, 1),
+        core.readable(0, print),
+        core.after(timedelta(seconds=1)),
+        core.handle_done(handle),
+        core.when_event_set(group),
+        core.otherwise(),
+    )
+    assert_type(chosen.outcome, core.WaitOutcome)
+    assert_type(chosen.index, Optional[int])
+    core.send_to(channel, "x")  # type: ignore[misc]
+
+
+def scopes() -> None:
+    with core.StopScope(timedelta(seconds=1), name="n") as scope, core.Shield(1):
+        assert_type(scope.set_event("enough"), bool)
+    assert_type(scope.timed_out(), bool)
+    assert_type(scope.reason, Optional[core.Reason])
+    assert_type(core.timeout(length, 5, "x", twice=True), int)
+    core.Shield()  # type: ignore[call-arg]
+
+
 class Named(ThreadGroup):
     def extra(self) -> int:
         return self.id
