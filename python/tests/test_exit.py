@@ -134,7 +134,9 @@ import os, threading
 import threadgroup_core as core
 from threadgroup_core import thread_utils
 group = core.ThreadGroup("old")
-handle = group.add_task(thread_utils.event_aware_sleep, 1000)
+begun = threading.Event()
+handle = group.add_task(lambda: (begun.set(), thread_utils.event_aware_sleep(1000))[1])
+begun.wait()
 child = os.fork()
 if child == 0:
     try:
