@@ -65,8 +65,8 @@ def describe_node(node, threads, waits, notes):
         reason = tg.reason_of_node(node)
         return f"  event: {tg.reason_text(reason)}" if reason is not None else ""
 
-    daemon = tried(lambda: " (daemon)" if enum_name(field(node, "kind_")) == "daemon" else "")
-    return tried(lambda: shown(string(field(node, "name_")))) + daemon + tried(inside) + tried(event)
+    kind = tried(lambda: tg.label_of_kind(field(node, "kind_")))
+    return tried(lambda: tg.name_of_node(node)) + kind + tried(inside) + tried(event)
 
 
 def drawn(rows):
@@ -195,7 +195,7 @@ def join_result(value):
 def snapshot(value):
     rows = []
     for node in vector(field(value, "nodes")):
-        text = shown(string(field(node, "name"))) + (" (daemon)" if enum_name(field(node, "kind")) == "daemon" else "")
+        text = shown(string(field(node, "name"))) + tg.label_of_kind(field(node, "kind"))
         count = {name: int(field(field(node, "counts"), name)) for name in (*tg.ENDS, "pending", "running")}
         if any(count.values()):
             text += f"  [{describe_counts(count, [shown(string(field(t, 'name'))) for t in vector(field(node, 'running'))])}]"

@@ -118,8 +118,23 @@ def core_of_node(node):
     return at(node.address, type_named("tg::detail::GroupCore"))
 
 
+def name_of_node(node):
+    """As `Node::shown_name`: a scope without a name is shown with its number."""
+    name = string(field(node, "name_"))
+    if name:
+        return shown(name)
+    kind = "Shield-" if enum_name(field(node, "kind_")) == "shield" else "StopScope-"
+    return kind + str(int(field(field(node, "id_"), "value")))
+
+
 def path_of_node(node):
-    return "/".join(reversed([shown(string(field(above, "name_"))) for above in linked(node.address, "parent_")]))
+    return "/".join(reversed([name_of_node(above) for above in linked(node.address, "parent_")]))
+
+
+def label_of_kind(kind):
+    """" (daemon)", as a dump has it behind the name; nothing for a group and the root of a thread."""
+    name = enum_name(kind)
+    return f" ({name})" if name in ("daemon", "scope", "shield") else ""
 
 
 def queue_of(core):

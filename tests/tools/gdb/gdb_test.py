@@ -74,13 +74,15 @@ class Gdb(unittest.TestCase):
 
     def test_tree_shows_groups_tasks_waits_and_events(self):
         tree = without_threads(self.live.get("tg-tree", self.live[""]))
+        tree = re.sub(r"StopScope-\d+", "StopScope-N", tree)
         self.assertEqual(re.sub(r"hang.cpp:\d+", "hang.cpp:N", tree), """\
 MainThread
 |-- nightly  [0 pending, 2 running (import in thread N waits for group 'MainThread/nightly/users', \
 task 7 in thread N waits for task 'import'), 5 done: 1 failed; bound 4]
 |   `-- users  [1 pending, 1 running (ann in thread N), 0 done; bound 1]
 |-- checks  [0 pending, 0 running, 3 done: 1 failed; bound 32]
-`-- nested  [1 pending, 2 running (task 1 in thread N, child in thread N), 0 done; bound 1]
+|-- nested  [1 pending, 2 running (task 1 in thread N, child in thread N), 0 done; bound 1]
+`-- StopScope-N (scope)
 search (daemon)  [0 pending, 0 running, 2 done: 1 stopped, 1 skipped; bound 32]  \
 event: requested at search: found\\nit (hang.cpp:N)""")
 

@@ -98,6 +98,7 @@ int main() {
   // The task runs the other one itself: both are on one stack.
   nested.post([&nested] { nested.add_task(tg::TaskName{"child"}, child).get(); });
   [[maybe_unused]] auto pending = nested.add_task([] { return 1; });
+  const tg::StopScope unnamed(1h);
   began.count_down();
   began.wait();
   // When the tasks above wait for one another, gdb can only find out by looking several times.
