@@ -44,6 +44,7 @@ class TG_EXPORT Scope {
  protected:
   /// Enters. The node is linked, and stays alive until the scope is left.
   explicit Scope(Node& node);
+  bool is_of_parent() const noexcept { return fork_generation_ != runtime::fork_generation(); }
   ~Scope() = default;
   /// Leaves. Ends the process with a message if this is another flow, or not the innermost scope of this one.
   /// False in a forked child, where the node is the parent's.
@@ -92,7 +93,8 @@ class TG_EXPORT StopScope : private detail::Scope {
   explicit StopScope(std::string name = {});
   ~StopScope();
 
-  /// Stops the scope and all below it. True if this call set the event.
+  /// Stops the scope and all below it. True if this call set the event. False in a forked child, for a scope of the
+  /// parent.
   bool set_event(std::string message = {}, SourceLocation where = SourceLocation::current());
   /// True if the scope, or anything around it, was stopped.
   bool event_is_set() const noexcept;

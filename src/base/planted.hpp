@@ -40,6 +40,7 @@
   ONE(shield_is_marked_at_once)            /* T1 */                                             \
   ONE(shield_trusts_those_who_mark)        /* T1, a shield linked below a node that is set */   \
   ONE(on_stop_looks_only_before_it_links)  /* Q1 */                                             \
+  ONE(on_stop_holds_up_the_deadlines)      /* a function may wait for a deadline */             \
   ONE(on_stop_does_not_wait)               /* after the destructor the function does not run */ \
   ONE(task_scope_forgets_an_early_stop)    /* a stop may come before the scope is there */      \
   ONE(fresh_link_is_not_checked_again)     /* F3, the flow */                                   \

@@ -84,7 +84,7 @@ ReasonPointer GroupCore::reason_to_skip(Reason reason) const {
 }
 
 void GroupCore::on_event_set() noexcept {
-  stop_source_.request_stop();
+  stop_source_.request_stop(*this);
   pool_.skip_pending(event().reason());
 }
 

@@ -142,14 +142,13 @@ void Forest::introduce_locked(Node& node, FreshLink* link) {
   node.linked_ = true;
 }
 
-void Forest::inherit_event_locked(Node& node) {  // T1
-  const Node* const parent = node.parent();
-  if (parent != nullptr && parent->event().is_draining() && !TG_PLANTED(drain_child_is_born_open))
+void Forest::inherit_event_locked(Node& node, const Node& from) {  // T1
+  if (from.event().is_draining() && !TG_PLANTED(drain_child_is_born_open))
     node.event().begin_draining();  // T7
-  if (parent == nullptr || !parent->event().is_set() || TG_PLANTED(tree_child_is_born_unset)) return;
-  ReasonPointer reason = parent->event().reason();
+  if (!from.event().is_set() || TG_PLANTED(tree_child_is_born_unset)) return;
+  ReasonPointer reason = from.event().reason();
   if (node.event().is_shielded()) {
-    node.hold_back_locked(*reason.get());
+    node.hold_back_locked(*reason.get(), false);
   } else if (node.event().mark(reason.get())) reason.detach();
 }
 
@@ -198,16 +197,20 @@ void Forest::link_under_lock(Node& node, FreshLink* link) {
   MutexLock lock(mutex_);
   if (link != nullptr && link->was_granted) end_own_grant_locked(*link, inside);
   Node* parent = nullptr;
-  if (node.kind_ != NodeKind::daemon) parent = inside != nullptr ? inside : &root_of_calling_thread_locked();
+  if (node.kind_ != NodeKind::daemon) {
+    // The group to which a thread is attached may be gone. Then what the thread makes is born stopped.
+    const bool has_place = inside != nullptr && inside->linked_;
+    parent = has_place ? inside : &root_of_calling_thread_locked();
+  }
   if (parent != nullptr && parent->passes_limits_on_) node.inherit_limits(*parent);
   introduce_locked(node, link);
   node.set_parent(parent);
   if (parent != nullptr) {
-    inherit_event_locked(node);
+    inherit_event_locked(node, inside != nullptr ? *inside : *parent);
     if (link != nullptr) {
       link->last_made = &node;
-      if (link->may_ask_for_grant() && !parent->event().is_set() && !parent->event().is_draining() &&
-          grant_locked(*link, inside, node, *parent))
+      if (link->may_ask_for_grant() && (inside == nullptr || inside == parent) && !parent->event().is_set() &&
+          !parent->event().is_draining() && grant_locked(*link, inside, node, *parent))
         return;
     }
   }

@@ -117,7 +117,7 @@ class Forest {
     return node.kind_ == NodeKind::group || node.kind_ == NodeKind::scope;
   }
   void introduce_locked(Node& node, FreshLink* link) TG_REQUIRES(mutex_);
-  void inherit_event_locked(Node& node) TG_REQUIRES(mutex_);
+  void inherit_event_locked(Node& node, const Node& from) TG_REQUIRES(mutex_);
   bool is_attached_locked(const Node& node) const TG_REQUIRES(mutex_) {
     return node.previous_sibling_ != nullptr;
   }

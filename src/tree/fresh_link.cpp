@@ -82,7 +82,7 @@ void Forest::drop_core(Node& node) noexcept {
   if (is_attached_locked(node)) return;
   link.node.store(nullptr, std::memory_order_relaxed);
   attach_locked(node, node.parent());
-  inherit_event_locked(node);
+  inherit_event_locked(node, *node.parent());
 }
 
 // --- Under the lock ---

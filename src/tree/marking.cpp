@@ -57,20 +57,21 @@ namespace tg::inline v0::detail {
   }
 }
 
-// T3: sleepers first, for all nodes: what the nodes do in `on_event_set` may take long.
+// T3: sleepers first, for all nodes, and then the graces of shields: what the nodes do in `on_event_set` may take
+// long, or wait for one of them.
 void Forest::notify(const Marked& marked) noexcept {
   NodeCore* first = marked.first;
   for (NodeCore* core = first; core != nullptr; core = core->walk_next) core->event.release_waiters();
-  while (first != nullptr) {
-    Node* const node = first->node;
-    first = std::exchange(first->walk_next, nullptr);
-    node->on_event_set();
-    node->release();
-  }
   for (NodeCore* shield = marked.first_shield; shield != nullptr;) {
     Node* const node = shield->node;
     shield = std::exchange(shield->walk_next, nullptr);
     node->begin_grace();
+    node->release();
+  }
+  while (first != nullptr) {
+    Node* const node = first->node;
+    first = std::exchange(first->walk_next, nullptr);
+    node->on_event_set();
     node->release();
   }
 }

@@ -33,7 +33,7 @@ struct Forest::Marked {
   }
   // A shield is held back once. Its link is free until its own event is set, after its grace.
   void hold_back_locked(NodeCore* core, const SharedReason& reason) noexcept {
-    if (!core->node->hold_back_locked(reason) || !core->node->try_add_reference()) return;
+    if (!core->node->hold_back_locked(reason, true) || !core->node->try_add_reference()) return;
     core->walk_next = std::exchange(first_shield, core);
   }
   // Puts those with a waiter to wake into the list. The walk itself is done with them.

@@ -107,10 +107,14 @@ class Node {
   /// The event was set: called once by the setter, with no lock held, after all waiters of the subtree were
   /// released.
   virtual void on_event_set() noexcept {}
-  /// An event above this shield was set. Called under the forest's lock; true for the first call.
-  virtual bool hold_back_locked(const SharedReason&) noexcept { return false; }
-  /// Called once after that, with no lock held.
+  /// An event above this shield is set. Called under the forest's lock; true for the first call. `will_be_called`
+  /// says that the caller calls `begin_grace` afterwards, with no lock held; else the maker of the shield does.
+  virtual bool hold_back_locked(const SharedReason&, [[maybe_unused]] bool will_be_called) noexcept {
+    return false;
+  }
   virtual void begin_grace() noexcept {}
+  /// Whether this is a shield whose grace has begun, so that its event is set by itself.
+  virtual bool is_in_grace() const noexcept { return false; }
   /// A token that is stopped when the event is set; made when first asked for.
   std::stop_token stop_token();
   /// The functions and tokens that follow the event; null for a thread's root.

@@ -39,7 +39,7 @@ Scope::Scope(Node& node)
 }
 
 bool Scope::leave() noexcept {
-  if (fork_generation_ != runtime::fork_generation()) return false;
+  if (is_of_parent()) return false;
   const runtime::Flow* const here = runtime::Flow::current_if_any();
   if (here != flow_) {
     refuse(*node_, "was destroyed on another thread than the one that made it: " +
@@ -88,6 +88,7 @@ StopScope::~StopScope() {
 }
 
 bool StopScope::set_event(std::string message, SourceLocation where) {
+  if (is_of_parent()) return false;
   return detail::Forest::instance().set_event(
       scope_, detail::reason_from_here(ReasonKind::requested, std::move(message), where));
 }
@@ -105,7 +106,9 @@ std::optional<Reason> StopScope::reason() const {
   return *reason;
 }
 
-std::stop_token StopScope::get_stop_token() const { return scope_.stop_token(); }
+std::stop_token StopScope::get_stop_token() const {
+  return is_of_parent() ? std::stop_token() : scope_.stop_token();
+}
 
 // --- Shields ---
 

@@ -8,6 +8,7 @@
 
 #include "base/planted.hpp"
 #include "tree/forest.hpp"
+#include "tree/task_context.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -35,7 +36,12 @@ ScopeNode& ScopeNode::make(std::string&& name, std::optional<Duration> limit) {
   ScopeNode* const scope = runtime::InBlock::make<ScopeNode>(std::move(name), ends);
   try {
     Forest::link(*scope);
-    if (ends) scope->limit_.emplace(*scope, *limit);
+    if (ends && *limit <= Duration()) {
+      Reason reason = reason_from_here(ReasonKind::deadline, to_string(*limit), {});
+      Forest::instance().set_event(*scope, std::move(reason));
+    } else if (ends) {
+      scope->limit_.emplace(*scope, *limit);
+    }
   } catch (...) {
     scope->release();
     throw;
@@ -62,9 +68,7 @@ ShieldNode& ShieldNode::make(std::string&& name, Duration grace) {
     shield->release();
     throw;
   }
-  if (shield->held_back_.load(std::memory_order_acquire) != nullptr &&
-      !TG_PLANTED(shield_trusts_those_who_mark))
-    shield->begin_grace();
+  if (shield->begins_at_birth_ && !TG_PLANTED(shield_trusts_those_who_mark)) shield->begin_grace();
   return *shield;
 }
 
@@ -73,15 +77,15 @@ void ShieldNode::end() noexcept {
   take_out(*this);
 }
 
-bool ShieldNode::hold_back_locked(const SharedReason& reason) noexcept {
+bool ShieldNode::hold_back_locked(const SharedReason& reason, bool will_be_called) noexcept {
   if (held_back_.load(std::memory_order_relaxed) != nullptr) return false;
+  if (!will_be_called) begins_at_birth_ = true;  // this is the maker's flow
   reason.add_references(1);
   held_back_.store(&reason, std::memory_order_release);
   return true;
 }
 
 void ShieldNode::begin_grace() noexcept {
-  if (has_begun_.exchange(true, std::memory_order_relaxed)) return;
   const SharedReason& reason = *held_back_.load(std::memory_order_acquire);
   try {
     limit_.begin(grace_, reason);

@@ -30,7 +30,7 @@ class ScopeNode final : public Node, public runtime::InBlock {
   void end() noexcept;
 
   StopSource* stop_source() noexcept override { return &stop_source_; }
-  void on_event_set() noexcept override { stop_source_.request_stop(); }
+  void on_event_set() noexcept override { stop_source_.request_stop(*this); }
 
  private:
   friend class runtime::InBlock;
@@ -51,10 +51,11 @@ class ShieldNode final : public Node, public runtime::InBlock {
   static ShieldNode& make(std::string&& name, Duration grace);
   void end() noexcept;
 
-  bool hold_back_locked(const SharedReason& reason) noexcept override;
+  bool hold_back_locked(const SharedReason& reason, bool will_be_called) noexcept override;
+  bool is_in_grace() const noexcept override { return held_back_.load(std::memory_order_relaxed) != nullptr; }
   void begin_grace() noexcept override;
   StopSource* stop_source() noexcept override { return &stop_source_; }
-  void on_event_set() noexcept override { stop_source_.request_stop(); }
+  void on_event_set() noexcept override { stop_source_.request_stop(*this); }
 
  private:
   friend class runtime::InBlock;
@@ -65,9 +66,8 @@ class ShieldNode final : public Node, public runtime::InBlock {
   const Duration grace_;
   // The reason of the stop that is held back; a reference. Atomic: written under the forest's lock, read without it.
   Atomic<const SharedReason*> held_back_{nullptr};
-  // Atomic: the maker and the flow that holds the stop back may both begin the grace.
-  Atomic<bool> has_begun_{false};
-  TimeLimit limit_;  // of the grace
+  bool begins_at_birth_ = false;  // the maker's: the node above was set as this one was linked
+  TimeLimit limit_;               // of the grace
   StopSource stop_source_;
 };
 

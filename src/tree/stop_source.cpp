@@ -2,9 +2,13 @@
 // Linking functions and calling them.
 #include "tree/stop_source.hpp"
 
+#include <exception>
 #include <utility>
 
 #include "base/planted.hpp"
+#include "runtime/threads.hpp"
+#include "tree/node.hpp"
+#include "tree/time_limits.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -57,7 +61,26 @@ bool StopSource::remove(OnStop& function) noexcept {
   return true;
 }
 
-void StopSource::request_stop() noexcept {
+void StopSource::request_stop(Node& node) noexcept {
+  if (!is_followed()) return;
+  if (!TG_PLANTED(on_stop_holds_up_the_deadlines) && TimeLimits::instance().are_served_by_caller()) {
+    node.add_reference();
+    try {
+      return runtime::ThreadCache::instance().start({&StopSource::call_followers_of, &node});
+    } catch (const std::exception&) {  // no thread: the other deadlines have to wait
+      node.release();
+    }
+  }
+  call_followers();
+}
+
+void StopSource::call_followers_of(void* node) noexcept {
+  auto& of = *static_cast<Node*>(node);
+  of.stop_source()->call_followers();
+  of.release();
+}
+
+void StopSource::call_followers() noexcept {
   std::stop_source source(std::nostopstate);
   for (;;) {
     OnStop* function = nullptr;

@@ -12,9 +12,11 @@
 
 namespace tg::inline v0::detail {
 
+class Node;
+
 /// The functions and tokens that follow the event of one node, made when the first one comes.
 ///
-///     void on_event_set() noexcept override { stop_source_.request_stop(); }
+///     void on_event_set() noexcept override { stop_source_.request_stop(*this); }
 ///
 /// Guarantees: each function is either called or removed. While one is called, the others can be removed, even by
 /// the function itself.
@@ -37,8 +39,9 @@ class StopSource {
     is_followed_.store(true, std::memory_order_release);
     event.watch();
   }
-  /// The event was set. Calls the functions, so the caller holds no lock.
-  void request_stop() noexcept;
+  /// The event of the node was set. Calls the functions, so the caller holds no lock. On the flow that waits for
+  /// deadlines it has another flow call them, if it can: a function may wait for a deadline.
+  void request_stop(Node& node) noexcept;
 
   /// True if there is or was a token, a function or a thread.
   bool is_followed() const noexcept { return is_followed_.load(std::memory_order_acquire); }
@@ -51,6 +54,8 @@ class StopSource {
 
   Followers& followers_locked() TG_REQUIRES(mutex_);
   static void unlink(OnStop& function) noexcept;
+  static void call_followers_of(void* node) noexcept;
+  void call_followers() noexcept;
 
   Atomic<bool> is_followed_{false};  // atomic: set by any thread, read without the lock
   Mutex mutex_;

@@ -18,14 +18,9 @@ class TaskScope::Entered : private Scope {
       : Scope(ScopeNode::make(std::string(name), owner.limit_)),
         owner_(owner),
         scope_(static_cast<ScopeNode&>(node())) {
-    std::optional<Reason> early;
-    {
-      MutexLock lock(owner_.mutex_);
-      scope_.add_reference();
-      owner_.node_ = &scope_;
-      if (!TG_PLANTED(task_scope_forgets_an_early_stop)) early.swap(owner_.reason_);
-    }
-    if (early) Forest::instance().set_event(scope_, std::move(*early));
+    MutexLock lock(owner_.mutex_);
+    scope_.add_reference();
+    owner_.node_ = &scope_;
   }
   ~Entered() {
     if (!leave()) return;
@@ -40,6 +35,16 @@ class TaskScope::Entered : private Scope {
   Entered(const Entered&) = delete;
   Entered& operator=(const Entered&) = delete;
 
+  /// For a stop that came before the scope was there. Throws `std::bad_alloc`.
+  void pass_on_early_stop() {
+    std::optional<Reason> early;
+    {
+      MutexLock lock(owner_.mutex_);
+      if (!TG_PLANTED(task_scope_forgets_an_early_stop)) early.swap(owner_.reason_);
+    }
+    if (early) Forest::instance().set_event(scope_, std::move(*early));
+  }
+
  private:
   TaskScope& owner_;
   ScopeNode& scope_;
@@ -50,7 +55,9 @@ TaskStatus TaskScope::run(const std::string& name, FunctionRef<TaskStatus()> tas
   std::optional<Entered> entered;
   try {
     entered.emplace(*this, name);
+    entered->pass_on_early_stop();
   } catch (...) {
+    entered.reset();
     return refused(std::current_exception());
   }
   return task();

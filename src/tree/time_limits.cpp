@@ -59,6 +59,7 @@ void TimeLimits::forget_all() noexcept TG_NO_THREAD_SAFETY_ANALYSIS {  // no oth
   ::new (&wheel_) TimerWheel;
   state_ = State::absent;
   was_used_ = false;
+  server_.store(nullptr, std::memory_order_relaxed);
   // What waits in there is on the stack of a thread that is gone, and the next thread gets that stack.
   ::new (&woken_) WaitQueue;
 }
@@ -186,7 +187,9 @@ void TimeLimits::serve() noexcept {
     if (state_ != State::absent) return;
     state_ = State::awake;
   }
-  runtime::Flow::current().set_os_name("tg-time-limits");
+  runtime::Flow& me = runtime::Flow::current();
+  me.set_os_name("tg-time-limits");
+  server_.store(&me, std::memory_order_relaxed);
   for (;;) {
     Due due;
     TimePoint sleeps_until;
@@ -195,7 +198,7 @@ void TimeLimits::serve() noexcept {
       const TimePoint now = runtime::now();
       due = take_due_locked(now);
       if (due.node == nullptr) {
-        if (!begin_sleep_locked(now)) return;
+        if (!begin_sleep_locked(now)) return server_.store(nullptr, std::memory_order_relaxed);
         sleeps_until = sleeps_until_;
       }
     }

@@ -66,6 +66,10 @@ class TimeLimits {
   }
   /// Called once, while the library is loaded.
   static void hold_across_forks();
+  /// Whether the calling flow is the one that waits for the limits.
+  bool are_served_by_caller() const noexcept {
+    return server_.load(std::memory_order_relaxed) == runtime::Flow::current_if_any();
+  }
 
  private:
   friend class TimeLimit;
@@ -86,6 +90,8 @@ class TimeLimits {
   Due take_due_locked(TimePoint now) noexcept TG_REQUIRES(mutex_);
   bool begin_sleep_locked(TimePoint now) noexcept TG_REQUIRES(mutex_);
 
+  // Atomic: written by the flow itself, and only compared with itself by others.
+  Atomic<const runtime::Flow*> server_{nullptr};
   Mutex mutex_;
   TimerWheel wheel_ TG_GUARDED_BY(mutex_);
   bool was_used_ TG_GUARDED_BY(mutex_) = false;

@@ -365,7 +365,8 @@ bool RecordedWait::is_time_limited(const TaskContext& caller) const noexcept {
     if (event == nullptr) return false;
     const Node* const innermost = innermost_node_of_caller();
     const bool is_own = innermost != nullptr && event == &innermost->event();
-    return (is_own ? innermost : caller.node)->is_time_limited();
+    const Node& node = is_own ? *innermost : *caller.node;
+    return node.is_time_limited() || node.is_in_grace();
   };
   return is_limited(events_[0]) || is_limited(events_[1]);
 }

@@ -120,6 +120,21 @@ TG_FINDS(OnStopExploration, a_stop_meets_the_end, on_stop_does_not_wait, 1000)
 TG_IN_WEAK_MEMORY(OnStopExploration, a_stop_meets_the_end)
 TG_FINDS(OnStopExploration, a_stop_meets_the_end_in_weak_memory, on_stop_publishes_nothing, 2000)
 
+// A function that a deadline has called waits for another deadline.
+TG_EXPLORATION(OnStopExploration, a_function_waits_for_a_deadline) {
+  const StopScope scope(kMillisecond);
+  bool was_called = false;
+  {
+    const OnStop on_stop([&] {
+      const StopScope inner(kMillisecond);
+      was_called = !thread_utils::event_aware_sleep(kHour);
+    });
+    require(!thread_utils::event_aware_sleep(kHour), "the deadline comes");
+  }
+  require(was_called, "the second deadline came, too");
+}
+TG_FINDS(OnStopExploration, a_function_waits_for_a_deadline, on_stop_holds_up_the_deadlines, 20)
+
 // A handle stops a task that has started, but is not in its scope yet.
 TG_EXPLORATION(TaskScopeExploration, a_stop_meets_the_start_of_the_task) {
   detail::TaskScope scope{std::nullopt};

@@ -10,6 +10,7 @@
 #include <memory>
 #include <stdexcept>
 #include <thread>
+#include <vector>
 
 #include <threadgroup/errors.hpp>
 #include <threadgroup/scope.hpp>
@@ -74,6 +75,22 @@ TEST(Attached, group_that_is_destroyed_stops_the_thread) {
   });
   asleep.wait();
   group.reset();
+}
+
+TEST(Attached, what_a_thread_makes_after_the_end_of_its_group_is_born_stopped) {
+  auto group = std::make_unique<ThreadGroup>("g");
+  const Attached attached(*group);
+  group.reset();
+  std::vector<std::unique_ptr<ThreadGroup>> late;
+  for (int i = 0; i < 40; ++i) late.push_back(std::make_unique<ThreadGroup>("late"));
+  for (int i = 0; i < 40; ++i) {
+    const ThreadGroup brief("brief");
+    EXPECT_TRUE(brief.event_is_set());
+  }
+  EXPECT_EQ(late[0]->path(), "MainThread/late");
+  EXPECT_EQ(late[0]->reason()->kind, ReasonKind::destroyed);
+  StopScope scope;
+  EXPECT_TRUE(scope.event_is_set());
 }
 
 TEST(Attached, in_a_task_is_an_error_that_names_both_groups) {
@@ -198,6 +215,35 @@ TEST(OnStop, function_that_takes_long_does_not_delay_those_who_wait_below) {
   const OnStop on_stop([&] { woken.wait(); });
   scope.set_event();
   EXPECT_TRUE(below.join().event_set || below.event_is_set());
+}
+
+TEST(OnStop, function_at_a_deadline_may_wait_for_another_deadline) {
+  StopScope scope(1ms);
+  bool inner_timed_out = false;
+  {
+    const OnStop on_stop([&] {
+      StopScope inner(1ms);
+      inner_timed_out = !event_aware_sleep(1h) && inner.timed_out();
+    });
+    EXPECT_FALSE(event_aware_sleep(1h));
+  }
+  EXPECT_TRUE(inner_timed_out);
+}
+
+TEST(OnStop, function_may_wait_for_a_task_in_its_grace) {
+  StopScope scope;
+  ThreadGroup group("g");
+  std::latch in_shield(1);
+  const auto cleans = group.add_task([&] {
+    const Shield shield(2ms);
+    in_shield.count_down();
+    return event_aware_sleep(1h);
+  });
+  in_shield.wait();
+  WaitOutcome outcome = WaitOutcome::timed_out;
+  const OnStop on_stop([&] { outcome = cleans.wait(1h); });
+  std::jthread([&] { scope.set_event(); }).join();
+  EXPECT_EQ(outcome, WaitOutcome::ready);
 }
 
 TEST(OnStop, takes_a_function_that_can_only_be_moved) {

@@ -63,7 +63,7 @@ TEST_F(FreshGroups, each_has_a_number_of_its_own) {
 }
 
 TEST_F(FreshGroups, options_are_those_of_the_group_itself) {
-  detail::GroupCore* const one = detail::GroupCore::make("one", {.max_concurrent_threads = 1});
+  detail::GroupCore* const one = detail::GroupCore::make("one", {.max_concurrent_threads = 1}, true);
   EXPECT_EQ(one->slots(), 1u);
   one->release();
 
@@ -86,7 +86,7 @@ TEST_F(FreshGroups, limit_of_a_parent_does_not_stick_to_later_groups) {
   limited
       .add_task([] {
         make_and_destroy_many();
-        detail::GroupCore* const next = detail::GroupCore::make("next", {});
+        detail::GroupCore* const next = detail::GroupCore::make("next", {}, true);
         EXPECT_FALSE(next->is_time_limited());  // not before it is linked
         next->release();
       })

@@ -49,6 +49,17 @@ TEST(Scope, after_its_end_the_flow_is_as_before) {
   EXPECT_FALSE(thread_utils::reason());
 }
 
+TEST(Scope, without_time_is_stopped_from_the_start) {
+  for (int i = 0; i < 100; ++i) {
+    StopScope scope(-1ms, "s");
+    ASSERT_TRUE(scope.timed_out());
+    ASSERT_FALSE(event_aware_sleep(0s));
+  }
+  StopScope scope(0s);
+  EXPECT_EQ(scope.reason()->message, "0 s");
+  EXPECT_EQ(scope.reason()->kind, ReasonKind::deadline);
+}
+
 TEST(Scope, once_stopped_each_later_call_returns_at_once) {
   StopScope scope;
   EXPECT_FALSE(scope.event_is_set());
