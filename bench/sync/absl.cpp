@@ -8,8 +8,8 @@ namespace {
 
 class Mutex {
  public:
-  void lock() { mutex_.Lock(); }
-  void unlock() { mutex_.Unlock(); }
+  void lock() ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex_) { mutex_.Lock(); }
+  void unlock() ABSL_UNLOCK_FUNCTION(mutex_) { mutex_.Unlock(); }
 
  private:
   absl::Mutex mutex_;
