@@ -54,7 +54,7 @@ void sort_in(Outcomes& outcomes, const tg::TaskHandle<Verified>& task) {
                                       verified.tries == 1 ? "try" : "tries", format_duration(verified.took)));
   } catch (const tg::TaskSkipped&) {
     outcomes.skipped.push_back(task.name());
-  } catch (const Interrupted& error) {
+  } catch (const tg::Stopped& error) {
     outcomes.interrupted.add(fmt::format("{:<20} {}", task.name(), error.what()));
   } catch (...) {
     outcomes.failed.add(

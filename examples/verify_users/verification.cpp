@@ -27,7 +27,7 @@ Verified Verification::verify(const std::string& user) {
       return {user, tries, (tg::now() - start).to_chrono()};
     } catch (const Unavailable& error) {
       problem = error.what();
-    } catch (const Interrupted&) {
+    } catch (const tg::Stopped&) {
       throw;  // a stop, which needs no report
     } catch (const std::runtime_error& error) {
       journal_.say(fmt::format("{} failed: {}", user, error.what()));

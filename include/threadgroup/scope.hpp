@@ -135,8 +135,9 @@ class TG_EXPORT Shield : private detail::Scope {
 ///
 ///     const tg::OnStop close([&] { ::shutdown(socket, SHUT_RDWR); });   // ends a blocking `read` in this task
 ///
-/// If the stop came first, the constructor calls the function. Otherwise the thread that sets the event calls it,
-/// after all waiting threads were woken, with no lock held. Outside scopes and tasks it is never called.
+/// If the stop came first, the constructor calls the function. Otherwise the thread that sets the event calls it (at a
+/// deadline: a thread of the library), after all waiting threads were woken, with no lock held. Outside scopes and
+/// tasks it is never called.
 ///
 /// Requires: the function does not throw: `std::terminate` is called otherwise.
 /// Guarantees: once the destructor has returned, the function neither runs nor will run: the destructor waits for a
