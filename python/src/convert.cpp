@@ -73,12 +73,20 @@ py::list to_python(const std::vector<Failure>& failures) {
 }
 
 py::object to_python(const JoinResult& result) {
-  const py::object type = type_named("RunningTask");
   py::list running;
-  for (const RunningTask& task : result.running) running.append(type(task.name, seconds(task.running_for)));
+  for (const RunningTask& task : result.running) running.append(to_python(task));
   return type_named("JoinResult")(result.timed_out, result.event_set, result.pending, running,
                                   to_python(result.failures), result.str(), to_python(result.counts),
-                                  to_python(result.reason));
+                                  to_python(result.reason), to_python(result.stop));
+}
+
+py::object to_python(const RunningTask& task) {
+  return type_named("RunningTask")(task.name, seconds(task.running_for), task.waits_for,
+                                   seconds(task.waiting_for));
+}
+
+py::object to_python(const std::optional<StopLatency>& latency) {
+  return latency ? type_named("StopLatency")(seconds(latency->time), latency->slowest_task) : py::none();
 }
 
 py::object to_python(const std::exception_ptr& error) {

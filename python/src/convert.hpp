@@ -43,6 +43,8 @@ py::object to_python(const std::optional<Reason>& reason);
 py::object to_python(TaskStatus status);
 py::object to_python(WaitStatus status);
 py::object to_python(const GroupStatistics& counts);
+py::object to_python(const RunningTask& task);
+py::object to_python(const std::optional<StopLatency>& latency);
 py::object to_python(const JoinResult& result);
 py::list to_python(const std::vector<Failure>& failures);
 /// The Python exception behind a C++ one; one of the library's own becomes its Python counterpart.

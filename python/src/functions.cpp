@@ -48,6 +48,8 @@ PyObject* event_aware_sleep(PyObject*, PyObject* args, PyObject* named) {
 
 PyObject* event_is_set(PyObject*, PyObject*) { return PyBool_FromLong(thread_utils::event_is_set()); }
 
+PyObject* is_draining(PyObject*, PyObject*) { return PyBool_FromLong(thread_utils::is_draining()); }
+
 PyObject* throw_if_event_set(PyObject*, PyObject*) {
   return guarded([]() -> PyObject* {
     thread_utils::throw_if_event_set();
@@ -231,6 +233,10 @@ PyMethodDef functions[] = {
     {"event_is_set", &event_is_set, METH_NOARGS,
      "event_is_set($module, /)\n--\n\n"
      "Whether the calling task's group was stopped. False where there is no group."},
+    {"is_draining", &is_draining, METH_NOARGS,
+     "is_draining($module, /)\n--\n\n"
+     "Whether the calling task's group is being shut down, and takes no task from outside any more. A loop that "
+     "accepts work ends then."},
     {"throw_if_event_set", &throw_if_event_set, METH_NOARGS,
      "throw_if_event_set($module, /)\n--\n\n"
      "Raise Stopped if the calling task's group was stopped: that leaves the task without making it a "

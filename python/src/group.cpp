@@ -16,6 +16,7 @@
 #include "caller.hpp"
 #include "condition.hpp"
 #include "group_life.hpp"
+#include "shutdown.hpp"
 
 #if PY_VERSION_HEX >= 0x030C0000
 #define TG_PY_SIZE_MEMBER Py_T_PYSSIZET
@@ -148,6 +149,10 @@ PyObject* group_event_is_set(PyObject* self, PyObject*) {
   return guarded([&] { return PyBool_FromLong(core_of_group(self).event_is_set()); });
 }
 
+PyObject* group_is_draining(PyObject* self, PyObject*) {
+  return guarded([&] { return PyBool_FromLong(core_of_group(self).is_draining()); });
+}
+
 // --- Looking ---
 
 // For a property: `value(group)` is a Python object.
@@ -157,6 +162,9 @@ PyObject* look(PyObject* self, F&& value) noexcept {
 }
 PyObject* group_reason(PyObject* self, void*) {
   return look(self, [](ThreadGroup& group) { return to_python(group.reason()); });
+}
+PyObject* group_stop_latency(PyObject* self, void*) {
+  return look(self, [](ThreadGroup& group) { return to_python(group.stop_latency()); });
 }
 PyObject* group_name(PyObject* self, void*) {
   return look(self, [](ThreadGroup& group) { return py::str(group.name()); });
@@ -188,7 +196,7 @@ PyObject* group_set_thread_names(PyObject* self, PyObject* prefix) {
 }
 
 // Those that add tasks are put behind these.
-constexpr std::size_t kMethods = 11;
+constexpr std::size_t kMethods = 13;
 PyMethodDef methods[kMethods + kAddingMethods + 1] = {
     {"join", as_method(&group_join), kFast,
      "join($self, /, timeout=None)\n--\n\n"
@@ -212,6 +220,13 @@ PyMethodDef methods[kMethods + kAddingMethods + 1] = {
      "clear_pending($self, /, message='')\n--\n\n"
      "Skip the tasks that have not begun, and say how many. Running tasks are not affected, and the group "
      "is not stopped."},
+    {"shut_down", as_method(&group_shut_down), kNamed,
+     "shut_down($self, /, plan=None)\n--\n\n"
+     "Shut down this group and all below it: first they finish what they have and take no task from outside, for "
+     "`drain` seconds (0) at most; then they are stopped, and have `stop` seconds (5) to end. Returns a ShutdownReport, which "
+     "names the tasks that run on."},
+    {"is_draining", &group_is_draining, METH_NOARGS,
+     "is_draining($self, /)\n--\n\nWhether it is being shut down, and takes no task from outside any more."},
     {"event_is_set", &group_event_is_set, METH_NOARGS,
      "event_is_set($self, /)\n--\n\nWhether the group was stopped."},
     {"_set_thread_names", &group_set_thread_names, METH_O, nullptr},
@@ -220,6 +235,9 @@ PyMethodDef methods[kMethods + kAddingMethods + 1] = {
 
 PyGetSetDef properties[] = {
     {"reason", &group_reason, nullptr, "Why the group was stopped, if it was.", nullptr},
+    {"stop_latency", &group_stop_latency, nullptr,
+     "How fast it was when it was stopped: a StopLatency. None if it was not, or if no task was running.",
+     nullptr},
     {"name", &group_name, nullptr, "Its name; one that was empty was generated.", nullptr},
     {"id", &group_id, nullptr, "A number that no other group of the process has or had.", nullptr},
     {"path", &group_path, nullptr, "Where it is in the tree: 'MainThread/Verifying Users'.", nullptr},

@@ -12,6 +12,7 @@
 #include "primitives.hpp"
 #include "scope.hpp"
 #include "select.hpp"
+#include "shutdown.hpp"
 #include "worker.hpp"
 
 PYBIND11_MODULE(_core, module) {
@@ -19,7 +20,8 @@ PYBIND11_MODULE(_core, module) {
   module.doc() = "The C++ core of threadgroup_core; import that package instead.";
   PyObject* const m = module.ptr();
   if (!init_worker() || !init_handle(m) || !init_future(m) || !init_completions(m) || !init_group(m) ||
-      !init_functions(m) || !init_primitives(m) || !init_scope(m) || !init_channel(m) || !init_select(m)) {
+      !init_functions(m) || !init_primitives(m) || !init_scope(m) || !init_channel(m) || !init_select(m) ||
+      !init_shutdown(m)) {
     throw pybind11::error_already_set();
   }
   init_gil();

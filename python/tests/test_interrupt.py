@@ -83,6 +83,8 @@ WAITS = {
     "send": "core.Channel(0).send(1)",
     "select": "core.select(core.receive_from(core.Channel(0)))",
     "select with a descriptor": "core.select(core.receive_from(core.Channel(0)), core.readable(pipe[0]))",
+    "shut_down": "group.shut_down(core.ShutdownPlan(drain=1000))",
+    "shut_down of all": "core.shut_down(core.ShutdownPlan(drain=1000))",
     "room": "while True: full.add_task(go.wait)",
 }
 

@@ -7,7 +7,8 @@ import enum
 import sys
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
-from typing import Any, Generic, List, NamedTuple, Optional, Sequence, TypeVar
+from datetime import timedelta
+from typing import Any, Generic, List, NamedTuple, Optional, Sequence, TypeVar, Union
 
 if sys.version_info < (3, 11):  # pragma: no cover - for older interpreters
     _E = TypeVar("_E", bound=BaseException, covariant=True)
@@ -112,6 +113,35 @@ class RunningTask(NamedTuple):
 
     name: str
     running_for: float
+    waits_for: str = ""
+    """What it waits for in the library; empty while it runs, and in a call that the library does not know."""
+    waiting_for: float = 0.0
+    """For how many seconds it has waited there."""
+
+
+class StopLatency(NamedTuple):
+    """How fast a group has stopped."""
+
+    time: float
+    """Seconds from the stop to the end of the last task that ran then; so far, if some run on."""
+    slowest_task: str
+
+
+class ShutdownPlan(NamedTuple):
+    """How long each stage of a shutdown may take, for the whole subtree: seconds or ``timedelta``; None is no limit."""
+
+    drain: "Union[float, timedelta, None]" = 0
+    """How long the groups may finish what they have. They take no task from outside meanwhile. 0: they are stopped at once."""
+    stop: "Union[float, timedelta, None]" = 5
+    """How long the tasks have to end once they are stopped."""
+
+
+class TaskLeft(NamedTuple):
+    """A task that ran on when the time of a shutdown was up."""
+
+    path: str
+    """Of its group."""
+    task: RunningTask
 
 
 class Failure(NamedTuple):
@@ -170,6 +200,8 @@ class JoinResult:
     text: str = "done"
     counts: GroupStatistics = GroupStatistics()
     reason: Optional[Reason] = None
+    stop: Optional[StopLatency] = None
+    """How fast it was then, if tasks were running."""
 
     def __bool__(self) -> bool:
         return not self.timed_out and not self.event_set
@@ -178,6 +210,28 @@ class JoinResult:
     def all_succeeded(self) -> bool:
         """Everything is done, and each task returned: none failed, was stopped or was skipped."""
         return bool(self) and self.counts.succeeded == self.counts.total
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass
+class ShutdownReport:
+    """How a shutdown went. It is true if no task is left."""
+
+    drained: bool
+    """All tasks had ended before the groups were stopped."""
+    drain_took: float
+    stop_took: float
+    counts: GroupStatistics
+    """How the tasks have ended since the call, and how many are left."""
+    slowest_stop: Optional[StopLatency]
+    ran_over: List[TaskLeft]
+    """The tasks that still run, the oldest first."""
+    text: str
+
+    def __bool__(self) -> bool:
+        return not self.ran_over and self.counts.pending == self.counts.running == 0
 
     def __str__(self) -> str:
         return self.text

@@ -92,6 +92,17 @@ def selects(channel: "core.Channel[int]", handle: TaskHandle[int], group: Thread
     core.send_to(channel, "x")  # type: ignore[misc]
 
 
+def shutdowns(group: ThreadGroup) -> None:
+    report = group.shut_down(core.ShutdownPlan(drain=timedelta(seconds=3), stop=2))
+    assert_type(report.ran_over[0].task.waits_for, str)
+    assert_type(core.shut_down(), core.ShutdownReport)
+    assert_type(group.stop_latency, Optional[core.StopLatency])
+    with core.SignalShutdown(core.ShutdownPlan(1)) as on_signal:
+        assert_type(on_signal.report(), Optional[core.ShutdownReport])
+        assert_type(on_signal.wait(), core.ShutdownReport)
+    group.shut_down(3)  # type: ignore[arg-type]
+
+
 def scopes() -> None:
     with core.StopScope(timedelta(seconds=1), name="n") as scope, core.Shield(1):
         assert_type(scope.set_event("enough"), bool)
