@@ -83,8 +83,8 @@ struct TG_EXPORT ShutdownReport {
 /// the object was made.
 class TG_EXPORT SignalShutdown {
  public:
-  /// Throws `std::invalid_argument` for a signal that cannot be caught, and `std::system_error` if there is no
-  /// thread.
+  /// A signal that is named twice counts once. Throws `std::invalid_argument` for one that cannot be caught, and
+  /// `std::system_error` if there is no thread.
   explicit SignalShutdown(ShutdownPlan plan, std::initializer_list<int> signals = {SIGINT, SIGTERM});
   ~SignalShutdown();
   SignalShutdown(const SignalShutdown&) = delete;

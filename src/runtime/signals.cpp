@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -110,6 +111,13 @@ int claim_slot() {
       "one object for the whole program");
 }
 
+// The handler of a signal that is named twice would replace itself, and then call itself.
+std::vector<int> each_once(std::vector<int> signals) {
+  std::sort(signals.begin(), signals.end());
+  signals.erase(std::unique(signals.begin(), signals.end()), signals.end());
+  return signals;
+}
+
 sigset_t set_of(const std::vector<int>& signals) noexcept {
   sigset_t set;
   sigemptyset(&set);
@@ -119,7 +127,7 @@ sigset_t set_of(const std::vector<int>& signals) noexcept {
 
 }  // namespace
 
-SignalCatch::SignalCatch(std::vector<int> signals) : signals_(std::move(signals)) {
+SignalCatch::SignalCatch(std::vector<int> signals) : signals_(each_once(std::move(signals))) {
   for (const int number : signals_) {
     if (number <= 0 || number >= kSignals || number == SIGKILL || number == SIGSTOP)
       throw std::invalid_argument("SignalShutdown: signal " + std::to_string(number) + " cannot be caught");

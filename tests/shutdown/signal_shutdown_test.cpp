@@ -299,6 +299,19 @@ TG_TEST_IN_CHILD(SignalShutdownTest, refuses_signals_that_cannot_be_caught) {
   const SignalShutdown on_signal(kLong, {SIGUSR1});  // nothing was kept
 }
 
+TG_TEST_IN_CHILD(SignalShutdownTest, signal_that_is_named_twice_counts_once) {
+  install_earlier(0);
+  {
+    const SignalShutdown on_signal(kLong, {SIGTERM, SIGTERM});
+    send(SIGTERM);
+    REQUIRE_IN_CHILD(earlier_calls == 1);
+    eventually([&] { return on_signal.report().has_value(); });
+    REQUIRE_IN_CHILD(on_signal.report()->drained);
+  }
+  send(SIGTERM);
+  REQUIRE_IN_CHILD(earlier_calls == 2);  // it was restored
+}
+
 TG_TEST_IN_CHILD(SignalShutdownTest, destructor_waits_for_a_shutdown_that_has_begun) {
   std::latch go(1);
   std::atomic<bool> ended{false};
