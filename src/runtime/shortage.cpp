@@ -18,7 +18,7 @@ constexpr Duration kBetweenReports = Duration::from_nanos(60'000'000'000);
 }  // namespace
 
 void Shortage::back_off() noexcept {
-  ask_at_ = after(pause_);
+  ask_at_ = runtime::after(pause_);
   pause_ = std::min(Duration::from_nanos(2 * pause_.nanos()), kLongestPause);
 }
 

@@ -41,7 +41,7 @@ class Shortage {
   /// The system has made a thread for another job.
   void ask_at_once() noexcept { ask_at_ = TimePoint(); }
   TimePoint ask_at() const noexcept { return ask_at_; }
-  TimePoint after_pause() const noexcept { return after(pause_); }
+  TimePoint after_pause() const noexcept { return runtime::after(pause_); }
   /// Of the last refusal.
   int error() const noexcept { return error_; }
   bool may_report() noexcept { return reports_.may_report(); }

@@ -327,13 +327,13 @@ bool ThreadCache::wait_for_job(IdleThread& self, Job& job) {
 
 // `none` if there was no call within the idle time.
 IdleThread::Call ThreadCache::wait_for_call(IdleThread& self, Duration idle_time) noexcept {
-  TimePoint idle_until = after(idle_time);
+  TimePoint idle_until = runtime::after(idle_time);
   // After a job that slept there may be no processor to spare, and what the sleep cost is more than spinning
   // could save. A thread that was woken on the adder's processor keeps the adder from adding the next job.
   if (!self.flow->has_slept() && !self.flow->waker_was_here()) {
     wait_briefly([&self] { return self.flow->has_permit(); });
   }
-  TimePoint rename_at = after(kKeepsNameFor);
+  TimePoint rename_at = runtime::after(kKeepsNameFor);
   for (;;) {
     self.flow->park_until(rename_at < idle_until ? rename_at : idle_until);
     const TimePoint t = now();
@@ -344,7 +344,7 @@ IdleThread::Call ThreadCache::wait_for_call(IdleThread& self, Duration idle_time
         return self.call;
       if (t >= idle_until && idle_time < idle_time_ && idle_.count() <= max_idle_) {
         idle_time = idle_time_;  // others have been called meanwhile: it is no surplus any more
-        idle_until = after(idle_time);
+        idle_until = runtime::after(idle_time);
       } else if (t >= idle_until) {
         idle_.take_out(self);
         return IdleThread::Call::none;
@@ -400,7 +400,7 @@ void ThreadCache::retire_idle_threads(TimePoint deadline) {
       MutexLock lock(mutex_);
       if (thread_count_ + retired <= before) break;
     }
-    me.park_until(after(Duration::from_nanos(200'000)));
+    me.park_until(runtime::after(Duration::from_nanos(200'000)));
   }
   MutexLock lock(mutex_);
   retiring_ = false;

@@ -9,7 +9,11 @@ namespace tg::inline v0::runtime {
 constinit thread_local WaitBreaks* WaitBreaks::current_ = nullptr;
 
 WaitBreaks::WaitBreaks(Duration interval, FunctionRef<void()> look) noexcept
-    : interval_(interval), look_(look), flow_(&Flow::current()), outer_(current_), next_(after(interval)) {
+    : interval_(interval),
+      look_(look),
+      flow_(&Flow::current()),
+      outer_(current_),
+      next_(runtime::after(interval)) {
   current_ = this;
 }
 WaitBreaks::~WaitBreaks() { current_ = outer_; }
@@ -23,7 +27,7 @@ void WaitBreaks::look_if_due() {
   current_ = nullptr;
   look_();
   current_ = this;
-  next_ = after(interval_);
+  next_ = runtime::after(interval_);
 }
 
 }  // namespace tg::inline v0::runtime
