@@ -72,6 +72,8 @@
   ONE(subtree_task_begins_without_permit)  /* D3 */                                             \
   ONE(subtree_outer_bound_is_forgotten)    /* D3 */                                             \
   ONE(subtree_useless_claim_stays)         /* P3: an unused promise passes on */                \
+  ONE(subtree_claim_outlives_its_group)    /* D5 */                                             \
+  ONE(subtree_destructor_trusts_the_stop)  /* D5 */                                             \
   ONE(room_adder_keeps_its_slot)           /* an adder of the group lends its slot */           \
   ONE(room_begun_task_keeps_its_place)     /* a place is free when its task begins */           \
   ONE(slots_worker_ignores_lender)         /* C2 */                                             \

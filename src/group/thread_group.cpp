@@ -129,6 +129,7 @@ ThreadGroup::~ThreadGroup() {
     const detail::PermitsLent lent(caller);
     wait_and_report(*core_);
   }
+  if (!own_task) pool.leave_queues();
   try {
     if (own_task) {
       // A wait would include the calling task itself. The workers hold the core, and the last one takes it

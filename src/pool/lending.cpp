@@ -35,7 +35,7 @@ void Lending::reclaim_slot(Pool& pool) noexcept {
     waits = !event.is_set() && !pool.slots_.has_free();
     if (waits) pool.slots_.begin_waiting();
     else pool.slots_.take_back();
-    owed = pool.drop_claim_if_useless_locked();
+    owed = pool.withdraw_useless_claim_locked();
   }
   owed.give_back();
   if (!waits) return;

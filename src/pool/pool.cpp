@@ -38,7 +38,7 @@ Pool::Pool(Node& node, std::size_t bound, OnFailure on_failure, std::optional<st
 Pool::~Pool() {
   TaskList left = failures_.take_all();  // the last owner is the only one: no lock
   while (Task* task = left.pop()) task->release();
-  drop_claim_at_the_end();
+  withdraw_claim_at_the_end();
 }
 
 // --- Adding ---
@@ -279,13 +279,31 @@ bool Pool::idle() const {
 }
 
 bool Pool::is_over_without_failures() noexcept {
-  MutexLock lock(queue_.mutex());
-  if (!failures_.empty() || !queue_.is_idle_locked()) return false;
+  OwedPermits owed;
+  {
+    MutexLock lock(queue_.mutex());
+    if (!failures_.empty() || !queue_.is_idle_locked()) return false;
+    owed = leave_queues_locked();
+  }
+  owed.give_back();
+  return true;
+}
+
+void Pool::leave_queues() noexcept {
+  if (TG_PLANTED(subtree_destructor_trusts_the_stop)) return;
+  OwedPermits owed;
+  {
+    MutexLock lock(queue_.mutex());
+    owed = leave_queues_locked();
+  }
+  owed.give_back();
+}
+
+// D5: whatever the claim waits for. An adder may have made it wait after the last task was skipped.
+OwedPermits Pool::leave_queues_locked() noexcept {
   queue_.arm_locked();  // for the case that a task is added in error
   withdraw_request_locked();
-  lock.unlock();
-  if (node_.is_limited()) drop_claim_if_useless();
-  return true;
+  return TG_PLANTED(subtree_claim_outlives_its_group) ? OwedPermits() : withdraw_claim_locked();
 }
 
 std::uint64_t Pool::changes() const {
@@ -411,22 +429,19 @@ OwedPermits Pool::withdraw_claim_locked() noexcept {
   return {&claim->of_group.first(), claim->of_group.withdraw()};
 }
 
-// Called where the claim may have become useless, because nothing is pending or no slot is free.
-OwedPermits Pool::drop_claim_if_it_is_useless_locked() noexcept {
+bool Pool::claim_is_useless_locked() noexcept {
   SubtreeClaim* const claim = node_.subtree_claim();
   if (claim == nullptr || !claim->of_group.waits() || slots_.on_their_way() != 0 ||
       TG_PLANTED(subtree_useless_claim_stays))
-    return {};
-  const bool is_useless =
-      !queue_.needs_worker_locked() || (claim->of_group.is_promised() && !slots_.has_free());
-  return is_useless ? withdraw_claim_locked() : OwedPermits();
+    return false;
+  return !queue_.needs_worker_locked() || (claim->of_group.is_promised() && !slots_.has_free());
 }
 
-void Pool::drop_claim_if_useless() noexcept {
+void Pool::pass_unused_permits_on() noexcept {
   OwedPermits owed;
   {
     MutexLock lock(queue_.mutex());
-    owed = drop_claim_if_useless_locked();
+    owed = withdraw_useless_claim_locked();
   }
   owed.give_back();
 }

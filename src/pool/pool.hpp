@@ -77,9 +77,11 @@ class Pool {
   std::size_t bound() const noexcept TG_NO_THREAD_SAFETY_ANALYSIS { return slots_.bound(); }  // constant
   bool keeps_going() const noexcept { return failure_stop_.keeps_going(); }
   bool idle() const;
-  /// Idle, and no failure is left for `take_failures`. For the destructor: no task is added any more, so a
-  /// request for a worker is withdrawn.
+  /// Idle, and no failure is left for `take_failures`. For the destructor: then it has left the queues, too.
   bool is_over_without_failures() noexcept;
+  /// For the destructor, when the pool is idle and no task is added any more: the group leaves the queues for
+  /// a thread and for permits.
+  void leave_queues() noexcept;
   GroupStatistics statistics() const;
   std::vector<RunningTask> running_tasks() const;
   /// Nothing if the event is not set, or no task was running then.
@@ -138,14 +140,16 @@ class Pool {
   }
   bool claim_has_permit_for_next_locked() noexcept TG_REQUIRES(queue_.mutex());
   OwedPermits withdraw_claim_locked() noexcept TG_REQUIRES(queue_.mutex());
-  OwedPermits drop_claim_if_useless_locked() noexcept TG_REQUIRES(queue_.mutex()) {
-    if (!node_.is_limited()) [[likely]]
-      return {};
-    return drop_claim_if_it_is_useless_locked();
+  /// For where the claim may have become useless, because nothing is pending or no slot is free.
+  OwedPermits withdraw_useless_claim_locked() noexcept TG_REQUIRES(queue_.mutex()) {
+    return node_.is_limited() && claim_is_useless_locked() ? withdraw_claim_locked() : OwedPermits();
   }
-  OwedPermits drop_claim_if_it_is_useless_locked() noexcept TG_REQUIRES(queue_.mutex());
-  void drop_claim_if_useless() noexcept;
-  void drop_claim_at_the_end() noexcept TG_NO_THREAD_SAFETY_ANALYSIS { withdraw_claim_locked().give_back(); }
+  bool claim_is_useless_locked() noexcept TG_REQUIRES(queue_.mutex());
+  void pass_unused_permits_on() noexcept;
+  void withdraw_claim_at_the_end() noexcept TG_NO_THREAD_SAFETY_ANALYSIS {
+    withdraw_claim_locked().give_back();
+  }
+  OwedPermits leave_queues_locked() noexcept TG_REQUIRES(queue_.mutex());
   /// Without the lock, for a check between two tasks.
   bool some_slots_are_wanted_back() const noexcept TG_NO_THREAD_SAFETY_ANALYSIS {
     return slots_.some_are_wanted_back();

@@ -4,6 +4,7 @@
 
 #include <threadgroup/outcomes.hpp>
 
+#include "base/planted.hpp"
 #include "pool/task_queue.hpp"
 #include "runtime/steady_clock.hpp"
 #include "tree/subtree_bound.hpp"
@@ -54,7 +55,7 @@ std::size_t Skipping::all_pending(const ReasonPointer& reason) noexcept {
     MutexLock lock(pool_.queue_.mutex());
     tasks = pool_.queue_.take_all_locked();
     pool_.withdraw_request_if_done_locked();  // there may be no worker that would do it as it leaves
-    owed = pool_.drop_claim_if_useless_locked();
+    owed = pool_.withdraw_useless_claim_locked();
   }
   owed.give_back();
   const std::size_t skipped = tasks.empty() ? 0 : end_unrun(tasks, reason);
@@ -82,13 +83,17 @@ bool Skipping::one(ClaimableTask& task, const ReasonPointer& reason) noexcept {
   }
   TaskList delivered;
   bool idle_now = false;
+  OwedPermits owed;
   {
     MutexLock lock(pool_.queue_.mutex());
     pool_.queue_.end_locked(self, status);
     pool_.queue_.leave_locked(self);
     if (status == TaskStatus::failed) pool_.failures_.push(task, delivered);
     idle_now = pool_.queue_.is_idle_locked();
+    // It may have been the last one that was pending, and there may be no worker.
+    if (!TG_PLANTED(subtree_claim_outlives_its_group)) owed = pool_.withdraw_useless_claim_locked();
   }
+  owed.give_back();
   pool_.wake_waiters(idle_now);
   while (Task* old = delivered.pop()) old->release();
   return status == TaskStatus::skipped;

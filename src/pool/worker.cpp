@@ -292,7 +292,7 @@ void Worker::release_delivered_outside() noexcept {
 // The pool may be idle from here on, and may be destroyed by the last line.
 void Worker::end_as_worker(Left left) noexcept {
   if (is_limited_) [[unlikely]]
-    pool_.drop_claim_if_useless();
+    pool_.pass_unused_permits_on();
   // Before any flow is woken: the woken flows need what the worker kept from task to task.
   if (flow_.before_idle != nullptr) std::exchange(flow_.before_idle, nullptr)(flow_);
   if (left.slot_is_free && !TG_PLANTED(slots_lender_is_not_woken)) pool_.slot_waiters_.release_all();

@@ -91,7 +91,8 @@ class Node {
   bool is_time_limited() const noexcept { return time_limited_; }
 
   void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
-  /// For the forest, which sees a node until it is unlinked: false if its last owner has just gone.
+  /// For the forest, which sees a node until it is unlinked, and for permits, which see it while its claim waits:
+  /// false if its last owner has just gone.
   bool try_add_reference() noexcept {
     std::uint32_t count = references_.load(std::memory_order_relaxed);
     while (count != 0) {

@@ -118,9 +118,15 @@ bool Permits::promise_one_locked(Call& call) noexcept {
   waiter.is_promised_ = true;
   ++promised_;
   first_unpromised_ = waiter.next_;
-  // While the waiter is in the queue it exists. It may leave before it is called.
+  // While the waiter is in the queue it exists. It may leave before it is called. If a node has no owner any more,
+  // it is about to leave, and gives the permit back: D5.
   call = {waiter.flow_, waiter.node_};
-  if (call.node != nullptr) call.node->add_reference();
+  if (call.node == nullptr) return true;
+  if (TG_PLANTED(subtree_claim_outlives_its_group)) {
+    call.node->add_reference();
+  } else if (!call.node->try_add_reference()) {
+    call.node = nullptr;
+  }
   return true;
 }
 
@@ -131,6 +137,7 @@ bool Permits::make(const Call& call) noexcept {
     call.flow->unpark();
     return true;
   }
+  if (call.node == nullptr) return true;
   const bool wants_it = call.node->permit_is_free(*this);
   call.node->release();
   return wants_it;

@@ -67,7 +67,7 @@ class Permits {
   std::size_t waiting() const noexcept;
 
  private:
-  // Whom to wake or to call, once the lock is released.
+  // Whom to wake or to call, once the lock is released. Neither: a node that has no owner any more.
   struct Call {
     runtime::Flow* flow;
     Node* node;  // with a reference

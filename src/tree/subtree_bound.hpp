@@ -8,6 +8,9 @@
 //   D4. The slot is taken first, then the permits, from the innermost bound outwards. A flow that waits for a
 //       permit waits for no slot, and a flow that has all of them waits for none. So flows that wait for slots
 //       and permits cannot form a cycle.
+//   D5. The claim of a group waits only while the group's node has an owner: the object, which withdraws the claim
+//       before it releases the node, or a worker, which does so if the claim is useless. For a claim that still waits
+//       when the last owner goes, the node is not called.
 #pragma once
 
 #include <cstddef>

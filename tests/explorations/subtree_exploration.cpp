@@ -6,6 +6,8 @@
 
 #include "explorations/explore.hpp"
 #include "explorations/signals.hpp"
+#include "tree/subtree_bound.hpp"
+#include "tree/task_context.hpp"
 
 namespace tg::test {
 namespace {
@@ -113,6 +115,62 @@ TG_EXPLORATION(SubtreeExploration, a_promise_meets_a_group_that_is_cleared) {
   cleared.reset();
 }
 TG_FINDS(SubtreeExploration, a_promise_meets_a_group_that_is_cleared, subtree_useless_claim_stays, 2000)
+
+// The only task of a group is skipped, and the group ends as the permit for that task comes: D5.
+TG_EXPLORATION(SubtreeExploration, a_promise_meets_a_group_that_ends) {
+  std::unique_ptr<ThreadGroup> ends;
+  Signal runs;
+  Signal go;
+  ThreadGroup top("top", {.max_concurrent_in_subtree = 1});
+  top.post([&] {
+    ends = std::make_unique<ThreadGroup>("ends");
+    runs.send();
+    go.wait();
+  });
+  runs.wait();
+  const auto task = ends->add_task([] {});
+  require(task.set_event(), "the task waits for the permit");
+  together({{"frees the permit", [&] { go.send(); }}, {"ends the group", [&] { ends.reset(); }}});
+  require(top.join().all_succeeded(), "its task ran");
+  top.post([] {});
+  require(top.join().all_succeeded(), "the permit is not lost");
+}
+TG_FINDS(SubtreeExploration, a_promise_meets_a_group_that_ends, subtree_claim_outlives_its_group, 1000)
+
+// A group is stopped from above while a flow adds a task to it and then ends it: D5.
+TG_EXPLORATION(SubtreeExploration, a_stopped_group_that_has_ended_waits_for_no_permit) {
+  std::unique_ptr<ThreadGroup> above;
+  std::unique_ptr<ThreadGroup> ends;
+  detail::SubtreeBound* bound = nullptr;
+  Signal runs;
+  Signal go;
+  ThreadGroup top("top", {.max_concurrent_in_subtree = 1});
+  top.post([&] {
+    above = std::make_unique<ThreadGroup>("above");
+    bound = detail::TaskContext::current()->node->subtree_bound();
+  });
+  top.join();
+  above->post([&] { ends = std::make_unique<ThreadGroup>("ends"); });
+  above->join();
+  top.post([&] {
+    runs.send();
+    go.wait();
+  });
+  runs.wait();
+  together({{"stops", [&] { above->set_event(); }}, {"adds and ends the group", [&] {
+                                                       ends->post([] {});
+                                                       ends.reset();
+                                                       require(bound->permits().waiting() == 0,
+                                                               "no claim waits for a group that has ended");
+                                                     }}});
+  go.send();
+  require(top.join().all_succeeded(), "its task ran");
+  top.post([] {});
+  require(top.join().all_succeeded(), "the permit is not lost");
+  above.reset();
+}
+TG_FINDS(SubtreeExploration, a_stopped_group_that_has_ended_waits_for_no_permit,
+         subtree_destructor_trusts_the_stop, 20000)
 
 // A task lends its permit, and takes it back in its turn.
 TG_EXPLORATION(SubtreeExploration, a_lender_takes_its_permit_back) {

@@ -19,6 +19,8 @@
 #include <threadgroup/thread_utils.hpp>
 
 #include "runtime/faults.hpp"
+#include "tree/subtree_bound.hpp"
+#include "tree/task_context.hpp"
 
 #include "support/eventually.hpp"
 #include "support/no_thread_left.hpp"
@@ -277,7 +279,11 @@ class WaitsForPermit : public testing::Test {
     std::latch go(1);
     ThreadGroup top("top", {.max_concurrent_in_subtree = 1});
     std::unique_ptr<ThreadGroup> below;
-    top.add_task([&] { below = std::make_unique<ThreadGroup>("below"); }).get();
+    top.add_task([&] {
+         below = std::make_unique<ThreadGroup>("below");
+         bound = detail::TaskContext::current()->node->subtree_bound();
+       })
+        .get();
     top.post([&] {
       runs.count_down();
       go.wait();
@@ -294,6 +300,7 @@ class WaitsForPermit : public testing::Test {
     EXPECT_TRUE(top.join(60s).all_succeeded());
   }
   std::atomic<int> ran{0};
+  detail::SubtreeBound* bound = nullptr;
 };
 
 TEST_F(WaitsForPermit, a_group_that_is_destroyed_runs_nothing_and_loses_no_permit) {
@@ -313,6 +320,16 @@ TEST_F(WaitsForPermit, a_group_that_is_cleared_can_be_used_again) {
     EXPECT_TRUE(below.join());
     const auto one = below.add_task([this] { ++ran; });
     EXPECT_TRUE(below.clear_pending(one));
+  });
+  EXPECT_EQ(ran, 0);
+}
+TEST_F(WaitsForPermit, a_group_whose_only_task_is_skipped_waits_no_more) {
+  with_permit_taken([this](ThreadGroup& below) {
+    EXPECT_EQ(below.clear_pending(), 1u);
+    const auto one = below.add_task([this] { ++ran; });
+    EXPECT_EQ(bound->permits().waiting(), 1u);
+    EXPECT_TRUE(one.set_event());
+    EXPECT_EQ(bound->permits().waiting(), 0u);
   });
   EXPECT_EQ(ran, 0);
 }
