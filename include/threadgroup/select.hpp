@@ -135,7 +135,8 @@ auto send_to(Channel<T>& channel, const std::type_identity_t<T>& value, F&& f = 
   return detail::SendCase<T, T, F>(channel, value, std::forward<F>(f));
 }
 /// A case of `select`: is chosen when the descriptor can be read without blocking, or has an error or its end to
-/// be read, and calls `f()`.
+/// be read, and calls `f()`. `select` throws `std::invalid_argument` if the number is negative, and
+/// `std::system_error` if it is not that of an open descriptor.
 template <class F>
 auto readable(int descriptor, F&& f) {
   return detail::plain_case(
@@ -163,7 +164,8 @@ inline auto after(Duration time) {
   return detail::plain_case<WaitOutcome::timed_out>([=] { return detail::SelectItem(time); },
                                                     detail::NoFunction());
 }
-/// A case of `select`: is chosen when the task has ended, and calls `f()`. It does not take the result.
+/// A case of `select`: is chosen when the task has ended, and calls `f()`. It does not take the result. `select`
+/// throws as `TaskHandle::wait` does if the task cannot end while the caller waits.
 template <class T, class F>
 auto handle_done(const TaskHandle<T>& handle, F&& f) {
   detail::TaskSlot* const task = detail::SlotOf::get(handle);

@@ -216,17 +216,21 @@ bool TaskSlot::run_if_below(TaskContext* caller, Event* event) {
   return group->help_with(*this);
 }
 
-WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline, Event* other) {
-  if (done()) return WaitOutcome::ready;
+void TaskSlot::refuse_endless_wait(const TaskContext* caller) const {
   if (!is_of_this_process()) {
     throw ForkedError("task '" + Task::name() +
                       "' had not ended when this process was forked; it runs in the parent, and a wait "
                       "for it here would never end");
   }
-  TaskContext* const caller = TaskContext::current();
   // A pending task is not on the caller's stack, which may be deep.
   if (caller != nullptr && status() != TaskStatus::pending && caller->holds(*this))
     throw_own_task(*caller, awaited());
+}
+
+WaitOutcome TaskSlot::wait_watching(Event* event, TimePoint deadline, Event* other) {
+  if (done()) return WaitOutcome::ready;
+  TaskContext* const caller = TaskContext::current();
+  refuse_endless_wait(caller);
   if (!deadline.is_never() && runtime::now() >= deadline)
     return is_set(event) || is_set(other) ? WaitOutcome::event_set : WaitOutcome::timed_out;
   const bool own_group = caller != nullptr && caller->node == group_;

@@ -341,7 +341,7 @@ void Flow::unpark(bool may_switch) noexcept {
   if (state_.load(std::memory_order_relaxed) == kParked)
     wakers_processor_.store(this_processor(), std::memory_order_relaxed);
   const std::uint32_t before =
-      state_.exchange(kPermit, TG_ORDER(release, flow_unpark_publishes_nothing, relaxed));
+      state_.exchange(kPermit, TG_ORDER(acq_rel, flow_unpark_publishes_nothing, relaxed));
   if (before == kParked && !TG_PLANTED(flow_unpark_wakes_no_one))
     wake_sleepers(engine_, state_, 1, may_switch);
   if (before == kPolling) [[unlikely]]
@@ -351,8 +351,8 @@ void Flow::unpark(bool may_switch) noexcept {
 // If the flow has returned by itself, its next poll returns early.
 void Flow::wake_from_poll() noexcept {
   const std::uint64_t one = 1;
-  // Sequentially consistent, as its store before `state_` said that it polls.
-  static_cast<void>(::write(wake_descriptor_.load(std::memory_order_seq_cst), &one, sizeof one));
+  // Stored before `state_` said that it polls, which the caller has acquired.
+  static_cast<void>(::write(wake_descriptor_.load(std::memory_order_relaxed), &one, sizeof one));
 }
 
 int Flow::wake_descriptor() {
@@ -361,7 +361,7 @@ int Flow::wake_descriptor() {
   descriptor = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (descriptor < 0)
     throw std::system_error(errno, std::generic_category(), "tg: a descriptor to wake a thread from poll");
-  wake_descriptor_.store(descriptor, std::memory_order_seq_cst);
+  wake_descriptor_.store(descriptor, std::memory_order_relaxed);
   return descriptor;
 }
 
@@ -374,7 +374,7 @@ bool Flow::begin_polling() noexcept {
 void Flow::end_polling() noexcept { state_.exchange(kNoPermit, std::memory_order_acquire); }
 
 void Flow::unpark_in_handler() noexcept {
-  const std::uint32_t before = state_.exchange(kPermit, std::memory_order_release);
+  const std::uint32_t before = state_.exchange(kPermit, std::memory_order_acq_rel);
   if (before == kParked) futex_wake(state_, 1);
   if (before == kPolling) wake_from_poll();
 }

@@ -18,19 +18,22 @@ namespace tg::inline v0::runtime {
 /// Thread safety: belongs to one flow.
 class Poll {
  public:
-  /// Throws `std::bad_alloc`, `std::system_error` if the system has no more descriptors, and `std::logic_error` in
-  /// an engine.
+  /// Throws `std::bad_alloc`, `std::system_error` if the system has no more descriptors, `std::invalid_argument` if
+  /// the number is negative, and `std::logic_error` in an engine.
   void add(int descriptor, bool for_writing);
   bool is_empty() const noexcept { return polled_.empty(); }
-  /// Asks the system which are ready, without waiting.
-  void look() noexcept { poll(TimePoint()); }
-  /// As `Flow::park_until`, but also returns when a descriptor is ready.
-  void park(Flow& me, TimePoint deadline) noexcept;
+  /// Asks the system which are ready, without waiting. Throws `std::system_error` if it refuses to say, or one is
+  /// not open.
+  void look();
+  /// As `Flow::park_until`, but also returns when a descriptor is ready. False: the system has refused, and `look`
+  /// throws why.
+  bool park(Flow& me, TimePoint deadline) noexcept;
   /// Whether the descriptor that was added as the n-th, from 0, was ready at the last look, or when `park` returned.
   bool is_ready(std::size_t n) const noexcept { return polled_[n + 1].revents != 0; }
 
  private:
-  void poll(TimePoint deadline) noexcept;
+  int poll(TimePoint deadline) noexcept;
+  int poll_and_ask_for_threads(TimePoint deadline) noexcept;
 
   std::vector<pollfd> polled_;  // the first is the flow's own: a flow that unparks it writes there
 };

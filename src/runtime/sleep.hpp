@@ -32,6 +32,8 @@ class Asleep {
     if (flow_->wait_word != nullptr) flow_->wait_word->fall_asleep();
     flow_->sleeps_on_.store(&word, std::memory_order_seq_cst);
   }
+  /// On the word that `Flow::unpark` changes.
+  explicit Asleep(Flow& me) noexcept : Asleep(me.state_) {}
   ~Asleep() {
     if (flow_ != nullptr) flow_->sleeps_on_.store(nullptr, std::memory_order_relaxed);
   }

@@ -17,6 +17,7 @@
 #include "runtime/steady_clock.hpp"
 #include "sync/channel_wait.hpp"
 #include "sync/waiter.hpp"
+#include "tree/task_context.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -90,6 +91,8 @@ Selection::Selection(std::span<SelectItem> items, std::span<ChannelCase*> room) 
         may_wait_ = false;
         break;
       case What::task:
+        if (!item.task_->done()) item.task_->refuse_endless_wait(TaskContext::current());
+        break;
       case What::event:
         break;
     }
@@ -176,17 +179,18 @@ WaitOutcome Selection::park_in_poll(Waiter& waiter) {
       outcome = WaitOutcome::event_set;
       break;
     }
-    poll_.park(me, deadline_);
+    const bool has_polled = poll_.park(me, deadline_);
     look_at_descriptors();
+    if (!has_polled) break;  // `run` looks again, which throws while nothing is linked
   }
   if (event_ != nullptr) event_->waiters().unlink(node);
   return outcome;
 }
 
 SelectEnd Selection::run() {
-  const WaitNote note([](const WaitNote&) -> std::string { return "one of several cases (tg::select)"; });
-  if (event_ != nullptr && event_->is_set()) return {WaitOutcome::event_set};
+  const WaitNote note("one of several cases (tg::select)");
   for (;;) {
+    if (event_ != nullptr && event_->is_set()) return {WaitOutcome::event_set};
     if (!poll_.is_empty()) {
       poll_.look();
       look_at_descriptors();
@@ -203,7 +207,8 @@ SelectEnd Selection::run() {
     ChannelWait wait(channels_);
     const ChannelWait::End end = wait.wait(event_, [&](Waiter& waiter) { return park(waiter); });
     if (end.outcome == WaitOutcome::event_set) return {end.outcome};
-    if (end.outcome != WaitOutcome::timed_out) return {end.outcome, index_of(channels_[end.number])};
+    if (end.outcome == WaitOutcome::ready) return {end.outcome, index_of(channels_[end.number])};
+    // A channel is closed, or something other than a channel may be possible: look at all.
   }
 }
 

@@ -82,6 +82,25 @@ TEST_F(ThreadShortage, start_is_repeated_by_a_flow_that_slept_before) {
   EXPECT_EQ(group.statistics().succeeded, 2u);
 }
 
+TEST_F(ThreadShortage, start_is_repeated_by_a_flow_that_waits_for_a_descriptor) {
+  int ends[2] = {-1, -1};
+  ASSERT_EQ(::pipe(ends), 0);
+  std::latch running(1);
+  std::atomic<WaitOutcome> outcome{WaitOutcome::event_set};
+  ThreadGroup group("eight slots", {.max_concurrent_threads = 8});
+  group.post([&] {
+    running.count_down();
+    outcome = select(readable(ends[0], [] {}), after(20s)).outcome;
+  });
+  running.wait();
+  runtime::faults::refuse_threads(5);
+  group.post([&] { EXPECT_EQ(::write(ends[1], "x", 1), 1); });
+  eventually([&] { return group.statistics().idle(); });  // this thread asks for nothing
+  EXPECT_EQ(outcome.load(), WaitOutcome::ready);
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
 TEST_F(ThreadShortage, thread_that_becomes_free_is_used) {
   std::latch running(2);
   std::binary_semaphore end_other{0};

@@ -2,23 +2,27 @@
 // Waiting for the first of several things: which case runs, that it is one, and how the wait ends otherwise.
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <latch>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include <threadgroup/core.hpp>
 
 #include "support/eventually.hpp"
+#include "support/in_child.hpp"
 
 namespace tg {
 namespace {
@@ -184,6 +188,18 @@ TEST(Select, end_of_a_task_is_a_case) {
   EXPECT_THROW(select(handle_done(TaskHandle<int>(), [] {})), std::logic_error);
 }
 
+TEST(Select, refuses_to_wait_for_its_own_task) {
+  ThreadGroup group("self");
+  std::latch has_handle(1);
+  TaskHandle<void> own;
+  own = group.add_task([&] {
+    has_handle.wait();
+    select(handle_done(own, [] {}), after(1h));
+  });
+  has_handle.count_down();
+  EXPECT_THROW(own.get(), std::system_error);
+}
+
 TEST(Select, event_of_another_group_is_a_case) {
   ThreadGroup other("Other");
   ThreadGroup group("Waiter");
@@ -228,6 +244,16 @@ TEST(Select, two_selects_meet) {
   group.join();
   EXPECT_EQ(sent.load(), received.load());
   EXPECT_GT(sent.load(), 0);
+}
+
+TEST(Select, task_that_has_ended_comes_before_a_closed_channel) {
+  Channel<int> channel(1);
+  channel.close();
+  ThreadGroup group("one");
+  const auto ended = group.add_task([] {});
+  static_cast<void>(ended.wait());
+  for (int i = 0; i < 20; ++i)
+    EXPECT_EQ(select(receive_from(channel, [](int) {}), handle_done(ended, [] {})).index, 1u);
 }
 
 class Descriptors : public ::testing::Test {
@@ -282,6 +308,51 @@ TEST_F(Descriptors, wait_for_a_descriptor_ends_for_all_else) {
   test::leave_time(1ms);
   group.set_event();
   EXPECT_EQ(chosen.get(), WaitOutcome::event_set);
+}
+
+TEST_F(Descriptors, one_that_is_not_open_is_refused_by_its_number) {
+  const auto error_of = [](int descriptor) -> std::string {
+    try {
+      select(readable(descriptor, [] {}), after(1h));
+    } catch (const std::exception& error) {
+      return error.what();
+    }
+    return "none";
+  };
+  EXPECT_NE(error_of(-1).find("-1 is not a file descriptor"), std::string::npos);
+  const int closed = ::dup(ends_[0]);
+  ::close(closed);
+  EXPECT_NE(error_of(closed).find("descriptor " + std::to_string(closed) + " is not open"),
+            std::string::npos);
+}
+
+TEST_F(Descriptors, more_than_the_system_allows_are_refused) {
+  EXPECT_EQ(test::in_child([&] {
+              ::rlimit limit{};
+              ::getrlimit(RLIMIT_NOFILE, &limit);
+              static_cast<void>(select(readable(ends_[0], [] {}), otherwise([] {})));  // has its own one now
+              limit.rlim_cur = 2;
+              REQUIRE_IN_CHILD(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+              int refused = 0;
+              try {
+                select(readable(ends_[0], [] {}), readable(ends_[0], [] {}), after(1h));
+              } catch (const std::system_error& error) {
+                refused = error.code().value();
+              }
+              REQUIRE_IN_CHILD(refused == EINVAL);
+            }),
+            0);
+}
+
+TEST_F(Descriptors, snapshot_says_since_when_a_task_waits_for_one) {
+  ThreadGroup group("Reader");
+  group.post([&] { select(readable(ends_[0], [] {})); });
+  test::eventually([&] {
+    const auto running = group.join(Duration()).running;
+    return running.size() == 1 && running[0].waits_for == "one of several cases (tg::select)" &&
+           running[0].waiting_for > Duration();
+  });
+  write_one();
 }
 
 }  // namespace

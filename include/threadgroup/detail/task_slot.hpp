@@ -66,6 +66,9 @@ class TG_EXPORT TaskSlot : public ClaimableTask {
   WaitOutcome wait_for(Duration timeout);
   /// The same, but this event (if not null) ends the wait early; or the other one, if that is not null.
   WaitOutcome wait_watching(Event* event, TimePoint deadline, Event* other = nullptr);
+  /// Throws as these do if the task, which has not ended, cannot end while the caller waits: it is the parent's of
+  /// this forked process, or on the caller's stack. `caller`: its task, or null.
+  void refuse_endless_wait(const TaskContext* caller) const;
   /// Notifies the watcher when the task has ended; at once, if it has.
   void watch(TaskWatcher& watcher) noexcept;
   /// Where a flow links itself before it looks whether the task is `done`.
