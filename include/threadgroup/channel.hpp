@@ -92,8 +92,8 @@ struct ChannelItem {
 ///   a receiver skips it. If moving it out throws, the receiver gets the exception, and the item is lost.
 /// Thread safety: everything from any thread. A task that waits keeps its slot.
 /// Memory ordering: what comes before a `send` happens before the return of the call that receives the item.
-/// Lifetime: no thread uses it when it is destroyed, which destroys the remaining items. In a forked child
-/// an inherited one throws `ForkedError`.
+/// Lifetime: no thread uses it when it is destroyed, which destroys the remaining items; if one waits, that is
+/// reported on stderr, and fails a simulation. In a forked child an inherited one throws `ForkedError`.
 template <class T>
 class Channel {
   static_assert(std::is_object_v<T> && !std::is_const_v<T>, "a Channel holds objects that can be moved");
@@ -111,7 +111,7 @@ class Channel {
   Channel& operator=(const Channel&) = delete;
   /// Destroys the items that are left.
   ~Channel() {
-    if (core_.capacity() > 0) core_.drain([](void* at) { return drop(at); });
+    core_.drain([](void* at) { return drop(at); });
   }
 
   /// Sends the value, and waits for room up to the time-out. Returns `ready`, `closed`, `event_set` if the

@@ -25,13 +25,14 @@ inline namespace v0 {
 /// Guarantees: callers are served first come, first served, even one that wants many tokens ahead of others that
 /// want few. A call that does not return `ready` has taken nothing, and the callers behind it move up.
 /// Thread safety: everything from any thread. A task that waits keeps its slot.
-/// Lifetime: no thread waits when it is destroyed. In a forked child an inherited one throws `ForkedError`.
+/// Lifetime: no thread waits when it is destroyed; that is reported on stderr, and fails a simulation. In a forked child an inherited one throws `ForkedError`.
 class TG_EXPORT RateLimiter {
  public:
   /// Throws `std::invalid_argument` unless both are finite and greater than zero.
   RateLimiter(double per_second, double burst);
   RateLimiter(const RateLimiter&) = delete;
   RateLimiter& operator=(const RateLimiter&) = delete;
+  ~RateLimiter();
 
   /// Takes `tokens` as soon as they are there and all earlier callers are served. Returns `ready`;
   /// `event_set` if the caller is stopped, even if the tokens are there; or `timed_out`. The last one

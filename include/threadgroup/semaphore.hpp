@@ -52,7 +52,7 @@ class TG_EXPORT Semaphore {
   /// Takes `permits` if they are there and no caller waits. Returns whether it did. Throws as `acquire` does.
   bool try_acquire(std::ptrdiff_t permits = 1) {
     check(permits);
-    return try_take(permits);
+    return try_take(permits) || try_again_in_child(permits);
   }
   /// Adds `permits`, and hands them to waiting threads. Throws `std::invalid_argument` if `permits` is negative,
   /// and `std::overflow_error` if there would be more than `max()`.
@@ -89,6 +89,12 @@ class TG_EXPORT Semaphore {
     }
     return false;
   }
+  // In a forked child the bit may be left from waiters of the parent, and no other flow would clear it.
+  bool try_again_in_child(std::ptrdiff_t permits) noexcept {
+    return (state_.load(std::memory_order_relaxed) & kWaitedFor) != 0 && forget_parents_waiters() &&
+           try_take(permits);
+  }
+  bool forget_parents_waiters() noexcept;
   bool take_or_announce(std::ptrdiff_t permits) noexcept;
   WaitOutcome wait(std::ptrdiff_t permits, detail::Event* event, Duration timeout);
   void release_slow(std::ptrdiff_t permits);

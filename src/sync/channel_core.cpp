@@ -37,6 +37,7 @@
 #include "runtime/steady_clock.hpp"
 #include "runtime/wait_briefly.hpp"
 #include "sync/channel_wait.hpp"
+#include "sync/sync_note.hpp"
 #include "sync/waiter.hpp"
 
 namespace tg::inline v0::detail {
@@ -45,6 +46,11 @@ namespace {
 constinit Atomic<std::uint64_t> channels_made{0};  // atomic: any thread may make one
 
 constexpr std::size_t kUnlimited = std::numeric_limits<std::size_t>::max();
+
+std::size_t checked(std::size_t capacity) {
+  if (capacity <= std::numeric_limits<std::uint32_t>::max()) return capacity;
+  throw std::length_error("tg::Channel: a capacity of " + std::to_string(capacity) + " items");
+}
 
 std::size_t round_up(std::size_t n, std::size_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
@@ -60,15 +66,14 @@ ChannelCase::Kind other(ChannelCase::Kind kind) noexcept {
 
 ChannelCore::ChannelCore(std::size_t capacity, std::size_t item_bytes, std::size_t item_alignment)
     : number_(channels_made.fetch_add(1, std::memory_order_relaxed)),
-      capacity_(capacity),
-      closed_bit_(std::bit_ceil(std::uint64_t{capacity} + 1)),
+      capacity_(checked(capacity)),
+      closed_bit_(std::bit_ceil(std::uint64_t{capacity_} + 1)),
       one_lap_(closed_bit_ * 2),
       item_offset_(round_up(sizeof(Slot), item_alignment)),
       slot_bytes_(round_up(item_offset_ + item_bytes, std::max(item_alignment, alignof(Slot)))),
       alignment_(std::max(item_alignment, alignof(Slot))),
       generation_(runtime::fork_generation()) {
-  if (capacity > std::numeric_limits<std::uint32_t>::max() || capacity > kUnlimited / 2 / slot_bytes_)
-    throw std::length_error("tg::Channel: a capacity of " + std::to_string(capacity) + " items");
+  if (capacity > kUnlimited / 2 / slot_bytes_) throw std::bad_array_new_length();
   if (capacity == 0) return;
   slots_ = static_cast<std::byte*>(::operator new (capacity* slot_bytes_, std::align_val_t{alignment_}));
   for (std::uint64_t i = 0; i < capacity; ++i) ::new (slots_ + i * slot_bytes_) Slot{i};
@@ -77,6 +82,10 @@ ChannelCore::ChannelCore(std::size_t capacity, std::size_t item_bytes, std::size
 ChannelCore::~ChannelCore() {
   for (std::uint64_t i = 0; slots_ != nullptr && i < capacity_; ++i) slot(i).~Slot();
   ::operator delete (slots_, std::align_val_t{alignment_});
+}
+
+void ChannelCore::check_destruction() const noexcept {
+  if (generation_ == runtime::fork_generation()) report_use_after_destruction("a tg::Channel");
 }
 
 void ChannelCore::check_process() const {
@@ -212,7 +221,8 @@ ChannelCore::Attempt ChannelCore::attempt(ChannelCase& mine, bool first) noexcep
 // between them for each item.
 bool ChannelCore::becomes_possible_soon(Kind kind) const noexcept {
   if constexpr (runtime::kIsExplored) return false;  // one point less
-  if (capacity_ == 0 || runtime::Flow::current().waker_was_here()) return false;
+  const runtime::Flow* const me = runtime::Flow::current_if_any();
+  if (capacity_ == 0 || (me != nullptr && me->waker_was_here())) return false;
   int looks = 0;
   bool possible = false;
   runtime::wait_briefly(
@@ -304,6 +314,8 @@ std::size_t ChannelCore::possible_steps(Kind kind) const noexcept {
 }
 
 void ChannelCore::wake_next() noexcept {
+  // A forked child comes here from `drain` alone: the waiters, and maybe the holder of the lock, are the parent's.
+  if (generation_ != runtime::fork_generation()) return;
   ChannelCase* woken[2] = {};
   {
     const MutexLock lock(mutex_);

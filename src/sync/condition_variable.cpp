@@ -46,11 +46,18 @@ WaitOutcome ConditionVariable::wait_for(FunctionRef<void()> lock, FunctionRef<vo
       throw;
     }
     if (TG_PLANTED(condition_waiter_unlocks_too_early)) link();
+    bool is_notified = false;
     {
       const detail::SyncNote note(this, "a condition variable");
-      if (waiter.wait(event, deadline) != WaitOutcome::ready) lot.unlink(entry);
+      is_notified = waiter.wait(event, deadline) == WaitOutcome::ready;
+      if (!is_notified) lot.unlink(entry);
     }
-    lock();
+    try {
+      lock();
+    } catch (...) {
+      if (is_notified) notify_one();  // it looks at no predicate: pass the notification on
+      throw;
+    }
   } while (!predicate());
   return WaitOutcome::ready;
 }

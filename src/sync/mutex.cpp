@@ -123,7 +123,8 @@ void Mutex::unlock_slow() {
           std::make_error_code(std::errc::operation_not_permitted),
           "tg::Mutex::unlock: it is not locked; only the thread that locked it unlocks it");
     }
-    if ((state & kParked) != 0 && (state & kWoken) == 0) break;
+    // In a forked child `kWoken` may be that of a waiter of the parent. A second wake-up does no harm.
+    if ((state & kParked) != 0 && ((state & kWoken) == 0 || detail::may_be_inherited())) break;
     if (state_.compare_exchange_weak(state, state & ~kHeld, std::memory_order_release,
                                      std::memory_order_relaxed))
       return;
@@ -144,7 +145,10 @@ void Mutex::unlock_slow() {
   });
 }
 
-void Mutex::check_destruction() const noexcept { detail::report_use_after_destruction("a tg::Mutex"); }
+void Mutex::check_destruction() const noexcept {
+  if (state_.load(std::memory_order_relaxed) == kWoken && detail::may_be_inherited()) return;
+  detail::report_use_after_destruction("a tg::Mutex");
+}
 
 }  // namespace v0
 }  // namespace tg

@@ -28,7 +28,7 @@
 namespace tg::inline v0::detail {
 
 /// The kinds of queues. At most eight, the alignment of primitives: a key is an address plus a kind.
-enum class ParkingQueue : std::uint8_t { mutex, condition, semaphore, latch, barrier, senders, receivers };
+enum class ParkingQueue : std::uint8_t { mutex, condition, semaphore, latch, barrier };
 
 /// Identifies the queue of one primitive. Two kinds of primitives never share a key, not even if one is made at
 /// the address of the other: a late releaser of the first finds no waiters of the second.

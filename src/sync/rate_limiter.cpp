@@ -25,6 +25,7 @@
 #include "event/wait_note.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/steady_clock.hpp"
+#include "sync/sync_note.hpp"
 
 namespace tg {
 inline namespace v0 {
@@ -52,6 +53,15 @@ RateLimiter::RateLimiter(double per_second, double burst)
     throw std::invalid_argument("tg::RateLimiter(" + std::to_string(per_second) + ", " +
                                 std::to_string(burst) + "): both must be finite and greater than zero");
   }
+}
+
+RateLimiter::~RateLimiter() {
+  if (generation_ != runtime::fork_generation()) return;  // the waiters are the parent's
+  const auto is_waited_for = [this] {
+    const detail::MutexLock lock(mutex_);
+    return first_ != nullptr;
+  };
+  if (is_waited_for()) detail::report_use_after_destruction("a tg::RateLimiter");
 }
 
 void RateLimiter::check(double tokens, const char* call) const {

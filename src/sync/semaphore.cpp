@@ -11,7 +11,6 @@
 #include <string>
 
 #include "base/planted.hpp"
-#include "runtime/fork.hpp"
 #include "runtime/steady_clock.hpp"
 #include "sync/sync_note.hpp"
 
@@ -49,9 +48,16 @@ WaitOutcome Semaphore::acquire(std::ptrdiff_t permits, Duration timeout) {
   check(permits);
   detail::Event* const event = detail::event_of_caller();
   if (detail::is_stopped(event)) return WaitOutcome::event_set;
-  if (try_take(permits)) return WaitOutcome::ready;
+  if (try_take(permits) || try_again_in_child(permits)) return WaitOutcome::ready;
   if (timeout <= Duration()) return WaitOutcome::timed_out;
   return wait(permits, event, timeout);
+}
+
+// Returns whether this is a forked child.
+bool Semaphore::forget_parents_waiters() noexcept {
+  if (!detail::may_be_inherited()) return false;
+  add_and_serve(0);
+  return true;
 }
 
 // Under the parking lot's lock. False: the caller must wait, and `kWaitedFor` is set.
@@ -71,8 +77,7 @@ WaitOutcome Semaphore::wait(std::ptrdiff_t permits, detail::Event* event, Durati
   detail::Waiter waiter(runtime::Flow::current());
   Entry entry(waiter, this, permits);
   if (!lot.link(entry, [&] { return !take_or_announce(permits); })) return WaitOutcome::ready;
-  // In a forked child the bit may be left from waiters of the parent, and no other flow would clear it.
-  if (runtime::fork_generation() != 0) add_and_serve(0);
+  forget_parents_waiters();
   const detail::SyncNote note(
       this, "permits of a semaphore", [](const detail::WaitNote& text) -> std::string {
         return "a semaphore that has " +

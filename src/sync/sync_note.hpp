@@ -8,6 +8,7 @@
 #include "event/callers_task.hpp"
 #include "event/wait_note.hpp"
 #include "runtime/engine.hpp"
+#include "runtime/fork.hpp"
 #include "sync/parking_lot.hpp"
 
 namespace tg::inline v0::detail {
@@ -30,6 +31,10 @@ class SyncNote : public WaitNote {
  private:
   const void* const primitive_;
 };
+
+/// Whether the bits of a primitive may speak of waiters of the parent: of those, none ever comes to clear them. Not
+/// in an exploration, whose schedules begin as forked children but with new primitives.
+inline bool may_be_inherited() noexcept { return !runtime::kIsExplored && runtime::fork_generation() != 0; }
 
 inline bool is_stopped(const Event* event) noexcept { return event != nullptr && event->is_set(); }
 

@@ -113,8 +113,8 @@ TG_EXPLORATION(LotExploration, nothing_is_lost_by_a_time_out) {
 TG_EXPLORATION(LotExploration, one_of_two_entries_is_served) {
   ParkingLot& lot = ParkingLot::instance();
   alignas(8) std::array<std::byte, 16> places;
-  const std::array keys{ParkingKey(&places[0], ParkingQueue::receivers),
-                        ParkingKey(&places[8], ParkingQueue::receivers)};
+  const std::array keys{ParkingKey(&places[0], ParkingQueue::semaphore),
+                        ParkingKey(&places[8], ParkingQueue::semaphore)};
   Atomic<unsigned> kept{0};
   unsigned received = 0;
   const auto give = [&](unsigned which) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <latch>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -328,6 +329,11 @@ TEST(Channel, many_senders_and_receivers_each_item_once_and_in_order_per_sender)
     }
     EXPECT_EQ(count, std::vector<int>(4, kEach)) << capacity;
   }
+}
+
+TEST(Channel, capacity_of_more_than_32_bits_is_refused) {
+  EXPECT_THROW(Channel<int> channel(std::size_t{1} << 32), std::length_error);
+  EXPECT_THROW(Channel<int> channel(std::numeric_limits<std::size_t>::max()), std::length_error);
 }
 
 TEST(Channel, inherited_one_is_refused_in_a_forked_child) {

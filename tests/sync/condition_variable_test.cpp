@@ -175,5 +175,37 @@ TEST(ConditionVariable, a_lock_that_cannot_be_released_leaves_no_waiter) {
   changed.notify_all();
 }
 
+TEST(ConditionVariable, a_waiter_that_cannot_take_its_lock_again_passes_the_notification_on) {
+  struct Failing {
+    bool is_broken = false;
+    void lock() {
+      if (is_broken) throw std::runtime_error("no");
+    }
+    void unlock() { is_broken = true; }
+  };
+  ConditionVariable changed;
+  std::atomic<bool> set{false};
+  std::thread first([&] {
+    Failing lock;
+    EXPECT_THROW(static_cast<void>(changed.wait(lock, [] { return false; })), std::runtime_error);
+  });
+  wait_for_waiters(&changed, ParkingQueue::condition, 1);
+  std::thread second([&] {
+    Mutex mutex;
+    std::unique_lock lock(mutex);
+    EXPECT_EQ(changed.wait(
+                  lock, [&] { return set.load(); }, 10s),
+              WaitOutcome::ready);
+    EXPECT_TRUE(set.load());
+  });
+  wait_for_waiters(&changed, ParkingQueue::condition, 2);
+  set = true;
+  const TimePoint begin = now();
+  changed.notify_one();  // the first waiter gets it
+  first.join();
+  second.join();
+  EXPECT_LT(now() - begin, Duration(10s));
+}
+
 }  // namespace
 }  // namespace tg

@@ -2,13 +2,17 @@
 // Primitives in a forked child: new ones, and those for which threads of the parent wait.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
+#include <latch>
+#include <memory>
 #include <mutex>
 #include <thread>
 
-#include <threadgroup/sync.hpp>
-#include <threadgroup/thread_group.hpp>
+#include <threadgroup/core.hpp>
 
+#include "runtime/flow.hpp"
+#include "support/eventually.hpp"
 #include "support/in_child.hpp"
 #include "sync/support.hpp"
 
@@ -84,6 +88,76 @@ TEST(ForkedSync, a_child_does_not_serve_the_waiters_of_its_parent) {
   acquires.join();
   changed.notify_all();
   waits.join();
+}
+
+// The parent unlocks, and forks before the waiter that it has woken tries again.
+TEST(ForkedSync, a_lock_serves_the_childs_waiters_though_the_parent_was_about_to_take_it) {
+  Mutex mutex;
+  for (int round = 0; round < 20; ++round) {
+    mutex.lock();
+    std::thread locks([&] { const std::scoped_lock lock(mutex); });
+    wait_for_waiters(&mutex, ParkingQueue::mutex, 1);
+    mutex.unlock();
+    const pid_t child = test::start_child([&] {
+      if (!mutex.try_lock()) return;  // the waiter was faster
+      ThreadGroup group("child");
+      const auto waits = group.add_task([&] { return mutex.event_aware_lock(10s); });
+      wait_for_waiters(&mutex, ParkingQueue::mutex, 1);
+      mutex.unlock();
+      REQUIRE_IN_CHILD(waits.get() == WaitOutcome::ready);
+      mutex.unlock();
+    });
+    locks.join();
+    EXPECT_EQ(test::status_of(child), 0);
+  }
+}
+
+TEST(ForkedSync, permits_that_a_thread_of_the_parent_wants_are_free_in_the_child) {
+  Semaphore semaphore(3);
+  std::thread wants_five([&] { EXPECT_EQ(semaphore.acquire(5), WaitOutcome::ready); });
+  wait_for_waiters(&semaphore, ParkingQueue::semaphore, 1);
+  EXPECT_EQ(test::in_child([&] {
+              REQUIRE_IN_CHILD(semaphore.try_acquire());
+              REQUIRE_IN_CHILD(semaphore.available() == 2);
+            }),
+            0);
+  EXPECT_EQ(test::in_child([&] { REQUIRE_IN_CHILD(semaphore.acquire(1, Duration()) == WaitOutcome::ready); }),
+            0);
+  semaphore.release(2);
+  wants_five.join();
+}
+
+TEST(ForkedSync, a_channel_that_is_destroyed_in_the_child_leaves_the_parents_waiters_alone) {
+  auto full = std::make_unique<Channel<int>>(1);
+  EXPECT_TRUE(full->try_send(1));
+  std::atomic<runtime::Flow*> waiting{nullptr};
+  std::thread sends([&] {
+    waiting = &runtime::Flow::current();
+    EXPECT_EQ(full->send(2), WaitOutcome::ready);
+  });
+  test::eventually([&] { return waiting.load() != nullptr; });
+  test::leave_time(20ms);  // it need not wait yet: the test is then weaker
+  EXPECT_EQ(test::in_child([&] {
+              full.reset();
+              REQUIRE_IN_CHILD(!waiting.load()->has_permit());
+            }),
+            0);
+  EXPECT_EQ(full->receive(), 1);
+  sends.join();
+}
+
+TEST(ForkedSync, a_select_refuses_a_task_of_the_parent_that_has_not_ended) {
+  ThreadGroup group("parent");
+  std::latch go(1);
+  const auto ended = group.add_task([] {});
+  static_cast<void>(ended.wait());
+  const auto runs = group.add_task([&] { go.wait(); });
+  EXPECT_EQ(test::in_child([&] {
+              REQUIRE_IN_CHILD(select(handle_done(ended, [] {})));
+              REQUIRE_IN_CHILD(test::throws_forked([&] { select(handle_done(runs, [] {}), after(1ms)); }));
+            }),
+            0);
+  go.count_down();
 }
 
 }  // namespace

@@ -76,9 +76,11 @@ class TG_EXPORT ChannelCore {
   Attempt attempt(Kind kind, Move move, void* room);
 
   void close() noexcept;
-  /// Takes all items out: for the destructor, also in a forked child.
+  /// Takes all items out: for the destructor, also in a forked child. Reports flows that wait.
   void drain(Move take_one) noexcept {
-    while (take(take_one, true) == Attempt::done) {
+    if ((waiting_.load(std::memory_order_relaxed) & (kSendersWait | kReceiversWait)) != 0) [[unlikely]]
+      check_destruction();
+    while (capacity_ > 0 && take(take_one, true) == Attempt::done) {
     }
   }
   bool is_closed() const noexcept;
@@ -121,6 +123,7 @@ class TG_EXPORT ChannelCore {
   void arrive(ChannelCase& mine, bool has_waited_long) noexcept;
   void leave(ChannelCase& mine) noexcept;
   void after_step() noexcept;
+  void check_destruction() const noexcept;
   void wake_next() noexcept;
   Queue& queue(Kind kind) noexcept TG_REQUIRES(mutex_) { return kind == Kind::send ? senders_ : receivers_; }
   void link_locked(ChannelCase& mine) noexcept TG_REQUIRES(mutex_);
