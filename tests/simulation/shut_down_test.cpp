@@ -24,7 +24,7 @@ TEST(SimulatedShutDown, takes_as_long_as_planned_and_no_longer) {
     {
       const std::scoped_lock lock(held);
       ThreadGroup outside("outside", {.daemon = true});
-      group.add_task(TaskName("stubborn"), [&] { const std::scoped_lock lock(held); });  // no event ends it
+      group.add_task(TaskName("stubborn"), [&] { const std::scoped_lock inner(held); });  // no event ends it
       group.add_task(TaskName("polite"), [] { thread_utils::event_aware_sleep(1h); });
       outside.post([&] {
         thread_utils::event_aware_sleep(30s);
