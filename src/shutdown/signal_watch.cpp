@@ -12,6 +12,7 @@
 #include "runtime/flow.hpp"
 #include "runtime/threads.hpp"
 #include "shutdown/stages.hpp"
+#include "tree/forest.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -85,7 +86,7 @@ void SignalWatch::serve() noexcept {
   ended_waiters_.release_all();
 }
 
-void SignalWatch::shut_down() noexcept try {
+void SignalWatch::shut_down() noexcept {
   {
     MutexLock lock(mutex_);
     has_begun_ = true;
@@ -93,13 +94,23 @@ void SignalWatch::shut_down() noexcept try {
   Stages stages;
   stages.plan = plan_;
   stages.reason.kind = ReasonKind::signal;
-  stages.reason.message = runtime::name_of_signal(caught_->first());
-  ShutdownReport report = detail::shut_down(std::move(stages), [this] { return caught_->count() > 1; });
-  if (!report) report_lines("threadgroup: " + report.str() + "\n");
+  ShutdownReport report;
+  try {
+    stages.reason.message = runtime::name_of_signal(caught_->first());
+    report = detail::shut_down(stages, [this] { return caught_->count() > 1; });
+    if (!report) report_lines("threadgroup: " + report.str() + "\n");
+  } catch (const std::exception& e) {
+    report_line({"cannot shut down in stages, so all groups are stopped at once: ", e.what()});
+    stop_all(std::move(stages.reason));
+  }
   keep(std::move(report));
+}
+
+// Needs far less memory than the stages. Groups that are stopped already stay as they are.
+void SignalWatch::stop_all(Reason reason) noexcept try {
+  Forest::instance().set_all_events(std::move(reason));
 } catch (const std::exception& e) {
-  report_line({"cannot shut down: ", e.what()});
-  keep({});
+  report_line({"cannot stop the groups: ", e.what()});
 }
 
 }  // namespace tg::inline v0::detail

@@ -11,6 +11,7 @@
 #include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/detail/wait_queue.hpp>
+#include <threadgroup/reason.hpp>
 #include <threadgroup/shutdown.hpp>
 
 #include "runtime/fork.hpp"
@@ -42,6 +43,7 @@ class SignalWatch {
   static void serve_main(void* shared) noexcept;
   void serve() noexcept;
   void shut_down() noexcept;
+  static void stop_all(Reason reason) noexcept;
   void keep(ShutdownReport report) noexcept;
 
   const ShutdownPlan plan_;

@@ -90,7 +90,7 @@ TEST_F(ThreadShortage, start_is_repeated_by_a_flow_that_waits_for_a_descriptor) 
   ThreadGroup group("eight slots", {.max_concurrent_threads = 8});
   group.post([&] {
     running.count_down();
-    outcome = select(readable(ends[0], [] {}), after(20s)).outcome;
+    outcome.store(select(readable(ends[0], [] {}), after(20s)).outcome);
   });
   running.wait();
   runtime::faults::refuse_threads(5);
