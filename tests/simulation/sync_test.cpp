@@ -144,6 +144,32 @@ TEST(SimulatedSync, destroying_a_primitive_with_waiters_fails) {
       << report.str();
 }
 
+TEST(SimulatedSync, destroying_a_channel_or_a_limiter_with_waiters_fails) {
+  const sim::Report of_channel = sim::explore({.schedules = 50}, [] {
+    std::optional<Channel<int>> channel(std::in_place, 1);
+    ThreadGroup group("Users");
+    group.post([&] { static_cast<void>(channel->receive()); });
+    event_aware_sleep(1ms);
+    channel.reset();
+  });
+  ASSERT_TRUE(of_channel.failure);
+  EXPECT_NE(of_channel.failure->what.find("a tg::Channel was destroyed while"), std::string::npos)
+      << of_channel.str();
+  const sim::Report of_limiter = sim::explore({.schedules = 50}, [] {
+    std::optional<RateLimiter> limiter(std::in_place, 1, 1);
+    ThreadGroup group("Users");
+    group.post([&] {
+      while (limiter->acquire() == WaitOutcome::ready) {
+      }
+    });
+    event_aware_sleep(1ms);
+    limiter.reset();
+  });
+  ASSERT_TRUE(of_limiter.failure);
+  EXPECT_NE(of_limiter.failure->what.find("a tg::RateLimiter was destroyed while"), std::string::npos)
+      << of_limiter.str();
+}
+
 TEST(SimulatedSync, unlocking_a_lock_that_is_not_locked_fails) {
   const sim::Report report = sim::explore({.schedules = 5}, [] {
     Mutex mutex;
