@@ -123,15 +123,16 @@ TG_FINDS(OnStopExploration, a_stop_meets_the_end_in_weak_memory, on_stop_publish
 // A function that a deadline has called waits for another deadline.
 TG_EXPLORATION(OnStopExploration, a_function_waits_for_a_deadline) {
   const StopScope scope(kMillisecond);
-  bool was_called = false;
+  Signal called;
   {
     const OnStop on_stop([&] {
       const StopScope inner(kMillisecond);
-      was_called = !thread_utils::event_aware_sleep(kHour);
+      require(!thread_utils::event_aware_sleep(kHour), "the second deadline comes, too");
+      called.send();
     });
     require(!thread_utils::event_aware_sleep(kHour), "the deadline comes");
+    called.wait();
   }
-  require(was_called, "the second deadline came, too");
 }
 TG_FINDS(OnStopExploration, a_function_waits_for_a_deadline, on_stop_holds_up_the_deadlines, 20)
 

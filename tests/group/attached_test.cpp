@@ -220,12 +220,15 @@ TEST(OnStop, function_that_takes_long_does_not_delay_those_who_wait_below) {
 TEST(OnStop, function_at_a_deadline_may_wait_for_another_deadline) {
   StopScope scope(1ms);
   bool inner_timed_out = false;
+  std::latch called(1);  // an object that ends before the call is not called
   {
     const OnStop on_stop([&] {
       StopScope inner(1ms);
       inner_timed_out = !event_aware_sleep(1h) && inner.timed_out();
+      called.count_down();
     });
     EXPECT_FALSE(event_aware_sleep(1h));
+    called.wait();
   }
   EXPECT_TRUE(inner_timed_out);
 }

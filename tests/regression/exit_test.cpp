@@ -99,7 +99,8 @@ TEST_F(Exit, grace_is_two_seconds_unless_set) {
         stopwatch.since = tg::runtime::now();
         std::exit(15);
       },
-      ExitedWithCode(15), "still runs task 'task 1' .for .*s.\ntwo seconds or more$");
+      ExitedWithCode(15),
+      "still runs task 'task 1' .for .*s; added at exit_test.cpp:[0-9]+.\ntwo seconds or more$");
 }
 
 TEST_F(Exit, grace_is_shared_by_all_stragglers) {
