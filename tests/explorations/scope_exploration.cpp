@@ -42,7 +42,6 @@ TG_EXPLORATION(ScopeExploration, a_stop_meets_a_flow_that_makes_scopes) {
              }}});
   require(!detail::Forest::instance().has_children(*parent), "all scopes have left the forest");
 }
-TG_FINDS(ScopeExploration, a_stop_meets_a_flow_that_makes_scopes, fresh_groups_are_not_revealed, 1000)
 TG_IN_WEAK_MEMORY(ScopeExploration, a_stop_meets_a_flow_that_makes_scopes)
 
 TG_EXPLORATION(ScopeExploration, a_deadline_meets_the_end_of_its_scope) {
