@@ -9,6 +9,7 @@
 #include "runtime/flow.hpp"
 #include "tree/forest.hpp"
 #include "tree/node.hpp"
+#include "tree/stop_source.hpp"
 #include "tree/task_context.hpp"
 
 namespace tg::test {
@@ -20,13 +21,18 @@ class BareNode final : public detail::Node {
       : Node(std::move(name), kind, time_limited) {
     ++alive;
   }
-  void on_event_set() noexcept override { ++notices; }
+  void on_event_set() noexcept override {
+    ++notices;
+    followers.request_stop(*this);
+  }
+  detail::StopSource* stop_source() noexcept override { return &followers; }
   void on_last_reference() noexcept override { ++goodbyes; }
   GroupStatistics statistics() const override { return counts; }
   std::size_t slots() const noexcept override { return slot_count; }
 
   GroupStatistics counts;
   std::size_t slot_count = 32;
+  detail::StopSource followers;
   std::atomic<int> notices{0};
   inline static std::atomic<int> alive{0};
   inline static std::atomic<int> goodbyes{0};
