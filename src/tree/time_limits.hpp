@@ -68,7 +68,8 @@ class TimeLimits {
   static void hold_across_forks();
   /// Whether the calling flow is the one that waits for the limits.
   bool are_served_by_caller() const noexcept {
-    return server_.load(std::memory_order_relaxed) == runtime::Flow::current_if_any();
+    const runtime::Flow* const me = runtime::Flow::current_if_any();  // null on a thread that is no flow yet
+    return me != nullptr && server_.load(std::memory_order_relaxed) == me;
   }
 
  private:

@@ -121,6 +121,7 @@ TG_FINDS(OnStopExploration, a_stop_meets_the_end_in_weak_memory, on_stop_publish
 
 // A function that a deadline has called waits for another deadline.
 TG_EXPLORATION(OnStopExploration, a_function_waits_for_a_deadline) {
+  hold_clock();
   const StopScope scope(kMillisecond);
   Signal called;
   {
