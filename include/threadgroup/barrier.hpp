@@ -60,9 +60,9 @@ class TG_EXPORT Barrier {
   }
   static constexpr std::uint64_t meeting(std::uint64_t state) noexcept { return state / kOneMeeting; }
 
-  WaitOutcome wait(std::uint64_t mine, TimePoint deadline);
-  bool break_it(std::uint64_t mine) noexcept;
-  std::string text() const;
+  TG_LOCAL WaitOutcome wait(std::uint64_t mine, TimePoint deadline);
+  TG_LOCAL bool break_it(std::uint64_t mine) noexcept;
+  TG_LOCAL std::string text() const;
   void check_destruction() const noexcept;
 
   const std::uint64_t threads_;

@@ -84,7 +84,7 @@ class TG_EXPORT Mutex {
   void lock_slow();
   bool try_lock_slow() noexcept;
   void unlock_slow();
-  WaitOutcome wait(detail::Event* event, TimePoint deadline);
+  TG_LOCAL WaitOutcome wait(detail::Event* event, TimePoint deadline);
   void check_destruction() const noexcept;
 
   alignas(8) detail::Atomic<std::uint32_t> state_{kFree};  // atomic: it is the lock

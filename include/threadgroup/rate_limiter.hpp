@@ -46,12 +46,12 @@ class TG_EXPORT RateLimiter {
 
  private:
   struct Waiter;
-  void check(double tokens, const char* call) const;
-  double cost_of(double tokens) const noexcept;
-  TimePoint ready_at_locked(double tokens) const noexcept TG_REQUIRES(mutex_);
-  bool try_take_locked(double tokens) noexcept TG_REQUIRES(mutex_);
-  WaitOutcome wait(Waiter& me, double tokens, TimePoint deadline);
-  void leave(Waiter& me, double taken) noexcept;
+  TG_LOCAL void check(double tokens, const char* call) const;
+  TG_LOCAL double cost_of(double tokens) const noexcept;
+  TG_LOCAL TimePoint ready_at_locked(double tokens) const noexcept TG_REQUIRES(mutex_);
+  TG_LOCAL bool try_take_locked(double tokens) noexcept TG_REQUIRES(mutex_);
+  TG_LOCAL WaitOutcome wait(Waiter& me, double tokens, TimePoint deadline);
+  TG_LOCAL void leave(Waiter& me, double taken) noexcept;
 
   const double per_second_;
   const double burst_;

@@ -159,8 +159,8 @@ class TG_EXPORT OnStop {
  private:
   friend class detail::StopSource;
   void begin();
-  void call() noexcept;
-  void wait_for_end_of_call() noexcept;
+  TG_LOCAL void call() noexcept;
+  TG_LOCAL void wait_for_end_of_call() noexcept;
 
   UniqueFunction<void()> function_;
   // Guarded by the lock of the `StopSource`. `link_` is null while the object is not linked.

@@ -95,10 +95,10 @@ class TG_EXPORT Semaphore {
            try_take(permits);
   }
   bool forget_parents_waiters() noexcept;
-  bool take_or_announce(std::ptrdiff_t permits) noexcept;
-  WaitOutcome wait(std::ptrdiff_t permits, detail::Event* event, Duration timeout);
+  TG_LOCAL bool take_or_announce(std::ptrdiff_t permits) noexcept;
+  TG_LOCAL WaitOutcome wait(std::ptrdiff_t permits, detail::Event* event, Duration timeout);
   void release_slow(std::ptrdiff_t permits);
-  void add_and_serve(std::ptrdiff_t permits) noexcept;
+  TG_LOCAL void add_and_serve(std::ptrdiff_t permits) noexcept;
   void check_destruction() const noexcept;
 
   detail::Atomic<std::int64_t> state_;  // atomic: permits and whether they are waited for

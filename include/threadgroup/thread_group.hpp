@@ -427,14 +427,14 @@ class TG_EXPORT ThreadGroup {
   }
 
   bool skip_one(detail::TaskSlot* task, std::string&& message, SourceLocation where);
-  JoinResult wait_until_idle(TimePoint deadline, bool may_help, const char* operation);
-  JoinResult join_until(TimePoint deadline, bool may_help);
-  JoinResult wait_idle_until(TimePoint deadline, bool may_help);
-  void report_all(const std::vector<Failure>& failures) const;
+  TG_LOCAL JoinResult wait_until_idle(TimePoint deadline, bool may_help, const char* operation);
+  TG_LOCAL JoinResult join_until(TimePoint deadline, bool may_help);
+  TG_LOCAL JoinResult wait_idle_until(TimePoint deadline, bool may_help);
+  TG_LOCAL void report_all(const std::vector<Failure>& failures) const;
 
   void update_args_of(const std::string& name, const detail::OfferedArguments& offered);
-  detail::Event* event_for_wait(const char* operation) const;
-  const ResultList& run_registered(const char* operation, ResultList& results);
+  TG_LOCAL detail::Event* event_for_wait(const char* operation) const;
+  TG_LOCAL const ResultList& run_registered(const char* operation, ResultList& results);
 
   friend void detail::destroy_where_it_falls(ThreadGroup*) noexcept;
   friend std::vector<Failure> detail::take_failures(ThreadGroup&);

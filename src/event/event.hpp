@@ -110,4 +110,7 @@ class Event {
   WaitQueue waiters_;
 };
 
+/// Whether there is an event, and it is set.
+inline bool is_set(const Event* event) noexcept { return event != nullptr && event->is_set(); }
+
 }  // namespace tg::inline v0::detail

@@ -16,7 +16,7 @@ namespace {
 
 bool any_set(const WatchedEvents& events) noexcept {
   for (const Event* event : events) {
-    if (event != nullptr && event->is_set()) return true;
+    if (is_set(event)) return true;
   }
   return false;
 }

@@ -69,8 +69,7 @@ WaitStatus wait_for_condition(GroupCore& core, Predicate predicate, Duration tim
           reason_from_here(ReasonKind::condition_met, "the condition that was waited for is true", where));
       return WaitStatus::condition_met;
     }
-    if (core.event().is_set() || (callers_event != nullptr && callers_event->is_set()))
-      return WaitStatus::event_set;
+    if (core.event().is_set() || is_set(callers_event)) return WaitStatus::event_set;
     if (!deadline.is_never() && now >= deadline) return WaitStatus::timed_out;
     // Idle before the predicate and after it, and nothing ended in between: else it may have added tasks.
     if (options.stop_when_idle && idle_but_for(own, counts) && idle_but_for(own, pool.statistics()) &&

@@ -33,10 +33,8 @@ ReasonPointer Room::take(Node& group, FunctionRef<bool()> is_stuck) {
   }
   const SlotLent lent(caller, is_own && !TG_PLANTED(room_adder_keeps_its_slot));
   Permits::Waiter waiter(runtime::Flow::current());
-  WaitQueue no_queue;  // the flow is unparked by the one that gives a place back
   bool stuck = false;
-  const WaitOutcome outcome = wait(
-      no_queue,
+  const WaitOutcome outcome = wait_unparked(  // by the flow that gives a place back
       [&] {
         if (places_.take_or_wait(waiter)) return true;
         stuck = is_own && is_stuck();

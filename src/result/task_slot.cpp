@@ -144,10 +144,6 @@ void TaskSlot::watch(TaskWatcher& watcher) noexcept {
   release_handle();
 }
 
-namespace {
-bool is_set(const Event* event) noexcept { return event != nullptr && event->is_set(); }
-}  // namespace
-
 bool TaskSlot::is_of_this_process() const noexcept {
   return static_cast<std::uint8_t>(runtime::fork_generation()) == fork_generation_;
 }

@@ -75,10 +75,10 @@ class TG_EXPORT Context {
     unsigned int uncaught = 0;
   };
 
-  static void begin(void* context) noexcept;
-  void leave(Context& next, bool ends) noexcept;
-  void arrive() noexcept;
-  void find_own_stack() noexcept;
+  TG_LOCAL static void begin(void* context) noexcept;
+  TG_LOCAL void leave(Context& next, bool ends) noexcept;
+  TG_LOCAL void arrive() noexcept;
+  TG_LOCAL void find_own_stack() noexcept;
 
   void* stack_pointer_ = nullptr;  // while it is not running
   Exceptions exceptions_;          // likewise

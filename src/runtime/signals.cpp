@@ -48,7 +48,7 @@ constinit Atomic<std::int64_t> owner_generation{kNobody};  // of the process in 
 
 bool is_function(const struct sigaction& action) noexcept {
   return (action.sa_flags & SA_SIGINFO) != 0 ||
-         (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN);  // NOLINT
+         (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN);
 }
 
 // Ends the process, unless the signal is one that does no harm.
@@ -78,7 +78,7 @@ void handle(Slot& slot, int number, siginfo_t* info, void* context) noexcept {
     replaced.sa_sigaction(number, info, context);
   } else if (is_function(replaced)) {
     replaced.sa_handler(number);
-  } else if (!active && replaced.sa_handler == SIG_DFL) {  // NOLINT
+  } else if (!active && replaced.sa_handler == SIG_DFL) {
     take_default_action(number);
   }
   errno = error;

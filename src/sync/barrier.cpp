@@ -29,7 +29,7 @@ Barrier::Barrier(std::ptrdiff_t threads) : threads_(static_cast<std::uint64_t>(t
 WaitOutcome Barrier::arrive_and_wait(Duration timeout) {
   const detail::Event* const event = detail::event_of_caller();
   std::uint64_t state = state_.load(std::memory_order_relaxed);
-  if (detail::is_stopped(event)) {
+  if (detail::is_set(event)) {
     while (!is_broken() && !break_it(meeting(state_.load(std::memory_order_relaxed)))) {
     }
     return WaitOutcome::event_set;

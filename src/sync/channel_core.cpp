@@ -232,7 +232,7 @@ bool ChannelCore::becomes_possible_soon(Kind kind) const noexcept {
 
 WaitOutcome ChannelCore::wait(Kind kind, Move move, void* room, Duration timeout) {
   Event* const event = event_of_caller();
-  if (event != nullptr && event->is_set()) return WaitOutcome::event_set;
+  if (is_set(event)) return WaitOutcome::event_set;
   const Attempt end = attempt(kind, move, room);
   if (end == Attempt::done) return WaitOutcome::ready;
   if (end == Attempt::closed) return WaitOutcome::closed;

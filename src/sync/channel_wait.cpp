@@ -8,13 +8,9 @@
 #include "event/wait_note.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/steady_clock.hpp"
+#include "sync/patience.hpp"
 
 namespace tg::inline v0::detail {
-
-namespace {
-// As in Go's and WebKit's mutexes: see E3.
-constexpr Duration kLongWait = Duration::from_nanos(1'000'000);
-}  // namespace
 
 ChannelWait::ChannelWait(std::span<ChannelCase* const> cases) noexcept : cases_(cases) {
   for (std::size_t i = 0; i < cases.size(); ++i) cases[i]->number_ = static_cast<std::uint32_t>(i);
@@ -61,7 +57,7 @@ ChannelWait::End ChannelWait::wait(const Event* event, Park park) {
 }
 
 ChannelWait::End ChannelWait::wait_in_rounds(const Event* event, Park park) {
-  const TimePoint long_after = runtime::now() + kLongWait;
+  const TimePoint long_after = runtime::now() + kPatience;
   for (;;) {
     const WaitOutcome outcome = wait_one_round(park);
     if (outcome != WaitOutcome::ready) return {outcome};
@@ -73,7 +69,7 @@ ChannelWait::End ChannelWait::wait_in_rounds(const Event* event, Park park) {
     } else if (served_ != nullptr) {
       served_->channel().arrive(*served_, runtime::now() >= long_after);
     }
-    if (event != nullptr && event->is_set()) return {WaitOutcome::event_set};
+    if (is_set(event)) return {WaitOutcome::event_set};
     const End end = try_all(served_ != nullptr ? served_->number_ : 0);
     if (end.outcome != WaitOutcome::timed_out) return end;
   }

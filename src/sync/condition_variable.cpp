@@ -25,7 +25,7 @@ WaitOutcome ConditionVariable::wait_for(FunctionRef<void()> lock, FunctionRef<vo
   detail::Event* const event = detail::event_of_caller();
   const TimePoint deadline = runtime::after(timeout);
   do {
-    if (detail::is_stopped(event)) return WaitOutcome::event_set;
+    if (detail::is_set(event)) return WaitOutcome::event_set;
     if (!deadline.is_never() && runtime::now() >= deadline) return WaitOutcome::timed_out;
 
     detail::Waiter waiter(me);

@@ -17,15 +17,13 @@
 #include "base/planted.hpp"
 #include "runtime/steady_clock.hpp"
 #include "runtime/wait_briefly.hpp"
+#include "sync/patience.hpp"
 #include "sync/sync_note.hpp"
 
 namespace tg {
 inline namespace v0 {
 
 namespace {
-// As in Go's sync.Mutex. A longer time starves waiters, a shorter one makes the lock wait for threads to wake up.
-constexpr Duration kPatience = std::chrono::milliseconds(1);
-
 detail::ParkingKey key_of(const Mutex* mutex) noexcept { return {mutex, detail::ParkingQueue::mutex}; }
 }  // namespace
 
@@ -35,7 +33,7 @@ class Mutex::Entry : public detail::ParkingEntry {
       : ParkingEntry(waiter, key_of(mutex)), since_(since) {}
 
   // Called by the flow that unlocks, under the parking lot's lock; the waiter then reads the decision.
-  bool decide(TimePoint now) noexcept { return is_handed_over_ = now - since_ >= kPatience; }
+  bool decide(TimePoint now) noexcept { return is_handed_over_ = now - since_ >= detail::kPatience; }
   bool is_handed_over() const noexcept { return is_handed_over_; }
 
  private:
@@ -57,7 +55,7 @@ bool Mutex::try_lock_slow() noexcept {
 
 WaitOutcome Mutex::event_aware_lock(Duration timeout) {
   detail::Event* const event = detail::event_of_caller();
-  if (detail::is_stopped(event)) return WaitOutcome::event_set;
+  if (detail::is_set(event)) return WaitOutcome::event_set;
   if (try_lock()) return WaitOutcome::ready;
   if (timeout <= Duration()) return WaitOutcome::timed_out;
   return wait(event, runtime::after(timeout));
@@ -82,7 +80,7 @@ WaitOutcome Mutex::wait(detail::Event* event, TimePoint deadline) {
         return WaitOutcome::ready;
       continue;
     }
-    const bool stopped = detail::is_stopped(event);
+    const bool stopped = detail::is_set(event);
     if (stopped || (!deadline.is_never() && runtime::now() >= deadline)) {
       const WaitOutcome outcome = stopped ? WaitOutcome::event_set : WaitOutcome::timed_out;
       if (!woken || TG_PLANTED(sync_mutex_stopped_one_stays_woken)) return outcome;

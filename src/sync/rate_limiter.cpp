@@ -99,7 +99,7 @@ bool RateLimiter::try_acquire(double tokens) {
 WaitOutcome RateLimiter::acquire(double tokens, Duration timeout) {
   check(tokens, "tg::RateLimiter::acquire");
   const detail::Event* const event = detail::event_of_caller();
-  if (event != nullptr && event->is_set()) return WaitOutcome::event_set;
+  if (detail::is_set(event)) return WaitOutcome::event_set;
   Waiter me{runtime::Flow::current()};
   {
     const detail::MutexLock lock(mutex_);
@@ -115,11 +115,9 @@ WaitOutcome RateLimiter::acquire(double tokens, Duration timeout) {
 
 WaitOutcome RateLimiter::wait(Waiter& me, double tokens, TimePoint deadline) {
   const detail::WatchedEvents events{detail::event_of_caller(), nullptr};
-  // Never released: the waiter in front unparks this flow directly. A queue here could be gone by then; the
-  // flow is not, and it keeps the wake-up.
-  detail::WaitQueue unused;
-  WaitOutcome outcome = detail::wait(
-      unused, [&] { return me.is_first.load(std::memory_order_acquire); }, events, deadline);
+  // The waiter in front unparks this flow, which keeps the wake-up.
+  WaitOutcome outcome =
+      detail::wait_unparked([&] { return me.is_first.load(std::memory_order_acquire); }, events, deadline);
   double taken = 0;
   if (outcome == WaitOutcome::ready) {
     TimePoint ready_at;

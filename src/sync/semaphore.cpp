@@ -47,7 +47,7 @@ void Semaphore::throw_bad_count(std::ptrdiff_t permits) {
 WaitOutcome Semaphore::acquire(std::ptrdiff_t permits, Duration timeout) {
   check(permits);
   detail::Event* const event = detail::event_of_caller();
-  if (detail::is_stopped(event)) return WaitOutcome::event_set;
+  if (detail::is_set(event)) return WaitOutcome::event_set;
   if (try_take(permits) || try_again_in_child(permits)) return WaitOutcome::ready;
   if (timeout <= Duration()) return WaitOutcome::timed_out;
   return wait(permits, event, timeout);

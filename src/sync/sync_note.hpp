@@ -36,8 +36,6 @@ class SyncNote : public WaitNote {
 /// in an exploration, whose schedules begin as forked children but with new primitives.
 inline bool may_be_inherited() noexcept { return !runtime::kIsExplored && runtime::fork_generation() != 0; }
 
-inline bool is_stopped(const Event* event) noexcept { return event != nullptr && event->is_set(); }
-
 /// For a destructor: reports that other flows use the primitive. Fails a simulation; otherwise it is a line on
 /// stderr and not the end of the process, because a static object may be destroyed while other threads
 /// still run, which harms only those that use it afterwards.

@@ -47,10 +47,9 @@ void PermitsLent::take_back() noexcept {
     PermitClaim claim(bound, runtime::Flow::current());
     if (!claim.advance()) {
       const WaitNote note([](const WaitNote&) -> std::string { return "a permit of a subtree's bound"; });
-      WaitQueue no_queue;  // the flow is unparked by the one that gives a permit back
-      Event& event = task_->node->event();
-      if (wait(
-              no_queue, [&claim] { return claim.advance(); }, {&event, nullptr}, TimePoint::never()) !=
+      const WatchedEvents events{&task_->node->event(), nullptr};
+      // By the flow that gives a permit back.
+      if (wait_unparked([&claim] { return claim.advance(); }, events, TimePoint::never()) !=
           WaitOutcome::ready)
         claim.take_anyway();
     }

@@ -29,7 +29,7 @@ bool event_aware_sleep(Duration d) {
 
 bool event_is_set() noexcept {
   const detail::Event* const event = detail::event_of_caller();
-  return event != nullptr && event->is_set();
+  return detail::is_set(event);
 }
 
 bool is_draining() noexcept {

@@ -230,7 +230,7 @@ KeyWait VaultCore::wait_for(std::span<const std::size_t> slots, Duration timeout
         return KeyWait::timed_out;
     }
     // A stop explains a failure better than the failure explains the stop.
-    if (hopeless) return event != nullptr && event->is_set() ? KeyWait::event_set : KeyWait::producer_failed;
+    if (hopeless) return is_set(event) ? KeyWait::event_set : KeyWait::producer_failed;
     MutexLock lock(store_.mutex());
     missing = store_.find_missing_locked(slots);
     if (missing == kNone) return KeyWait::present;

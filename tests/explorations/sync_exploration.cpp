@@ -87,23 +87,30 @@ TG_WEAK_EXPLORATION(SyncMutexExploration, plain_data_needs_the_lock) {
 TG_FINDS(SyncMutexExploration, plain_data_needs_the_lock, sync_mutex_sees_nothing, 1000)
 TG_FINDS(SyncMutexExploration, plain_data_needs_the_lock, sync_mutex_publishes_nothing, 1000)
 
-TG_EXPLORATION(SyncMutexExploration, a_stop_and_an_unlock_come_at_once) {
+// What one flow at a time is in.
+struct Guarded {
   tg::Mutex mutex;
-  Event event;
   Atomic<int> inside{0};
-  const auto enter = [&] {
+
+  void lock_and_leave() {
+    mutex.lock();
+    leave();
+  }
+  void leave() {
     require(inside.fetch_add(1) == 0, "one flow holds the lock");
     inside.fetch_sub(1);
     mutex.unlock();
-  };
-  const auto lock = [&] {
-    mutex.lock();
-    enter();
-  };
+  }
+};
+
+TG_EXPLORATION(SyncMutexExploration, a_stop_and_an_unlock_come_at_once) {
+  Guarded guarded;
+  Event event;
+  const auto lock = [&] { guarded.lock_and_leave(); };
   together({{"stopped",
              [&] {
                const CoveredBy covered(event);
-               if (mutex.event_aware_lock() == WaitOutcome::ready) enter();
+               if (guarded.mutex.event_aware_lock() == WaitOutcome::ready) guarded.leave();
              }},
             {"first", lock},
             {"second", lock},
@@ -137,20 +144,11 @@ TG_EXPLORATION(SyncMutexExploration, a_stop_takes_no_wake_up_with_it) {
 TG_FINDS(SyncMutexExploration, a_stop_takes_no_wake_up_with_it, sync_mutex_stopped_one_stays_woken, 2000)
 
 TG_EXPLORATION(SyncMutexExploration, a_time_out_takes_no_wake_up_with_it) {
-  tg::Mutex mutex;
-  Atomic<int> inside{0};
-  const auto enter = [&] {
-    require(inside.fetch_add(1) == 0, "one flow holds the lock");
-    inside.fetch_sub(1);
-    mutex.unlock();
-  };
-  const auto lock = [&] {
-    mutex.lock();
-    enter();
-  };
+  Guarded guarded;
+  const auto lock = [&] { guarded.lock_and_leave(); };
   together({{"impatient",
              [&] {
-               if (mutex.event_aware_lock(kShort) == WaitOutcome::ready) enter();
+               if (guarded.mutex.event_aware_lock(kShort) == WaitOutcome::ready) guarded.leave();
              }},
             {"first", lock},
             {"second", lock}});

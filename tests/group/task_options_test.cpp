@@ -38,13 +38,6 @@ TEST(TaskOptions, time_limit_stops_the_task_and_no_other_one) {
   EXPECT_EQ(group.join().str(), "done: 1 succeeded, 1 stopped");
 }
 
-TEST(TaskOptions, time_limit_counts_from_the_start_of_the_task) {
-  ThreadGroup group("g", {.max_concurrent_threads = 1});
-  group.post([] { event_aware_sleep(5ms); });
-  const auto second = group.add_task(TaskOptions{.time_limit = 10s}, [] { return event_aware_sleep(1ms); });
-  EXPECT_TRUE(second.get());
-}
-
 TEST(TaskOptions, task_with_an_event_of_its_own_is_stopped_by_its_handle) {
   ThreadGroup group("g");
   std::latch runs(1);

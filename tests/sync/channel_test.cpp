@@ -94,15 +94,11 @@ TEST(Channel, closed_one_is_drained_first) {
   EXPECT_EQ(channel.try_receive(), std::nullopt);
 }
 
-// The pause makes it likely that all of them wait; the test is also right if some have only started.
-TEST(Channel, close_wakes_all) {
-  for (const std::size_t capacity : {0u, 1u, 2u}) {
-    Channel<int> empty(capacity);
-    Channel<int> full(capacity);
+// Four tasks that receive from an empty channel, and four that send to a full one. The pause makes it likely that
+// all of them wait; a test is also right if some have only started.
+struct Waiters {
+  explicit Waiters(std::size_t capacity) : empty(capacity), full(capacity) {
     for (std::size_t i = 0; i < capacity; ++i) EXPECT_TRUE(full.try_send(1));
-    ThreadGroup group("Waiters");
-    std::latch running(8);
-    std::vector<TaskHandle<WaitOutcome>> waits;
     for (int i = 0; i < 4; ++i) {
       waits.push_back(group.add_task([&] {
         int into = 0;
@@ -116,36 +112,33 @@ TEST(Channel, close_wakes_all) {
     }
     running.wait();
     test::leave_time(2ms);
-    empty.close();
-    full.close();
-    for (auto& wait : waits) EXPECT_EQ(wait.get(), WaitOutcome::closed);
+  }
+  void expect(WaitOutcome outcome) {
+    for (auto& wait : waits) EXPECT_EQ(wait.get(), outcome);
+  }
+
+  Channel<int> empty;
+  Channel<int> full;
+  std::latch running{8};
+  std::vector<TaskHandle<WaitOutcome>> waits;
+  ThreadGroup group{"Waiters"};
+};
+
+TEST(Channel, close_wakes_all) {
+  for (const std::size_t capacity : {0u, 1u, 2u}) {
+    Waiters waiters(capacity);
+    waiters.empty.close();
+    waiters.full.close();
+    waiters.expect(WaitOutcome::closed);
   }
 }
 
 TEST(Channel, stop_wakes_all) {
   for (const std::size_t capacity : {0u, 1u, 2u}) {
-    Channel<int> empty(capacity);
-    Channel<int> full(capacity);
-    for (std::size_t i = 0; i < capacity; ++i) EXPECT_TRUE(full.try_send(1));
-    ThreadGroup group("Waiters");
-    std::latch running(8);
-    std::vector<TaskHandle<WaitOutcome>> waits;
-    for (int i = 0; i < 4; ++i) {
-      waits.push_back(group.add_task([&] {
-        int into = 0;
-        running.count_down();
-        return empty.receive(into);
-      }));
-      waits.push_back(group.add_task([&] {
-        running.count_down();
-        return full.send(2);
-      }));
-    }
-    running.wait();
-    test::leave_time(2ms);
-    group.set_event();
-    for (auto& wait : waits) EXPECT_EQ(wait.get(), WaitOutcome::event_set);
-    EXPECT_EQ(full.size(), capacity);
+    Waiters waiters(capacity);
+    waiters.group.set_event();
+    waiters.expect(WaitOutcome::event_set);
+    EXPECT_EQ(waiters.full.size(), capacity);
   }
 }
 

@@ -105,32 +105,32 @@ class TG_EXPORT ChannelCore {
   };
 
   // The ring.
-  Attempt put(Move move, bool first) noexcept;
+  TG_LOCAL Attempt put(Move move, bool first) noexcept;
   Attempt take(Move move, bool first) noexcept;
-  bool may_put() const noexcept;
-  bool may_take() const noexcept;
-  std::uint64_t after(std::uint64_t position) const noexcept;
-  Slot& slot(std::uint64_t position) const noexcept;
-  void* item(Slot& slot) const noexcept;
+  TG_LOCAL bool may_put() const noexcept;
+  TG_LOCAL bool may_take() const noexcept;
+  TG_LOCAL std::uint64_t after(std::uint64_t position) const noexcept;
+  TG_LOCAL Slot& slot(std::uint64_t position) const noexcept;
+  TG_LOCAL void* item(Slot& slot) const noexcept;
   // A rendezvous.
-  Attempt meet(Kind kind, Move move, void* room) noexcept;
+  TG_LOCAL Attempt meet(Kind kind, Move move, void* room) noexcept;
 
   // The waiters.
-  bool becomes_possible_soon(Kind kind) const noexcept;
-  Attempt attempt(ChannelCase& mine, bool first) noexcept;
-  bool link(ChannelCase& mine) noexcept;
-  void unlink(ChannelCase& mine) noexcept;
-  void arrive(ChannelCase& mine, bool has_waited_long) noexcept;
-  void leave(ChannelCase& mine) noexcept;
-  void after_step() noexcept;
+  TG_LOCAL bool becomes_possible_soon(Kind kind) const noexcept;
+  TG_LOCAL Attempt attempt(ChannelCase& mine, bool first) noexcept;
+  TG_LOCAL bool link(ChannelCase& mine) noexcept;
+  TG_LOCAL void unlink(ChannelCase& mine) noexcept;
+  TG_LOCAL void arrive(ChannelCase& mine, bool has_waited_long) noexcept;
+  TG_LOCAL void leave(ChannelCase& mine) noexcept;
+  TG_LOCAL void after_step() noexcept;
   void check_destruction() const noexcept;
-  void wake_next() noexcept;
+  TG_LOCAL void wake_next() noexcept;
   Queue& queue(Kind kind) noexcept TG_REQUIRES(mutex_) { return kind == Kind::send ? senders_ : receivers_; }
-  void link_locked(ChannelCase& mine) noexcept TG_REQUIRES(mutex_);
-  void unlink_locked(ChannelCase& mine) noexcept TG_REQUIRES(mutex_);
-  ChannelCase* claim_first_locked(Kind kind) noexcept TG_REQUIRES(mutex_);
-  void announce_locked() noexcept TG_REQUIRES(mutex_);
-  std::size_t possible_steps(Kind kind) const noexcept;
+  TG_LOCAL void link_locked(ChannelCase& mine) noexcept TG_REQUIRES(mutex_);
+  TG_LOCAL void unlink_locked(ChannelCase& mine) noexcept TG_REQUIRES(mutex_);
+  TG_LOCAL ChannelCase* claim_first_locked(Kind kind) noexcept TG_REQUIRES(mutex_);
+  TG_LOCAL void announce_locked() noexcept TG_REQUIRES(mutex_);
+  TG_LOCAL std::size_t possible_steps(Kind kind) const noexcept;
 
   // Constant.
   const std::uint64_t number_;  // of all channels: the order in which a waiter links its cases

@@ -11,8 +11,12 @@
 ///
 /// In a static library nothing is exported: it defines TG_STATIC while it is compiled. Else two shared objects
 /// that each contain a copy would share some objects of the two, and not others.
+///
+/// TG_LOCAL marks a member of such a class that only the library itself calls.
 #if defined(TG_STATIC)
 #define TG_EXPORT
+#define TG_LOCAL
 #else
 #define TG_EXPORT __attribute__((visibility("default")))
+#define TG_LOCAL __attribute__((visibility("hidden")))
 #endif

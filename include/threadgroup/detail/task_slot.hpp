@@ -74,7 +74,7 @@ class TG_EXPORT TaskSlot : public ClaimableTask {
   /// Where a flow links itself before it looks whether the task is `done`.
   WaitQueue& end_waiters() noexcept { return done_waiters_; }
   /// The task as the wait graph sees it.
-  AwaitedTask awaited() const noexcept;
+  TG_LOCAL AwaitedTask awaited() const noexcept;
   bool belongs_to(const Node* group) const noexcept { return group_ == group; }
   /// Waits, and throws unless the task succeeded.
   void wait_for_success();
@@ -139,10 +139,10 @@ class TG_EXPORT TaskSlot : public ClaimableTask {
 
  private:
   class HeldGroup;
-  bool run_if_below(TaskContext* caller, Event* event);
-  void throw_unless_succeeded(WaitOutcome outcome);
+  TG_LOCAL bool run_if_below(TaskContext* caller, Event* event);
+  TG_LOCAL void throw_unless_succeeded(WaitOutcome outcome);
   TaskStatus publish(TaskStatus status) noexcept;
-  bool is_of_this_process() const noexcept;
+  TG_LOCAL bool is_of_this_process() const noexcept;
 
   void release(std::uint32_t reference) noexcept {
     // The only owner saves the atomic step: no other flow can take a reference any more.

@@ -23,7 +23,7 @@ enum class RunOutcome { stored, condition_was_false };
 /// Makes the waits for keys check their keys again.
 struct TG_EXPORT TellWaiters {
   VaultCore* core;
-  void operator()() const noexcept;
+  TG_LOCAL void operator()() const noexcept;
 };
 
 /// The part of an automatic that does not change, except for `retired`.

@@ -84,7 +84,7 @@ class TG_EXPORT VaultCore : public std::enable_shared_from_this<VaultCore> {
   KeyWait wait_for(std::span<const std::size_t> slots, Duration timeout) const;
   [[noreturn]] void throw_missing(std::span<const std::size_t> slots) const;
   /// Makes the waits for keys, if there are any, check their keys again.
-  void tell_waiters() noexcept;
+  TG_LOCAL void tell_waiters() noexcept;
 
   // --- Functions
   /// Returns the function's number, for `Production`; `kNone` if it has no outputs.
@@ -93,7 +93,7 @@ class TG_EXPORT VaultCore : public std::enable_shared_from_this<VaultCore> {
   /// Returns the automatic's number. Declares nothing if it throws, unless removing the outputs that it
   /// cleans cannot be kept elsewhere.
   std::size_t add_automatic(std::unique_ptr<AutomaticInfo> info);
-  const AutomaticInfo& automatic(std::size_t index) const;
+  TG_LOCAL const AutomaticInfo& automatic(std::size_t index) const;
   std::uint64_t runs(std::size_t index) const;
   std::string explain_one(std::size_t index) const;
   std::string explain() const;
@@ -118,16 +118,16 @@ class TG_EXPORT VaultCore : public std::enable_shared_from_this<VaultCore> {
   // What remains to be done after a step, without the lock.
   struct Aftermath;
 
-  void apply_locked(std::span<Change> changes, const CommitOptions& options, Aftermath& after)
+  TG_LOCAL void apply_locked(std::span<Change> changes, const CommitOptions& options, Aftermath& after)
       TG_REQUIRES(store_.mutex());
-  void take_set_locked(std::size_t automatic, Aftermath& after) noexcept TG_REQUIRES(store_.mutex());
-  bool undo_automatic(std::size_t automatic) noexcept;
-  void finish(Aftermath& after);
+  TG_LOCAL void take_set_locked(std::size_t automatic, Aftermath& after) noexcept TG_REQUIRES(store_.mutex());
+  TG_LOCAL bool undo_automatic(std::size_t automatic) noexcept;
+  TG_LOCAL void finish(Aftermath& after);
 
-  void announce(Production& production) noexcept;
-  void end(Production& production, CallEnd how, std::string problem) noexcept;
+  TG_LOCAL void announce(Production& production) noexcept;
+  TG_LOCAL void end(Production& production, CallEnd how, std::string problem) noexcept;
   /// For a forked child: the threads that waited and the tasks that ran are the parent's.
-  void forget_parent_locked() noexcept TG_REQUIRES(store_.mutex());
+  TG_LOCAL void forget_parent_locked() noexcept TG_REQUIRES(store_.mutex());
 
   const VaultOptions options_;
   ValueStore store_;

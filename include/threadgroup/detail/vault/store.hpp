@@ -110,7 +110,8 @@ class TG_EXPORT ValueStore {
     return cells_[slot].value.current();
   }
   /// The first of these keys that holds no value, or `kNone`.
-  std::size_t find_missing_locked(std::span<const std::size_t> slots) const noexcept TG_REQUIRES(mutex_);
+  TG_LOCAL std::size_t find_missing_locked(std::span<const std::size_t> slots) const noexcept
+      TG_REQUIRES(mutex_);
 
   // --- Writing
   /// The origin of a change, and what it is permitted to do.
@@ -120,7 +121,7 @@ class TG_EXPORT ValueStore {
     bool from_resource = false;     // true if the source of a read-only key makes the change
   };
   /// Throws if the changes are not permitted.
-  void check_locked(std::span<const Change> changes, const Writer& writer) const TG_REQUIRES(mutex_);
+  TG_LOCAL void check_locked(std::span<const Change> changes, const Writer& writer) const TG_REQUIRES(mutex_);
 
   /// A step, for a scope during which the lock is held. If `several` says that there may be more than one
   /// change, readers see all of them at once (K1).
@@ -165,9 +166,9 @@ class TG_EXPORT ValueStore {
 
   // --- Waiting
   WaitQueue& waiters(std::size_t slot) const noexcept { return cells_[slot].waiters; }
-  void release_all_waiters() const noexcept;
+  TG_LOCAL void release_all_waiters() const noexcept;
   /// For a forked child: the flows that waited are the parent's.
-  void forget_waiters() noexcept;
+  TG_LOCAL void forget_waiters() noexcept;
 
  private:
   struct Cell {
