@@ -38,6 +38,16 @@ TEST(SimulatedRateLimiter, ten_a_second_with_a_burst_of_five) {
   EXPECT_FALSE(report.failure) << report.str();
 }
 
+TEST(SimulatedRateLimiter, bucket_does_not_overflow) {
+  const sim::Report report = sim::explore({.schedules = 10}, [] {
+    RateLimiter limiter(1000, 2);
+    event_aware_sleep(1h);
+    sim::check(limiter.try_acquire(2), "the bucket is full");
+    sim::check(!limiter.try_acquire(1), "and holds no more");
+  });
+  EXPECT_FALSE(report.failure) << report.str();
+}
+
 TEST(SimulatedRateLimiter, callers_are_served_in_order_whatever_they_want) {
   const sim::Report report = sim::explore({.schedules = 50}, [] {
     const TimePoint begin = now();
