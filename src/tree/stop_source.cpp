@@ -62,7 +62,11 @@ bool StopSource::remove(OnStop& function) noexcept {
 }
 
 void StopSource::request_stop(Node& node) noexcept {
-  if (!is_followed()) return;
+  {
+    // Under the lock, which orders this look and one at the event by a flow that has just linked a function.
+    MutexLock lock(mutex_);
+    if (followers_ == nullptr) return;
+  }
   if (!TG_PLANTED(on_stop_holds_up_the_deadlines) && TimeLimits::instance().are_served_by_caller()) {
     node.add_reference();
     try {

@@ -96,6 +96,7 @@ TG_EXPLORATION(OnStopExploration, a_stop_meets_the_start) {
              }}});
 }
 TG_FINDS(OnStopExploration, a_stop_meets_the_start, on_stop_looks_only_before_it_links, 1000)
+TG_IN_WEAK_MEMORY(OnStopExploration, a_stop_meets_the_start)
 
 TG_EXPLORATION(OnStopExploration, a_stop_meets_the_end) {
   const Linked parent("parent");
