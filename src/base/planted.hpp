@@ -30,6 +30,7 @@
   ONE(polled_mutex_sees_nothing)           /* the same */                                       \
   ONE(gate_waits_without_second_look)      /* a waiter looks again after its approach */        \
   ONE(gate_opens_for_one)                  /* all waiters at a gate go through */               \
+  ONE(wait_does_not_approach_the_gate)     /* a waiter announces itself before it looks */      \
   ONE(wait_looks_only_before_it_links)     /* Q1 */                                             \
   ONE(wait_does_not_link_again)            /* Q1, after a release for something else */         \
   ONE(wait_does_not_watch)                 /* a waiter watches the event before it looks */     \

@@ -87,9 +87,10 @@ class Event {
     waiters_.release_all();
   }
 
-  /// The flows that wait for this event and something else. They watch it first.
+  /// The flows that wait for this event and something else, but cannot sleep on two words, and functions that are
+  /// called. They watch it first.
   WaitQueue& waiters() noexcept { return waiters_; }
-  /// The flows that wait for this event and nothing else. They watch it first.
+  /// The other flows that wait for this event. They watch it first.
   runtime::Gate& gate() noexcept { return gate_; }
 
  private:

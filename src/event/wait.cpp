@@ -7,6 +7,7 @@
 
 #include "base/planted.hpp"
 #include "runtime/flow.hpp"
+#include "runtime/sleep.hpp"
 #include "runtime/steady_clock.hpp"
 #include "runtime/wait_breaks.hpp"
 
@@ -26,11 +27,7 @@ class Links {
  public:
   Links(runtime::Flow& flow, WaitQueue* source, const WatchedEvents& events)
       : nodes_{WaitNode(flow), WaitNode(flow), WaitNode(flow)},
-        queues_{source, events[0] != nullptr ? &events[0]->waiters() : nullptr,
-                events[1] != nullptr ? &events[1]->waiters() : nullptr} {
-    for (Event* event : events) {
-      if (event != nullptr && !TG_PLANTED(wait_does_not_watch)) event->watch();
-    }
+        queues_{source, queue_of(events[0]), queue_of(events[1])} {
     for (std::size_t i = 0; i < queues_.size(); ++i) {
       if (queues_[i] != nullptr) queues_[i]->link(nodes_[i]);
     }
@@ -47,6 +44,8 @@ class Links {
   }
 
  private:
+  static WaitQueue* queue_of(Event* event) noexcept { return event != nullptr ? &event->waiters() : nullptr; }
+
   std::array<WaitNode, 3> nodes_;
   std::array<WaitQueue*, 3> queues_;
 };
@@ -62,15 +61,23 @@ WaitOutcome wait_on(WaitQueue* source, const FunctionRef<bool()>* ready, const W
 
   if (const auto now = outcome()) return *now;
   runtime::Flow& me = runtime::Flow::current();
-  Links links(me, source, events);
+  for (Event* event : events) {
+    if (event != nullptr && !TG_PLANTED(wait_does_not_watch)) event->watch();
+  }
+  // Where a flow can sleep on two words, one of them is that of the first event's gate: one call then wakes all who
+  // wait for different things under one event.
+  runtime::Gate* const gate =
+      events[0] != nullptr && runtime::can_sleep_on_two_words() ? &events[0]->gate() : nullptr;
+  if (gate != nullptr && !TG_PLANTED(wait_does_not_approach_the_gate)) gate->approach();
+  Links links(me, source, {gate == nullptr ? events[0] : nullptr, events[1]});
   if (TG_PLANTED(wait_looks_only_before_it_links)) me.park_until(deadline);
   runtime::WaitBreaks* const breaks = runtime::WaitBreaks::of(me);
   for (;;) {
     if (const auto now = outcome()) return *now;
     if (breaks == nullptr) {
-      me.spin_or_park_until(deadline);
+      me.spin_or_park_until(deadline, gate);
     } else {
-      me.spin_or_park_until(std::min(deadline, breaks->next()));
+      me.spin_or_park_until(std::min(deadline, breaks->next()), gate);
       breaks->look_if_due();
     }
     if (!TG_PLANTED(wait_does_not_link_again)) links.link_source_again();  // Q1: before we look

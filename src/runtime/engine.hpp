@@ -41,8 +41,8 @@ class TG_EXPORT Engine {
 
   /// Starts a flow. Returns 0, or the error number with which an operating system refuses a thread.
   virtual int start(void* (*main)(void*), void* argument) noexcept = 0;
-  /// The calling flow sleeps on the word, at most until the deadline.
-  virtual void sleep(const void* word, TimePoint deadline) noexcept = 0;
+  /// The calling flow sleeps on the word, and on the second one unless it is null, at most until the deadline.
+  virtual void sleep(const void* word, TimePoint deadline, const void* second) noexcept = 0;
   /// Wakes up to `most` flows that sleep on the word, and returns how many. `may_switch`: the caller holds no
   /// lock, so another flow may continue at once.
   virtual long wake(const void* word, int most, bool may_switch) noexcept = 0;

@@ -21,4 +21,12 @@ inline bool is_thread_refused() noexcept {
   return left > 0;
 }
 
+/// Waits for two words are as on a system that has none. Only tests write it.
+inline constinit tg::detail::Atomic<bool> has_no_wait_for_two_words{false};  // atomic: read by all flows
+
+#if defined(TG_SIMULATION)
+/// An exploration in which flows sleep on two words. Written at the start of its body.
+inline constinit bool explores_two_words = false;
+#endif
+
 }  // namespace tg::inline v0::runtime::faults

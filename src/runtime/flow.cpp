@@ -24,6 +24,7 @@
 #include "base/spin.hpp"
 #include "runtime/fork.hpp"
 #include "runtime/futex.hpp"
+#include "runtime/gate.hpp"
 #include "runtime/module.hpp"
 #include "runtime/sleep.hpp"
 #include "runtime/steady_clock.hpp"
@@ -124,12 +125,13 @@ class FlowPool {
     flow->next_free_ = std::exchange(free, flow);
   }
 
-  // Spins until the flow has a permit, unless spinning flows would leave no processor to those they wait for.
-  void spin(const Flow& flow, TimePoint until) noexcept {
+  // Spins until the flow has a permit or the gate is open, unless spinning flows would leave no processor to those they wait for.
+  void spin(const Flow& flow, const Gate* gate, TimePoint until) noexcept {
     if constexpr (kIsExplored) return tg::detail::spin_briefly([&flow] { return flow.has_permit(); });
     if (flow.engine_ != nullptr) return;  // while it spins, no other flow runs
     if (spinners_.fetch_add(1, std::memory_order_relaxed) < most_spinners()) {
-      for (TimePoint time = now(); time < until && !flow.has_permit();) {
+      for (TimePoint time = now();
+           time < until && !flow.has_permit() && !(gate != nullptr && gate->is_open());) {
         const TimePoint next_look = time + kBetweenLooks;
         while ((time = now()) < next_look) tg::detail::relax();
       }
@@ -269,17 +271,21 @@ void Flow::end_in_engine() noexcept {
   if (current_ != nullptr) FlowPool::thread_ends(current_);
 }
 
-void Flow::park_until(TimePoint deadline) noexcept { park(deadline); }
+void Flow::park_until(TimePoint deadline) noexcept { park(deadline, nullptr); }
 
 // True if a permit ended it.
-bool Flow::park(TimePoint deadline) noexcept {
+bool Flow::park(TimePoint deadline, Gate* gate) noexcept {
   std::uint32_t expected = kNoPermit;
   if (TG_PLANTED(flow_park_overwrites_permit)) expected = state_.load(std::memory_order_relaxed);
   const bool sleeps =
       state_.compare_exchange_strong(expected, kParked, std::memory_order_acquire, std::memory_order_acquire);
-  if (sleeps) sleep_on(state_, kParked, deadline);
-  // Either a permit was there, or one came, or time is up or we woke for nothing: in each case the flow
-  // returns, and a permit, if there is one, is used up.
+  if (sleeps && gate == nullptr) sleep_on({state_, kParked}, deadline);
+  if (sleeps && gate != nullptr) {
+    const SleepWord before_gate = gate->sleep_word();
+    sleep_on({state_, kParked}, deadline, &before_gate);
+  }
+  // Either a permit was there, or one came, or the gate was opened, or time is up or we woke for nothing: in each
+  // case the flow returns, and a permit, if there is one, is used up.
   const bool has_come =
       state_.exchange(kNoPermit, TG_ORDER(acquire, flow_park_sees_nothing, relaxed)) == kPermit;
   waker_was_here_ =
@@ -287,15 +293,15 @@ bool Flow::park(TimePoint deadline) noexcept {
   return has_come;
 }
 
-void Flow::spin_or_park_until(TimePoint deadline) noexcept {
+void Flow::spin_or_park_until(TimePoint deadline, Gate* gate) noexcept {
   FlowPool& pool = FlowPool::instance();
   const TimePoint begin = now();
   bool has_spun_needlessly = false;
   if (last_wait_was_short_ && !has_permit()) {
-    pool.spin(*this, std::min(begin + kShortWait, deadline));
+    pool.spin(*this, gate, std::min(begin + kShortWait, deadline));
     has_spun_needlessly = !has_permit();
   }
-  const bool has_come = park(deadline);
+  const bool has_come = park(deadline, gate);
   // Twice, because a flow that was parked was also woken.
   last_wait_was_short_ = has_come && !has_spun_needlessly && !waker_was_here_ && pool.most_spinners() > 0 &&
                          now() < begin + kShortWait + kShortWait;

@@ -24,6 +24,7 @@ class WaitNote;
 namespace tg::inline v0::runtime {
 
 class BlockCache;
+class Gate;
 class WaitWord;
 
 /// One line of execution.
@@ -69,7 +70,9 @@ class Flow {
   /// the same processor, the flow spins before it parks, for about as long as parking and waking take. That
   /// costs at most twice as much as the better choice: A. R. Karlin and others, "Empirical studies of
   /// competitive spinning" (1991).
-  void spin_or_park_until(TimePoint deadline) noexcept;
+  /// With a gate that the flow has approached, the opening of the gate ends the wait as a permit does, but takes
+  /// none. Requires then: `can_sleep_on_two_words`.
+  void spin_or_park_until(TimePoint deadline, Gate* gate = nullptr) noexcept;
   TG_EXPORT void unpark() noexcept;
   /// For a flow that sleeps in the system's poll (`runtime/poll.hpp`): a flow that unparks it writes to this
   /// descriptor, which stays with the flow. Throws `std::system_error` if the system has no more.
@@ -129,7 +132,7 @@ class Flow {
   friend struct FlowProbe;  // of the tests
   Flow() = default;
   TG_EXPORT static Flow& adopt();
-  bool park(TimePoint deadline) noexcept;
+  bool park(TimePoint deadline, Gate* gate) noexcept;
   void unpark(bool may_switch) noexcept;
   void wake_from_poll() noexcept;
   static void wake_some_of(Engine& engine, int most) noexcept;

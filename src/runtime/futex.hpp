@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <ctime>
 
@@ -16,21 +17,58 @@
 
 namespace tg::inline v0::runtime {
 
+/// A word of memory, and what it holds for as long as a flow sleeps on it.
+struct SleepWord {
+  tg::detail::Atomic<std::uint32_t>& word;
+  std::uint32_t expected;
+  bool holds() const noexcept { return word.load(std::memory_order_relaxed) == expected; }
+};
+
+inline timespec to_timespec(TimePoint point) noexcept {
+  const std::int64_t nanos = point.nanos() > 0 ? point.nanos() : 0;
+  timespec time{};
+  time.tv_sec = static_cast<std::time_t>(nanos / 1'000'000'000);
+  time.tv_nsec = static_cast<long>(nanos % 1'000'000'000);
+  return time;
+}
+
 /// Waits while `word` holds `expected`, until the point on the monotonic clock. Returns early when woken, on
 /// a signal, or if the word differs; the caller looks again.
 inline void futex_wait(tg::detail::Atomic<std::uint32_t>& word, std::uint32_t expected,
                        TimePoint deadline) noexcept {
 #if defined(TG_SIMULATION)
   Engine* const engine = Engine::of_caller();
-  if (engine != nullptr && word.look() == expected) engine->sleep(&word, deadline);
+  if (engine != nullptr && word.look() == expected) engine->sleep(&word, deadline, nullptr);
 #else
-  timespec at{};
-  const std::int64_t nanos = deadline.nanos() > 0 ? deadline.nanos() : 0;
-  at.tv_sec = static_cast<std::time_t>(nanos / 1'000'000'000);
-  at.tv_nsec = static_cast<long>(nanos % 1'000'000'000);
+  const timespec at = to_timespec(deadline);
   ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAIT_BITSET_PRIVATE, expected,
             deadline.is_never() ? nullptr : &at, nullptr, FUTEX_BITSET_MATCH_ANY);
 #endif
+}
+
+/// The same for two words: waits while both hold what is expected. Requires: `system_waits_for_two_words`.
+inline void futex_wait(const SleepWord& first, const SleepWord& second, TimePoint deadline) noexcept {
+#if defined(TG_SIMULATION)
+  Engine* const engine = Engine::of_caller();
+  if (engine != nullptr && first.word.look() == first.expected && second.word.look() == second.expected)
+    engine->sleep(&first.word, deadline, &second.word);
+#else
+  const timespec at = to_timespec(deadline);
+  futex_waitv both[2] = {};
+  for (const SleepWord* one : {&first, &second}) {
+    futex_waitv& wait = both[one == &first ? 0 : 1];
+    wait.uaddr = reinterpret_cast<std::uintptr_t>(&one->word);
+    wait.val = one->expected;
+    wait.flags = FUTEX_32 | FUTEX_PRIVATE_FLAG;
+  }
+  ::syscall(SYS_futex_waitv, both, 2, 0, deadline.is_never() ? nullptr : &at, CLOCK_MONOTONIC);
+#endif
+}
+
+/// Whether the system can wait for two words: Linux can since 5.16, if no filter forbids it.
+inline bool system_waits_for_two_words() noexcept {
+  // Without words it refuses: with EINVAL if it knows the call.
+  return ::syscall(SYS_futex_waitv, nullptr, 0, 0, nullptr, CLOCK_MONOTONIC) < 0 && errno == EINVAL;
 }
 
 /// Says how many it woke, or -1 if the memory of the word is gone.

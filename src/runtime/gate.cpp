@@ -10,11 +10,12 @@
 namespace tg::inline v0::runtime {
 
 void Gate::approach() noexcept {
-  std::uint32_t expected = kShut;
+  std::uint32_t expected = state_.load(std::memory_order_seq_cst);
+  if (expected != kShut) return;  // another flow has come first, so `open` finds a waiter
   state_.compare_exchange_strong(expected, kWaitedFor, std::memory_order_seq_cst);
 }
 
-void Gate::wait_until(TimePoint deadline) noexcept { sleep_on(state_, kWaitedFor, deadline); }
+void Gate::wait_until(TimePoint deadline) noexcept { sleep_on(sleep_word(), deadline); }
 
 void Gate::open() noexcept {
   if (state_.exchange(kOpen, std::memory_order_seq_cst) != kWaitedFor) return;

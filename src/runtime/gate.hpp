@@ -8,6 +8,8 @@
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/duration.hpp>
 
+#include "runtime/futex.hpp"
+
 namespace tg::inline v0::runtime {
 
 /// A one-shot broadcast. Many flows that wait for the same thing and for nothing else need no list of
@@ -15,6 +17,8 @@ namespace tg::inline v0::runtime {
 /// of a thousand single wake-ups.
 ///
 ///     while (!done) gate.wait_until(deadline);      // the other side: done = true; gate.open();
+///
+/// A flow that also waits for something else parks with the gate: `Flow::spin_or_park_until(deadline, &gate)`.
 ///
 /// Guarantees: once open it stays open, and `wait_until` returns at once. `wait_until` may return early: its
 /// caller checks what it waits for. `open` makes a system call only if a flow may be waiting.
@@ -32,6 +36,9 @@ class Gate {
   void approach() noexcept;
   void wait_until(TimePoint deadline) noexcept;
   TG_EXPORT void open() noexcept;
+  bool is_open() const noexcept { return state_.load(std::memory_order_acquire) == kOpen; }
+  /// What a flow sleeps on that waits before the gate.
+  SleepWord sleep_word() noexcept { return {state_, kWaitedFor}; }
 
  private:
   static constexpr std::uint32_t kShut = 0;

@@ -44,17 +44,21 @@ class Asleep {
   Flow* const flow_;  // null on a thread that has not become a flow
 };
 
-/// Sleeps while `word` holds `expected`, until the deadline: in the system, or in the caller's engine.
-inline void sleep_until(tg::detail::Atomic<std::uint32_t>& word, std::uint32_t expected,
-                        TimePoint deadline) noexcept {
+/// Sleeps while the word, and the second one if there is one, hold what is expected, until the deadline: in the
+/// system, or in the caller's engine.
+inline void sleep_until(const SleepWord& first, const SleepWord* second, TimePoint deadline) noexcept {
   if constexpr (!kIsExplored) {
     if (Engine* const engine = Engine::of_caller()) [[unlikely]] {
-      if (word.load(std::memory_order_relaxed) == expected) engine->sleep(&word, deadline);
+      if (first.holds()) engine->sleep(&first.word, deadline, nullptr);
       return;
     }
   }
-  futex_wait(word, expected, deadline);
+  if (second == nullptr) return futex_wait(first.word, first.expected, deadline);
+  futex_wait(first, *second, deadline);
 }
+
+/// Whether the calling flow can sleep on two words at a time.
+bool can_sleep_on_two_words() noexcept;
 
 /// Wakes up to `most` flows that sleep on the word, and returns how many. `engine` is the one that runs them;
 /// null: the system.
@@ -69,17 +73,16 @@ inline long wake_sleepers(Engine* engine, tg::detail::Atomic<std::uint32_t>& wor
 }
 
 /// Sleeps for a limited time, and meanwhile asks the system for threads for the jobs that wait for one.
-void sleep_and_ask_for_threads(tg::detail::Atomic<std::uint32_t>& word, std::uint32_t expected,
-                               TimePoint deadline) noexcept;
+void sleep_and_ask_for_threads(const SleepWord& first, const SleepWord* second, TimePoint deadline) noexcept;
 
-/// Sleeps while `word` holds `expected`, until the deadline. May return early; the caller checks again.
-inline void sleep_on(tg::detail::Atomic<std::uint32_t>& word, std::uint32_t expected,
-                     TimePoint deadline) noexcept {
+/// Sleeps while the word holds what is expected, until the deadline. May return early; the caller checks again.
+/// With a second word it sleeps while both do. Requires then: `can_sleep_on_two_words`.
+inline void sleep_on(const SleepWord& first, TimePoint deadline, const SleepWord* second = nullptr) noexcept {
   expect_no_lock("a flow goes to sleep while it holds a lock");
-  const Asleep asleep(word);
+  const Asleep asleep(first.word);
   if (ThreadCache::instance().is_short_of_threads()) [[unlikely]]
-    return sleep_and_ask_for_threads(word, expected, deadline);
-  sleep_until(word, expected, deadline);
+    return sleep_and_ask_for_threads(first, second, deadline);
+  sleep_until(first, second, deadline);
 }
 
 }  // namespace tg::inline v0::runtime

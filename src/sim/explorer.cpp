@@ -105,7 +105,7 @@ void Explorer::together(const std::vector<Part>& parts) {
         },
         &one, one.part->name);
   }
-  while (left > 0) sleep(&left, TimePoint::never());
+  while (left > 0) sleep(&left, TimePoint::never(), nullptr);
   if (WeakMemory* const memory = WeakMemory::running()) memory->join();
 }
 

@@ -166,15 +166,18 @@ void Scheduler::reschedule() {
 
 // --- Sleeping ---
 
-void Scheduler::sleep(const void* word, TimePoint deadline) noexcept {
+void Scheduler::sleep(const void* word, TimePoint deadline, const void* second) noexcept {
   check_thread();
   Line& me = *current_;
   if (guide_ != nullptr && !deadline.is_never()) guide_->reads_clock(me.number);
   count_point(step_of(Step::Kind::sleep, me.number, word, __builtin_return_address(0)));
+  if (second != nullptr)
+    trace_.add(step_of(Step::Kind::sleep, me.number, second, __builtin_return_address(0)));
   if (chooser_->wakes_for_no_reason() && !body_has_ended_) return;
   if (deadline <= now_) return;
   me.state = State::asleep;
   me.word = word;
+  me.second = second;
   me.deadline = deadline;
   me.frame = __builtin_frame_address(0);
   me.flow = runtime::Flow::current_if_any();

@@ -78,7 +78,7 @@ class Scheduler : public runtime::Engine {
   void count_points_in(volatile std::uint64_t* counter) noexcept { counter_ = counter; }
 
   void yield(const void* place) noexcept override;
-  void sleep(const void* word, TimePoint deadline) noexcept override;
+  void sleep(const void* word, TimePoint deadline, const void* second) noexcept override;
   long wake(const void* word, int most, bool may_switch) noexcept override;
   runtime::Flow* sleeper_above(std::size_t& number) noexcept override;
   TimePoint now() noexcept override {

@@ -17,6 +17,7 @@ struct Sleeper {
   const std::size_t number;
   // While it sleeps.
   const void* word = nullptr;
+  const void* second = nullptr;  // another word, or null
   TimePoint deadline;
 
  private:
@@ -33,6 +34,7 @@ class Sleepers {
   void clear() noexcept {
     buckets_ = {};
     timers_.clear();
+    with_second_.clear();
   }
   void add(Sleeper& sleeper) {
     Bucket& bucket = bucket_of(sleeper.word);
@@ -40,6 +42,7 @@ class Sleepers {
     sleeper.next_ = nullptr;
     (bucket.last != nullptr ? bucket.last->next_ : bucket.first) = &sleeper;
     bucket.last = &sleeper;
+    if (sleeper.second != nullptr) with_second_.push_back(&sleeper);
     sleeper.place_ = Sleeper::kNone;
     if (sleeper.deadline.is_never()) return;
     timers_.push_back(nullptr);
@@ -49,6 +52,7 @@ class Sleepers {
     Bucket& bucket = bucket_of(sleeper.word);
     (sleeper.previous_ != nullptr ? sleeper.previous_->next_ : bucket.first) = sleeper.next_;
     (sleeper.next_ != nullptr ? sleeper.next_->previous_ : bucket.last) = sleeper.previous_;
+    if (sleeper.second != nullptr) std::erase(with_second_, &sleeper);
     if (sleeper.place_ == Sleeper::kNone) return;
     Sleeper& last = *timers_.back();
     timers_.pop_back();
@@ -56,10 +60,13 @@ class Sleepers {
     rise(sleeper.place_, last);
     sink(last.place_, last);
   }
-  /// Appends those that sleep on the word, in the order in which they fell asleep.
+  /// Appends those that sleep on the word, in the order in which they fell asleep; then those for which it is the
+  /// second one.
   void collect(const void* word, std::vector<Sleeper*>& found) {
     for (Sleeper* one = bucket_of(word).first; one != nullptr; one = one->next_)
       if (one->word == word) found.push_back(one);
+    for (Sleeper* one : with_second_)
+      if (one->second == word) found.push_back(one);
   }
   bool has_deadlines() const noexcept { return !timers_.empty(); }
   /// The one with the earliest deadline; of several, the one with the lowest number.
@@ -101,6 +108,7 @@ class Sleepers {
 
   std::array<Bucket, kBuckets> buckets_{};
   std::vector<Sleeper*> timers_;
+  std::vector<Sleeper*> with_second_;  // few: only explorations have some
 };
 
 }  // namespace tg::inline v0::sim

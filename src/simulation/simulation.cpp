@@ -203,14 +203,14 @@ int Simulation::start(void* (*main)(void*), void* argument) noexcept {
   return Scheduler::start(main, argument);
 }
 
-void Simulation::sleep(const void* word, TimePoint deadline) noexcept {
+void Simulation::sleep(const void* word, TimePoint deadline, const void* second) noexcept {
   if (tells_) tell_wait(deadline);
   count_step();
-  Scheduler::sleep(word, deadline);
+  Scheduler::sleep(word, deadline, second);
   if (!happens(faults_.delayed_flows)) return;
   const TimePoint until = now() + faults_.delay;
   if (tells_) tell("is delayed for " + to_string(faults_.delay));
-  while (now() < until) Scheduler::sleep(&until, until);
+  while (now() < until) Scheduler::sleep(&until, until, nullptr);
 }
 
 // If the schedule was abandoned, a task or a group from outside may still know its flows.

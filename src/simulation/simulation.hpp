@@ -66,7 +66,7 @@ class Simulation final : public Scheduler {
   /// Ignored: the library names a thread after its group, and the trace has the task.
   void name_flow(std::string_view) noexcept override {}
   int start(void* (*main)(void*), void* argument) noexcept override;
-  void sleep(const void* word, TimePoint deadline) noexcept override;
+  void sleep(const void* word, TimePoint deadline, const void* second) noexcept override;
   long wake(const void* word, int most, bool may_switch) noexcept override;
   void yield(const void* place) noexcept override;
   bool has_memory() noexcept override;

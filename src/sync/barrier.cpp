@@ -16,6 +16,17 @@ namespace {
 detail::ParkingKey key_of(const Barrier* barrier) noexcept {
   return {barrier, detail::ParkingQueue::barrier};
 }
+
+class Entry : public detail::ParkingEntry {
+ public:
+  Entry(detail::Waiter& waiter, const Barrier* barrier, const detail::Event* event) noexcept
+      : ParkingEntry(waiter, key_of(barrier)), event_(event) {}
+  /// While it is linked: whether its event wakes it.
+  bool is_stopped() const noexcept { return detail::is_set(event_); }
+
+ private:
+  const detail::Event* const event_;
+};
 }  // namespace
 
 Barrier::Barrier(std::ptrdiff_t threads) : threads_(static_cast<std::uint64_t>(threads)) {
@@ -58,7 +69,7 @@ WaitOutcome Barrier::wait(std::uint64_t mine, TimePoint deadline) {
     if (meeting(state) != mine) return WaitOutcome::ready;  // first, because a later meeting may be broken
     if ((state & kBroken) != 0) return WaitOutcome::closed;
     detail::Waiter waiter(me);
-    detail::ParkingEntry entry(waiter, key_of(this));
+    Entry entry(waiter, this, event);
     const auto must_wait = [&] {
       const std::uint64_t now = state_.load(std::memory_order_acquire);
       return (meeting(now) == mine && (now & kBroken) == 0) || TG_PLANTED(barrier_waiter_does_not_look_again);
@@ -78,7 +89,14 @@ bool Barrier::break_it(std::uint64_t mine) noexcept {
     if (meeting(state) != mine || (state & kBroken) != 0) return false;
   } while (!state_.compare_exchange_weak(state, state | kBroken, std::memory_order_acq_rel,
                                          std::memory_order_relaxed));
-  if (!TG_PLANTED(barrier_breaks_in_silence)) detail::ParkingLot::instance().release_all(key_of(this));
+  // Those whose own event is set wake up by themselves, all at once.
+  using Choice = detail::ParkingLot::Choice;
+  const auto choose = [](detail::ParkingEntry& entry) {
+    return static_cast<Entry&>(entry).is_stopped() || TG_PLANTED(barrier_breaks_in_silence) ? Choice::skip
+                                                                                            : Choice::serve;
+  };
+  detail::ParkingLot::instance().release(
+      key_of(this), choose, [](detail::ParkingEntry&) {}, [](bool) {});
   return true;
 }
 

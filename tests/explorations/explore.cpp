@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "explorations/child.hpp"
+#include "runtime/faults.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/steady_clock.hpp"
 #include "sim/dpor.hpp"
@@ -25,6 +26,7 @@ using sim::Explorer;
 using sim::Plan;
 
 void together(const std::vector<Explorer::Part>& parts) { scheduler_of_body().together(parts); }
+void explore_two_words() { runtime::faults::explores_two_words = true; }
 void hold_clock() { scheduler_of_body().hold_clock(); }
 void look_into_locks() { scheduler_of_body().look_into_locks(); }
 void weak_memory() {
@@ -148,7 +150,7 @@ AllSchedules run_all(const std::function<std::uint64_t()>& body, bool is_reduced
 void expect_same_everywhere() {
   const char* const heaps[] = {"as it is", "with holes, and without the quick lists"};
   settings.wants_digest = true;
-  for (void (*const body)() : bodies()) {
+  for (const NamedBody& body : bodies()) {
     std::vector<std::uint64_t> digests;
     std::vector<void*> holes;
     for (const char* const heap : heaps) {
@@ -157,18 +159,18 @@ void expect_same_everywhere() {
         for (std::size_t bytes = 16; bytes < 2048; bytes += 16) holes.push_back(std::malloc(bytes));
         for (std::size_t i = 0; i < holes.size(); i += 2) std::free(std::exchange(holes[i], nullptr));
       }
-      const Outcome outcome = explore_in_child(20, body, false);
-      EXPECT_FALSE(outcome.failed) << heap << ": " << outcome.why;
+      const Outcome outcome = explore_in_child(20, body.run, false);
+      EXPECT_FALSE(outcome.failed) << body.name << ", " << heap << ": " << outcome.why;
       digests.push_back(outcome.digest);
     }
-    EXPECT_EQ(digests[0], digests[1]);
+    EXPECT_EQ(digests[0], digests[1]) << body.name;
     for (void* hole : holes) std::free(hole);
   }
   settings.wants_digest = false;
 }
 
-std::vector<void (*)()>& bodies() {
-  static std::vector<void (*)()> all;
+std::vector<NamedBody>& bodies() {
+  static std::vector<NamedBody> all;
   return all;
 }
 

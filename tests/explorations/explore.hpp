@@ -28,6 +28,10 @@ void together(const std::vector<sim::Explorer::Part>& parts);
 /// schedules, as if a flow were slow, so that time-outs come at any moment.
 void hold_clock();
 
+/// At the start of a body: flows that wait for a source and an event sleep on two words. Otherwise they are linked
+/// to both, as on a system that cannot wait for two.
+void explore_two_words();
+
 /// At the start of a body that explores the lock itself: the search looks at each step of a lock. Otherwise a
 /// flow that wants a lock waits until it is free.
 void look_into_locks();
@@ -94,7 +98,11 @@ AllSchedules run_all(const std::function<std::uint64_t()>& body, bool is_reduced
 void expect_same_everywhere();
 
 /// All explorations.
-std::vector<void (*)()>& bodies();
+struct NamedBody {
+  const char* name;
+  void (*run)();
+};
+std::vector<NamedBody>& bodies();
 
 /// For the test that no planted mistake is without an exploration.
 std::vector<detail::Planted>& looked_for();
@@ -102,14 +110,14 @@ std::vector<detail::Planted>& looked_for();
 }  // namespace tg::test
 
 /// An exploration, which is a test: the body follows in braces.
-#define TG_EXPLORATION(suite, name)                                   \
-  static void suite##_##name##_body();                                \
-  static const bool suite##_##name##_is_known =                       \
-      (::tg::test::bodies().push_back(&suite##_##name##_body), true); \
-  TEST(suite, name) {                                                 \
-    static_cast<void>(suite##_##name##_is_known);                     \
-    ::tg::test::explore(&suite##_##name##_body);                      \
-  }                                                                   \
+#define TG_EXPLORATION(suite, name)                                                       \
+  static void suite##_##name##_body();                                                    \
+  static const bool suite##_##name##_is_known =                                           \
+      (::tg::test::bodies().push_back({#suite "." #name, &suite##_##name##_body}), true); \
+  TEST(suite, name) {                                                                     \
+    static_cast<void>(suite##_##name##_is_known);                                         \
+    ::tg::test::explore(&suite##_##name##_body);                                          \
+  }                                                                                       \
   static void suite##_##name##_body()
 
 /// The same where memory is weak.

@@ -12,7 +12,7 @@ namespace tg::inline v0::runtime {
 
 struct FlowProbe {
   /// True if a permit ended it.
-  static bool park(Flow& flow) noexcept { return flow.park(TimePoint::never()); }
+  static bool park(Flow& flow) noexcept { return flow.park(TimePoint::never(), nullptr); }
 };
 
 }  // namespace tg::inline v0::runtime

@@ -109,6 +109,41 @@ TG_IN_WEAK_MEMORY(WaitExploration, an_event_ends_the_wait_for_a_source)
 TG_FINDS(WaitExploration, an_event_ends_the_wait_for_a_source_in_weak_memory, event_mark_is_not_ordered, 100)
 TG_FINDS(WaitExploration, an_event_ends_the_wait_for_a_source_in_weak_memory, event_look_is_not_ordered, 100)
 
+// One sleeps on its own word and the event's. The source may be ready in the same moment.
+TG_EXPLORATION(WaitExploration, the_gate_ends_the_wait_for_a_source) {
+  explore_two_words();
+  WaitQueue source;
+  Event event;
+  Atomic<bool> ready{false};
+  const auto wait = [&] {
+    const WaitOutcome outcome = detail::wait(
+        source, [&] { return ready.load(); }, {&event, nullptr}, TimePoint::never());
+    require(outcome == WaitOutcome::ready || event.is_set(), "the source or the event ended the wait");
+  };
+  together({{"first", wait}, {"second", wait}, {"setter", [&] { set(event); }}, {"releaser", [&] {
+                                                                                   ready.store(true);
+                                                                                   source.release_all();
+                                                                                 }}});
+}
+TG_EXPLORATION(WaitExploration, the_gate_alone_ends_the_wait_for_a_source) {
+  explore_two_words();
+  WaitQueue source;
+  Event event;
+  together({{"waiter",
+             [&] {
+               require(detail::wait(
+                           source, [] { return false; }, {&event, nullptr}, TimePoint::never()) ==
+                           WaitOutcome::event_set,
+                       "the event ended the wait");
+             }},
+            {"other", [&] { source.release_all(); }},
+            {"setter", [&] { set(event); }}});
+}
+TG_FINDS(WaitExploration, the_gate_alone_ends_the_wait_for_a_source, wait_does_not_approach_the_gate, 200)
+TG_SEARCH_FINDS(WaitExploration, the_gate_alone_ends_the_wait_for_a_source, wait_does_not_approach_the_gate,
+                50)
+TG_IN_WEAK_MEMORY(WaitExploration, the_gate_alone_ends_the_wait_for_a_source)
+
 TG_EXPLORATION(WaitExploration, an_event_lets_all_through_its_gate) {
   Event event;
   const auto wait = [&] {

@@ -33,7 +33,7 @@ namespace {
 void let_pass(Duration duration) {
   const TimePoint end = now() + duration;
   const char word = 0;
-  while (now() < end) runtime::Engine::of_caller()->sleep(&word, end);
+  while (now() < end) runtime::Engine::of_caller()->sleep(&word, end, nullptr);
 }
 
 // Runs them in flows without a task, which no event reaches.
