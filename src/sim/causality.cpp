@@ -165,7 +165,10 @@ void Causality::see_mark(const Mark& mark) {
       read_clock(mark.flow);
       break;
     case Mark::Kind::destroys:
-      if (const auto word = words_.find(mark.word); word != words_.end()) write(word->second);
+      if (const auto word = words_.find(mark.word); word != words_.end()) {
+        write(word->second);
+        words_.erase(word);  // the next one at this address is another word
+      }
       break;
     case Mark::Kind::wakes:
       followers_.push_back(mark.other);

@@ -57,8 +57,8 @@ bool writes(const Step& step) noexcept;
 /// that happened before.
 ///
 /// Two events are a race if they depend on each other, and the first one happens before the second one only
-/// because it came first. A word is known by its address: if memory is reused within a schedule, then events
-/// count as dependent that are not.
+/// because it came first. A word is known by its address until its life ends; what is made there later is
+/// another word.
 ///
 /// Thread safety: none.
 class Causality {
