@@ -37,20 +37,20 @@ TEST(Clock, agrees_with_the_steady_clock_of_the_standard_library) {
 
 TEST(Clock, a_deadline_lies_its_duration_ahead) {
   const TimePoint before = now();
-  const TimePoint deadline = after(1h);
+  const TimePoint deadline = runtime::after(1h);
   EXPECT_GE(deadline, before + Duration(1h));
   EXPECT_LE(deadline, now() + Duration(1h));
 }
 
 TEST(Clock, a_deadline_without_end_never_comes) {
-  EXPECT_TRUE(after(Duration::max()).is_never());
-  EXPECT_TRUE(after(std::chrono::hours::max()).is_never());
-  EXPECT_TRUE(after(Duration::from_nanos(Duration::max().nanos() - 1)).is_never());
+  EXPECT_TRUE(runtime::after(Duration::max()).is_never());
+  EXPECT_TRUE(runtime::after(std::chrono::hours::max()).is_never());
+  EXPECT_TRUE(runtime::after(Duration::from_nanos(Duration::max().nanos() - 1)).is_never());
 }
 
 TEST(Clock, a_deadline_of_zero_or_less_has_passed) {
   for (const Duration d : {Duration(0s), Duration(-1s), Duration::min()}) {
-    const TimePoint deadline = after(d);
+    const TimePoint deadline = runtime::after(d);
     EXPECT_LE(deadline, now());
   }
 }
