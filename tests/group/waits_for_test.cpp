@@ -75,6 +75,7 @@ TEST_F(WaitsFor, names_the_task_and_its_group) {
   group.add_task(TaskName("waits"), [&] { static_cast<void>(load.wait()); });
   wait_until_waiting(group, "waits", "task 'load' of group 'db'");
   go.count_down();
+  group.join();  // before what its task uses goes
 }
 
 TEST_F(WaitsFor, names_a_task_without_its_group_if_the_wait_has_a_time_limit) {
@@ -82,6 +83,7 @@ TEST_F(WaitsFor, names_a_task_without_its_group_if_the_wait_has_a_time_limit) {
   group.add_task(TaskName("waits"), [&] { static_cast<void>(load.wait(1h)); });
   wait_until_waiting(group, "waits", "a task");
   go.count_down();
+  group.join();  // before what its task uses goes
 }
 
 TEST_F(WaitsFor, names_the_group_of_a_join) {
@@ -95,6 +97,7 @@ TEST_F(WaitsFor, names_the_group_of_a_join) {
   group.add_task(TaskName("joins"), [&] { other.join(); });
   wait_until_waiting(group, "joins", "group 'db' to be idle");
   go.count_down();
+  group.join();  // before what its task uses goes
 }
 
 TEST_F(WaitsFor, is_told_apart_for_tasks_on_one_stack) {

@@ -17,6 +17,7 @@
 
 #include <threadgroup/threadgroup.hpp>
 
+#include "base/sanitizers.hpp"
 #include "support/eventually.hpp"
 #include "support/in_child.hpp"
 
@@ -251,10 +252,12 @@ bool read_is_interrupted(const SignalShutdown& on_signal) {
   eventually([&] { return reads.load(); });
   test::leave_time(20ms);
   ::pthread_kill(reader.native_handle(), SIGTERM);
-  eventually([&] { return on_signal.signal() != 0; });
+  // Under the thread sanitizer the handler runs when the call has returned.
+  if (TG_THREAD_SANITIZER == 0) eventually([&] { return on_signal.signal() != 0; });
   test::leave_time(20ms);
   REQUIRE_IN_CHILD(::write(fds[1], "x", 1) == 1);
   reader.join();
+  eventually([&] { return on_signal.signal() != 0; });
   return interrupted;
 }
 
@@ -338,6 +341,7 @@ TG_TEST_IN_CHILD(SignalShutdownTest, destructor_waits_for_a_shutdown_that_has_be
 }
 
 TEST(SignalShutdownTest, in_a_forked_child_signals_do_what_they_did_before) {
+  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "under the sanitizer a child of several threads starts none";
   const int status = test::in_child([] {
     const SignalShutdown on_signal(kLong);
     const int grandchild = test::in_child([] {
