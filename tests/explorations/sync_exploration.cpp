@@ -354,7 +354,7 @@ TG_EXPLORATION(BarrierExploration, a_stop_breaks_it_for_all) {
             {"setter", [&] { set(event); }}});
   const bool met = outcomes[0] == WaitOutcome::ready;
   require(met || outcomes[0] == WaitOutcome::event_set, "the first one met or was stopped");
-  for (const std::size_t i : {1, 2})
+  for (const std::size_t i : {1U, 2U})
     require(outcomes[i] == (met ? WaitOutcome::ready : WaitOutcome::closed), "all are told the same");
 }
 TG_FINDS(BarrierExploration, a_stop_breaks_it_for_all, barrier_breaks_in_silence, 500)

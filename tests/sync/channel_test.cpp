@@ -293,18 +293,18 @@ TEST(Channel, items_may_be_over_aligned) {
 TEST(Channel, many_senders_and_receivers_each_item_once_and_in_order_per_sender) {
   constexpr int kEach = 5000;
   for (const std::size_t capacity : {0u, 1u, 3u, 64u}) {
-    Channel<std::pair<int, int>> channel(capacity);
+    Channel<std::pair<std::size_t, int>> channel(capacity);
     ThreadGroup receivers("Receivers");
-    std::vector<TaskHandle<std::vector<std::pair<int, int>>>> received;
+    std::vector<TaskHandle<std::vector<std::pair<std::size_t, int>>>> received;
     for (int i = 0; i < 4; ++i) {
       received.push_back(receivers.add_task([&] {
-        std::vector<std::pair<int, int>> items;
+        std::vector<std::pair<std::size_t, int>> items;
         for (const auto& item : channel) items.push_back(item);
         return items;
       }));
     }
     ThreadGroup senders("Senders");
-    for (int sender = 0; sender < 4; ++sender) {
+    for (std::size_t sender = 0; sender < 4; ++sender) {
       senders.post([&channel, sender] {
         for (int i = 0; i < kEach; ++i) EXPECT_EQ(channel.send({sender, i}), WaitOutcome::ready);
       });
