@@ -158,8 +158,8 @@ TEST(Scope, ends_a_wait_for_a_handle_and_a_get) {
 }
 
 TEST(Scope, ends_a_join_of_a_group_outside) {
-  ThreadGroup group("g");
   std::latch go_on(1);
+  ThreadGroup group("g");
   group.post([&] { go_on.wait(); });
   {
     StopScope scope(1ms);
