@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/report.hpp"
 #include "event/callers_task.hpp"
@@ -39,9 +40,9 @@ inline bool may_be_inherited() noexcept { return !runtime::kIsExplored && runtim
 /// For a destructor: reports that other flows use the primitive. Fails a simulation; otherwise it is a line on
 /// stderr and not the end of the process, because a static object may be destroyed while other threads
 /// still run, which harms only those that use it afterwards.
-inline void report_use_after_destruction(const std::string& what) noexcept {
+inline void report_use_after_destruction(std::string_view what) noexcept {
   const std::string text =
-      what + " was destroyed while it was in use: keep it until all tasks that use it end";
+      std::string(what) + " was destroyed while it was in use: keep it until all tasks that use it end";
   if (runtime::Engine* const engine = runtime::Engine::of_caller()) engine->fail(text);
   report_line({text});
 }

@@ -149,8 +149,8 @@ TEST(ForkedSync, a_channel_that_is_destroyed_in_the_child_leaves_the_parents_wai
 }
 
 TEST(ForkedSync, a_select_refuses_a_task_of_the_parent_that_has_not_ended) {
-  ThreadGroup group("parent");
   std::latch go(1);
+  ThreadGroup group("parent");
   const auto ended = group.add_task([] {});
   static_cast<void>(ended.wait());
   const auto runs = group.add_task([&] { go.wait(); });
