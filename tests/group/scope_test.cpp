@@ -145,8 +145,8 @@ TEST(Scope, is_stopped_by_the_controller_as_a_group_is) {
 // --- What it stops ---
 
 TEST(Scope, ends_a_wait_for_a_handle_and_a_get) {
-  ThreadGroup group("g");
   std::latch go_on(1);
+  ThreadGroup group("g");
   const auto task = group.add_task([&] { go_on.wait(); });
   {
     StopScope scope(1ms);
@@ -183,8 +183,8 @@ TEST(Scope, stops_a_group_that_was_made_in_it_so_that_a_join_ends) {
 }
 
 TEST(Scope, ends_wait_for_condition) {
-  ThreadGroup group("g");
   std::latch go_on(1);
+  ThreadGroup group("g");
   group.post([&] { go_on.wait(); });
   {
     StopScope scope(1ms);
