@@ -48,10 +48,7 @@ void Pool::put(Task& task) {
     node_.event().watch();  // first: as in `TaskQueue::add`
     return after_adding(task, queue_.add_local(*local, task));
   }
-  const TaskQueue::Added added = queue_.add(task);
-  if (added.drains) [[unlikely]]
-    return add_to_draining(task);
-  after_adding(task, added);
+  after_adding(task, queue_.add(task));
 }
 
 // The caller is in no task of the group, but may be in one of the subtree that drains.

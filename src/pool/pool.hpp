@@ -161,8 +161,13 @@ class Pool {
     if (!TG_PLANTED(room_begun_task_keeps_its_place)) give_places_back(1);
   }
   void after_adding(Task& task, TaskQueue::Added added) {
-    if (added.refused) return refuse(task);
-    if (added.call_worker) start_worker_if_needed(added.number);
+    using Then = TaskQueue::Added::Then;
+    if (added.then == Then::nothing) [[likely]]
+      return;
+    if (added.then == Then::refuse) return refuse(task);
+    if (added.then == Then::drains) [[unlikely]]
+      return add_to_draining(task);
+    start_worker_if_needed(added.number);
   }
   void start_worker_if_needed(std::uint64_t number);
   /// Nothing is pending, and a worker on its way will search all lists: P3. So no flag is needed that makes

@@ -74,10 +74,14 @@ class TaskQueue {
     std::string task;
   };
   struct Added {
-    std::uint64_t number;  // once it is in a list, the task may have been run and be gone
-    bool refused;          // the event is set: the task is counted, and in no list
-    bool call_worker;      // P5: the caller starts a worker
-    bool drains = false;   // nothing was done: the group drains, and takes only what comes from inside
+    enum class Then : std::uint8_t {
+      nothing,      // once it is in a list, the task may have been run and be gone
+      call_worker,  // P5: the caller starts a worker
+      refuse,       // the event is set: the task is counted, and in no list
+      drains,       // nothing was done: the group drains, and takes only what comes from inside
+    };
+    std::uint64_t number;
+    Then then;
   };
 
   Mutex& mutex() const noexcept TG_RETURN_CAPABILITY(mutex_) { return mutex_; }
@@ -85,7 +89,7 @@ class TaskQueue {
   // --- Adding ---
 
   /// Adds the task to the list that all workers share.
-  Added add(Task& task, bool from_inside = false) noexcept {
+  [[gnu::always_inline]] Added add(Task& task, bool from_inside = false) noexcept {
     const bool too_early =
         TG_PLANTED(pool_adder_looks_too_early) && !call_worker_.load(std::memory_order_relaxed);
     const bool drained_before = TG_PLANTED(drain_adder_looks_too_early) && node_.event().is_draining();
@@ -95,15 +99,16 @@ class TaskQueue {
     const bool refused = node_.event().is_set();
     if (TG_PLANTED(drain_adder_looks_too_early)) drains = drained_before;
     if (drains && !from_inside && !refused) [[unlikely]]
-      return {0, false, false, true};  // T6
+      return {0, Added::Then::drains};  // T6
     count_added_locked(1);
     const std::uint64_t number = ++numbers_;
     task.set_number(number);
-    if (refused) return {number, true, false};
+    if (refused) return {number, Added::Then::refuse};
     incoming_.push(task);
     const bool call = !too_early && call_worker_.load(std::memory_order_relaxed);
-    if (call) call_worker_.store(false, std::memory_order_relaxed);
-    return {number, false, call};
+    if (!call) return {number, Added::Then::nothing};
+    call_worker_.store(false, std::memory_order_relaxed);
+    return {number, Added::Then::call_worker};
   }
   /// `add` by a task of the group: to the queue of its worker.
   Added add_local(LocalQueue& local, Task& task) noexcept {
@@ -113,8 +118,14 @@ class TaskQueue {
     }
     const std::uint64_t number = local.next_number();
     task.set_number(number);
-    const LocalQueue::Added added = local.add(task, node_.event(), call_worker_);
-    return {number, added == LocalQueue::Added::refused, added == LocalQueue::Added::call_worker};
+    switch (local.add(task, node_.event(), call_worker_)) {
+      case LocalQueue::Added::refused:
+        return {number, Added::Then::refuse};
+      case LocalQueue::Added::call_worker:
+        return {number, Added::Then::call_worker};
+      default:
+        return {number, Added::Then::nothing};
+    }
   }
   /// Counts the task as pending, to be skipped by the caller at once.
   void add_to_no_list(Task& task) noexcept {
