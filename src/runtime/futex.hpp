@@ -46,12 +46,14 @@ inline void futex_wait(tg::detail::Atomic<std::uint32_t>& word, std::uint32_t ex
 #endif
 }
 
-/// The same for two words: waits while both hold what is expected. Requires: `system_waits_for_two_words`.
-inline void futex_wait(const SleepWord& first, const SleepWord& second, TimePoint deadline) noexcept {
+/// The same for two words: waits while both hold what is expected. False if the system refuses: it has no such call
+/// (Linux has it since 5.16), or a filter forbids it.
+inline bool futex_wait(const SleepWord& first, const SleepWord& second, TimePoint deadline) noexcept {
 #if defined(TG_SIMULATION)
   Engine* const engine = Engine::of_caller();
   if (engine != nullptr && first.word.look() == first.expected && second.word.look() == second.expected)
     engine->sleep(&first.word, deadline, &second.word);
+  return true;
 #else
   const timespec at = to_timespec(deadline);
   futex_waitv both[2] = {};
@@ -61,11 +63,12 @@ inline void futex_wait(const SleepWord& first, const SleepWord& second, TimePoin
     wait.val = one->expected;
     wait.flags = FUTEX_32 | FUTEX_PRIVATE_FLAG;
   }
-  ::syscall(SYS_futex_waitv, both, 2, 0, deadline.is_never() ? nullptr : &at, CLOCK_MONOTONIC);
+  return ::syscall(SYS_futex_waitv, both, 2, 0, deadline.is_never() ? nullptr : &at, CLOCK_MONOTONIC) >= 0 ||
+         (errno != ENOSYS && errno != EPERM);
 #endif
 }
 
-/// Whether the system can wait for two words: Linux can since 5.16, if no filter forbids it.
+/// Whether the system waits for two words.
 inline bool system_waits_for_two_words() noexcept {
   // Without words it refuses: with EINVAL if it knows the call.
   return ::syscall(SYS_futex_waitv, nullptr, 0, 0, nullptr, CLOCK_MONOTONIC) < 0 && errno == EINVAL;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "runtime/faults.hpp"
+#include "runtime/steady_clock.hpp"
 
 namespace tg::inline v0::runtime {
 
@@ -16,18 +17,29 @@ namespace {
 }  // namespace
 #endif
 
+namespace {
+constexpr int kUnknown = -1;
+constinit tg::detail::Atomic<int> waits_for_two_words{
+    kUnknown};  // atomic: looked up by any flow that asks first
+constexpr Duration kBetweenLooks = Duration::from_nanos(10'000'000);
+}  // namespace
+
 bool can_sleep_on_two_words() noexcept {
 #if defined(TG_SIMULATION)
   return faults::explores_two_words;
 #else
-  static tg::detail::Atomic<int> known{-1};  // atomic: looked up by any flow that asks first
   if (Engine::of_caller() != nullptr || faults::has_no_wait_for_two_words.load(std::memory_order_relaxed))
     return false;
-  int can = known.load(std::memory_order_relaxed);
-  if (can < 0) [[unlikely]]
-    known.store(can = system_waits_for_two_words() ? 1 : 0, std::memory_order_relaxed);
+  int can = waits_for_two_words.load(std::memory_order_relaxed);
+  if (can == kUnknown) [[unlikely]]
+    waits_for_two_words.store(can = system_waits_for_two_words() ? 1 : 0, std::memory_order_relaxed);
   return can != 0;
 #endif
+}
+
+void sleep_though_refused(const SleepWord& first, TimePoint deadline) noexcept {
+  waits_for_two_words.store(0, std::memory_order_relaxed);
+  futex_wait(first.word, first.expected, std::min(deadline, runtime::after(kBetweenLooks)));
 }
 
 void sleep_and_ask_for_threads(const SleepWord& first, const SleepWord* second, TimePoint deadline) noexcept {

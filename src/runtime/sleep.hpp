@@ -44,6 +44,10 @@ class Asleep {
   Flow* const flow_;  // null on a thread that has not become a flow
 };
 
+/// The system no longer waits for two words: the process has entered a sandbox. Sleeps on the first one for a short
+/// time, after which the caller looks at both. Later waits need no second word.
+void sleep_though_refused(const SleepWord& first, TimePoint deadline) noexcept;
+
 /// Sleeps while the word, and the second one if there is one, hold what is expected, until the deadline: in the
 /// system, or in the caller's engine.
 inline void sleep_until(const SleepWord& first, const SleepWord* second, TimePoint deadline) noexcept {
@@ -54,7 +58,7 @@ inline void sleep_until(const SleepWord& first, const SleepWord* second, TimePoi
     }
   }
   if (second == nullptr) return futex_wait(first.word, first.expected, deadline);
-  futex_wait(first, *second, deadline);
+  if (!futex_wait(first, *second, deadline)) sleep_though_refused(first, deadline);
 }
 
 /// Whether the calling flow can sleep on two words at a time.

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one wait: which of its three ends comes first, and that no wake-up is lost.
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <cstddef>
+#include <iterator>
 #include <latch>
 #include <stdexcept>
 #include <thread>
@@ -16,6 +23,7 @@
 #include "runtime/flow.hpp"
 #include "runtime/wait_breaks.hpp"
 #include "support/eventually.hpp"
+#include "support/in_child.hpp"
 
 namespace tg::inline v0::detail {
 namespace {
@@ -28,6 +36,19 @@ void set(Event& event) {
   event.release_waiters();
 }
 const auto kNo = [] { return false; };
+
+void forbid(int call) {
+  sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{static_cast<unsigned short>(std::size(filter)), filter};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+    throw std::runtime_error("a filter of system calls");
+}
 
 // Each test with both ways to wait for a source and an event: asleep on two words, and linked to both as on a system
 // that cannot wait for two.
@@ -247,6 +268,32 @@ TEST_P(Wait, an_event_wakes_many_waiters) {
   set(event);
   for (auto& waiter : waiters) waiter.join();
   EXPECT_EQ(awake, 8);
+}
+
+// A process that enters a sandbox: the call for two words is refused from then on.
+TEST(WaitInSandbox, is_still_ended_by_the_event_and_by_the_source) {
+  const int status = test::status_of(test::start_child([] {
+    WaitQueue source;
+    Event event;
+    EXPECT_EQ(wait(source, kNo, {&event, nullptr}, runtime::after(1ms)), WaitOutcome::timed_out);
+    forbid(SYS_futex_waitv);
+    std::atomic<bool> ready{false};
+    std::atomic<int> looks{0};
+    std::thread waits([&] {
+      const auto look = [&] { return ++looks, ready.load(); };
+      EXPECT_EQ(wait(source, look, {&event, nullptr}, TimePoint::never()), WaitOutcome::ready);
+      EXPECT_EQ(wait(source, kNo, {&event, nullptr}, TimePoint::never()), WaitOutcome::event_set);
+    });
+    eventually([&] { return !source.empty(); });
+    test::leave_time(100ms);
+    EXPECT_LT(looks, 50) << "it sleeps between its looks";
+    ready = true;
+    source.release_all();
+    set(event);
+    waits.join();
+    return testing::Test::HasFailure() ? 1 : 0;
+  }));
+  EXPECT_EQ(status, 0);
 }
 
 TEST(WaitBreaks, a_function_is_called_during_a_wait_and_can_end_it_by_an_event) {
