@@ -21,7 +21,7 @@ namespace {
 constexpr int kUnknown = -1;
 constinit tg::detail::Atomic<int> waits_for_two_words{
     kUnknown};  // atomic: looked up by any flow that asks first
-constexpr Duration kBetweenLooks = Duration::from_nanos(10'000'000);
+constexpr Duration kBetweenTries = Duration::from_nanos(10'000'000);
 }  // namespace
 
 bool can_sleep_on_two_words() noexcept {
@@ -39,7 +39,7 @@ bool can_sleep_on_two_words() noexcept {
 
 void sleep_though_refused(const SleepWord& first, TimePoint deadline) noexcept {
   waits_for_two_words.store(0, std::memory_order_relaxed);
-  futex_wait(first.word, first.expected, std::min(deadline, runtime::after(kBetweenLooks)));
+  futex_wait(first.word, first.expected, std::min(deadline, runtime::after(kBetweenTries)));
 }
 
 void sleep_and_ask_for_threads(const SleepWord& first, const SleepWord* second, TimePoint deadline) noexcept {
