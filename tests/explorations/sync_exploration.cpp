@@ -359,5 +359,26 @@ TG_EXPLORATION(BarrierExploration, a_stop_breaks_it_for_all) {
 }
 TG_FINDS(BarrierExploration, a_stop_breaks_it_for_all, barrier_breaks_in_silence, 500)
 
+// The one that breaks the barrier does not wake the other one that is stopped, which wakes up by itself.
+TG_EXPLORATION(BarrierExploration, a_stop_of_two_breaks_it_for_the_third) {
+  Barrier barrier(3);
+  Event event;
+  std::array<WaitOutcome, 3> outcomes{};
+  const auto stopped = [&](std::size_t i) {
+    const CoveredBy covered(event);
+    outcomes[i] = barrier.arrive_and_wait();
+  };
+  together({{"stopped", [&] { stopped(0); }},
+            {"stopped, too", [&] { stopped(1); }},
+            {"third", [&] { outcomes[2] = barrier.arrive_and_wait(); }},
+            {"setter", [&] { set(event); }}});
+  const bool met = outcomes[2] == WaitOutcome::ready;
+  require(met || outcomes[2] == WaitOutcome::closed,
+          "the third one met, or is told that the barrier is broken");
+  for (const std::size_t i : {0U, 1U})
+    require((outcomes[i] == WaitOutcome::ready) == met, "all of them meet, or none");
+}
+TG_IN_WEAK_MEMORY(BarrierExploration, a_stop_of_two_breaks_it_for_the_third)
+
 }  // namespace
 }  // namespace tg::test
