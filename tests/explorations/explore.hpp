@@ -97,11 +97,11 @@ AllSchedules run_all(const std::function<std::uint64_t()>& body, bool is_reduced
 /// Expects that each exploration does the same in another process, with a heap in another state.
 void expect_same_everywhere();
 
-/// All explorations.
 struct NamedBody {
   const char* name;
   void (*run)();
 };
+/// All explorations.
 std::vector<NamedBody>& bodies();
 
 /// For the test that no planted mistake is without an exploration.

@@ -91,17 +91,16 @@ TG_SEARCH_FINDS(WaitExploration, a_source_is_released_for_others_first, wait_doe
 TG_FINDS(WaitExploration, a_source_is_released_for_others_first, wait_queue_keeps_its_epoch, 500)
 TG_SEARCH_FINDS(WaitExploration, a_source_is_released_for_others_first, wait_queue_keeps_its_epoch, 30)
 
+void wait_until_stopped(WaitQueue& source, Event& event) {
+  require(detail::wait(
+              source, [] { return false; }, {&event, nullptr}, TimePoint::never()) == WaitOutcome::event_set,
+          "the event ended the wait");
+}
+
 TG_EXPLORATION(WaitExploration, an_event_ends_the_wait_for_a_source) {
   WaitQueue source;
   Event event;
-  together({{"waiter",
-             [&] {
-               require(detail::wait(
-                           source, [] { return false; }, {&event, nullptr}, TimePoint::never()) ==
-                           WaitOutcome::event_set,
-                       "the event ended the wait");
-             }},
-            {"setter", [&] { set(event); }}});
+  together({{"waiter", [&] { wait_until_stopped(source, event); }}, {"setter", [&] { set(event); }}});
 }
 TG_FINDS(WaitExploration, an_event_ends_the_wait_for_a_source, wait_does_not_watch, 200)
 TG_SEARCH_FINDS(WaitExploration, an_event_ends_the_wait_for_a_source, wait_does_not_watch, 10)
@@ -129,13 +128,7 @@ TG_EXPLORATION(WaitExploration, the_gate_alone_ends_the_wait_for_a_source) {
   explore_two_words();
   WaitQueue source;
   Event event;
-  together({{"waiter",
-             [&] {
-               require(detail::wait(
-                           source, [] { return false; }, {&event, nullptr}, TimePoint::never()) ==
-                           WaitOutcome::event_set,
-                       "the event ended the wait");
-             }},
+  together({{"waiter", [&] { wait_until_stopped(source, event); }},
             {"other", [&] { source.release_all(); }},
             {"setter", [&] { set(event); }}});
 }
