@@ -57,12 +57,12 @@ class TG_EXPORT Semaphore {
   /// Adds `permits`, and hands them to waiting threads. Throws `std::invalid_argument` if `permits` is negative,
   /// and `std::overflow_error` if there would be more than `max()`.
   void release(std::ptrdiff_t permits = 1) {
-    check(permits);
-    std::int64_t state = state_.load(std::memory_order_relaxed);
-    if ((state & kWaitedFor) != 0 || state > 2 * (max() - permits) ||
-        !state_.compare_exchange_strong(state, state + 2 * permits, std::memory_order_release,
-                                        std::memory_order_relaxed)) [[unlikely]]
-      release_slow(permits);
+    const std::int64_t state = state_.load(std::memory_order_relaxed);
+    if (static_cast<std::size_t>(permits) > kFew || (state & kWaitedFor) != 0 || state > 2 * max() - 2 * kFew)
+        [[unlikely]]
+      return release_slow(permits);
+    if ((state_.fetch_add(2 * permits, std::memory_order_release) & kWaitedFor) != 0) [[unlikely]]
+      serve_who_came();
   }
   /// How many permits there are. Another thread may have taken them when this returns.
   std::ptrdiff_t available() const noexcept {
@@ -70,9 +70,11 @@ class TG_EXPORT Semaphore {
   }
 
  private:
-  // The lowest bit of the state; above it are the permits. While it is set, the state changes only under the
+  // The lowest bit of the state; above it are the permits. While it is set, permits are taken only under the
   // parking lot's lock.
   static constexpr std::int64_t kWaitedFor = 1;
+  // So many are added without a check of what others add at the same time: far too few for an overflow.
+  static constexpr std::ptrdiff_t kFew = std::ptrdiff_t{1} << (sizeof(std::ptrdiff_t) > 4 ? 31 : 15);
 
   class Entry;
   static void check(std::ptrdiff_t permits) {
@@ -96,9 +98,12 @@ class TG_EXPORT Semaphore {
   }
   bool forget_parents_waiters() noexcept;
   TG_LOCAL bool take_or_announce(std::ptrdiff_t permits) noexcept;
+  TG_LOCAL WaitOutcome acquire_slow(std::ptrdiff_t permits, detail::Event* event, Duration timeout);
   TG_LOCAL WaitOutcome wait(std::ptrdiff_t permits, detail::Event* event, Duration timeout);
   void release_slow(std::ptrdiff_t permits);
-  TG_LOCAL void add_and_serve(std::ptrdiff_t permits) noexcept;
+  void serve_who_came() noexcept;
+  enum class Touch : std::uint8_t { always, while_waited_for };
+  TG_LOCAL void add_and_serve(std::ptrdiff_t permits, Touch touch) noexcept;
   void check_destruction() const noexcept;
 
   detail::Atomic<std::int64_t> state_;  // atomic: permits and whether they are waited for

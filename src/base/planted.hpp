@@ -107,6 +107,9 @@
   ONE(condition_forgets_others)            /* the same */                                       \
   ONE(semaphore_leaver_serves_no_one)      /* Z8 */                                             \
   ONE(semaphore_forgets_others)            /* Z8 */                                             \
+  ONE(semaphore_adder_serves_no_one)       /* Z9 */                                             \
+  ONE(semaphore_adder_comes_late)          /* Z9 */                                             \
+  ONE(semaphore_handing_on_is_not_ordered) /* Z9 */                                             \
   ONE(latch_waiter_does_not_look_again)    /* Z3 */                                             \
   ONE(barrier_waiter_does_not_look_again)  /* Z3 */                                             \
   ONE(barrier_breaks_in_silence)           /* all are told of a broken barrier */               \

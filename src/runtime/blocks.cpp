@@ -254,6 +254,11 @@ void throw_if_engine_refuses() {
 /// The blocks that one flow keeps. Only that flow touches it.
 class BlockCache {
  public:
+  /// The calling flow's; null if it has not had a block yet.
+  static BlockCache* of_flow_if_any() noexcept {
+    const Flow* const flow = Flow::current_if_any();
+    return flow != nullptr ? flow->blocks_ : nullptr;
+  }
   /// The calling flow's. Throws `std::bad_alloc`.
   static BlockCache& of_flow() { return of(Flow::current()); }
   /// The same for a flow that takes a block. Throws `std::bad_alloc` also if the flow's engine refuses it.
@@ -273,16 +278,27 @@ class BlockCache {
     return *flow.blocks_;
   }
 
+  /// Null if the current batch is empty.
+  void* try_take(std::size_t index) noexcept {
+    Batch* const batch = shelves_[index].batch;
+    return batch != nullptr && !batch->empty() ? batch->pop() : nullptr;
+  }
   void* take(std::size_t index) {
     Shelf& shelf = shelves_[index];
-    if (shelf.batch == nullptr || shelf.batch->empty()) [[unlikely]]
-      fill(shelf, index);
+    if (shelf.batch == nullptr || shelf.batch->empty()) fill(shelf, index);
     return shelf.batch->pop();
   }
 
+  /// False if there is no room in the current batch.
+  bool try_give(std::size_t index, void* block) noexcept {
+    Batch* const batch = shelves_[index].batch;
+    if (batch == nullptr || batch->full()) return false;
+    batch->push(block);
+    return true;
+  }
   void give(std::size_t index, void* block) noexcept {
     Shelf& shelf = shelves_[index];
-    if ((shelf.batch == nullptr || shelf.batch->full()) && !make_room(shelf, index)) [[unlikely]]
+    if ((shelf.batch == nullptr || shelf.batch->full()) && !make_room(shelf, index))
       return BlockDepot::instance().give_one(index, block);
     shelf.batch->push(block);
   }
@@ -313,15 +329,16 @@ class BlockCache {
   std::array<Shelf, kSizes> shelves_;
 };
 
-void* take_block(std::size_t bytes) {
-  if (!is_kept(bytes)) {
-    if constexpr (!kKeep) throw_if_engine_refuses();
-    return ::operator new(bytes);
-  }
-  return BlockCache::of_flow_that_takes().take(index_of(bytes));
+namespace {
+
+// Not inline: `take_block` and `give_block` would save registers that only these two need.
+[[gnu::noinline]] void* take_slow(std::size_t bytes) {
+  if (is_kept(bytes)) return BlockCache::of_flow_that_takes().take(index_of(bytes));
+  if constexpr (!kKeep) throw_if_engine_refuses();
+  return ::operator new(bytes);
 }
 
-void give_block(void* block, std::size_t bytes) noexcept {
+[[gnu::noinline]] void give_slow(void* block, std::size_t bytes) noexcept {
   if (!is_kept(bytes)) return ::operator delete(block);
   // A thread that only gives back is not made a flow for it.
   if (Flow::current_if_any() != nullptr) {
@@ -331,6 +348,20 @@ void give_block(void* block, std::size_t bytes) noexcept {
     }
   }
   BlockDepot::instance().give_one(index_of(bytes), block);
+}
+
+}  // namespace
+
+void* take_block(std::size_t bytes) {
+  BlockCache* const cache = is_kept(bytes) ? BlockCache::of_flow_if_any() : nullptr;
+  void* const block = cache != nullptr ? cache->try_take(index_of(bytes)) : nullptr;
+  return block != nullptr ? block : take_slow(bytes);
+}
+
+void give_block(void* block, std::size_t bytes) noexcept {
+  BlockCache* const cache = is_kept(bytes) ? BlockCache::of_flow_if_any() : nullptr;
+  if (cache == nullptr || !cache->try_give(index_of(bytes), block)) [[unlikely]]
+    give_slow(block, bytes);
 }
 
 void* take_block(std::size_t bytes, std::align_val_t alignment) {

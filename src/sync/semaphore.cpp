@@ -4,7 +4,8 @@
 // Invariants
 //   Z8. Whenever the lock of its queue is free: if a waiter is in the queue, `kWaitedFor` is set, and the permits
 //       are too few for the first waiter that can be claimed, or a flow is about to serve that waiter.
-//   Z9. While `kWaitedFor` is set, the state changes only under that lock.
+//   Z9. While `kWaitedFor` is set, permits are taken only under that lock. A flow that adds some without it then
+//       finds the bit set, and serves.
 #include <threadgroup/semaphore.hpp>
 
 #include <stdexcept>
@@ -48,15 +49,19 @@ WaitOutcome Semaphore::acquire(std::ptrdiff_t permits, Duration timeout) {
   check(permits);
   detail::Event* const event = detail::event_of_caller();
   if (detail::is_set(event)) return WaitOutcome::event_set;
-  if (try_take(permits) || try_again_in_child(permits)) return WaitOutcome::ready;
-  if (timeout <= Duration()) return WaitOutcome::timed_out;
-  return wait(permits, event, timeout);
+  // The exchange waits for earlier stores. So nothing is saved on the stack up to here: what needs it is a tail call.
+  return try_take(permits) ? WaitOutcome::ready : acquire_slow(permits, event, timeout);
+}
+
+WaitOutcome Semaphore::acquire_slow(std::ptrdiff_t permits, detail::Event* event, Duration timeout) {
+  if (try_again_in_child(permits)) return WaitOutcome::ready;
+  return timeout > Duration() ? wait(permits, event, timeout) : WaitOutcome::timed_out;
 }
 
 // Returns whether this is a forked child.
 bool Semaphore::forget_parents_waiters() noexcept {
   if (!detail::may_be_inherited()) return false;
-  add_and_serve(0);
+  add_and_serve(0, Touch::always);
   return true;
 }
 
@@ -86,11 +91,13 @@ WaitOutcome Semaphore::wait(std::ptrdiff_t permits, detail::Event* event, Durati
   const WaitOutcome outcome = waiter.wait(event, deadline);
   if (outcome == WaitOutcome::ready) return outcome;
   lot.unlink(entry);
-  if (!TG_PLANTED(semaphore_leaver_serves_no_one)) add_and_serve(0);  // Z8: the waiters behind may want fewer
+  if (!TG_PLANTED(semaphore_leaver_serves_no_one))
+    add_and_serve(0, Touch::always);  // Z8: the waiters behind may want fewer
   return outcome;
 }
 
 void Semaphore::release_slow(std::ptrdiff_t permits) {
+  check(permits);
   std::int64_t state = state_.load(std::memory_order_relaxed);
   do {
     if (state / 2 > max() - permits) {
@@ -98,29 +105,40 @@ void Semaphore::release_slow(std::ptrdiff_t permits) {
                                 " permits, and " + std::to_string(permits) + " more would exceed the most, " +
                                 std::to_string(max()));
     }
-    if ((state & kWaitedFor) != 0) return add_and_serve(permits);
+    if ((state & kWaitedFor) != 0) return add_and_serve(permits, Touch::always);
   } while (!state_.compare_exchange_weak(state, state + 2 * permits, std::memory_order_release,
                                          std::memory_order_relaxed));
 }
 
-void Semaphore::add_and_serve(std::ptrdiff_t permits) noexcept {
+// The permits were added. Another flow may have handed them on since, and then the semaphore may be gone; its
+// queue is still there to look at.
+void Semaphore::serve_who_came() noexcept {
+  if (TG_PLANTED(semaphore_adder_serves_no_one)) return;
+  add_and_serve(0, TG_PLANTED(semaphore_adder_comes_late) ? Touch::always : Touch::while_waited_for);
+}
+
+void Semaphore::add_and_serve(std::ptrdiff_t permits, Touch touch) noexcept {
   using Choice = detail::ParkingLot::Choice;
   std::ptrdiff_t served = 0;
   detail::ParkingLot::instance().release(
       key_of(this),
-      [&](const detail::ParkingEntry& entry) {  // Z9: there are waiters, so no other flow changes the state
-        const std::ptrdiff_t left = available() + permits - served;
+      [&](const detail::ParkingEntry& entry) {
+        touch = Touch::always;                                       // it is waited for
+        const std::ptrdiff_t left = available() + permits - served;  // Z9: at least so many
         return Entry::wanted(entry) <= left ? Choice::serve : Choice::end;
       },
       [&](const detail::ParkingEntry& entry) { served += Entry::wanted(entry); },
       [&](bool more) {
+        if (touch != Touch::always) return;
         std::int64_t state = state_.load(std::memory_order_relaxed);
         std::int64_t after = 0;
         do {
           after = state + 2 * (permits - served);
           if (!more || TG_PLANTED(semaphore_forgets_others)) after &= ~kWaitedFor;
-        } while (!state_.compare_exchange_weak(state, after, std::memory_order_release,
-                                               std::memory_order_relaxed));
+          // `acquire`, because permits that another flow has added may go to those who were served here.
+        } while (!state_.compare_exchange_weak(
+            state, after, TG_ORDER(acq_rel, semaphore_handing_on_is_not_ordered, release),
+            std::memory_order_relaxed));
       });
 }
 

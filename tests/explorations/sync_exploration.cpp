@@ -238,6 +238,7 @@ TG_EXPLORATION(SemaphoreExploration, permits_are_neither_lost_nor_doubled) {
   require(semaphore.available() == 0, "each took one");
 }
 TG_FINDS(SemaphoreExploration, permits_are_neither_lost_nor_doubled, semaphore_forgets_others, 500)
+TG_FINDS(SemaphoreExploration, permits_are_neither_lost_nor_doubled, semaphore_adder_serves_no_one, 500)
 
 TG_EXPLORATION(SemaphoreExploration, those_behind_a_stopped_waiter_move_up) {
   Semaphore semaphore(1);
@@ -289,6 +290,30 @@ TG_EXPLORATION(SemaphoreExploration, the_last_user_destroys_it) {
             {"giver", [&] { semaphore->release(); }}});
 }
 TG_IN_WEAK_MEMORY(SemaphoreExploration, the_last_user_destroys_it)
+
+// One giver may hand on the permit of the other, which comes too late to serve.
+TG_EXPLORATION(SemaphoreExploration, who_has_the_permits_of_two_destroys_it) {
+  std::optional<Semaphore> semaphore(std::in_place, 0);
+  std::array<sim::Plain<int>, 2> parts{sim::Plain<int>{0}, sim::Plain<int>{0}};
+  const auto give = [&](std::size_t i) {
+    parts[i].write(1);
+    semaphore->release();
+  };
+  together({{"waiter",
+             [&] {
+               require(semaphore->acquire(2) == WaitOutcome::ready, "it got the permits");
+               require(parts[0].read() + parts[1].read() == 2, "it sees what came before them");
+               semaphore.reset();
+               reuse(&semaphore, sizeof(Semaphore));
+             }},
+            {"one giver", [&] { give(0); }},
+            {"other giver", [&] { give(1); }}});
+}
+TG_IN_WEAK_MEMORY(SemaphoreExploration, who_has_the_permits_of_two_destroys_it)
+TG_FINDS(SemaphoreExploration, who_has_the_permits_of_two_destroys_it_in_weak_memory,
+         semaphore_adder_comes_late, 3000)
+TG_FINDS(SemaphoreExploration, who_has_the_permits_of_two_destroys_it_in_weak_memory,
+         semaphore_handing_on_is_not_ordered, 500)
 
 // ---- Latch
 
