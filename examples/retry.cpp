@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trying again after a failure: only after one that may pass, and not for ever.
+// Trying again after a failure: only after one that may pass, and not forever.
 #include <iostream>
 #include <stdexcept>
 #include <string>

@@ -20,8 +20,8 @@ inline void limit_threads(std::int64_t threads) {
     const rlimit at_most{static_cast<rlim_t>(to), static_cast<rlim_t>(to)};
     if (::setrlimit(resource, &at_most) != 0) std::abort();
   };
-  const auto nobody_else = static_cast<uid_t>(2'000'000 + ::getpid());
-  if (::geteuid() == 0 && ::setresuid(nobody_else, nobody_else, nobody_else) == 0)
+  const auto unused_user = static_cast<uid_t>(2'000'000 + ::getpid());
+  if (::geteuid() == 0 && ::setresuid(unused_user, unused_user, unused_user) == 0)
     return limit(RLIMIT_NPROC, threads);
   std::int64_t pages = 0;
   std::ifstream("/proc/self/statm") >> pages;

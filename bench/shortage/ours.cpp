@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Many tasks that block, of which each wants a thread, in a process that gets only some: how many never run,
-// and whether the program is told, by an exception, on stderr or in the group's statistics.
+// and whether the program learns of it, by an exception, on stderr or in the group's statistics.
 #include <threadgroup/threadgroup.hpp>
 
 #include <atomic>

@@ -81,7 +81,7 @@ class TaskHandle {
   ///
   /// The caller runs the task itself, under the conditions of `ThreadGroup::join`, if it is the next one of
   /// its group. A caller in a task of the same group runs it even if others come before it. While the caller
-  /// runs the task, its own event does not end the wait; the task is told of that event, too. A caller in a
+  /// runs the task, its own event does not end the wait; that event stops the task, too. A caller in a
   /// `StopScope` or `Shield` never runs it.
   ///
   /// Throws `std::system_error` (`resource_deadlock_would_occur`) in the task itself, and if the wait would

@@ -28,7 +28,7 @@ namespace tg::python {
 
 namespace py = pybind11;
 
-/// Seconds as a number, or a timedelta; None is for ever.
+/// Seconds as a number, or a timedelta; None is forever.
 Duration to_duration(PyObject* seconds);
 
 /// A C++ string of a Python `str`; throws the Python error if it has no UTF-8 form.

@@ -82,7 +82,7 @@ void after_fork_in_child() {
 
 }  // namespace
 
-void park_for_ever() noexcept {
+void park_forever() noexcept {
   for (;;) ::pause();
 }
 

@@ -16,9 +16,9 @@
 namespace tg::python {
 
 /// Stops this thread: the interpreter is going away under it, and whatever it did next would be wrong.
-[[noreturn]] void park_for_ever() noexcept;
+[[noreturn]] void park_forever() noexcept;
 
-/// Takes the lock back for a thread that gave it away. Parks for ever once the interpreter is going.
+/// Takes the lock back for a thread that gave it away. Parks forever once the interpreter is going.
 ///
 /// CPython ends a thread that asks for the lock too late by `pthread_exit`, which unwinds our frames; those
 /// that must not throw would abort the process. So that unwinding stops here.
@@ -60,7 +60,7 @@ auto calling_python(F&& f) {
   try {
     return f();
   } catch (abi::__forced_unwind&) {
-    park_for_ever();
+    park_forever();
   }
 }
 

@@ -38,7 +38,7 @@ struct HandleObject {
   PyObject_HEAD TaskHandle<void> task;
   GroupState* group;  // one reference
   PyObject* outcome;  // what the task returned or raised, once it is known and unless a cycle was broken
-  PyObject* waiting;  // threadgroup_core._handles keeps there who is to be told of the end
+  PyObject* waiting;  // threadgroup_core._handles keeps the waiters for the end there
   PyObject* weak_references;
 };
 
@@ -186,7 +186,7 @@ PyObject* handle_cancel(PyObject* self, PyObject*) {
   });
 }
 
-// --- Being told of the end ---
+// --- Notifying of the end ---
 
 // Calls a Python function with the handle, once.
 struct CallsPython final : detail::TaskWatcher {
@@ -315,7 +315,7 @@ PyMethodDef methods[] = {
      "began."},
     {"cancel", &handle_cancel, METH_NOARGS,
      "cancel($self, /)\n--\n\n"
-     "Skip the task unless it has begun. True if it never runs. A task that runs is not told: set its "
+     "Skip the task unless it has begun. True if it never runs. A task that runs is not stopped: set its "
      "group's event for that."},
     {"_keep_waiting", as_method(&handle_keep_waiting), METH_FASTCALL,
      "_keep_waiting($self, seen, waiting, ended, /)\n--\n\n"

@@ -73,5 +73,5 @@ def test_the_second_document_is_there():
 
 
 @pytest.mark.parametrize("number, block", second_document())
-def test_a_program_of_the_second_document_runs_as_it_stands(number, block):
+def test_a_program_of_the_second_document_runs_unchanged(number, block):
     exec(compile(block, f"block {number}", "exec"), {"__name__": f"seed_{number}"})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What wrong calls are told, what tools see of signatures, and where a stop says it came from."""
+"""What wrong calls raise, what tools see of signatures, and where a stop says it came from."""
 
 import datetime
 import inspect

@@ -185,7 +185,7 @@ def test_a_forked_child_is_told_that_the_channel_is_its_parents(run_program):
     assert (result.stdout, result.stderr) == ("7\n", "")
 
 
-def test_misuse_is_told():
+def test_misuse_raises():
     for wrong in (lambda: Channel(), lambda: Channel("1"), lambda: Channel(1).send(), lambda: Channel(1).receive("soon")):
         with pytest.raises(TypeError):
             wrong()

@@ -29,7 +29,7 @@ def test_setting_the_event_wakes_sleepers_and_skips_what_is_pending():
     assert group.join()
 
 
-def test_sleepers_that_are_told_and_others_whose_time_is_up_all_get_their_turn():
+def test_sleepers_that_are_stopped_and_others_whose_time_is_up_all_return():
     group = ThreadGroup("g", 200)
     there = threading.Barrier(201)
 
@@ -62,7 +62,7 @@ def test_clear_pending_skips_what_has_not_begun_and_leaves_the_rest_alone():
     assert group.add_task(lambda: 7).get() == 7
 
 
-def test_a_group_made_in_a_task_is_a_child_and_is_told_to_stop_with_it():
+def test_a_group_made_in_a_task_is_a_child_and_is_stopped_with_it():
     outer = ThreadGroup("outer")
     ready = threading.Event()
 
@@ -114,7 +114,7 @@ def test_a_condition_that_comes_true_stops_the_group():
     assert group.join()
 
 
-def test_a_condition_ends_by_time_by_event_or_because_nobody_is_left():
+def test_a_wait_for_a_condition_ends_by_time_by_event_or_when_no_task_is_left():
     group, go = ThreadGroup("g"), threading.Event()
     group.post(go.wait)
     status = group.wait_for_condition(lambda: False, timeout=0)

@@ -41,7 +41,7 @@ def test_an_initializer_runs_once_per_thread_and_its_failure_breaks_the_pool():
             executor.submit(int)
 
 
-def test_futures_are_cancelled_when_the_group_around_is_told_to_stop():
+def test_futures_are_cancelled_when_the_group_around_is_stopped():
     outer, begun, futures = ThreadGroup("outer"), threading.Event(), []
 
     def task():
@@ -60,7 +60,7 @@ def test_futures_are_cancelled_when_the_group_around_is_told_to_stop():
             futures[1].result()
 
 
-def test_work_goes_on_when_the_executor_is_let_go():
+def test_work_goes_on_when_the_executor_is_collected():
     go = threading.Event()
     executor = Executor(1)
     first, second = executor.submit(go.wait), executor.submit(lambda: 2)

@@ -40,7 +40,7 @@ def test_it_is_a_future_of_the_standard_library():
         assert "finished returned int" in repr(future)
 
 
-def test_it_has_a_condition_only_when_somebody_asks(busy):
+def test_it_makes_its_condition_at_the_first_use(busy):
     executor, go = busy
     future = executor.submit(int)
     go.set()
@@ -95,7 +95,7 @@ def test_a_timeout_is_raised_and_changes_nothing(busy):
 
 
 @pytest.mark.parametrize("final", ["cancel", "set_result", "set_exception", "by its state"])
-def test_a_waiter_wakes_when_somebody_else_ends_the_future(busy, wait_until_in, final):
+def test_a_waiter_wakes_when_another_thread_ends_the_future(busy, wait_until_in, final):
     executor, _ = busy
     future = executor.submit(int)
     outcomes = []
@@ -182,7 +182,7 @@ def test_wait_as_completed_and_asyncio_take_it(busy):
     assert concurrent.futures.wait(futures).not_done == set()
 
 
-def test_wait_is_told_of_calls_that_end_meanwhile(busy):
+def test_wait_sees_calls_that_end_meanwhile(busy):
     executor, go = busy
     futures, answers = [executor.submit(int) for _ in range(3)], []
     thread = threading.Thread(target=lambda: answers.append(concurrent.futures.wait(futures, 30)))

@@ -150,7 +150,7 @@ def test_the_thread_of_a_task_is_named_and_listed_while_it_serves():
         thread.join()
 
 
-def test_a_task_sees_the_context_of_whoever_added_it():
+def test_a_task_sees_the_context_of_the_caller_that_added_it():
     variable = contextvars.ContextVar("variable", default=0)
     variable.set(1)
     with ThreadGroup("g") as group:
@@ -160,7 +160,7 @@ def test_a_task_sees_the_context_of_whoever_added_it():
         assert (first.get(), second.get(), variable.get()) == (1, 2, 2)
 
 
-def test_a_group_that_goes_stops_its_tasks_and_tells_failures_that_nobody_saw():
+def test_a_group_that_is_collected_stops_its_tasks_and_reports_unseen_failures():
     told = []
     before = core.set_unseen_failure_handler(lambda *what: told.append(what))
     try:
@@ -178,7 +178,7 @@ def test_a_group_that_goes_stops_its_tasks_and_tells_failures_that_nobody_saw():
     assert (path, task) == ("MainThread/g", "bad") and isinstance(error, ZeroDivisionError)
 
 
-def test_callable_arguments_and_result_are_let_go():
+def test_callable_arguments_and_result_are_released():
     class Thing:
         pass
 

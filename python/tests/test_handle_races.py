@@ -99,8 +99,8 @@ go.set()
 
 
 def test_no_lock_is_held_where_the_garbage_collector_may_end_a_group(run_program):
-    # The collector comes by as a handle makes what it keeps for those to be told; it ends a group whose last task wants to be
-    # told of the end of the same handle.
+    # The collector comes by while a handle makes the list of its waiters; it ends a group whose last task waits for the end of
+    # the same handle.
     result = run_program("""
 import faulthandler, gc, threading
 faulthandler.dump_traceback_later(10, exit=True)
@@ -185,7 +185,7 @@ INTERRUPTIONS = {
 
 
 @pytest.mark.parametrize("place", INTERRUPTIONS)
-def test_a_keyboard_interrupt_is_not_swallowed_and_all_are_told(run_program, place):
+def test_a_keyboard_interrupt_is_not_swallowed_and_all_waiters_are_notified(run_program, place):
     setup, call = INTERRUPTIONS[place]
     result = run_program(INTERRUPTED.format(setup=setup, call=call))
     assert (result.stdout, result.stderr) == ("raised\n1\n", "")

@@ -152,7 +152,7 @@ def test_concurrent_futures_wait_takes_handles():
         assert concurrent.futures.wait(handles) == (set(handles), set())
 
 
-def test_concurrent_futures_wait_is_told_of_every_end():
+def test_concurrent_futures_wait_sees_every_end():
     with Blocked() as b:
         done, cancelled = b.group.add_task(int), b.group.add_task(int)
         failing, after = b.group.add_task(lambda: 1 / 0), b.group.add_task(int)

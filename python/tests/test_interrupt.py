@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ctrl-C in the main thread ends any wait, tells the forest to stop, and is raised."""
+"""Ctrl-C in the main thread ends any wait, stops the forest, and is raised."""
 
 import concurrent.futures
 import subprocess
@@ -95,7 +95,7 @@ def run(setup, wait):
 
 
 @pytest.mark.parametrize("name", WAITS)
-def test_a_wait_is_interrupted_and_the_forest_is_told(name):
+def test_a_wait_is_interrupted_and_the_forest_is_stopped(name):
     result = run(SLEEPER, WAITS[name])
     assert result.stdout == "interrupted True signal\n", result.stderr
 
@@ -107,7 +107,7 @@ def test_the_end_of_a_block_is_interrupted():
 
 def test_the_going_of_a_group_is_interrupted():
     # Its task does not listen, and runs: without the interrupt the program would wait for it.
-    # The interpreter is told again, for nothing can be raised from a destructor.
+    # The interrupt is set again, because nothing can be raised from a destructor.
     result = run("", """
 other = ThreadGroup('other')
 began = threading.Event()

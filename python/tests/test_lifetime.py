@@ -310,7 +310,7 @@ print("whole")
 
 
 @pytest.mark.parametrize("drop", ["holder.clear(); gc.collect()", "child.post(lambda: (holder.clear(), gc.collect()))"])
-def test_a_failure_is_told_before_an_idle_group_is_taken_apart(run_program, drop):
+def test_a_failure_is_reported_before_an_idle_group_is_taken_apart(run_program, drop):
     result = run_program(GARBAGE_WITH_A_FAILURE.format(drop=drop))
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == "MainThread/g important ['fail']\nwhole\n"
@@ -373,7 +373,7 @@ def test_a_cycle_through_as_completed_is_freed():
         assert count(make) <= 1
 
 
-def test_a_cycle_through_a_failure_that_only_stderr_was_told_of_is_freed(capfd):
+def test_a_cycle_through_a_failure_that_only_stderr_has_is_freed(capfd):
     before = core.set_unseen_failure_handler(None)
     try:
 
@@ -394,7 +394,7 @@ def test_a_cycle_through_a_failure_that_only_stderr_was_told_of_is_freed(capfd):
     assert capfd.readouterr().err.count("unseen failure: task") == 20
 
 
-def test_a_failure_is_told_although_ctrl_c_ends_the_wait_for_its_group(run_program):
+def test_a_failure_is_reported_although_ctrl_c_ends_the_wait_for_its_group(run_program):
     result = run_program("""
 import gc, os, signal, threading
 import threadgroup_core as core

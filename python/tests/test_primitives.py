@@ -106,7 +106,7 @@ def test_a_stop_does_not_end_lock():
     assert handle.get() is True
 
 
-def test_misuse_of_a_mutex_is_told():
+def test_misuse_of_a_mutex_raises():
     mutex = Mutex()
     with pytest.raises(RuntimeError, match="not locked"):
         mutex.unlock()
@@ -170,7 +170,7 @@ def test_a_block_holds_a_permit_and_raises_in_a_stopped_task():
     assert not entered and semaphore.available() == 1
 
 
-def test_wrong_numbers_are_told():
+def test_wrong_numbers_raise():
     for wrong in (lambda: Semaphore(-1), lambda: Semaphore(1).acquire(-1), lambda: RateLimiter(0, 1),
                   lambda: RateLimiter(1, 1).acquire(2), lambda: every(0), lambda: ThreadGroup("g", max_pending=0),
                   lambda: ThreadGroup("g", max_pending=-1)):

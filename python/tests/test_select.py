@@ -46,7 +46,7 @@ def test_time_and_nothing_at_all():
     assert select(receive_from(empty), otherwise(lambda: "none")) == Selected(WaitOutcome.READY, 1, "none")
 
 
-def test_a_closed_channel_is_told():
+def test_a_closed_channel_is_reported():
     empty = Channel(1)
     empty.close()
     assert select(receive_from(empty), after(1000)) == Selected(WaitOutcome.CLOSED, 0, None)
@@ -143,7 +143,7 @@ def test_many_selects_share_two_channels_and_nothing_is_lost():
     assert received == [(n, i) for n in range(3) for i in range(200)]
 
 
-def test_misuse_is_told(pipe):
+def test_misuse_raises(pipe):
     with pytest.raises(TypeError):
         select()
     with pytest.raises(TypeError, match="receive_from"):

@@ -80,7 +80,7 @@ def test_a_task_sees_that_its_group_drains():
     assert handle.get() == "done" and not thread_utils.is_draining()
 
 
-def test_misuse_is_told():
+def test_misuse_raises():
     with pytest.raises(TypeError):
         ThreadGroup("g").shut_down(3)
     for wrong in ((), (1, 2, 3, 4, 5), (signal.SIGKILL,)):

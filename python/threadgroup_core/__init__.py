@@ -6,7 +6,7 @@
     with ThreadGroup("Verifying Users", max_concurrent_threads=10) as group:
         for user in users:
             group.add_task(verify, user)
-        group.wait_for_condition(lambda: valid_users, timeout=600)   # then tells the rest to stop
+        group.wait_for_condition(lambda: valid_users, timeout=600)   # then stops the rest
 """
 
 from __future__ import annotations

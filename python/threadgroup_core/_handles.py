@@ -26,7 +26,7 @@ _process = object()  # another one in each process: after a fork, threads of the
 
 
 class _Waiting:
-    """Those who are to be told of the end of one task. Guarded by its condition."""
+    """The waiters for the end of one task, and the callbacks. Guarded by its condition."""
 
     __slots__ = ("callbacks", "condition", "ended", "process", "waiters")
 
@@ -55,7 +55,7 @@ def _tell(handle: "_core.TaskHandle[Any]") -> None:
     waiting = _waiting_of(handle)
     with waiting.condition:
         if waiting.ended:
-            return  # a task that has forked is told of twice
+            return  # a task that has forked ends twice
         # From here on no callback is added or removed. Without waiters nothing is made here, so that no garbage is
         # collected under the lock.
         waiting.ended = True

@@ -19,7 +19,7 @@ constexpr Unit kUnits[] = {{3'600'000'000'000, "h", true}, {60'000'000'000, "min
 }  // namespace
 
 std::string to_string(Duration duration) {
-  if (duration.is_forever()) return "for ever";
+  if (duration.is_forever()) return "forever";
   const std::int64_t nanos = duration.nanos();
   if (nanos == 0) return "0 s";
   const auto fits = [nanos](const Unit& unit) {

@@ -11,7 +11,7 @@ namespace tg::inline v0::detail {
 ///     constinit Immortal<std::vector<int>> none;
 ///
 /// Requires: it is declared `constinit`, at namespace scope. A static inside a function has a guard, and a
-/// child forked while another thread held the guard would wait for it for ever.
+/// child forked while another thread held the guard would wait for it forever.
 /// Lifetime: from before the first dynamic initialisation to the end of the process, so that threads and
 /// other globals may use it at any time.
 template <class T>

@@ -112,7 +112,7 @@
   ONE(semaphore_handing_on_is_not_ordered) /* Z9 */                                             \
   ONE(latch_waiter_does_not_look_again)    /* Z3 */                                             \
   ONE(barrier_waiter_does_not_look_again)  /* Z3 */                                             \
-  ONE(barrier_breaks_in_silence)           /* all are told of a broken barrier */               \
+  ONE(barrier_breaks_in_silence)           /* a broken barrier wakes all waiters */             \
   ONE(channel_links_without_second_look)   /* E2 */                                             \
   ONE(channel_waiter_leaves_no_next)       /* E2 */                                             \
   ONE(channel_waiter_is_never_hungry)      /* E3 */

@@ -39,7 +39,7 @@ class CompletionQueue final : public AwaitedTasks {
   CompletionQueue(const CompletionQueue&) = delete;
   CompletionQueue& operator=(const CompletionQueue&) = delete;
   ~CompletionQueue() {
-    if (is_in_forked_child()) return;  // the lock may be held for ever by a thread of the parent
+    if (is_in_forked_child()) return;  // the lock may be held forever by a thread of the parent
     while (Watcher* watcher = pop()) delete watcher;
   }
 

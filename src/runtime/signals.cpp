@@ -24,7 +24,7 @@ namespace {
 
 constexpr int kSignals = 65;  // the numbers of Linux, from 1 on
 constexpr int kLast = 3;      // this one ends the process
-constexpr int kNobody = -1;
+constexpr int kNone = -1;
 
 // What the handlers of one object know. Never destroyed: see the class.
 struct Slot {
@@ -34,17 +34,18 @@ struct Slot {
   // Atomic: written by the flow that waits, read by handlers.
   Atomic<Flow*> receiver{nullptr};
   // Atomic: written by the owner. The fork generation in which the handlers do more than pass signals on, or -1.
-  Atomic<std::int64_t> active_in{kNobody};
+  Atomic<std::int64_t> active_in{kNone};
   // Constant from the time on when the handler is installed.
   std::array<struct sigaction, kSignals> replaced{};
 };
 
 constexpr std::size_t kSlots = 8;
 constinit std::array<Slot, kSlots> slots{};
-// Atomic: claimed by any thread. The slots that were used and left handlers behind, or are in use.
-constinit std::array<Atomic<std::int64_t>, kSlots>
-    used_in{};                                             // the fork generation plus one, or -1: for good
-constinit Atomic<std::int64_t> owner_generation{kNobody};  // of the process in which there is an object
+// Atomic: claimed by any thread. The slots that were used and left handlers behind, or are in use: the fork generation plus
+// one, or -1 for one that is taken permanently.
+constinit std::array<Atomic<std::int64_t>, kSlots> used_in{};
+// Atomic: claimed by any thread. The fork generation of the process in which there is an object.
+constinit Atomic<std::int64_t> owner_generation{kNone};
 
 bool is_function(const struct sigaction& action) noexcept {
   return (action.sa_flags & SA_SIGINFO) != 0 ||
@@ -139,7 +140,7 @@ SignalCatch::SignalCatch(std::vector<int> signals) : signals_(each_once(std::mov
   try {
     slot_ = claim_slot();
   } catch (...) {
-    owner_generation.store(kNobody);
+    owner_generation.store(kNone);
     throw;
   }
   Slot& slot = slots[static_cast<std::size_t>(slot_)];
@@ -176,8 +177,8 @@ SignalCatch::~SignalCatch() {
       ::sigaction(number, &slot.replaced[static_cast<std::size_t>(number)], nullptr);
     else all_restored = false;
   }
-  slot.active_in.store(kNobody);
-  owner_generation.store(kNobody);
+  slot.active_in.store(kNone);
+  owner_generation.store(kNone);
   const int first = slot.first.load();
   // From here on another object may have the slot, unless its handlers may still be called.
   const bool was_lost =

@@ -17,7 +17,7 @@ namespace {
 constexpr std::int64_t kBorn = std::int64_t{1} << 32;
 constexpr std::size_t kNoChange = std::numeric_limits<std::size_t>::max();
 constexpr std::int64_t kNone = std::numeric_limits<std::int64_t>::min();
-// More than a mistake needs; without a limit a loop could read the same old store for ever.
+// More than a mistake needs; without a limit a loop could read the same old store forever.
 constexpr std::size_t kMostOldLoads = 6;
 
 // Reads a number and the '-' before it.
@@ -201,7 +201,7 @@ std::size_t Chooser::next(std::span<const std::size_t> able, std::size_t current
           best = flow;
         }
       }
-      // Time may jump several times in a row, but not for ever.
+      // Time may jump several times in a row, but not forever.
       if (best == kClock && clock_competes_) priority_of(kClock) = random_.one_in(2) ? born() : --lowest_;
       best_of_pct_ = best;
       return best;

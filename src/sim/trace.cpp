@@ -162,7 +162,7 @@ std::string Trace::text(const std::vector<std::string>& names, std::size_t most)
 }
 
 namespace {
-bool is_told(const Step& step) noexcept {
+bool is_in_story(const Step& step) noexcept {
   return step.kind == Step::Kind::jump || step.kind == Step::Kind::start || step.kind == Step::Kind::end ||
          step.kind == Step::Kind::say;
 }
@@ -170,14 +170,14 @@ bool is_told(const Step& step) noexcept {
 
 std::string Trace::story(const std::vector<std::string>& names, std::size_t most) const {
   std::size_t left_out = 0;
-  for (const Step& step : steps_) left_out += is_told(step) ? 1 : 0;
+  for (const Step& step : steps_) left_out += is_in_story(step) ? 1 : 0;
   left_out = left_out > most ? left_out - most : 0;
   std::string out;
   if (dropped_ + left_out > 0) out += "  ... earlier steps are not shown\n";
   std::uint32_t flow = 0;
   std::int64_t time = 0;  // of the last jump
   for (const Step& step : steps_) {
-    if (!is_told(step)) continue;
+    if (!is_in_story(step)) continue;
     const std::int64_t passed =
         step.kind == Step::Kind::jump ? step.count - std::exchange(time, step.count) : 0;
     if (left_out > 0) {

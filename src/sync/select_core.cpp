@@ -164,7 +164,7 @@ WaitOutcome Selection::park(Waiter& waiter) {
   return outcome == WaitOutcome::event_set ? outcome : WaitOutcome::timed_out;
 }
 
-// The flow sleeps in `poll`, and whoever unparks it writes to a descriptor of its own.
+// The flow sleeps in `poll`, and the flow that unparks it writes to an event descriptor.
 WaitOutcome Selection::park_in_poll(Waiter& waiter) {
   runtime::Flow& me = runtime::Flow::current();
   WaitNode node(me);

@@ -74,7 +74,7 @@ class Forest {
   /// without any, the path of the origin stays empty.
   bool set_event_as_prepared(Node& node, SharedReason& reason) noexcept;
   /// The same for a group that is being destroyed when there is no memory for a reason of its own: if its
-  /// tasks were not stopped, the destructor could wait for ever.
+  /// tasks were not stopped, the destructor could wait forever.
   void set_destroyed_without_memory(Node& node) noexcept;
   /// The same with the reason of an event that was set before.
   bool set_event(Node& node, const SharedReason& reason) noexcept;

@@ -47,7 +47,7 @@ struct alignas(kCacheLine) FreshLink {
 
   // Sixteen groups save about as much as the heavy fence costs that revokes the grant.
   static constexpr std::uint32_t kEnough = runtime::kIsExplored ? 2 : 16;
-  static constexpr std::uint32_t kMostEnough = 4096;  // so that no flow is without a grant for ever
+  static constexpr std::uint32_t kMostEnough = 4096;  // so that no flow is without a grant forever
   static constexpr std::uint64_t kIdsInARow = 256;    // so that few groups take the lock only for a number
 
 #if defined(TG_SIMULATION)

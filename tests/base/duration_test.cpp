@@ -115,7 +115,7 @@ TEST(Duration, as_text_has_a_unit_that_fits) {
   EXPECT_EQ(to_string(1234567ns), "1.235 ms");
   EXPECT_EQ(to_string(17ns), "17 ns");
   EXPECT_EQ(to_string(-20ms), "-20 ms");
-  EXPECT_EQ(to_string(Duration::max()), "for ever");
+  EXPECT_EQ(to_string(Duration::max()), "forever");
   EXPECT_FALSE(to_string(Duration::min()).empty());
 }
 

@@ -121,7 +121,7 @@ TEST(UniqueFunction, passes_move_only_arguments_and_references) {
   EXPECT_EQ(*source(), 4);
 }
 
-TEST(UniqueFunction, drops_a_result_that_nobody_wants) {
+TEST(UniqueFunction, drops_the_result_if_the_signature_returns_void) {
   int calls = 0;
   UniqueFunction<void()> f = [&calls] { return ++calls; };
   f();

@@ -75,7 +75,7 @@ TEST(Event, one_of_many_setters_wins) {
   }
 }
 
-TEST(Event, what_comes_before_the_mark_is_seen_by_whoever_sees_it_set) {
+TEST(Event, what_was_written_before_the_mark_is_seen_by_a_thread_that_sees_it_set) {
   Event event;
   int written = 0;  // not atomic: the thread sanitizer watches
   std::thread setter([&] {
@@ -127,7 +127,7 @@ TEST(Event, marked_with_many_others_is_found_watched_or_seen_set) {
   EXPECT_EQ(missed, 0);
 }
 
-TEST(Event, is_watched_for_good_once_somebody_does) {
+TEST(Event, stays_watched_after_the_first_watch) {
   Event event;
   EXPECT_FALSE(event.is_watched());
   event.watch();
@@ -135,7 +135,7 @@ TEST(Event, is_watched_for_good_once_somebody_does) {
   EXPECT_TRUE(event.is_watched());
 }
 
-TEST(Event, lets_go_of_its_reason_in_the_end) {
+TEST(Event, releases_its_reason_in_the_destructor) {
   const auto token = std::make_shared<int>(0);
   ReasonPointer kept;
   {

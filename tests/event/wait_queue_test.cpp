@@ -21,7 +21,7 @@ namespace {
 
 using runtime::Flow;
 
-TEST(WaitQueue, is_empty_until_somebody_waits) {
+TEST(WaitQueue, is_empty_until_a_flow_waits) {
   WaitQueue queue;
   EXPECT_TRUE(queue.empty());
   WaitNode node(Flow::current());
@@ -96,7 +96,7 @@ TEST(WaitQueue, a_released_node_can_stand_in_line_again) {
   queue.unlink(node);
 }
 
-TEST(WaitQueue, a_release_wakes_everybody) {
+TEST(WaitQueue, a_release_wakes_all_waiters) {
   WaitQueue queue;
   constexpr int kWaiters = 6;
   std::atomic<bool> open{false};
@@ -147,20 +147,20 @@ TEST(WaitQueue, waiters_that_leave_and_a_releaser_do_not_touch_each_others_nodes
 TEST(WaitQueue, sleepers_do_not_wait_for_what_the_called_ones_do) {
   WaitQueue queue;
   std::atomic<bool> ready{false};
-  std::latch standing(1);
+  std::latch queued(1);
   static std::latch* awake = nullptr;
   std::latch sleeper_is_awake(1);
   awake = &sleeper_is_awake;
   std::thread sleeper([&] {
     int looks = 0;
     const auto look = [&] {
-      if (++looks == 2) standing.count_down();  // the second look comes after standing in line
+      if (++looks == 2) queued.count_down();  // the second look comes after queueing
       return ready.load();
     };
     EXPECT_EQ(wait(queue, look, {}, TimePoint::never()), WaitOutcome::ready);
     sleeper_is_awake.count_down();
   });
-  standing.wait();
+  queued.wait();
   WaitNode called([](WaitNode&) noexcept { awake->wait(); });
   queue.link(called);  // it is before the sleeper
   ready = true;

@@ -199,7 +199,7 @@ TEST_P(Wait, may_watch_the_same_event_twice) {
   waiter.join();
 }
 
-TEST_P(Wait, a_permit_left_by_somebody_else_ends_no_wait) {
+TEST_P(Wait, a_permit_left_over_from_another_unpark_ends_no_wait) {
   WaitQueue source;
   runtime::Flow::current().unpark();
   const TimePoint deadline = runtime::after(5ms);

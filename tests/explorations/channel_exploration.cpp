@@ -182,7 +182,7 @@ TG_WEAK_EXPLORATION(ChannelExploration, item_is_seen_as_it_was_sent) {
 TG_FINDS(ChannelExploration, item_is_seen_as_it_was_sent, channel_item_is_not_published, 200)
 
 // A receiver keeps taking the items for which another one was woken. After a millisecond that one comes first.
-TG_EXPLORATION(ChannelExploration, overtaken_receiver_is_not_overtaken_for_ever) {
+TG_EXPLORATION(ChannelExploration, overtaken_receiver_is_not_overtaken_forever) {
   hold_clock();
   Channel<int> channel(1);
   int overtaken = 0;
@@ -200,9 +200,9 @@ TG_EXPLORATION(ChannelExploration, overtaken_receiver_is_not_overtaken_for_ever)
                }
                send(channel, 7);
              }}});
-  require(overtaken <= 3, "it is not overtaken for ever");
+  require(overtaken <= 3, "it is not overtaken forever");
 }
-TG_FINDS(ChannelExploration, overtaken_receiver_is_not_overtaken_for_ever, channel_waiter_is_never_hungry,
+TG_FINDS(ChannelExploration, overtaken_receiver_is_not_overtaken_forever, channel_waiter_is_never_hungry,
          2000)
 
 }  // namespace

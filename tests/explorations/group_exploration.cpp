@@ -48,15 +48,14 @@ TG_EXPLORATION(GroupExploration, two_wait_for_the_same_task) {
   ThreadGroup group("group", {.max_concurrent_threads = 1});
   auto task = group.add_task([] { return 7; });
   auto same = task;
-  together({{"gets", [&] { require(task.get() == 7, "the result"); }}, {"is told", [&] {
-                                                                          std::vector<TaskHandle<int>> tasks;
-                                                                          tasks.push_back(std::move(same));
-                                                                          int ended = 0;
-                                                                          for (auto& each :
-                                                                               as_completed(std::move(tasks)))
-                                                                            ended += each.done() ? 1 : 0;
-                                                                          require(ended == 1, "it ended");
-                                                                        }}});
+  const auto watch = [&] {
+    std::vector<TaskHandle<int>> tasks;
+    tasks.push_back(std::move(same));
+    int ended = 0;
+    for (auto& each : as_completed(std::move(tasks))) ended += each.done() ? 1 : 0;
+    require(ended == 1, "it ended");
+  };
+  together({{"gets", [&] { require(task.get() == 7, "the result"); }}, {"watches", watch}});
 }
 TG_FINDS(GroupExploration, two_wait_for_the_same_task, task_wakes_before_it_ends, 1000)
 TG_FINDS(GroupExploration, two_wait_for_the_same_task, task_is_watched_without_second_look, 5000)

@@ -364,7 +364,7 @@ TG_EXPLORATION(BarrierExploration, three_flows_meet_twice) {
 }
 TG_FINDS(BarrierExploration, three_flows_meet_twice, barrier_waiter_does_not_look_again, 500)
 
-// Either all of them meet, or all of them are told that they do not.
+// Either all of them meet, or all of them find the barrier broken.
 TG_EXPLORATION(BarrierExploration, a_stop_breaks_it_for_all) {
   Barrier barrier(3);
   Event event;
@@ -380,7 +380,7 @@ TG_EXPLORATION(BarrierExploration, a_stop_breaks_it_for_all) {
   const bool met = outcomes[0] == WaitOutcome::ready;
   require(met || outcomes[0] == WaitOutcome::event_set, "the first one met or was stopped");
   for (const std::size_t i : {1U, 2U})
-    require(outcomes[i] == (met ? WaitOutcome::ready : WaitOutcome::closed), "all are told the same");
+    require(outcomes[i] == (met ? WaitOutcome::ready : WaitOutcome::closed), "all get the same outcome");
 }
 TG_FINDS(BarrierExploration, a_stop_breaks_it_for_all, barrier_breaks_in_silence, 500)
 
@@ -398,8 +398,7 @@ TG_EXPLORATION(BarrierExploration, a_stop_of_two_breaks_it_for_the_third) {
             {"third", [&] { outcomes[2] = barrier.arrive_and_wait(); }},
             {"setter", [&] { set(event); }}});
   const bool met = outcomes[2] == WaitOutcome::ready;
-  require(met || outcomes[2] == WaitOutcome::closed,
-          "the third one met, or is told that the barrier is broken");
+  require(met || outcomes[2] == WaitOutcome::closed, "the third one met, or finds the barrier broken");
   for (const std::size_t i : {0U, 1U})
     require((outcomes[i] == WaitOutcome::ready) == met, "all of them meet, or none");
 }

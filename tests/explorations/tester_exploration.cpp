@@ -24,7 +24,7 @@ namespace {
 using detail::Atomic;
 using runtime::Flow;
 
-void sleep_for_ever() { Flow::current().park_until(TimePoint::never()); }
+void sleep_forever() { Flow::current().park_until(TimePoint::never()); }
 
 TEST(Tester, each_planted_mistake_is_looked_for) {
   const auto& all = looked_for();
@@ -37,7 +37,7 @@ TEST(Tester, each_planted_mistake_is_looked_for) {
 }
 
 TEST(Tester, deadlock_is_reported) {
-  expect_failure([] { sleep_for_ever(); }, "deadlock");
+  expect_failure([] { sleep_forever(); }, "deadlock");
 }
 
 TEST(Tester, flow_that_is_left_asleep_is_reported) {
@@ -46,7 +46,7 @@ TEST(Tester, flow_that_is_left_asleep_is_reported) {
         static Atomic<bool> begun{false};
         begun = false;
         sim::Explorer& here = scheduler_of_body();
-        here.start([](void*) -> void* { return sleep_for_ever(), nullptr; }, nullptr);
+        here.start([](void*) -> void* { return sleep_forever(), nullptr; }, nullptr);
       },
       "deadlock");
 }
@@ -74,7 +74,7 @@ TEST(Tester, waking_under_a_lock_is_reported) {
       [] {
         detail::Mutex mutex;
         Flow* sleeper = nullptr;
-        together({{"sleeper", [&] { sleeper = &Flow::current(), sleep_for_ever(); }},
+        together({{"sleeper", [&] { sleeper = &Flow::current(), sleep_forever(); }},
                   {"waker", [&] {
                      pause();
                      detail::MutexLock lock(mutex);
@@ -89,7 +89,7 @@ TEST(Tester, sleeping_with_a_lock_is_reported) {
       [] {
         detail::Mutex mutex;
         detail::MutexLock lock(mutex);
-        sleep_for_ever();
+        sleep_forever();
       },
       "sleep while it holds a lock");
 }

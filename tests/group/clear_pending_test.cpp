@@ -128,7 +128,7 @@ TEST_F(ClearPending, wakes_those_who_wait_for_the_skipped_and_for_the_group) {
   bool handle_woke = false;
   std::thread waits_for_handle([&] { handle_woke = pending.wait() == WaitOutcome::ready; });
   std::thread waits_for_condition([&] {
-    // No look by the clock: what it sees, it was told.
+    // It does not look by the clock: what it sees, a notification brought.
     const auto status = group.wait_for_condition(
         [&] {
           ++looks;

@@ -75,7 +75,7 @@ TEST(WaitForCondition, looks_whenever_a_task_of_the_group_finishes) {
   feeder.join();
 }
 
-TEST(WaitForCondition, looks_whenever_somebody_calls_notify) {
+TEST(WaitForCondition, checks_the_predicate_after_each_notify) {
   std::atomic<bool> flag{false};
   std::atomic<int> looks{0};
   ThreadGroup group;
@@ -127,7 +127,7 @@ TEST(WaitForCondition, timed_out_leaves_the_event_untouched) {
   go.count_down();
 }
 
-TEST(WaitForCondition, event_set_when_somebody_else_set_it_without_spinning) {
+TEST(WaitForCondition, returns_event_set_when_another_thread_set_it_without_spinning) {
   std::latch go(1);
   std::atomic<int> looks{0};
   ThreadGroup group;

@@ -132,7 +132,7 @@ TEST_F(Ends, setting_a_handler_returns_the_one_before) {
   EXPECT_FALSE(set_unseen_failure_handler({}));
 }
 
-TEST_F(Ends, group_destroyed_by_its_own_task_is_reported_and_hangs_nobody) {
+TEST_F(Ends, group_destroyed_by_its_own_task_is_reported_and_no_thread_hangs) {
   auto group = std::make_unique<ThreadGroup>("g", GroupOptions{.max_concurrent_threads = 1});
   std::latch ready(1);
   const auto killer = group->add_task([&] {
@@ -149,7 +149,7 @@ TEST_F(Ends, group_destroyed_by_its_own_task_is_reported_and_hangs_nobody) {
   test::eventually([] { return ThreadEventsController::instance().snapshot().nodes.empty(); });
 }
 
-TEST_F(Ends, failures_of_a_group_destroyed_by_its_own_task_are_told_too) {
+TEST_F(Ends, failures_of_a_group_destroyed_by_its_own_task_are_reported_too) {
   auto group = std::make_unique<ThreadGroup>("g");
   std::latch ready(1);
   const auto killer = group->add_task(TaskName{"killer"}, [&] {

@@ -67,7 +67,7 @@ TEST(Events, set_event_for_child_tasks_is_the_same) {
 
 TEST(Events, event_is_never_cleared) {
   ThreadGroup group("g");
-  group.set_event("for good");
+  group.set_event("the end");
   group.post([] {});
   EXPECT_TRUE(group.join());
   EXPECT_TRUE(group.wait_idle());
@@ -76,7 +76,7 @@ TEST(Events, event_is_never_cleared) {
   group.register_function("f", [] {});
   group.execute();
   EXPECT_TRUE(group.event_is_set());
-  EXPECT_EQ(group.reason()->message, "for good");
+  EXPECT_EQ(group.reason()->message, "the end");
   EXPECT_EQ(group.reason()->kind, ReasonKind::requested);
   EXPECT_EQ(group.add_task([] {}).status(), TaskStatus::skipped);
 }
@@ -162,7 +162,7 @@ TEST(Events, pending_tasks_are_skipped_and_a_running_one_that_completes_keeps_it
 }
 
 // Each of them begins when the event is set already; that they wake when it comes is said of each elsewhere.
-TEST(Events, running_task_is_told_by_every_event_aware_call) {
+TEST(Events, running_task_learns_of_a_stop_from_every_event_aware_call) {
   std::latch go(1);
   ThreadGroup elsewhere("elsewhere", {.max_concurrent_threads = 1});
   const auto endless = elsewhere.add_task([&] {
@@ -240,7 +240,7 @@ TEST(Events, add_task_after_the_event_returns_a_handle_that_is_already_skipped) 
   EXPECT_FALSE(ran);
 }
 
-TEST(StopToken, is_told_when_the_event_is_set) {
+TEST(StopToken, requests_a_stop_when_the_event_is_set) {
   ThreadGroup group;
   const std::stop_token before = group.get_stop_token();
   EXPECT_TRUE(before.stop_possible());
@@ -259,7 +259,7 @@ TEST(StopToken, asked_for_after_the_event_has_stopped_already) {
   EXPECT_TRUE(group.get_stop_token().stop_requested());
 }
 
-TEST(StopToken, of_a_child_is_told_by_an_ancestors_event) {
+TEST(StopToken, of_a_child_requests_a_stop_at_an_ancestors_event) {
   ThreadGroup top;
   std::latch ready(1);
   const auto task = top.add_task([&] {
@@ -275,7 +275,7 @@ TEST(StopToken, of_a_child_is_told_by_an_ancestors_event) {
   EXPECT_EQ(task.wait(), WaitOutcome::ready);
 }
 
-TEST(StopToken, outlives_the_group_and_is_told_of_its_end) {
+TEST(StopToken, outlives_the_group_and_requests_a_stop_at_its_end) {
   std::stop_token token;
   {
     ThreadGroup group;
@@ -354,7 +354,7 @@ TEST(TimeLimit, of_a_group_that_is_gone_means_nothing) {
   }
 }
 
-TEST(TimeLimit, that_cannot_be_watched_for_want_of_a_thread_is_an_error) {
+TEST(TimeLimit, that_cannot_be_watched_because_no_thread_starts_is_an_error) {
   auto& cache = runtime::ThreadCache::instance();
   cache.set_limits(0, runtime::ThreadCache::kDefaultIdleTime);
   test::eventually([&] { return cache.statistics().threads == 0; });  // also the one that watched before

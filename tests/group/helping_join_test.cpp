@@ -110,7 +110,7 @@ TEST_F(HelpingJoin, runs_each_task_as_one_of_its_group) {
   EXPECT_EQ(group.statistics().succeeded, 3U);
 }
 
-TEST_F(HelpingJoin, is_told_of_a_stop_in_the_task_that_it_runs) {
+TEST_F(HelpingJoin, learns_of_a_stop_in_the_task_that_it_runs) {
   ThreadGroup group("two slots", {.max_concurrent_threads = 2});
   block(group);
   std::latch asleep(1);

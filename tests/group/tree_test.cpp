@@ -78,7 +78,7 @@ TEST(GroupTree, destroyed_group_hands_its_living_children_to_its_parent) {
       .get();
   EXPECT_EQ(child->path(), "MainThread/top/child");
   EXPECT_EQ(controller.parent(child->id()), top.id());
-  EXPECT_EQ(child->reason()->kind, ReasonKind::destroyed);  // and it was told
+  EXPECT_EQ(child->reason()->kind, ReasonKind::destroyed);  // and its event was set
   EXPECT_EQ(child->reason()->origin_path, "MainThread/top/middle");
 }
 
@@ -137,9 +137,9 @@ TEST(GroupTree, snapshot_names_ids_states_counts_and_reasons) {
 TEST(GroupTree, set_all_events_stops_every_group) {
   ThreadGroup a("a");
   ThreadGroup daemon("d", {.daemon = true});
-  controller.set_all_events("everybody");
-  EXPECT_EQ(a.reason()->message, "everybody");
-  EXPECT_EQ(daemon.reason()->message, "everybody");
+  controller.set_all_events("all of them");
+  EXPECT_EQ(a.reason()->message, "all of them");
+  EXPECT_EQ(daemon.reason()->message, "all of them");
 }
 
 }  // namespace

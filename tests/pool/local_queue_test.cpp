@@ -179,7 +179,7 @@ TEST(LocalQueue, counts_are_exact_at_each_moment) {
   EXPECT_EQ(group.statistics().total(), added);
 }
 
-TEST(LocalQueue, an_event_skips_what_stands_in_it) {
+TEST(LocalQueue, an_event_skips_what_is_in_it) {
   ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   std::vector<TaskHandle<void>> inner;
   group
@@ -194,7 +194,7 @@ TEST(LocalQueue, an_event_skips_what_stands_in_it) {
   EXPECT_EQ(group.statistics().skipped, 11u);
 }
 
-TEST(LocalQueue, clear_pending_finds_what_stands_in_it) {
+TEST(LocalQueue, clear_pending_finds_what_is_in_it) {
   ThreadGroup group("one slot", {.max_concurrent_threads = 1});
   std::size_t cleared = 0;
   group.post([&] {

@@ -232,7 +232,7 @@ TEST(Pool, failures_come_in_their_order_and_once) {
   EXPECT_EQ(b.releases, 1);
 }
 
-TEST(Pool, failure_that_somebody_claimed_is_not_told_again) {
+TEST(Pool, failure_that_a_caller_claimed_is_not_reported_again) {
   ProbeTask a([] { throw std::runtime_error("a"); });
   ProbeTask b([] { throw std::runtime_error("b"); });
   LinkedPool pool(1);
@@ -286,7 +286,7 @@ TEST(Pool, change_waiters_hear_of_each_end_and_each_notify) {
   EXPECT_EQ(pool->changes(), before + 2);
 }
 
-TEST(Pool, outlives_a_group_that_let_go_of_it_while_a_task_ran) {
+TEST(Pool, outlives_a_group_that_released_it_while_a_task_ran) {
   auto* const node = new test::PoolNode("gone", 1, OnFailure::keep_going);
   Forest::instance().link(*node);
   std::latch started(1);

@@ -323,7 +323,7 @@ TEST(execute, results_outlive_group_and_list) {
   EXPECT_EQ(*results[0].as<std::unique_ptr<int>>(), 8);
 }
 
-TEST(execute, ends_unfinished_when_only_the_callers_group_is_told_to_stop) {
+TEST(execute, ends_unfinished_when_only_the_callers_group_is_stopped) {
   std::binary_semaphore go_on(0);
   std::binary_semaphore started(0);
   tg::ThreadGroup elsewhere("elsewhere");

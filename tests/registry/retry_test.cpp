@@ -42,7 +42,7 @@ TEST(with_retries, only_what_the_predicate_wants) {
   auto f = tg::with_retries(
       [&] {
         if (++tries == 1) throw std::system_error(std::make_error_code(std::errc::timed_out));
-        throw std::logic_error("for good");
+        throw std::logic_error("permanent");
       },
       {.first_delay = 0s, .retry_if = tg::thrown<std::out_of_range, std::runtime_error>()});
   EXPECT_THROW(f(), std::logic_error);

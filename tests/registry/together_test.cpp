@@ -97,7 +97,7 @@ TEST(as_completed, leaving_the_loop_starts_no_more) {
   EXPECT_LE(started, 2);
 }
 
-TEST(as_completed, ends_when_the_readers_group_is_told_to_stop) {
+TEST(as_completed, ends_when_the_readers_group_is_stopped) {
   std::binary_semaphore go_on(0);
   std::binary_semaphore started(0);
   tg::ThreadGroup elsewhere("elsewhere");
@@ -207,7 +207,7 @@ TEST(map, names_the_items_that_failed_once_all_have_ended) {
   EXPECT_TRUE(group.join());
 }
 
-TEST(map, on_a_group_that_was_told_to_stop_throws_skipped) {
+TEST(map, on_a_group_that_was_stopped_throws_skipped) {
   tg::ThreadGroup group;
   group.set_event("no");
   EXPECT_THROW(tg::map(group, std::vector{1}, [](int x) { return x; }), tg::TaskSkipped);
@@ -267,7 +267,7 @@ TEST(first_of, when_all_fail_throws_what_each_threw) {
   }
 }
 
-TEST(first_of, in_a_group_that_was_told_to_stop_throws_skipped) {
+TEST(first_of, in_a_group_that_was_stopped_throws_skipped) {
   tg::ThreadGroup group;
   const auto task = group.add_task([&] {
     group.set_event("no");

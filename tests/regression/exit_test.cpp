@@ -30,7 +30,7 @@ class Exit : public testing::Test {
   void SetUp() override { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
 };
 
-void wait_for_ever() {
+void wait_forever() {
   std::binary_semaphore never(0);
   never.acquire();
 }
@@ -45,7 +45,7 @@ ThreadGroup& leaked_group(const char* name, bool daemon) {
   return *all.emplace_back(new ThreadGroup(name, {.daemon = daemon}));
 }
 
-TEST_F(Exit, daemon_that_sleeps_is_told_and_ends_before_the_process) {
+TEST_F(Exit, daemon_that_sleeps_is_stopped_and_ends_before_the_process) {
   EXPECT_EXIT(
       {
         ThreadGroup& group = leaked_group("beats", true);
@@ -71,7 +71,7 @@ TEST_F(Exit, daemon_that_does_not_stop_is_named_and_the_process_ends) {
         std::latch running(1);
         static_cast<void>(group.add_task(tg::TaskName{"poll the queue"}, [&running] {
           running.count_down();
-          wait_for_ever();
+          wait_forever();
         }));
         running.wait();
         std::exit(3);
@@ -93,7 +93,7 @@ TEST_F(Exit, grace_is_two_seconds_unless_set) {
         std::latch running(1);
         leaked_group("stubborn", true).post([&running] {
           running.count_down();
-          wait_for_ever();
+          wait_forever();
         });
         running.wait();
         stopwatch.since = tg::runtime::now();
@@ -112,7 +112,7 @@ TEST_F(Exit, grace_is_shared_by_all_stragglers) {
         for (int i = 0; i < 20; ++i) {
           leaked_group("stubborn", true).post([&running] {
             running.count_down();
-            wait_for_ever();
+            wait_forever();
           });
         }
         running.wait();
@@ -169,7 +169,7 @@ TEST_F(Exit, task_of_a_nested_group_may_call_exit) {
       ExitedWithCode(14), "^$");
 }
 
-TEST_F(Exit, task_may_call_exit_while_a_static_group_stands) {
+TEST_F(Exit, task_may_call_exit_while_there_is_a_static_group) {
   EXPECT_EXIT(
       {
         ::alarm(20);
@@ -259,7 +259,7 @@ TEST_F(Exit, threads_that_hammer_the_library_do_not_disturb_the_end) {
       ExitedWithCode(12), "");
 }
 
-TEST_F(Exit, failure_in_a_static_group_is_told_at_the_end) {
+TEST_F(Exit, failure_in_a_static_group_is_reported_at_the_end) {
   EXPECT_EXIT(
       {
         static ThreadGroup group("static");

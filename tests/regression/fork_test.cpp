@@ -223,7 +223,7 @@ TEST_F(Fork, predicate_may_fork_and_the_wait_throws_in_the_child) {
             0);
 }
 
-TEST_F(Fork, child_may_destroy_an_inherited_reporter_of_progress_and_nothing_is_told) {
+TEST_F(Fork, child_may_destroy_an_inherited_reporter_of_progress_and_nothing_is_reported) {
   ThreadGroup group("observed");
   std::atomic<int> told{0};
   auto* const reporter =
@@ -269,7 +269,7 @@ TEST_F(Fork, child_may_exit_normally) {
   let_go.release();
 }
 
-// A lock that some other thread holds at the moment of the fork would be held in the child for ever.
+// A lock that some other thread holds at the moment of the fork would be held in the child forever.
 TEST_F(Fork, fork_while_others_hammer_the_library_leaves_no_lock_behind) {
   if (TG_THREAD_SANITIZER) {
     GTEST_SKIP() << "the allocator of the thread sanitizer does not survive a fork while others allocate";

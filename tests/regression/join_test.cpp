@@ -75,7 +75,7 @@ TEST(Join, event_reaches_a_group_after_a_timed_out_join) {
   EXPECT_EQ(child->reason()->message, "all of you");
 }
 
-TEST(Join, own_task_and_task_below_are_told_instead_of_hanging) {
+TEST(Join, own_task_and_task_below_throw_instead_of_hanging) {
   ThreadGroup group("outer");
   const auto tries_to_join = [&group] {
     try {
@@ -100,7 +100,7 @@ struct Report {
   std::string what;
 };
 
-// Collects what the handler for unseen failures is told, and puts the old one back.
+// Collects the calls of the handler for unseen failures, and puts the old one back.
 class Reports {
  public:
   Reports()

@@ -20,7 +20,7 @@ TEST(PendingAfterEvent, worker_that_comes_before_the_setter_clears_the_queue_run
   const auto pending = group.add_task([&] { ran = true; });
 
   // The callbacks of stop tokens come after the flag and before the queue is cleared: here the only worker is
-  // let go in between, and the setter does not go on before the worker has dealt with the pending task.
+  // released in between, and the setter does not go on before the worker has dealt with the pending task.
   const std::stop_callback in_between(group.get_stop_token(), [&] {
     told.count_down();
     static_cast<void>(pending.wait());

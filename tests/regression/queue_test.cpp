@@ -70,7 +70,7 @@ TEST(Queue, exception_of_a_destructor_does_not_take_the_tasks_behind_it_along) {
 }
 
 // A wake-up that is saved because another one is on its way must not be saved permanently: here no task
-// continues before all are there, so the last one would wait for ever (or until a time-out).
+// continues before all are there, so the last one would wait forever (or until a time-out).
 TEST(Queue, every_place_is_filled_while_tasks_wait_for_each_other) {
   constexpr int kBound = 16;
   ThreadGroup group("rendezvous", {.max_concurrent_threads = kBound});

@@ -91,7 +91,7 @@ TEST(Waiting, condition_is_looked_at_no_more_often_than_the_interval_asks) {
   let_go.release();
 }
 
-// The siblings of the waiting task are told as well, and each of them comes back once.
+// The siblings of the waiting task are woken as well, and each of them once.
 TEST(Waiting, sleeps_in_a_loop_end_when_the_task_looks_at_the_answer) {
   ThreadGroup group("loops", {.max_concurrent_threads = 8});
   std::atomic<int> sleeps{0};

@@ -93,7 +93,7 @@ TEST(JoinResult, str_stops_after_ten_running_ones) {
   EXPECT_NE(result.str().find(", and 3 more)"), std::string::npos) << result.str();
 }
 
-TEST(JoinResult, str_says_when_the_caller_was_told_to_stop) {
+TEST(JoinResult, str_says_when_the_caller_was_stopped) {
   JoinResult result;
   result.event_set = true;
   EXPECT_FALSE(result);

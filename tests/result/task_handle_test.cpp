@@ -157,7 +157,7 @@ TEST(TaskHandle, wait_says_if_the_callers_event_is_set_first) {
   go.count_down();
 }
 
-TEST(TaskHandle, task_that_waits_for_itself_is_told_so) {
+TEST(TaskHandle, task_that_waits_for_itself_gets_an_error) {
   ThreadGroup group;
   std::optional<TaskHandle<void>> self;
   std::latch ready(1);
@@ -230,7 +230,7 @@ TEST(TaskHandle, many_threads_may_wait_for_one_task) {
   EXPECT_EQ(sum, 42);
 }
 
-TEST(TaskHandle, what_the_task_wrote_is_seen_by_whoever_sees_it_done) {
+TEST(TaskHandle, what_the_task_wrote_is_seen_by_a_thread_that_sees_it_done) {
   for (int round = 0; round < 200; ++round) {
     ThreadGroup group;
     int written = 0;

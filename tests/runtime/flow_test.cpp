@@ -81,7 +81,7 @@ TEST(Flow, a_deadline_that_has_passed_does_not_block) {
 TEST(Flow, parks_until_the_deadline) {
   Flow& me = fresh();
   const TimePoint deadline = after(10ms);
-  // It may return early, but never for good: the loop is what its callers do.
+  // It may return early, now and then: its callers wait in a loop.
   while (now() < deadline) me.park_until(deadline);
   EXPECT_GE(now(), deadline);
 }

@@ -54,7 +54,7 @@ TEST(Fork, handlers_run_before_and_after_on_both_sides) {
   static int prepared = 0;
   static int parent = 0;
   static int child = 0;
-  static const bool registered = [] {  // for good, so once, also when the test is repeated
+  static const bool registered = [] {  // permanent, so once, also when the test is repeated
     at_fork([] { ++prepared; }, [] { ++parent; }, [] { ++child; });
     return true;
   }();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The gate: shut, waited for, open for good.
+// The gate: shut, waited for, open permanently.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST(Gate, an_open_one_lets_everybody_through_at_once) {
+TEST(Gate, an_open_one_lets_all_through_at_once) {
   Gate gate;
   gate.open();
   gate.approach();

@@ -42,7 +42,7 @@ TEST(RequestList, is_served_in_the_order_of_the_requests) {
   EXPECT_TRUE(list.empty());
 }
 
-TEST(RequestList, one_that_wants_more_threads_stands_behind_the_others_after_each) {
+TEST(RequestList, one_that_wants_more_threads_queues_behind_the_others_after_each) {
   ThreadRequest greedy(numbered(1));
   ThreadRequest modest(numbered(2));
   RequestList list;

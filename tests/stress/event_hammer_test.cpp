@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hammers for events and waits: setting against standing in line, timing out and going away.
+// Hammers for events and waits: setting against queueing, timing out and leaving.
 #include <algorithm>
 #include <atomic>
 #include <latch>
@@ -181,7 +181,7 @@ TEST(EventHammer, condition_meets_notifications_and_tasks_that_end) {
   }
 }
 
-TEST(EventHammer, thousands_of_blocked_threads_are_told_to_stop) {
+TEST(EventHammer, thousands_of_blocked_threads_are_stopped) {
   const std::size_t count = kSanitized ? 400 : 10'000;  // the sanitizers need 10 ms for each thread
   std::atomic<std::size_t> told{0};
   {

@@ -173,7 +173,7 @@ TEST(PoolHammer, nested_waits_lend_and_reclaim_their_places) {
   }
 }
 
-TEST(PoolHammer, lending_tasks_are_told_to_stop_in_the_midst_of_it) {
+TEST(PoolHammer, lending_tasks_are_stopped_in_the_midst_of_it) {
   for (int round = 0; round < rounds(300); ++round) {
     ThreadGroup group("told", {.max_concurrent_threads = 2});
     struct Deep {

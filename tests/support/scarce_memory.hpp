@@ -23,7 +23,7 @@ void give_new_threads_none(bool none) noexcept;
 /// How a call under a shortage went.
 struct Try {
   bool threw;    ///< `std::bad_alloc`
-  bool refused;  ///< an allocation failed, whether the caller was told or not
+  bool refused;  ///< an allocation failed, whether the caller noticed or not
 };
 
 /// Calls `f` with that many allocations, and then too little memory.

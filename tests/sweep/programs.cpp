@@ -277,7 +277,7 @@ void progress(Ledger& ledger) {
     for (int i = 0; i < 3; ++i) ledger.post(group, [] {});
     for (const Failure& failure : group.wait_idle().failures) ledger.judge(failure.exception);
   }
-  if (looks == 0 && !Faults::has_struck()) ledger.violation("no progress was told");
+  if (looks == 0 && !Faults::has_struck()) ledger.violation("no progress was reported");
 }
 
 }  // namespace

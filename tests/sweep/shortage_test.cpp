@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::uint64_t kAll = 1'000'000'000;
 
-TEST(Shortage, an_exception_that_cannot_be_described_is_told_as_out_of_memory) {
+TEST(Shortage, an_exception_that_cannot_be_described_is_reported_as_out_of_memory) {
   const auto error =
       std::make_exception_ptr(std::runtime_error("a text that is too long to be stored in place"));
   std::string text;

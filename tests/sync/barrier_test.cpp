@@ -70,7 +70,7 @@ TEST(Barrier, a_stop_breaks_it_for_all) {
   other.join();
 }
 
-TEST(Barrier, of_several_stopped_ones_each_is_told_so_or_that_it_is_broken) {
+TEST(Barrier, of_several_stopped_ones_each_returns_stopped_or_broken) {
   Barrier barrier(4);
   ThreadGroup group("Workers");
   std::vector<TaskHandle<WaitOutcome>> handles;

@@ -81,6 +81,17 @@ class Documents(unittest.TestCase):
         self.assertEqual(self.faults_of_invariants({"src/tree/forest.cpp": ""}, "| T1, T2, T5 | the tree | `forest.hpp` |\n"),
                          ["docs/design.md:1: T5 is not defined"])
 
+    def test_words_of_a_translation_are_found(self):
+        for text in ("// Whoever sets it", "TEST(Gate, lets_somebody_in) {", "// the task is told to stop", "// open for good"):
+            self.write("src/x.cpp", f"\n{text}\n")
+            done = self.run_tool("check_docs", self.root)
+            self.assertEqual(done.returncode, 1, text)
+            self.assertTrue(done.stdout.startswith("src/x.cpp:2: '"), done.stdout)
+
+    def test_the_user_nobody_and_other_words_pass(self):
+        self.write("src/x.cpp", 'f("nobody");  // a stand-in for goods; told apart\n')
+        self.assertEqual(self.run_tool("check_docs", self.root).returncode, 0)
+
     def test_programs_are_extracted_and_fragments_left(self):
         page = self.write("Page.md", "x\n```cpp\nint main() {}\n```\n```c++\nf();\n```\n```cpp\nint main() { }\n```\n")
         done = self.run_tool("extract_programs", self.root / "out", page)

@@ -167,7 +167,7 @@ TEST(Forest, a_leaf_leaves_quickly_and_a_parent_does_not) {
   EXPECT_EQ(forest.unlink_leaf(*a), Forest::Unlinked::yes);
 }
 
-TEST(Forest, only_watched_nodes_are_told_after_the_mark) {
+TEST(Forest, only_watched_nodes_are_notified_after_the_mark) {
   const Linked a("a");
   const Linked watched("w", *a);
   const Linked unwatched("u", *a);
@@ -238,7 +238,7 @@ TEST(Forest, knows_who_is_below_whom) {
   EXPECT_FALSE(forest.is_same_or_descendant(*other, *a));
 }
 
-TEST(Forest, a_node_outlives_whoever_unlinks_it_while_somebody_holds_it) {
+TEST(Forest, a_node_that_is_unlinked_lives_as_long_as_a_reference_to_it) {
   const int before = BareNode::goodbyes;
   BareNode* node = nullptr;
   {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Walks that mark: each watched node is told once, whatever the shape, and a node that was set before keeps
+// Walks that mark: each watched node is notified once, whatever the shape, and a node that was set before keeps
 // its reason.
 #include <gtest/gtest.h>
 
@@ -35,7 +35,7 @@ void expect_told_once(const std::vector<Linked>& nodes) {
   }
 }
 
-TEST(Marking, each_watched_one_among_hundreds_is_told_once) {
+TEST(Marking, each_watched_one_among_hundreds_is_notified_once) {
   for (const std::size_t width : {1U, 3U, 1000U}) {
     SCOPED_TRACE("width " + std::to_string(width));
     const std::vector<Linked> nodes = make_tree(700, width);

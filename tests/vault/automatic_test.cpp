@@ -318,7 +318,7 @@ TEST(Automatic, works_with_anything_that_takes_posts) {
   EXPECT_EQ(vault.get(b), 8);
 }
 
-TEST(Automatic, a_run_that_cannot_be_started_is_told_to_the_one_who_inserts) {
+TEST(Automatic, a_run_that_cannot_be_started_throws_at_the_insert) {
   struct Full {
     void post(tg::UniqueFunction<void()>) { throw std::runtime_error("no place"); }
   } runner;

@@ -243,7 +243,7 @@ TEST(Producer, a_wait_for_several_keys_ends_when_one_of_them_cannot_come) {
   }
 }
 
-TEST(Producer, a_stop_of_the_waiting_task_is_told_before_a_failure) {
+TEST(Producer, a_stop_of_the_waiting_task_is_reported_before_a_failure) {
   tg::Vault vault("v", kKeys);
   std::binary_semaphore running(0);
   std::binary_semaphore go(0);
@@ -419,7 +419,7 @@ TEST(WaitForKey, a_task_waits_for_a_key_that_a_later_task_of_its_group_inserts_w
   tg::ThreadGroup group("one at a time", {.max_concurrent_threads = 1});
   const auto waits = group.add_task([&] { return vault.wait_for(a); });
   group.post([&] { vault.insert(a, 1); });
-  // With the slot kept it would wait for ever.
+  // With the slot kept it would wait forever.
   const bool done = waits.wait(30s) == tg::WaitOutcome::ready;
   EXPECT_TRUE(done);
   if (!done) group.set_event("the test failed");

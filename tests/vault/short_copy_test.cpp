@@ -120,7 +120,7 @@ TEST(ShortCopy, values_of_two_words_are_never_torn_while_they_are_replaced_and_e
   EXPECT_EQ(torn, 0);
 }
 
-TEST(ShortCopy, whoever_has_seen_a_value_reads_no_older_one_in_any_way) {
+TEST(ShortCopy, a_reader_that_has_seen_a_value_reads_no_older_one_in_any_way) {
   const tg::Key<int> key{"key"};
   tg::Vault vault("v", {key}, {.permit_modification = true});
   vault.insert(key, 0);
@@ -140,7 +140,7 @@ TEST(ShortCopy, whoever_has_seen_a_value_reads_no_older_one_in_any_way) {
   EXPECT_EQ(older, 0);
 }
 
-TEST(ShortCopy, whoever_has_seen_that_a_value_is_gone_does_not_read_it) {
+TEST(ShortCopy, a_reader_that_has_seen_that_a_value_is_gone_does_not_read_it) {
   const tg::Key<int> key{"key"};
   tg::Vault vault("v", {key});
   std::atomic<int> returned{0};

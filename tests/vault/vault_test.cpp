@@ -153,7 +153,7 @@ struct Long {
 };
 
 template <class T>
-void nobody_sees_half_a_step() {
+void no_reader_sees_half_a_step() {
   const tg::Key<T> x{"x"};
   const tg::Key<T> y{"y"};
   tg::Vault vault("v", {x, y}, {.permit_modification = true});
@@ -189,9 +189,9 @@ void nobody_sees_half_a_step() {
   EXPECT_EQ(old, 0);
 }
 
-TEST(Vault, nobody_sees_half_a_step_neither_by_one_call_nor_by_two) { nobody_sees_half_a_step<Long>(); }
+TEST(Vault, no_reader_sees_half_a_step_by_one_call_or_by_two) { no_reader_sees_half_a_step<Long>(); }
 
-TEST(Vault, nobody_sees_half_a_step_of_short_values) { nobody_sees_half_a_step<int>(); }
+TEST(Vault, no_reader_sees_half_a_step_of_short_values) { no_reader_sees_half_a_step<int>(); }
 
 // Counts itself; two halves that would differ if the value were torn.
 struct Counted {
@@ -302,7 +302,7 @@ TEST(VaultWait, wakes_when_the_key_is_inserted) {
   setter.join();
 }
 
-TEST(VaultWait, ends_when_the_callers_group_is_told_to_stop) {
+TEST(VaultWait, ends_when_the_callers_group_is_stopped) {
   tg::Vault vault("v", {a});
   tg::ThreadGroup group("g");
   std::latch waiting(1);

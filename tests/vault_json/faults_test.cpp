@@ -308,7 +308,7 @@ INSTANTIATE_TEST_SUITE_P(Modes, JsonBackgroundFaults,
                                            InBackground{"read_live", followed, 15}),
                          [](const auto& mode) { return std::string(mode.param.name); });
 
-TEST(JsonFaults, a_folder_that_cannot_be_synced_leaves_the_value_written_and_is_told_by_flush) {
+TEST(JsonFaults, a_folder_that_cannot_be_synced_leaves_the_value_written_and_is_reported_by_flush) {
   const Folder folder;
   const std::string path = folder.file("v.json");
   tg::Vault vault("v", ring);

@@ -116,7 +116,7 @@ TEST(FileLock, processes_that_the_owner_forked_or_started_do_not_keep_the_lock_w
     char* arguments[] = {cat.data(), nullptr};
     pid_t started = 0;
     int in[2];
-    REQUIRE_IN_CHILD(::pipe(in) == 0);  // its ends are inherited, so that it reads for ever
+    REQUIRE_IN_CHILD(::pipe(in) == 0);  // its ends are inherited, so that it reads forever
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);

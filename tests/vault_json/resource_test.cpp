@@ -155,7 +155,7 @@ TEST(JsonWrite, batched_changes_are_in_the_file_after_a_flush_and_after_the_end)
     vault.insert(ring.flag, true);
   }
   EXPECT_HAS(contents(path), "flag");
-  vault.insert(ring.real, 1.5);  // the resource has let go of the vault
+  vault.insert(ring.real, 1.5);  // the resource is detached from the vault
   EXPECT_FALSE(tg::test::has(contents(path), "real"));
 }
 
@@ -343,7 +343,7 @@ TEST(JsonLive, refresh_takes_over_changes_and_removals_in_one_step_and_reruns_au
   EXPECT_EQ(runs, 2);  // the number did not change this time
 }
 
-TEST(JsonLive, a_file_that_breaks_later_changes_nothing_and_is_told) {
+TEST(JsonLive, a_file_that_breaks_later_changes_nothing_and_is_reported) {
   const Folder folder;
   const std::string path = folder.file("v.json");
   put(path, "{\"number\": 1}");

@@ -56,7 +56,7 @@ inline void put(const std::string& path, const std::string& text) {
   std::filesystem::rename(path + ".new", path);
 }
 
-/// Between two processes: what is told here is heard there.
+/// Between two processes: what one sends, the other one receives.
 class Signal {
  public:
   Signal() {

@@ -132,7 +132,7 @@ TEST(Verification, answers_that_make_no_sense_are_failures_and_not_asked_again) 
   EXPECT_TRUE(has(exit.out, "  name with / and %41")) << exit.out;
 }
 
-TEST(Verification, odd_answers_are_told) {
+TEST(Verification, odd_answers_are_reported) {
   const FakeService service;
   const Exit exit = run_program({"--service", service.url(), "--retry-pause", kForEver, "--users",
                                  users_file("told", {"odd", "gone"})});
@@ -202,7 +202,7 @@ TEST(Stopping, ctrl_c_wakes_who_waits_for_a_service_elsewhere) {
   expect_summary_after(SIGINT, program, "2 running, 1 pending", "SIGINT (Ctrl-C)");
 }
 
-TEST(Stopping, termination_is_told_the_same_way) {
+TEST(Stopping, termination_is_reported_the_same_way) {
   Program program({"--users", users_file("term", {"a"}), "--latency", "0", "--failure-share", "1",
                    "--retry-pause", kForEver});
   expect_summary_after(SIGTERM, program, "a waits 60 min", "SIGTERM");
@@ -228,7 +228,7 @@ TEST(Simulated, day_passes_at_once_and_follows_from_the_seed) {
 
 // Bad input.
 
-// In arguments and message, FILE stands for a file with that content.
+// In arguments and message, FILE means a file with that content.
 struct BadCase {
   std::string name;
   std::vector<std::string> arguments;

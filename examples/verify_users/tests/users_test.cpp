@@ -53,7 +53,7 @@ TEST(PasswdFile, user_named_twice_is_bad_input_that_names_both_lines) {
 }
 
 TEST(PasswdFile, only_comments_are_no_users) {
-  EXPECT_EQ(complaint_about("# nobody here:\n+::::::\n"), "u: no users in this file");
+  EXPECT_EQ(complaint_about("# no user here:\n+::::::\n"), "u: no users in this file");
 }
 
 TEST(CsvFile, user_column_is_found_by_its_name) {

@@ -111,7 +111,7 @@ class ThreadGroup:
         return self._group.wait_for_condition(expression, timeout, sleep_interval)
 
     def set_event_for_child_tasks(self, message: str = "") -> bool:
-        """Tell this group's tasks and every group below it to stop. True if this call set the event."""
+        """Stop this group's tasks and every group below it. True if this call set the event."""
         return self._group.set_event_for_child_tasks(message)
 
     def get_event(self) -> GroupEvent:
