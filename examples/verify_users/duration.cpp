@@ -24,8 +24,8 @@ std::optional<double> milliseconds_in(std::string_view unit) {
 }  // namespace
 
 std::chrono::milliseconds parse_duration(std::string_view text) {
-  constexpr double kLongest =
-      1e15;  // 30,000 years: far beyond any use, and no unit of <chrono> overflows on the way
+  // 30,000 years: far beyond any use, and no unit of <chrono> overflows on the way.
+  constexpr double kLongest = 1e15;
 
   // Cut here, as from_chars would also take "inf", "nan" and exponents.
   const std::string_view digits = text.substr(0, text.find_first_not_of("0123456789."));

@@ -57,8 +57,8 @@ StyledLine LiveView::progress_line(const tg::GroupStatistics& counts) const {
 void LiveView::draw() {
   constexpr std::size_t kMostHappenings = 5;
   terminal_->measure();
-  const std::size_t room =
-      std::max<std::size_t>(terminal_->rows(), 3) - 2;  // the progress line, and the cursor's own
+  // Without the progress line, and the cursor's own.
+  const std::size_t room = std::max<std::size_t>(terminal_->rows(), 3) - 2;
 
   tg::ForestSnapshot forest = tg::ThreadEventsController::instance().snapshot();
   // The painter is not part of the picture.

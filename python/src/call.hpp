@@ -30,8 +30,8 @@ class PyCall {
   void operator()();
 
  private:
-  static constexpr Py_ssize_t kInside =
-      4;  // one is the spare place that a vectorcall wants before the first argument
+  // One is the spare place that a vectorcall wants before the first argument.
+  static constexpr Py_ssize_t kInside = 4;
 
   PyObject** places() noexcept { return total_ < kInside ? inside_ : outside_; }
   Ref call() noexcept;

@@ -20,8 +20,8 @@ namespace {
 constexpr std::size_t kMostTexts = 100'000;
 
 const char* keep(const char* text) {
-  static auto* const texts =
-      new std::unordered_set<std::string>;  // under the interpreter's lock; never destroyed
+  // Under the interpreter's lock; never destroyed.
+  static auto* const texts = new std::unordered_set<std::string>;
   if (texts->size() >= kMostTexts) {
     const auto found = texts->find(text);
     return found != texts->end() ? found->c_str() : "";

@@ -43,8 +43,8 @@ struct HandleObject {
 };
 
 PyTypeObject* handle_type = nullptr;
-PyObject* future_timeout_error =
-    nullptr;  // concurrent.futures.TimeoutError: before Python 3.11 a type of its own
+// concurrent.futures.TimeoutError: before Python 3.11 a type of its own.
+PyObject* future_timeout_error = nullptr;
 
 HandleObject& object_of(PyObject* self) noexcept { return *reinterpret_cast<HandleObject*>(self); }
 const TaskHandle<void>& task_of(PyObject* self) noexcept { return object_of(self).task; }

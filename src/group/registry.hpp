@@ -53,8 +53,8 @@ class Registry {
  private:
   mutable Mutex mutex_;
   std::vector<Function> functions_ TG_GUARDED_BY(mutex_);
-  std::list<ResultList> results_
-      TG_GUARDED_BY(mutex_);  // a list: what is in it never moves; the latest is last
+  // A list: what is in it never moves; the latest is last.
+  std::list<ResultList> results_ TG_GUARDED_BY(mutex_);
   std::size_t running_ TG_GUARDED_BY(mutex_) = 0;
   bool executed_ TG_GUARDED_BY(mutex_) = false;
 };

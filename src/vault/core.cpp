@@ -285,8 +285,8 @@ std::size_t VaultCore::add_automatic(std::unique_ptr<AutomaticInfo> info) {
     }
     after.sink = parts_->persistence.sink();
     after.revision = store_.revision_locked();
-    after.wakes_all_waits =
-        parts_->waits > 0;  // it may be all that would store a key, and not be able to run
+    // It may be all that would store a key, and not be able to run.
+    after.wakes_all_waits = parts_->waits > 0;
   }
   if (after.wakes_all_waits) store_.release_all_waiters();
   // What the call could not start is not declared, so that it can be called again. If another step has

@@ -241,8 +241,8 @@ std::string DurableFile::replace(const std::string& contents) {
     // Not readable by others before it has the old file's mode.
     Temporary temporary(temporary_name(path_), exists ? 0600 : 0666, left_over_);
     if (exists) temporary.set_mode(old.st_mode & 0777);
-    temporary.write(
-        contents);  // also to the disk, or the new name could lead to contents that were never written
+    // Also to the disk, or the new name could lead to contents that were never written.
+    temporary.write(contents);
     temporary.rename_to(path_);
   }
   return sync_folder(folder);

@@ -100,8 +100,8 @@ class JsonFile final : public VaultSink, public std::enable_shared_from_this<Jso
   DurableFile disk_;  // touched by the attempt that is under way (J1)
 
   Turns turns_;  // at taking over what was read
-  std::map<std::size_t, std::string>
-      read_;  // what was last read from the file, by slot; used by the flow that has the turn
+  // What was last read from the file, by slot; used by the flow that has the turn.
+  std::map<std::size_t, std::string> read_;
 
   mutable Mutex mutex_;
   std::uint64_t begun_ TG_GUARDED_BY(mutex_) = 0;    // attempts

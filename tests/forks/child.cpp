@@ -44,8 +44,8 @@ void touch_new_groups() {
   now_touching("a group in a group");
   group.post([] {
     ThreadGroup inner("inner");
-    inner.post(
-        [] { static_cast<void>(thread_utils::event_aware_sleep(1ms)); });  // so that the join has to wait
+    // So that the join has to wait.
+    inner.post([] { static_cast<void>(thread_utils::event_aware_sleep(1ms)); });
     static_cast<void>(inner.join());
   });
   REQUIRE(group.join());

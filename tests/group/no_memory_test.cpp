@@ -329,8 +329,8 @@ TEST_P(NoMemory, destructor_without_it_still_tells_the_tasks_to_stop) {
     });
     const auto pending = group->add_task([] {});
     started.wait();
-    const Try outcome =
-        try_with(allocations, GetParam(), [&] { group.reset(); });  // hangs if it wakes no waiter
+    // Hangs if it wakes no waiter.
+    const Try outcome = try_with(allocations, GetParam(), [&] { group.reset(); });
     EXPECT_FALSE(outcome.threw);
     EXPECT_EQ(told.get(), ReasonKind::destroyed);
     EXPECT_EQ(pending.status(), TaskStatus::skipped);

@@ -152,8 +152,8 @@ TEST(Order, of_one_adder_is_kept_when_its_worker_leaves_and_comes_back) {
       all_began.count_down();
     });
     first_began.wait();
-    tg::test::leave_time(
-        150ms);  // so that the lender waits for its slot; without it, the test is only easier
+    // So that the lender waits for its slot; without it, the test is only easier.
+    tg::test::leave_time(150ms);
   });
   added.count_down();
   static_cast<void>(group.join(60s));  // without a limit, this thread would run some of the tasks

@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: Apache-2.0 Hammers for groups that are linked without the forest's lock: threads
-// that look meanwhile must not miss them.
+// SPDX-License-Identifier: Apache-2.0
+// Hammers for groups that are linked without the forest's lock: threads that look meanwhile must not miss them.
 #include <atomic>
 #include <set>
 #include <string>

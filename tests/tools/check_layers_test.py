@@ -167,6 +167,9 @@ class CheckLayers(unittest.TestCase):
                      "examples/x.cpp", "bench/a/x.cpp", "CMakeLists.txt", ".ci/run"):
             self.assert_found("licence", name, "!\n", line=1)
 
+    def test_licence_line_that_runs_into_text_is_found(self):
+        self.assert_found("licence", "tests/stress/x_test.cpp", "!/" + LICENCE.rstrip() + " What it is.\n", line=1)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -92,8 +92,8 @@ TEST(JsonHang, a_stopped_task_is_not_held_by_its_insert_and_the_value_comes_to_t
   tg::ThreadGroup group("g", {.max_concurrent_threads = 2});
   const auto first = group.add_task([&] { kept.vault.insert(number, 1); });
   disk.wait_for_call();
-  const auto second =
-      group.add_task([&] { kept.vault.insert(other, 2); });  // waits for the attempt of the first
+  // Waits for the attempt of the first.
+  const auto second = group.add_task([&] { kept.vault.insert(other, 2); });
   EXPECT_EQ(kept.vault.wait_for(other), tg::KeyWait::present);
   group.set_event("enough");
   static_cast<void>(first.wait());

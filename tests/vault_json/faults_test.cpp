@@ -315,8 +315,8 @@ TEST(JsonFaults, a_folder_that_cannot_be_synced_leaves_the_value_written_and_is_
   JsonResource file{path, JsonMode::write};
   file.attach(vault, ring);
   {
-    const Faults faults(
-        {.what = What::fails, .at = 2, .error = EIO, .only = "fsync"});  // the file's comes first
+    // The file's comes first.
+    const Faults faults({.what = What::fails, .at = 2, .error = EIO, .only = "fsync"});
     EXPECT_NO_THROW(vault.insert(ring.a, 1));
     EXPECT_EQ(state_of(path), (json{{"a", 1}}));
     EXPECT_HAS(file.last_error(), "cannot sync the folder");

@@ -116,8 +116,8 @@ class TG_EXPORT ClaimableTask : public Task {
   friend class TaskQueue;
   void begin() noexcept { status_.store(TaskStatus::running, std::memory_order_relaxed); }
 
-  std::uint8_t home_ =
-      0;  // the local queue to which it was added (its index), or 0; constant once it is queued
+  // The local queue to which it was added (its index), or 0; constant once it is queued.
+  std::uint8_t home_ = 0;
 };
 
 }  // namespace tg::inline v0::detail

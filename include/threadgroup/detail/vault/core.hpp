@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: Apache-2.0 The core of a vault, without the types of its values: the steps through
-// its parts. src/vault/README.md has a drawing.
+// SPDX-License-Identifier: Apache-2.0
+// The core of a vault, without the types of its values: the steps through its parts. src/vault/README.md has a drawing.
 //
 // Invariants (K1 and K5 are in detail/vault/store.hpp, K2 and K3 in src/vault/dataflow.hpp)
 //   K4. No code of the user runs under the lock: values are made and destroyed outside, and runners and sinks
