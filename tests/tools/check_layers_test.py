@@ -139,6 +139,25 @@ class CheckLayers(unittest.TestCase):
                      "std::atomic_wait(&word, 1);"):
             self.assert_found("engine", "src/pool/queue.hpp", f"int a;  {text}\n")
 
+    def test_wait_on_an_atomic_is_found_without_an_order_of_memory_too(self):
+        self.assert_found("engine", "src/pool/queue.hpp", "Atomic<std::uint32_t> word_{0}; void f() { word_.wait(0); }\n")
+        self.assert_found("engine", "src/pool/queue.hpp", "std::array<Atomic<int>, 4> words; void f() { words[i + 1].wait(0); }\n")
+        declared = {"src/pool/queue.hpp": "detail::Atomic<Flow*> head_{nullptr};\n"}
+        found = self.found_in({**declared, "src/pool/queue.cpp": '#include "pool/queue.hpp"\nvoid Q::f() { this->head_.wait(p); }\n'})
+        self.assertIn("src/pool/queue.cpp:3: [engine] head_.wait: parking", "".join(found))
+        other = {**declared, "src/pool/queue.cpp": '#include "pool/queue.hpp"\nvoid f() { waiter.wait(p); }\n'}
+        self.assertEqual(self.found_in(other), [])
+
+    def test_member_of_a_class_of_another_header_is_found(self):
+        headers = {"src/pool/queue.hpp": "class TG_EXPORT(x) Queue final : public List {\n};\n", "src/pool/list.hpp": "class List {\n};\n"}
+        own = ('#include "pool/queue.hpp"\nclass Part {};\nPart::Part() {}\nQueue::Queue() : List(1) {}\nconst List& Queue::f(List::Kind kind) {\n'
+               "  List::g();\n}\nint Queue::count = List::kMost;\ntg::List g() {}\n")
+        self.assertEqual(self.found_in({**headers, "src/pool/queue.cpp": own}), [])
+        for text in ("void List::g() const {}", "std::vector<int> List::Inner::g(", "List::~List() {}", "int List::count{0};",
+                     "bool List::operator==(const List& other) const {}"):
+            found = self.found_in({**headers, "src/pool/queue.cpp": f'#include "pool/queue.hpp"\n{text}\n'})
+            self.assertEqual(found, ["src/pool/queue.cpp:3: [place] a member of List, which is not declared in src/pool/queue.hpp"], text)
+
     def test_code_after_a_comment_or_literal_is_still_read(self):
         for text in ("/* a */ std::thread t;", 'f("//"); std::thread t;', "int n = 1'0; std::thread t;",
                      'auto r = R"x()" )x"; std::thread t;', r"char c = '\''; std::thread t;"):
