@@ -66,6 +66,16 @@ class Pages(unittest.TestCase):
         self.assertEqual(self.page("[map](../include/threadgroup/map.hpp)"), "[map](@ref map.hpp)")
         self.assertEqual(self.page("[why](decisions.md) [c](../examples/c.cpp) [guide](guide.md)"), "why c [guide](guide.md)")
 
+    def test_pages_are_those_that_doxygen_reads(self):
+        for page in ("reference", "guide", "channels", "scopes", "keeping_up", "going_down", "python"):
+            self.assertIn(page, build_reference.PAGES)
+        self.assertEqual(self.page("[a](channels.md) [b](scopes.md#shields)"), "[a](channels.md) [b](@ref scopes-shields)")
+
+    def test_links_to_a_page_for_users_that_doxygen_does_not_read_are_found(self):
+        text = "[a](guide.md#top) [why](decisions.md) [c](../README.md) [d](https://x.org/y.md)\n```c++\n[](new.md)\n```\n"
+        self.assertEqual(list(build_reference.lost_links(text)), [])
+        self.assertEqual(list(build_reference.lost_links(text + "[e](new.md#top) [f](other.md)")), ["new.md#top", "other.md"])
+
     def test_code_stays_as_it_is(self):
         code = "```c++\n## not a heading\n[](int a) { a[0](1); }\n```\n"
         self.assertEqual(self.page(code), code)
@@ -82,7 +92,8 @@ class Enumerators(unittest.TestCase):
     def test_one_without_a_comment_is_found(self):
         value = "<enumvalue><name>{}</name><briefdescription>{}</briefdescription><detaileddescription/></enumvalue>"
         with tempfile.TemporaryDirectory() as folder:
-            Path(folder, "a.xml").write_text(f"<d>{value.format('said', '<para>It is.</para>')}{value.format('unsaid', ' ')}</d>")
+            Path(folder, "a.xml").write_text(f"<d>{value.format('said', '<para>It is.</para>')}{value.format('unsaid', ' ')}"
+                                         f"<memberdef prot='private'>{value.format('hidden', '')}</memberdef></d>")
             self.assertEqual(list(build_reference.undocumented(Path(folder))), ["unsaid in a.xml"])
 
 
