@@ -58,7 +58,9 @@ class Documents(unittest.TestCase):
 
     def test_invariants_that_are_listed_pass(self):
         sources = {"src/tree/forest.hpp": self.FOREST, "src/pool/README.md": "As T1 says.\nP3. *Each task* runs.\n"}
-        table = self.TABLE + "| P3 | the pool | `README.md` |\n"
+        table = self.TABLE + "| P3 | the pool | `src/pool/README.md` |\n"
+        self.assertEqual(self.faults_of_invariants(sources, table.replace("src/pool/", "")),
+                         ["src/pool/README.md:2: docs/design.md:2 does not name src/pool/README.md for P3"])
         self.assertEqual(self.faults_of_invariants(sources, table),
                          ["check_docs: all links of 2 documents lead somewhere, decisions have a status, and all invariants are listed"])
 
