@@ -204,6 +204,29 @@ def snapshot(value):
     return "\n".join([f"tg::ForestSnapshot of {len(rows)} nodes", *drawn(rows)]), []
 
 
+def scope(value):
+    notes = {}
+    text = describe_node(target(field(value, "node_")), Threads(), {}, notes)
+    return f"{type_text(value.type.strip_typedefs().unqualified())} {text}" + "".join(f" (incomplete: {note})" for note in notes), []
+
+
+def mutex(value):
+    return f"tg::Mutex, {tg.mutex_state(value)}", []
+
+
+def semaphore(value):
+    permits, is_waited_for = tg.permits_of(value)
+    return f"tg::Semaphore of {permits}{', waited for' if is_waited_for else ''}", []
+
+
+def channel(value):
+    kind = value.type.strip_typedefs().unqualified()
+    core = field(value, "core_")
+    items = tg.items_of_channel(core, kind.template_argument(0))
+    text = f"{type_text(kind)}, {len(items)} of {int(field(core, 'capacity_'))}"
+    return text + "".join(f", {said}" for said in tg.states_of_channel(core)), [(f"[{i}]", item) for i, item in enumerate(items)]
+
+
 def key(value):
     kind = value.type.strip_typedefs().unqualified()
     return f"{type_text(kind)} '{shown(string(field(first_word(field(value, 'info_')), 'name')))}'", []
@@ -225,6 +248,11 @@ PRINTERS = {
     r"ResultList": results,
     r"JoinResult": join_result,
     r"ForestSnapshot": snapshot,
+    r"StopScope": scope,
+    r"Shield": scope,
+    r"Mutex": mutex,
+    r"Semaphore": semaphore,
+    r"Channel<.*>": channel,
     r"Key<.*>": key,
     r"AnyKey": key,
     r"Vault": vault,

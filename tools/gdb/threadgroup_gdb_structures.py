@@ -225,6 +225,45 @@ def wait_text(wanted):
     return {"slot": "a slot of ", "room": "room in "}.get(kind, "") + group
 
 
+# --- primitives ---
+def bit(value, name, word):
+    return word & int(field(value, name)) != 0
+
+
+def mutex_state(mutex):
+    word = int(plain(field(mutex, "state_")))
+    if not bit(mutex, "kHeld", word):
+        return "free"
+    return "held, waited for" if bit(mutex, "kParked", word) else "held"
+
+
+def permits_of(semaphore):
+    """The free permits, and whether flows wait for some."""
+    word = int(plain(field(semaphore, "state_")))
+    return word >> 1, bit(semaphore, "kWaitedFor", word)
+
+
+def items_of_channel(core, kind):
+    """As `ChannelCore::size` counts them; one that is just being moved in or out is only said to be."""
+    capacity, closed_bit, lap = (int(field(core, name)) for name in ("capacity_", "closed_bit_", "one_lap_"))
+    head, tail = int(plain(field(core, "head_"))), int(plain(field(core, "tail_"))) & ~closed_bit
+    count = (tail // lap - head // lap) * capacity + tail % lap - head % lap
+    items, position = [], head
+    for _ in range(max(0, min(count, capacity))):
+        slot = int(field(core, "slots_")) + position % closed_bit * int(field(core, "slot_bytes_"))
+        stamp = int(at(gdb.Value(slot), gdb.lookup_type("unsigned long")))
+        items.append(at(gdb.Value(slot + int(field(core, "item_offset_"))), kind) if stamp == position + 1 else "<moving>")
+        position = position + 1 if position % closed_bit + 1 < capacity else position - position % closed_bit + lap
+    return items
+
+
+def states_of_channel(core):
+    waiting = int(plain(field(core, "waiting_")))
+    states = {"closed": int(plain(field(core, "tail_"))) & int(field(core, "closed_bit_")) != 0,
+              "senders wait": bit(core, "kSendersWait", waiting), "receivers wait": bit(core, "kReceiversWait", waiting)}
+    return [text for text, is_so in states.items() if is_so]
+
+
 # --- vaults ---
 def value_of_node(node):
     try:

@@ -28,7 +28,8 @@ for _ in range(1000):
 end
 """
 PRINTED = ["nightly", "search", "answer", "same", "point", "nothing", "taken", "broken", "none", "stopped", "skipped", "pending",
-           "import", "joined", "results", "why", "snapshot", "port", "vault"]
+           "import", "joined", "results", "why", "snapshot", "port", "vault",
+           "unnamed", "shield", "points", "meeting", "unlocked", "locked", "permits"]
 
 
 def run_gdb(commands, *files):
@@ -83,6 +84,7 @@ task 7 in thread N waits for task 'import'), 5 done: 1 failed; bound 4]
 |-- checks  [0 pending, 0 running, 3 done: 1 failed; bound 32]
 |-- nested  [1 pending, 2 running (task 1 in thread N, child in thread N), 0 done; bound 1]
 `-- StopScope-N (scope)
+    `-- roll back (shield)
 search (daemon)  [0 pending, 0 running, 2 done: 1 stopped, 1 skipped; bound 32]  \
 event: requested at search: found\\nit (hang.cpp:N)""")
 
@@ -133,6 +135,15 @@ search \(daemon\)  \[.*\]  event: requested at search: found\\nit \(hang.cpp:\d+
     def test_vault_shows_the_keys_that_hold_a_value(self):
         self.shows("port", r"tg::Key<int> 'port'")
         self.shows("vault", r"tg::Vault 'state' = \{port = 80, place = \{x = 3, y = 4\}\}")
+
+    def test_scopes_and_what_tasks_share_are_shown(self):
+        self.shows("unnamed", r"tg::StopScope StopScope-\d+ \(scope\)")
+        self.shows("shield", r"tg::Shield roll back \(shield\)")
+        self.shows("points", r"tg::Channel<.*Point>, 2 of 2, closed = \{\[0\] = \{x = 2, y = 4\}, \[1\] = \{x = 3, y = 6\}\}")
+        self.shows("meeting", r"tg::Channel<int>, 0 of 0")
+        self.shows("unlocked", r"tg::Mutex, free")
+        self.shows("locked", r"tg::Mutex, held")
+        self.shows("permits", r"tg::Semaphore of 2")
 
     def test_what_does_not_fit_is_said_in_words(self):
         shown = run_gdb("break look\nrun\nframe function main\nset var *(long*)&answer = 0x1234\n" + asked("print answer") + """

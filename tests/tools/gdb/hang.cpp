@@ -3,6 +3,7 @@
 #include <threadgroup/threadgroup.hpp>
 
 #include <latch>
+#include <mutex>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -99,6 +100,19 @@ int main() {
   nested.post([&nested] { nested.add_task(tg::TaskName{"child"}, child).get(); });
   [[maybe_unused]] auto pending = nested.add_task([] { return 1; });
   const tg::StopScope unnamed(1h);
+  const tg::Shield shield(1h, "roll back");
+  tg::Channel<Point> points(2);
+  for (int i = 1; i <= 3; ++i) {
+    if (i == 3) (void)points.receive();
+    (void)points.try_send(Point{i, 2 * i});
+  }
+  points.close();
+  [[maybe_unused]] const tg::Channel<int> meeting(0);
+  [[maybe_unused]] const tg::Mutex unlocked;
+  tg::Mutex locked;
+  const std::scoped_lock lock(locked);
+  tg::Semaphore permits(3);
+  (void)permits.try_acquire();
   began.count_down();
   began.wait();
   // When the tasks above wait for one another, gdb can only find out by looking several times.
