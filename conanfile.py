@@ -14,13 +14,17 @@ class Threadgroup(ConanFile):
     license = "Apache-2.0"
     package_type = "library"
     settings = "os", "compiler", "build_type", "arch"
-    options = {"shared": [True, False], "vault_json": [True, False]}
-    default_options = {"shared": False, "vault_json": True}
+    options = {"shared": [True, False], "vault_json": [True, False], "fmt_header_only": [True, False]}
+    default_options = {"shared": False, "vault_json": True, "fmt_header_only": False}
     exports_sources = "CMakeLists.txt", "LICENSE", "cmake/*", "include/*", "src/*", "tools/gdb/*.py"
 
     def set_version(self):
         text = load(self, os.path.join(self.recipe_folder, "include/threadgroup/version.hpp"))
         self.version = ".".join(re.findall(r"#define TG_VERSION_[A-Z]+ (\d+)", text))
+
+    def configure(self):
+        if self.options.fmt_header_only:
+            self.options["fmt"].header_only = True
 
     def layout(self):
         cmake_layout(self)
@@ -43,6 +47,7 @@ class Threadgroup(ConanFile):
             "TG_BUILD_EXAMPLES": "OFF",
             "TG_CHECK_HOUSE": "OFF",
             "TG_BUILD_VAULT_JSON": "ON" if self.options.vault_json else "OFF",
+            "TG_FMT_HEADER_ONLY": "ON" if self.options.fmt_header_only else "OFF",
         }
 
     def build(self):
@@ -58,7 +63,7 @@ class Threadgroup(ConanFile):
         core = self.cpp_info.components["threadgroup"]
         core.libs = ["threadgroup"]
         core.system_libs = ["pthread"]
-        core.requires = ["fmt::fmt"]
+        core.requires = ["fmt::fmt"]  # with its headers only, there is nothing to link
         core.set_property("cmake_target_name", "threadgroup::threadgroup")
         core.set_property("pkg_config_name", "threadgroup")
         sim = self.cpp_info.components["sim"]
