@@ -32,8 +32,8 @@ namespace detail {
 
 TG_EXPORT void print_integer(std::string& out, long long value);
 TG_EXPORT void print_integer(std::string& out, unsigned long long value);
-TG_EXPORT void print_floating(std::string& out,
-                              float value);  // the shortest text that reads back as the same number
+// The shortest text that reads back as the same number.
+TG_EXPORT void print_floating(std::string& out, float value);
 TG_EXPORT void print_floating(std::string& out, double value);
 TG_EXPORT void print_floating(std::string& out, long double value);
 TG_EXPORT void print_streamed(std::string& out, FunctionRef<void(std::ostream&)> write);

@@ -7,8 +7,8 @@
 
 namespace tg::inline v0::runtime::faults {
 
-inline constinit tg::detail::Atomic<int> threads_to_refuse{
-    0};  // atomic: tests write it, creators count it down
+// Atomic: tests write it, creators count it down.
+inline constinit tg::detail::Atomic<int> threads_to_refuse{0};
 
 /// The next `count` attempts to create a thread fail, as if the system had none left. Only tests call it.
 inline void refuse_threads(int count) noexcept { threads_to_refuse.store(count, std::memory_order_relaxed); }

@@ -19,8 +19,8 @@ namespace {
 
 namespace {
 constexpr int kUnknown = -1;
-constinit tg::detail::Atomic<int> waits_for_two_words{
-    kUnknown};  // atomic: looked up by any flow that asks first
+// Atomic: looked up by any flow that asks first.
+constinit tg::detail::Atomic<int> waits_for_two_words{kUnknown};
 constexpr Duration kBetweenTries = Duration::from_nanos(10'000'000);
 }  // namespace
 

@@ -107,8 +107,8 @@ Program::~Program() {
 }
 
 bool Program::read_some() {
-  std::array<pollfd, 2> streams{pollfd{out_, POLLIN, 0},
-                                pollfd{err_, POLLIN, 0}};  // poll passes over negative ones
+  // `poll` passes over negative ones.
+  std::array<pollfd, 2> streams{pollfd{out_, POLLIN, 0}, pollfd{err_, POLLIN, 0}};
   if (out_ < 0 && err_ < 0) return false;
   if (::poll(streams.data(), streams.size(), -1) < 0) return true;  // EINTR
   const auto take = [](const pollfd& stream, int& fd, std::string& text) {
