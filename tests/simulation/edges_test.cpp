@@ -19,6 +19,8 @@
 #include <threadgroup/sim.hpp>
 #include <threadgroup/threadgroup.hpp>
 
+#include "base/sanitizers.hpp"
+
 namespace tg {
 namespace {
 
@@ -32,10 +34,13 @@ void four_tasks_sleep() {
 }
 
 TEST(SimEdges, short_schedules_do_not_fail_when_the_budget_is_spent) {
-  // A schedule takes a millisecond, and some 100 where other programs want the processors.
-  for (std::uint64_t seed = 0; seed < 4; ++seed) {
+  // A schedule takes a millisecond, and some 100 where other programs want the processors; a sanitizer needs ten times
+  // as long.
+  constexpr bool kSlow = TG_THREAD_SANITIZER || TG_ADDRESS_SANITIZER;
+  for (std::uint64_t seed = 0; seed < (kSlow ? 1 : 4); ++seed) {
     const sim::Report report = sim::explore(
-        {.schedules = std::numeric_limits<std::size_t>::max(), .seed = seed, .budget = 400ms}, [] {
+        {.schedules = std::numeric_limits<std::size_t>::max(), .seed = seed, .budget = kSlow ? 3s : 400ms},
+        [] {
           ThreadGroup group("Jobs");
           for (int i = 0; i < 20; ++i) {
             group.post([] {
@@ -105,7 +110,8 @@ class RandomProgram {
 };
 
 TEST(SimEdges, schedules_do_not_depend_on_those_before) {
-  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+  constexpr std::uint64_t kSeeds = TG_THREAD_SANITIZER ? 50 : 200;
+  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
     const sim::Report report =
         sim::explore({.schedules = 4, .seed = seed}, [seed] { RandomProgram(seed).run(2, 8); });
     EXPECT_FALSE(report.failure) << seed << report.str();

@@ -9,6 +9,8 @@
 #include <threadgroup/sim.hpp>
 #include <threadgroup/threadgroup.hpp>
 
+#include "base/sanitizers.hpp"
+
 namespace tg {
 namespace {
 
@@ -16,10 +18,11 @@ using namespace std::chrono_literals;
 using thread_utils::event_aware_sleep;
 
 constexpr int kOthers = 20;
+constexpr std::size_t kSchedules = TG_THREAD_SANITIZER || TG_ADDRESS_SANITIZER ? 40 : 200;
 
 // All threads but one are in tasks that sleep for hours. The group with the last one always has more to do.
 TEST(Fairness, group_with_endless_work_leaves_its_thread_to_others_within_a_turn) {
-  const sim::Report report = sim::explore({.schedules = 200}, [] {
+  const sim::Report report = sim::explore({.schedules = kSchedules}, [] {
     int rounds = 0;
     int begun = 0;
     Duration oldest;

@@ -22,6 +22,7 @@
 #include <threadgroup/sim.hpp>
 #include <threadgroup/threadgroup.hpp>
 
+#include "base/sanitizers.hpp"
 #include "runtime/engine.hpp"
 #include "runtime/threads.hpp"
 #include "simulation/simulation.hpp"
@@ -109,7 +110,7 @@ TEST_F(SimulatedRandomProgram, adds_up_when_memory_runs_out) {
 
 // --- The same seed, the same story ---
 
-constexpr std::uint64_t kSeeds = 1000;
+constexpr std::uint64_t kSeeds = TG_THREAD_SANITIZER || TG_ADDRESS_SANITIZER ? 200 : 1000;
 constexpr const char* kPrintsStories = "TG_TEST_PRINTS_STORIES";  // set in the other process
 
 sim::Schedule schedule_of(std::uint64_t seed) {

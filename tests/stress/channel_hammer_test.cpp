@@ -96,7 +96,7 @@ void hammer(std::size_t capacity, std::uint64_t seed, int items) {
   EXPECT_EQ(Item::alive.load(), 0);
 }
 
-TEST(ChannelHammer, what_went_in_comes_out_once) {
+TEST(ChannelMillion, what_went_in_comes_out_once) {
   const std::uint64_t seed = choose_seed();
   for (const std::size_t capacity : {0u, 1u, 2u, 64u}) hammer(capacity, seed + capacity, rounds(250'000));
 }

@@ -106,9 +106,9 @@ class Hunt {
   std::atomic<int> excess_{0};
 };
 
-TEST(SubtreeHammer, no_bound_is_exceeded_at_any_moment) {
+TEST(SubtreeMillion, no_bound_is_exceeded_at_any_moment) {
   Random random(choose_seed());
-  const int count = rounds(1'000'000);
+  const int count = kSanitized ? 50'000 : 1'000'000;  // ten times as many take half a minute there
   Hunt hunt;
   while (hunt.tasks() < count && hunt.excess() == 0) hunt.grow(random.fork(), 5, nullptr);
   EXPECT_EQ(hunt.excess(), 0);

@@ -55,7 +55,7 @@ std::int64_t hammer(std::int64_t operations, Work work) {
   return stopped;
 }
 
-TEST(SyncHammer, a_mutex_excludes) {
+TEST(SyncMillion, a_mutex_excludes) {
   Mutex mutex;
   std::int64_t inside = 0;  // guarded by the mutex
   std::atomic<std::int64_t> entered{0};
@@ -89,7 +89,7 @@ TEST(SyncHammer, a_mutex_excludes) {
   mutex.unlock();
 }
 
-TEST(SyncHammer, a_semaphore_loses_no_permit) {
+TEST(SyncMillion, a_semaphore_loses_no_permit) {
   constexpr int kPermits = 4;
   Semaphore semaphore(kPermits);
   std::atomic<int> taken{0};
@@ -109,7 +109,7 @@ TEST(SyncHammer, a_semaphore_loses_no_permit) {
 }
 
 // A queue of a few items.
-TEST(SyncHammer, a_condition_variable_loses_no_notification) {
+TEST(SyncMillion, a_condition_variable_loses_no_notification) {
   constexpr std::int64_t kMost = 16;
   Mutex mutex;
   ConditionVariable added;
@@ -137,7 +137,7 @@ TEST(SyncHammer, a_condition_variable_loses_no_notification) {
 }
 
 // One latch after the other: the task that counts a latch down to zero puts the next one in its place.
-TEST(SyncHammer, a_latch_lets_no_thread_through_early) {
+TEST(SyncMillion, a_latch_lets_no_thread_through_early) {
   constexpr int kCount = 3;
   std::mutex of_current;
   auto current = std::make_shared<Latch>(kCount);
@@ -165,7 +165,7 @@ TEST(SyncHammer, a_latch_lets_no_thread_through_early) {
 }
 
 // In each meeting either all threads learn that they met, or none does.
-TEST(SyncHammer, either_all_threads_of_a_meeting_meet_or_none) {
+TEST(SyncMillion, either_all_threads_of_a_meeting_meet_or_none) {
   struct Meeting {
     Barrier barrier{kWorkers};
     std::atomic<std::int64_t> arrivals{0};
