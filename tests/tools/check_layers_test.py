@@ -163,6 +163,13 @@ class CheckLayers(unittest.TestCase):
                      'auto r = R"x()" )x"; std::thread t;', r"char c = '\''; std::thread t;"):
             self.assert_found("engine", "src/pool/queue.hpp", f"{text}\n")
 
+    def test_name_that_a_source_declares_for_itself_and_does_not_use_is_found(self):
+        header = '#include <threadgroup/detail/wait_queue.hpp>\n'
+        for line in ("using std::string;\n", "namespace fs = std::filesystem;\n"):
+            self.assert_found("unused", "src/event/wait_queue.cpp", header + line + "// string fs\n", line=3)
+        used = header + "using std::string;\nnamespace fs = std::filesystem;\nstring f(fs::path);\n"
+        self.assertEqual(self.found_in({"src/event/wait_queue.cpp": used}), [])
+
     def test_locks_come_from_one_header(self):
         for text in ("std::mutex m;", "std::unique_lock l(m);", "std::recursive_mutex m;", "std::shared_mutex m;"):
             self.assert_found("lock", "src/pool/queue.hpp", f"{text}\n")
