@@ -382,21 +382,21 @@ class TG_EXPORT ThreadGroup {
     return handle;
   }
 
-  // `make` makes the task once there is a place for it, so that a caller that is refused keeps its arguments.
+  // `make` makes the task once there is room for it, so that a caller that is refused keeps its arguments.
   template <class Call, class Make>
   std::optional<TaskHandle<typename Call::Result>> add_if_room(Make make) {
     check_process("try_add_task");
-    if (!try_take_place()) return std::nullopt;
+    if (!try_take_room()) return std::nullopt;
     detail::CallableTask<Call>* task = nullptr;
     try {
       task = make();
     } catch (...) {
-      give_place_back();
+      give_room_back();
       throw;
     }
     TaskHandle<typename Call::Result> handle(task);
     try {
-      add_to_place(*task);
+      add_to_room(*task);
     } catch (...) {
       task->discard();
       throw;
@@ -411,9 +411,9 @@ class TG_EXPORT ThreadGroup {
   [[noreturn]] void throw_forked(const char* operation) const;
   // Every task goes through one of these calls.
   void add_to_pool(detail::Task& task);
-  bool try_take_place();
-  void add_to_place(detail::Task& task);
-  void give_place_back() noexcept;
+  bool try_take_room();
+  void add_to_room(detail::Task& task);
+  void give_room_back() noexcept;
 
   // Gives the task to the pool, or destroys it if the pool does not take it.
   template <class T>

@@ -173,9 +173,9 @@ Event& event_of(const ThreadGroup& group) {
 
 void ThreadGroup::throw_forked(const char* operation) const { core_->throw_forked(operation); }
 void ThreadGroup::add_to_pool(detail::Task& task) { core_->pool().add(task); }
-bool ThreadGroup::try_take_place() { return core_->pool().try_take_place(); }
-void ThreadGroup::give_place_back() noexcept { core_->pool().give_places_back(1); }
-void ThreadGroup::add_to_place(detail::Task& task) { core_->pool().add_to_place(task); }
+bool ThreadGroup::try_take_room() { return core_->pool().try_take_room(); }
+void ThreadGroup::give_room_back() noexcept { core_->pool().give_room_back(); }
+void ThreadGroup::add_to_room(detail::Task& task) { core_->pool().add_to_room(task); }
 
 detail::GroupLink ThreadGroup::link() {
   core_->check_process("link");

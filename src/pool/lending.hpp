@@ -4,7 +4,7 @@
 
 #include <threadgroup/detail/mutex.hpp>
 
-#include "pool/pool.hpp"
+#include "pool/parts.hpp"
 #include "tree/permits.hpp"
 
 namespace tg::inline v0::detail {
@@ -16,10 +16,10 @@ namespace tg::inline v0::detail {
 class Lending {
  public:
   /// See `Node::lend_slot` and `Node::reclaim_slot`.
-  static void lend_slot(Pool& pool) noexcept;
-  static void reclaim_slot(Pool& pool) noexcept;
+  static void lend_slot(PoolParts& pool) noexcept;
+  static void reclaim_slot(PoolParts& pool) noexcept;
   /// See `Node::permit_is_free`: starts a worker that takes the permit.
-  static bool permit_is_free(Pool& pool, const Permits& permits) noexcept;
+  static bool permit_is_free(PoolParts& pool, const Permits& permits) noexcept;
 };
 
 }  // namespace tg::inline v0::detail

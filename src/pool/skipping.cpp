@@ -5,6 +5,9 @@
 #include <threadgroup/outcomes.hpp>
 
 #include "base/planted.hpp"
+#include "pool/group_claim.hpp"
+#include "pool/running.hpp"
+#include "pool/starting.hpp"
 #include "pool/task_queue.hpp"
 #include "runtime/steady_clock.hpp"
 #include "tree/subtree_bound.hpp"
@@ -24,24 +27,24 @@ std::size_t Skipping::end_unrun(TaskList tasks, const ReasonPointer& reason) noe
   TaskList delivered;
   TaskQueue::Runner self;  // not busy, but about to count its task
   {
-    MutexLock lock(pool_.queue_.mutex());
+    MutexLock lock(pool_.queue.mutex());
     self.number = tasks.front()->number();
-    pool_.queue_.enter_locked(self);
+    pool_.queue.enter_locked(self);
   }
   while (Task* task = tasks.pop()) {
     ++count;
     const TaskStatus status = task->skip(reason);
     if (status == TaskStatus::failed) {
-      pool_.failure_stop_.stop(*task);
+      pool_.failure_stop.stop(*task);
     } else {
       task->release();  // before it counts as done: a join covers the end of the user's objects, too
     }
-    MutexLock lock(pool_.queue_.mutex());
-    pool_.queue_.count_unrun_locked(status);
-    if (status == TaskStatus::failed) pool_.failures_.push(*task, delivered);
+    MutexLock lock(pool_.queue.mutex());
+    pool_.queue.count_unrun_locked(status);
+    if (status == TaskStatus::failed) pool_.failures.push(*task, delivered);
     self.number = tasks.empty() ? 0 : tasks.front()->number();
-    if (tasks.empty()) pool_.queue_.leave_locked(self);
-    idle_now = pool_.queue_.is_idle_locked();
+    if (tasks.empty()) pool_.queue.leave_locked(self);
+    idle_now = pool_.queue.is_idle_locked();
   }
   pool_.wake_waiters(idle_now);
   while (Task* task = delivered.pop()) task->release();
@@ -52,14 +55,14 @@ std::size_t Skipping::all_pending(const ReasonPointer& reason) noexcept {
   TaskList tasks;
   OwedPermits owed;
   {
-    MutexLock lock(pool_.queue_.mutex());
-    tasks = pool_.queue_.take_all_locked();
-    pool_.withdraw_request_if_done_locked();  // there may be no worker that would do it as it leaves
-    owed = pool_.withdraw_useless_claim_locked();
+    MutexLock lock(pool_.queue.mutex());
+    tasks = pool_.queue.take_all_locked();
+    Starting::withdraw_request_if_done_locked(pool_);  // there may be no worker that would do it as it leaves
+    owed = GroupClaim::withdraw_if_useless_locked(pool_);
   }
   owed.give_back();
   const std::size_t skipped = tasks.empty() ? 0 : end_unrun(tasks, reason);
-  pool_.give_places_back(skipped);
+  pool_.give_room_back(skipped);
   return skipped;
 }
 
@@ -67,16 +70,16 @@ std::size_t Skipping::all_pending(const ReasonPointer& reason) noexcept {
 bool Skipping::one(ClaimableTask& task, const ReasonPointer& reason) noexcept {
   TaskQueue::Runner self;
   {
-    MutexLock lock(pool_.queue_.mutex());
-    if (!pool_.queue_.claim_locked(task, self, runtime::coarse_now())) return false;
+    MutexLock lock(pool_.queue.mutex());
+    if (!pool_.queue.claim_locked(task, self, runtime::coarse_now())) return false;
   }
   pool_.a_task_has_begun();
   const TaskStatus status = task.skip(reason);
   if (status == TaskStatus::failed) {
-    pool_.failure_stop_.stop(task);
+    pool_.failure_stop.stop(task);
   } else {
     {
-      MutexLock lock(pool_.queue_.mutex());
+      MutexLock lock(pool_.queue.mutex());
       self.named = nullptr;
     }
     task.release();  // before it counts as done: a join covers the end of the user's objects, too
@@ -85,13 +88,12 @@ bool Skipping::one(ClaimableTask& task, const ReasonPointer& reason) noexcept {
   bool idle_now = false;
   OwedPermits owed;
   {
-    MutexLock lock(pool_.queue_.mutex());
-    pool_.queue_.end_locked(self, status);
-    pool_.queue_.leave_locked(self);
-    if (status == TaskStatus::failed) pool_.failures_.push(task, delivered);
-    idle_now = pool_.queue_.is_idle_locked();
+    MutexLock lock(pool_.queue.mutex());
+    Running::end_locked(pool_, self, task, status, delivered);
+    pool_.queue.leave_locked(self);
+    idle_now = pool_.queue.is_idle_locked();
     // It may have been the last one that was pending, and there may be no worker.
-    if (!TG_PLANTED(subtree_claim_outlives_its_group)) owed = pool_.withdraw_useless_claim_locked();
+    if (!TG_PLANTED(subtree_claim_outlives_its_group)) owed = GroupClaim::withdraw_if_useless_locked(pool_);
   }
   owed.give_back();
   pool_.wake_waiters(idle_now);

@@ -7,7 +7,7 @@
 #include <threadgroup/detail/shared_reason.hpp>
 #include <threadgroup/detail/task.hpp>
 
-#include "pool/pool.hpp"
+#include "pool/parts.hpp"
 #include "pool/task_list.hpp"
 
 namespace tg::inline v0::detail {
@@ -17,7 +17,7 @@ namespace tg::inline v0::detail {
 /// Thread safety: everything from any thread, with no lock held.
 class Skipping {
  public:
-  explicit Skipping(Pool& pool) noexcept : pool_(pool) {}
+  explicit Skipping(PoolParts& pool) noexcept : pool_(pool) {}
   std::size_t all_pending(const ReasonPointer& reason) noexcept;
   bool one(ClaimableTask& task, const ReasonPointer& reason) noexcept;
   /// Skips a task that is counted as pending and in no list.
@@ -26,7 +26,7 @@ class Skipping {
  private:
   std::size_t end_unrun(TaskList tasks, const ReasonPointer& reason) noexcept;
 
-  Pool& pool_;
+  PoolParts& pool_;
 };
 
 }  // namespace tg::inline v0::detail

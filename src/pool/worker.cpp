@@ -14,6 +14,9 @@
 
 #include "base/planted.hpp"
 #include "base/spin.hpp"
+#include "pool/group_claim.hpp"
+#include "pool/running.hpp"
+#include "pool/starting.hpp"
 #include "pool/task_list.hpp"
 #include "runtime/steady_clock.hpp"
 #include "runtime/threads.hpp"
@@ -56,16 +59,18 @@ bool stack_can_take_a_task(runtime::Flow& flow) noexcept {
 }
 }  // namespace
 
-void Worker::main(void* pool) noexcept { Worker(*static_cast<Pool*>(pool), Role::thread).serve(nullptr); }
+void Worker::main(void* pool) noexcept {
+  Worker(*static_cast<PoolParts*>(pool), Role::thread).serve(nullptr);
+}
 
-Worker::Worker(Pool& pool, Role role) noexcept
+Worker::Worker(PoolParts& pool, Role role) noexcept
     : pool_(pool),
       role_(role),
       flow_(runtime::Flow::current()),
       outer_task_(flow_.task),
       outer_event_(flow_.event),
-      is_limited_(pool.node_.is_limited()),
-      context_{&pool.node_, nullptr, &name_of_task, &local_},
+      is_limited_(pool.node.is_limited()),
+      context_{&pool.node, nullptr, &name_of_task, &local_},
       self_(&context_) {
   context_.outer = outer_task_;
   if (!is_limited_) return;
@@ -76,37 +81,39 @@ Worker::Worker(Pool& pool, Role role) noexcept
 
 template <bool kLimited>
 bool Worker::run_rounds(GroupStatistics* counts) noexcept {
-  if (role_ == Role::thread) flow_.set_os_name(pool_.node_.name());
-  MutexLock lock(pool_.queue_.mutex());
-  if (role_ == Role::helper && !pool_.take_slot_to_help_locked()) return false;
-  set_caller(&context_, &pool_.node_.event());
-  pool_.slots_.arrive();
-  pool_.queue_.enter_locked(self_);
+  if (role_ == Role::thread) flow_.set_os_name(pool_.node.name());
+  MutexLock lock(pool_.queue.mutex());
+  if (role_ == Role::helper && !(pool_.queue.needs_worker_locked() && Starting::take_slot_locked(pool_)))
+    return false;
+  set_caller(&context_, &pool_.node.event());
+  pool_.slots.arrive();
+  pool_.queue.enter_locked(self_);
   TimePoint now = runtime::coarse_now();
   const TimePoint turn_began = now;
   bool is_short = false;  // of threads, as of the last look
   bool has_given_way = false;
-  for (; !pool_.slots_.is_wanted_back(); ++looks_) {
+  for (; !pool_.slots.is_wanted_back(); ++looks_) {
     if (is_short && role_ == Role::thread && now >= turn_began + kTurnInShortage) [[unlikely]] {
       has_given_way = true;
       break;
     }
-    if (pool_.queue_.fill_queue_locked(&local_)) {
+    if (pool_.queue.fill_queue_locked(&local_)) {
       if (kLimited && !take_permits_locked()) break;  // P3: the group's claim waits
-      Task& task = pool_.queue_.begin_next_locked(self_, now);
-      const bool start_next = !TG_PLANTED(pool_starts_no_next_worker) && pool_.reserve_worker_locked();  // P3
-      const bool takes_over = !start_next && pool_.take_over_locked();
+      Task& task = pool_.queue.begin_next_locked(self_, now);
+      const bool start_next =
+          !TG_PLANTED(pool_starts_no_next_worker) && Starting::reserve_locked(pool_);  // P3
+      const bool takes_over = !start_next && Starting::take_over_locked(pool_);
       lock.unlock();
 
       if (kLimited) has_begun();
       if (start_next || takes_over) {
-        pool_.start_workers(takes_over);
+        Starting::start(pool_, takes_over);
       } else {
-        is_short = pool_.supply_.ask_if_short(pool_.node_);
+        is_short = pool_.supply.ask_if_short(pool_.node);
       }
       release_delivered();
       context_.task = &task;
-      const TaskStatus status = pool_.run(task, self_, nullptr);
+      const TaskStatus status = Running::run(pool_, task, self_, nullptr);
       if (self_.is_in_forked_child()) return false;  // the lock and the counts are the parent's
       context_.task = nullptr;
       if (kLimited) give_permits_back();
@@ -114,46 +121,45 @@ bool Worker::run_rounds(GroupStatistics* counts) noexcept {
 
       now = runtime::coarse_now();
       lock.lock();
-      pool_.queue_.end_locked(self_, status);
-      if (status == TaskStatus::failed) pool_.failures_.push(task, delivered_);
-      if (!pool_.change_waiters_.empty()) {
+      Running::end_locked(pool_, self_, task, status, delivered_);
+      if (!pool_.change_waiters.empty()) {
         lock.unlock();
-        pool_.change_waiters_.release_all();
+        pool_.change_waiters.release_all();
         lock.lock();
       }
     }
     if (local_.use == LocalQueue::Use::open) {
-      if (pool_.slots_.is_wanted_back()) break;
-      if (pool_.queue_.queue_is_empty_locked()) local_.moved_ones_have_begun();  // P6
+      if (pool_.slots.is_wanted_back()) break;
+      if (pool_.queue.queue_is_empty_locked()) local_.moved_ones_have_begun();  // P6
       lock.unlock();
       const int served = run_from_local_queue();
       if (self_.is_in_forked_child()) return false;
       now = runtime::coarse_now();
-      is_short = pool_.supply_.is_short();
+      is_short = pool_.supply.is_short();
       lock.lock();
       if (served > 0) continue;
     }
-    if (!pool_.queue_.queue_is_empty_locked()) continue;
-    if (role_ == Role::helper && pool_.a_worker_will_look_locked()) break;
+    if (!pool_.queue.queue_is_empty_locked()) continue;
+    if (role_ == Role::helper && Starting::a_worker_will_look_locked(pool_)) break;
     if (is_last_look_locked()) {
-      if (!pool_.queue_.find_or_arm_locked(&local_)) break;
+      if (!pool_.queue.find_or_arm_locked(&local_)) break;
       continue;
     }
     // Pauses, so that some tasks arrive: a worker as fast as the adder would otherwise fetch each task alone,
     // and each such fetch costs both of them more than the task.
-    const bool others_may_leave_some = pool_.queue_.other_local_queues_locked(local_);
+    const bool others_may_leave_some = pool_.queue.other_local_queues_locked(local_);
     lock.unlock();
     const auto is_wanted = [&] {
-      return pool_.supply_.has_requests() || (!others_may_leave_some && !pool_.idle_waiters_.empty());
+      return pool_.supply.has_requests() || (!others_may_leave_some && !pool_.idle_waiters.empty());
     };
     for (int pauses = 1 << std::max(looks_, 0); pauses > 0 && !is_wanted(); --pauses)
       runtime::wait_briefly(is_wanted);
     lock.lock();
   }
   const Left left = leave_locked(has_given_way, counts);
-  const bool start_next = kLimited && role_ == Role::helper && pool_.reserve_worker_locked();  // P3
+  const bool start_next = kLimited && role_ == Role::helper && Starting::reserve_locked(pool_);  // P3
   lock.unlock();
-  if (start_next) pool_.start_workers(false);
+  if (start_next) Starting::start(pool_, false);
   end_as_worker(left);
   return left.idle;
 }
@@ -162,7 +168,7 @@ bool Worker::run_rounds(GroupStatistics* counts) noexcept {
 // leaves if others wait for a permit. Then the task lends its permits, and a worker of the group claims one in its
 // turn.
 bool Worker::take_permits_locked() noexcept {
-  SubtreeClaim* const claim = pool_.node_.subtree_claim();
+  SubtreeClaim* const claim = pool_.node.subtree_claim();
   if (needs_permits()) return claim->of_group.advance();
   return claim == nullptr || !has_run_a_task_ || !claim->of_group.others_wait();
 }
@@ -176,34 +182,34 @@ void Worker::give_permits_back() noexcept {
   has_run_a_task_ = true;
   if (!needs_permits()) return;
   context_.permits_are_lent = true;
-  SubtreeBound::give_back(pool_.node_.subtree_bound(), TaskContext::bounds_held(outer_task_));
+  SubtreeBound::give_back(pool_.node.subtree_bound(), TaskContext::bounds_held(outer_task_));
 }
 
 // A flow that adds tasks to a group and waits for them, again and again, leaves the worker that was requested
 // for them. Otherwise each of these rounds would request one and withdraw the request. The first wait for a
 // group withdraws it, because there may be no second, and threads come for all groups in the list.
 bool Worker::leaves_the_next_one_coming() noexcept {
-  if (role_ == Role::thread || pool_.supply_.is_short()) return false;
-  return std::exchange(flow_.last_helped, pool_.node_.id().value) == pool_.node_.id().value;
+  if (role_ == Role::thread || pool_.supply.is_short()) return false;
+  return std::exchange(flow_.last_helped, pool_.node.id().value) == pool_.node.id().value;
 }
 
 // Not inline: the loop above would have fewer registers.
 [[gnu::noinline]] Worker::Left Worker::leave_locked(bool wants_another_turn,
                                                     GroupStatistics* counts) noexcept {
-  pool_.slots_.leave();
-  pool_.queue_.leave_locked(self_);
-  pool_.queue_.close_locked(local_);
+  pool_.slots.leave();
+  pool_.queue.leave_locked(self_);
+  pool_.queue.close_locked(local_);
   if (wants_another_turn) {
-    pool_.request_another_turn_locked();
+    Starting::request_another_turn_locked(pool_);
   } else if (!leaves_the_next_one_coming()) {
-    pool_.withdraw_request_if_done_locked();
+    Starting::withdraw_request_if_done_locked(pool_);
   }
-  bool idle_now = (counts == nullptr || TG_PLANTED(pool_joiner_looks_twice)) && pool_.queue_.is_idle_locked();
+  bool idle_now = (counts == nullptr || TG_PLANTED(pool_joiner_looks_twice)) && pool_.queue.is_idle_locked();
   if (counts != nullptr) {
     *counts = pool_.count_locked();  // at once: a task may be added between two looks (P1)
     idle_now = idle_now || counts->idle();
   }
-  return {idle_now, pool_.slots_.some_are_wanted_back()};
+  return {idle_now, pool_.slots.some_are_wanted_back()};
 }
 
 // Runs this task if it is the next one of the queue and a slot is free, and leaves. Says whether it did.
@@ -212,35 +218,35 @@ bool Worker::run_if_next(const Task& wanted) noexcept {
   Task* next = nullptr;
   bool start_next = false;
   {
-    MutexLock lock(pool_.queue_.mutex());
-    const bool lender_is_first = pool_.slots_.some_are_wanted_back();  // C2
-    if (lender_is_first || !pool_.queue_.is_next_locked(wanted) || !pool_.take_slot_locked()) return false;
+    MutexLock lock(pool_.queue.mutex());
+    const bool lender_is_first = pool_.slots.some_are_wanted_back();  // C2
+    if (lender_is_first || !pool_.queue.is_next_locked(wanted) || !Starting::take_slot_locked(pool_))
+      return false;
     if (kLimited && !take_permits_locked()) {  // P3: the group's claim waits
-      pool_.slots_.give_reservation_back();
+      pool_.slots.give_reservation_back();
       return false;
     }
-    pool_.slots_.arrive();
-    pool_.queue_.enter_locked(self_);
-    next = &pool_.queue_.begin_next_locked(self_, runtime::coarse_now());
-    start_next = pool_.reserve_worker_locked();  // P3
+    pool_.slots.arrive();
+    pool_.queue.enter_locked(self_);
+    next = &pool_.queue.begin_next_locked(self_, runtime::coarse_now());
+    start_next = Starting::reserve_locked(pool_);  // P3
   }
   if (kLimited) has_begun();
-  if (start_next) pool_.start_workers(false);
-  set_caller(&context_, &pool_.node_.event());
+  if (start_next) Starting::start(pool_, false);
+  set_caller(&context_, &pool_.node.event());
   context_.task = next;
-  const TaskStatus status = pool_.run(*next, self_, nullptr);
+  const TaskStatus status = Running::run(pool_, *next, self_, nullptr);
   if (self_.is_in_forked_child()) return true;  // as in `serve`
   context_.task = nullptr;
   if (kLimited) give_permits_back();
 
-  MutexLock lock(pool_.queue_.mutex());
-  pool_.queue_.end_locked(self_, status);
-  if (status == TaskStatus::failed) pool_.failures_.push(*next, delivered_);
+  MutexLock lock(pool_.queue.mutex());
+  Running::end_locked(pool_, self_, *next, status, delivered_);
   const Left left = leave_locked(false, nullptr);
-  start_next = !TG_PLANTED(pool_helper_leaves_tasks_behind) && pool_.reserve_worker_locked();  // P3
+  start_next = !TG_PLANTED(pool_helper_leaves_tasks_behind) && Starting::reserve_locked(pool_);  // P3
   lock.unlock();
-  if (start_next) pool_.start_workers(false);
-  pool_.change_waiters_.release_all();
+  if (start_next) Starting::start(pool_, false);
+  pool_.change_waiters.release_all();
   end_as_worker(left);
   return true;
 }
@@ -249,10 +255,10 @@ bool Worker::run_if_next(const Task& wanted) noexcept {
 // one whose thread has work in another group; nor the last one, if a flow waits until the group is idle. Once
 // the event is set, no more tasks come.
 bool Worker::is_last_look_locked() const noexcept {
-  if (role_ == Role::helper || pool_.node_.event().is_set()) return true;
-  if (flow_.before_idle != nullptr || pool_.supply_.has_requests()) return true;
-  if (looks_ >= (pool_.queue_.other_local_queues_locked(local_) ? kLooks : 0)) return true;
-  return !pool_.idle_waiters_.empty() && pool_.queue_.is_idle_locked();
+  if (role_ == Role::helper || pool_.node.event().is_set()) return true;
+  if (flow_.before_idle != nullptr || pool_.supply.has_requests()) return true;
+  if (looks_ >= (pool_.queue.other_local_queues_locked(local_) ? kLooks : 0)) return true;
+  return !pool_.idle_waiters.empty() && pool_.queue.is_idle_locked();
 }
 
 // Runs tasks of the local queue, without the pool's lock between them. Says how many: a turn at most.
@@ -264,7 +270,7 @@ int Worker::run_from_local_queue() noexcept {
   while (task != nullptr) {
     ++served;
     context_.task = task;
-    const TaskStatus status = pool_.run(*task, here, &local_);
+    const TaskStatus status = Running::run(pool_, *task, here, &local_);
     if (here.is_in_forked_child()) return served;
     context_.task = nullptr;
     const TimePoint now = runtime::coarse_now();
@@ -272,10 +278,10 @@ int Worker::run_from_local_queue() noexcept {
         !pool_.some_slots_are_wanted_back()) {
       task = local_.end_and_begin(here, now);
     } else {
-      pool_.end_local(local_, here, *task, status, delivered_);
+      Running::end_local(pool_, local_, here, *task, status, delivered_);
       task = nullptr;
     }
-    pool_.change_waiters_.release_all();
+    pool_.change_waiters.release_all();
   }
   release_delivered_outside();
   if (served > 0) looks_ = -1;
@@ -286,20 +292,20 @@ void Worker::release_delivered_outside() noexcept {
   if (delivered_.empty()) return;
   set_caller(outer_task_, outer_event_);
   release_delivered();
-  set_caller(&context_, &pool_.node_.event());
+  set_caller(&context_, &pool_.node.event());
 }
 
 // The pool may be idle from here on, and may be destroyed by the last line.
 void Worker::end_as_worker(Left left) noexcept {
   if (is_limited_) [[unlikely]]
-    pool_.pass_unused_permits_on();
+    GroupClaim::pass_unused_permits_on(pool_);
   // Before any flow is woken: the woken flows need what the worker kept from task to task.
   if (flow_.before_idle != nullptr) std::exchange(flow_.before_idle, nullptr)(flow_);
-  if (left.slot_is_free && !TG_PLANTED(slots_lender_is_not_woken)) pool_.slot_waiters_.release_all();
-  if (left.idle) pool_.idle_waiters_.release_all();
+  if (left.slot_is_free && !TG_PLANTED(slots_lender_is_not_woken)) pool_.slot_waiters.release_all();
+  if (left.idle) pool_.idle_waiters.release_all();
   set_caller(outer_task_, outer_event_);
   release_delivered();
-  if (role_ == Role::thread) pool_.node_.release();  // P4: the last touch
+  if (role_ == Role::thread) pool_.node.release();  // P4: the last touch
 }
 
 // A task that has permits must not wait for permits of bounds below: D4.
@@ -309,26 +315,26 @@ static bool may_help_with_permits_of(const TaskContext* caller, const Node& grou
 }
 
 // Whether the calling flow may run tasks of the pool while it waits for them.
-bool Worker::may_help(Pool& pool) noexcept try {
+bool Worker::may_help(PoolParts& pool) noexcept try {
   runtime::Flow& flow = runtime::Flow::current();  // a foreign thread becomes one, for which memory may lack
-  if (pool.node_.is_limited() && !may_help_with_permits_of(flow.task, pool.node_)) return false;
+  if (pool.node.is_limited() && !may_help_with_permits_of(flow.task, pool.node)) return false;
   // A flow that keeps something from task to task (Python's lock) would hold it while it waits.
   // A flow in a scope could miss the scope's deadline while it runs a task.
-  return !pool.node_.event().is_set() && flow.before_idle == nullptr && flow.scope == nullptr &&
+  return !pool.node.event().is_set() && flow.before_idle == nullptr && flow.scope == nullptr &&
          stack_can_take_a_task(flow);
 } catch (const std::bad_alloc&) {
   return false;
 }
 
-bool Worker::help(Pool& pool, GroupStatistics& counts) noexcept {
+bool Worker::help(PoolParts& pool, GroupStatistics& counts) noexcept {
   return may_help(pool) && Worker(pool, Role::helper).serve(&counts);
 }
 
-bool Worker::help_with(Pool& pool, const Task& wanted) noexcept {
+bool Worker::help_with(PoolParts& pool, const Task& wanted) noexcept {
   return may_help(pool) && Worker(pool, Role::helper).serve_one(wanted);
 }
 
-bool Worker::run_now(Pool& pool, Task& task_waited_for) noexcept {
+bool Worker::run_now(PoolParts& pool, Task& task_waited_for) noexcept {
   if (!task_waited_for.is_claimable()) return false;
   auto& wanted = static_cast<ClaimableTask&>(task_waited_for);
   if (wanted.status() != TaskStatus::pending) return false;
@@ -336,39 +342,38 @@ bool Worker::run_now(Pool& pool, Task& task_waited_for) noexcept {
   TaskContext* const outer = TaskContext::current();
   // A task that waits inside a predicate has lent its slot already; a task run here would have no slot.
   // A task in a scope could miss the scope's deadline.
-  if (outer->slot_is_lent || outer->permits_are_lent || flow.scope != nullptr ||
-      pool.node_.event().is_set() || !stack_can_take_a_task(flow))
+  if (outer->slot_is_lent || outer->permits_are_lent || flow.scope != nullptr || pool.node.event().is_set() ||
+      !stack_can_take_a_task(flow))
     return false;
   LocalQueue& local = *outer->local;
-  TaskContext context{&pool.node_, &wanted, &name_of_task, &local};
+  TaskContext context{&pool.node, &wanted, &name_of_task, &local};
   context.outer = outer;
   TaskQueue::Runner self(&context);
   const TimePoint now = runtime::coarse_now();
   const bool is_local = local.use == LocalQueue::Use::open && local.claim(wanted, self, now);
   if (!is_local) {
-    MutexLock lock(pool.queue_.mutex());
-    if (!pool.queue_.claim_locked(wanted, self, now)) return false;
+    MutexLock lock(pool.queue.mutex());
+    if (!pool.queue.claim_locked(wanted, self, now)) return false;
     lock.unlock();
     pool.a_task_has_begun();
   }
   outer->wait_word.begin("a task that it runs itself");
   flow.task = &context;
   flow.wait_word = &context.wait_word;
-  const TaskStatus status = pool.run(wanted, self, is_local ? &local : nullptr);
+  const TaskStatus status = Running::run(pool, wanted, self, is_local ? &local : nullptr);
   if (self.is_in_forked_child()) return true;  // as in `serve`
   flow.task = outer;
   flow.wait_word = &outer->wait_word;
   outer->wait_word.end(nullptr);
   TaskList delivered;
   if (is_local) {
-    pool.end_local(local, self, wanted, status, delivered);
+    Running::end_local(pool, local, self, wanted, status, delivered);
   } else {
-    MutexLock lock(pool.queue_.mutex());
-    pool.queue_.end_locked(self, status);
-    pool.queue_.leave_locked(self);
-    if (status == TaskStatus::failed) pool.failures_.push(wanted, delivered);
+    MutexLock lock(pool.queue.mutex());
+    Running::end_locked(pool, self, wanted, status, delivered);
+    pool.queue.leave_locked(self);
   }
-  pool.change_waiters_.release_all();  // not idle: the task that waited is running
+  pool.change_waiters.release_all();  // not idle: the task that waited is running
   while (Task* task = delivered.pop()) task->release();
   return true;
 }

@@ -8,7 +8,7 @@
 #include <threadgroup/detail/task.hpp>
 
 #include "pool/local_queue.hpp"
-#include "pool/pool.hpp"
+#include "pool/parts.hpp"
 #include "pool/task_list.hpp"
 #include "pool/task_queue.hpp"
 #include "runtime/flow.hpp"
@@ -28,19 +28,19 @@ namespace tg::inline v0::detail {
 /// `serve` returns (P4); for a helper the caller holds one.
 class Worker {
  public:
-  /// The job of a thread; the argument is the pool.
+  /// The job of a thread; the argument is the `PoolParts`.
   static void main(void* pool) noexcept;
 
   /// A task of the pool waits for another one: see `Node::run_now`.
-  static bool run_now(Pool& pool, Task& task_waited_for) noexcept;
+  static bool run_now(PoolParts& pool, Task& task_waited_for) noexcept;
   /// See `Pool::help` and `Pool::help_with`.
-  static bool help(Pool& pool, GroupStatistics& counts) noexcept;
-  static bool help_with(Pool& pool, const Task& wanted) noexcept;
+  static bool help(PoolParts& pool, GroupStatistics& counts) noexcept;
+  static bool help_with(PoolParts& pool, const Task& wanted) noexcept;
 
  private:
-  static bool may_help(Pool& pool) noexcept;
+  static bool may_help(PoolParts& pool) noexcept;
   enum class Role : std::uint8_t { thread, helper };
-  Worker(Pool& pool, Role role) noexcept;
+  Worker(PoolParts& pool, Role role) noexcept;
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
@@ -62,10 +62,10 @@ class Worker {
     bool slot_is_free;  // for a lender
   };
   Left leave_locked(bool wants_another_turn, GroupStatistics* counts) noexcept
-      TG_REQUIRES(pool_.queue_.mutex());
+      TG_REQUIRES(pool_.queue.mutex());
   bool leaves_the_next_one_coming() noexcept;
   int run_from_local_queue() noexcept;
-  bool is_last_look_locked() const noexcept TG_REQUIRES(pool_.queue_.mutex());
+  bool is_last_look_locked() const noexcept TG_REQUIRES(pool_.queue.mutex());
   void release_delivered() noexcept {
     while (Task* task = delivered_.pop()) task->release();
   }
@@ -75,9 +75,9 @@ class Worker {
   void end_as_worker(Left left) noexcept;
   // What a limited group does before, at the start of and after each task: D3.
   bool needs_permits() const noexcept {
-    return pool_.node_.subtree_bound() != TaskContext::bounds_held(outer_task_);
+    return pool_.node.subtree_bound() != TaskContext::bounds_held(outer_task_);
   }
-  bool take_permits_locked() noexcept TG_REQUIRES(pool_.queue_.mutex());
+  bool take_permits_locked() noexcept TG_REQUIRES(pool_.queue.mutex());
   void has_begun() noexcept;
   void give_permits_back() noexcept;
   void set_caller(TaskContext* task, Event* event) noexcept {
@@ -86,7 +86,7 @@ class Worker {
     flow_.wait_word = task != nullptr ? &task->wait_word : nullptr;
   }
 
-  Pool& pool_;
+  PoolParts& pool_;
   const Role role_;
   runtime::Flow& flow_;
   // What the flow was in before: of a helper, the task that waits.

@@ -84,7 +84,7 @@ TG_EXPLORATION(RoomExploration, two_flows_add_to_a_full_group) {
   group.join();
   require(runs.load() == 4, "each task ran once");
 }
-TG_FINDS(RoomExploration, two_flows_add_to_a_full_group, room_begun_task_keeps_its_place, 500)
+TG_FINDS(RoomExploration, two_flows_add_to_a_full_group, room_begun_task_keeps_its_room, 500)
 
 // A stop meets an adder that waits for room.
 TG_EXPLORATION(RoomExploration, a_stop_meets_adders_that_wait) {

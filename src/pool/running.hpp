@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// The run of one task.
+#pragma once
+
+#include <threadgroup/detail/task.hpp>
+#include <threadgroup/outcomes.hpp>
+
+#include "pool/local_queue.hpp"
+#include "pool/parts.hpp"
+#include "pool/task_list.hpp"
+
+namespace tg::inline v0::detail {
+
+/// Runs a task that its flow has taken out of a list, and counts its end.
+///
+/// Thread safety: everything from any thread, with no lock held. `end` takes the lock that guards the counts of the task.
+class Running {
+ public:
+  /// Runs the task, or skips it if the event is set, and releases it unless it failed. `here` is guarded by the lock
+  /// of the local queue, or by the pool's if that is null.
+  static TaskStatus run(PoolParts& pool, Task& task, RunningHere& here, LocalQueue* local) noexcept;
+  /// Counts the end of a task of the local queue.
+  static void end_local(PoolParts& pool, LocalQueue& local, RunningHere& here, Task& task, TaskStatus status,
+                        TaskList& delivered) noexcept;
+  /// Counts the end of any other task; a failed one goes into the list of failures.
+  static void end_locked(PoolParts& pool, TaskQueue::Runner& runner, Task& task, TaskStatus status,
+                         TaskList& delivered) noexcept TG_REQUIRES(pool.queue.mutex()) {
+    pool.queue.end_locked(runner, status);
+    if (status == TaskStatus::failed) pool.failures.push(task, delivered);
+  }
+};
+
+}  // namespace tg::inline v0::detail
