@@ -137,12 +137,16 @@ def label_of_kind(kind):
     return f" ({name})" if name in ("daemon", "scope", "shield") else ""
 
 
+def parts_of(core):
+    return field(field(core, "pool_"), "parts_")
+
+
 def queue_of(core):
-    return field(field(core, "pool_"), "queue_")
+    return field(parts_of(core), "queue")
 
 
 def bound_of(core):
-    return int(field(field(field(core, "pool_"), "slots_"), "bound_"))
+    return int(field(field(parts_of(core), "slots"), "bound_"))
 
 
 def counts_of(core):
