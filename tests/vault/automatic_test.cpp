@@ -17,6 +17,7 @@
 
 #include "base/sanitizers.hpp"
 
+namespace automatic_test {
 namespace {
 
 using tg::test::error_of;
@@ -492,3 +493,4 @@ TEST(Automatic, twenty_run_exactly_once_each_in_many_rounds_with_8_threads_inser
 }
 
 }  // namespace
+}  // namespace automatic_test

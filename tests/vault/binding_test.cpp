@@ -9,6 +9,7 @@
 #include <threadgroup/thread_group.hpp>
 #include <threadgroup/vault.hpp>
 
+namespace binding_test {
 namespace {
 
 using tg::test::error_of;
@@ -224,3 +225,4 @@ TEST(Bind, outlives_the_vault) {
 }
 
 }  // namespace
+}  // namespace binding_test

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+namespace flow_graph_test {
 namespace {
 
 using tg::detail::AutomaticInfo;
@@ -132,3 +133,4 @@ TEST(FlowGraph, it_finds_in_random_graphs_exactly_the_cycles_that_are_there) {
 }
 
 }  // namespace
+}  // namespace flow_graph_test

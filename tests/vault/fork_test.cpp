@@ -16,6 +16,7 @@
 #include "base/sanitizers.hpp"
 #include "support/in_child.hpp"
 
+namespace fork_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -183,3 +184,4 @@ TEST_F(VaultFork, a_child_may_destroy_what_it_inherited) {
 }
 
 }  // namespace
+}  // namespace fork_test

@@ -7,6 +7,7 @@
 
 #include <threadgroup/vault.hpp>
 
+namespace key_test {
 namespace {
 
 using tg::test::error_of;
@@ -156,3 +157,4 @@ TEST(Keyring, a_known_name_with_another_type_is_refused_when_it_is_used) {
 }
 
 }  // namespace
+}  // namespace key_test

@@ -14,6 +14,7 @@
 #include "support/scarce_memory.hpp"
 
 namespace tg {
+namespace no_memory_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -129,4 +130,5 @@ INSTANTIATE_TEST_SUITE_P(Vault, NoMemoryFor, testing::Values(Shortage::passing, 
                          });
 
 }  // namespace
+}  // namespace no_memory_test
 }  // namespace tg

@@ -18,6 +18,7 @@
 #include <threadgroup/thread_group.hpp>
 #include <threadgroup/vault.hpp>
 
+namespace producer_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -462,3 +463,4 @@ TEST(WaitForKey, a_wait_with_a_time_limit_lends_as_well) {
 }
 
 }  // namespace
+}  // namespace producer_test

@@ -12,6 +12,7 @@
 #include <threadgroup/thread_group.hpp>
 #include <threadgroup/vault.hpp>
 
+namespace registering_test {
 namespace {
 
 // What this thread has computed so far: what else runs on the machine does not count.
@@ -51,3 +52,4 @@ TEST(Registering, eight_times_as_many_automatics_take_little_more_than_eight_tim
 }
 
 }  // namespace
+}  // namespace registering_test

@@ -17,6 +17,7 @@
 
 #include "support.hpp"
 
+namespace short_copy_test {
 namespace {
 
 struct Halves {
@@ -163,3 +164,4 @@ TEST(ShortCopy, a_reader_that_has_seen_that_a_value_is_gone_does_not_read_it) {
 }
 
 }  // namespace
+}  // namespace short_copy_test

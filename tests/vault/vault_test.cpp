@@ -17,6 +17,7 @@
 
 #include "runtime/steady_clock.hpp"
 
+namespace vault_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -317,3 +318,4 @@ TEST(VaultWait, ends_when_the_callers_group_is_stopped) {
 }
 
 }  // namespace
+}  // namespace vault_test

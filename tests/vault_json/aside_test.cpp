@@ -17,6 +17,7 @@
 #include "runtime/threads.hpp"
 #include "vault_json/file_calls.hpp"
 
+namespace aside_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -205,3 +206,4 @@ TEST(JsonHang, without_a_thread_to_be_had_a_task_writes_by_itself) {
 }
 
 }  // namespace
+}  // namespace aside_test

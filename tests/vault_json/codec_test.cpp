@@ -20,6 +20,7 @@ enum class Named { first, second };
 NLOHMANN_JSON_SERIALIZE_ENUM(Named, {{Named::first, "first"}, {Named::second, "second"}})
 }  // namespace users
 
+namespace codec_test {
 namespace {
 
 using tg::fuzz::comes_back;
@@ -158,3 +159,4 @@ TEST(JsonCodec, random_bytes_as_values_of_all_kinds_come_back_or_are_refused) {
 }
 
 }  // namespace
+}  // namespace codec_test

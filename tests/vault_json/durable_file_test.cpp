@@ -10,6 +10,7 @@
 
 #include <threadgroup/vault_json.hpp>
 
+namespace durable_file_test {
 namespace {
 
 using tg::JsonMode;
@@ -191,3 +192,4 @@ TEST(JsonDocument, a_key_whose_name_is_not_utf8_is_refused_when_the_file_is_atta
 }
 
 }  // namespace
+}  // namespace durable_file_test

@@ -14,6 +14,7 @@
 
 #include <threadgroup/vault_json.hpp>
 
+namespace faults_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -447,3 +448,4 @@ TEST(JsonFaults, contents_come_to_the_disk_before_the_name_and_then_the_folder) 
 }
 
 }  // namespace
+}  // namespace faults_test

@@ -16,6 +16,7 @@
 
 extern char** environ;
 
+namespace file_lock_test {
 namespace {
 
 using tg::JsonMode;
@@ -268,3 +269,4 @@ TEST(FileLock, another_user_gets_the_number_of_the_process_or_the_user_that_the_
 }
 
 }  // namespace
+}  // namespace file_lock_test

@@ -18,6 +18,7 @@
 extern "C" const char* __tsan_default_options();
 extern "C" const char* __tsan_default_options() { return "die_after_fork=0:atexit_sleep_ms=0"; }
 
+namespace fork_test {
 namespace {
 
 using tg::JsonMode;
@@ -134,3 +135,4 @@ TEST(JsonFork, a_fork_at_any_time_leaves_no_lock_behind) {
 }
 
 }  // namespace
+}  // namespace fork_test

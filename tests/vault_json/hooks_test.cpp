@@ -17,6 +17,7 @@
 #include "support/eventually.hpp"
 #include "vault_json/durable_file.hpp"
 
+namespace hooks_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -208,3 +209,4 @@ TEST_F(JsonHooks, an_error_in_the_background_that_a_flush_has_repaired_is_not_to
 }
 
 }  // namespace
+}  // namespace hooks_test

@@ -38,6 +38,7 @@ void from_json(const nlohmann::json& json, Migrated& m) {
 
 }  // namespace users
 
+namespace json_fit_test {
 namespace {
 
 using tg::fuzz::loaded;
@@ -165,3 +166,4 @@ TEST(JsonFit, a_number_that_no_double_tells_from_another_one_is_refused_where_th
 }
 
 }  // namespace
+}  // namespace json_fit_test

@@ -16,6 +16,7 @@
 
 extern char** environ;
 
+namespace kill_test {
 namespace {
 
 const char* const kChildFile = "TG_TEST_VAULT_TO_BE_KILLED";
@@ -106,3 +107,4 @@ TEST(JsonKill, a_process_killed_many_times_leaves_a_whole_and_consistent_file_ea
 }
 
 }  // namespace
+}  // namespace kill_test

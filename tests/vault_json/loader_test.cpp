@@ -8,6 +8,7 @@
 
 #include "base/sanitizers.hpp"
 
+namespace loader_test {
 namespace {
 
 const std::vector<std::string> kSeeds = {
@@ -46,3 +47,4 @@ TEST(JsonLoader, refuses_or_loads_mutations_of_them_and_never_half) {
 }
 
 }  // namespace
+}  // namespace loader_test

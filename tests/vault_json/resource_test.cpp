@@ -30,6 +30,7 @@ void from_json(const nlohmann::json& json, Point& p) {
 struct Opaque {};
 }  // namespace users
 
+namespace resource_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -462,3 +463,4 @@ TEST(JsonJournal, the_next_run_of_the_program_runs_only_what_has_no_outputs) {
 }
 
 }  // namespace
+}  // namespace resource_test
