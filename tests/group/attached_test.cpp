@@ -18,6 +18,7 @@
 #include <threadgroup/thread_utils.hpp>
 
 namespace tg {
+namespace attached_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -258,4 +259,5 @@ TEST(OnStop, takes_a_function_that_can_only_be_moved) {
 }
 
 }  // namespace
+}  // namespace attached_test
 }  // namespace tg

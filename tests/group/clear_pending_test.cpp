@@ -22,6 +22,7 @@
 #include "support/throwing.hpp"
 
 namespace tg {
+namespace clear_pending_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -262,4 +263,5 @@ TEST(ClearOnePending, each_task_is_run_or_skipped_but_never_both) {
 }
 
 }  // namespace
+}  // namespace clear_pending_test
 }  // namespace tg

@@ -19,6 +19,7 @@
 #include "support/eventually.hpp"
 
 namespace tg {
+namespace condition_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -324,4 +325,5 @@ TEST(WaitForCondition, several_may_wait_and_one_set_wakes_all) {
 }
 
 }  // namespace
+}  // namespace condition_test
 }  // namespace tg

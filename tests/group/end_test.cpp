@@ -20,6 +20,7 @@
 #include "support/in_child.hpp"
 
 namespace tg {
+namespace end_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -213,4 +214,5 @@ TEST_F(Ends, inherited_group_is_a_clear_error_in_the_child_and_not_a_hang) {
 }
 
 }  // namespace
+}  // namespace end_test
 }  // namespace tg

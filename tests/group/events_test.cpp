@@ -22,6 +22,7 @@
 #include "support/reasons.hpp"
 
 namespace tg {
+namespace events_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -368,4 +369,5 @@ TEST(TimeLimit, that_cannot_be_watched_because_no_thread_starts_is_an_error) {
 }
 
 }  // namespace
+}  // namespace events_test
 }  // namespace tg

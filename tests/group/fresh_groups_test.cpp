@@ -18,6 +18,7 @@
 #include "support/in_child.hpp"
 
 namespace tg {
+namespace fresh_groups_test {
 namespace {
 
 // Enough for the calling flow to have a grant, and an unused object for its next group.
@@ -156,4 +157,5 @@ TEST_F(FreshGroups, child_process_makes_new_ones) {
 }
 
 }  // namespace
+}  // namespace fresh_groups_test
 }  // namespace tg

@@ -16,6 +16,7 @@
 #include "support/no_thread_left.hpp"
 
 namespace tg {
+namespace helping_get_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -172,4 +173,5 @@ TEST(HelpingGets, of_groups_in_groups_need_few_threads) {
 }
 
 }  // namespace
+}  // namespace helping_get_test
 }  // namespace tg

@@ -20,6 +20,7 @@
 #include "support/no_thread_left.hpp"
 
 namespace tg {
+namespace helping_join_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -300,4 +301,5 @@ int nested(int depth) {
 TEST(HelpingJoins, end_where_half_of_the_stack_is_used) { EXPECT_EQ(nested(3'000), 3'000); }
 
 }  // namespace
+}  // namespace helping_join_test
 }  // namespace tg

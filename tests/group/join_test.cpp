@@ -18,6 +18,7 @@
 #include "support/eventually.hpp"
 
 namespace tg {
+namespace join_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -263,4 +264,5 @@ TEST(Join, post_failures_reach_it) {
 }
 
 }  // namespace
+}  // namespace join_test
 }  // namespace tg

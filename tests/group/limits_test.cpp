@@ -22,6 +22,7 @@
 #include "support/eventually.hpp"
 
 namespace tg {
+namespace limits_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -227,4 +228,5 @@ TEST(Groups, with_endless_work_starve_no_other) {
 }
 
 }  // namespace
+}  // namespace limits_test
 }  // namespace tg

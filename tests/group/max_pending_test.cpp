@@ -23,6 +23,7 @@
 #include "support/no_thread_left.hpp"
 
 namespace tg {
+namespace max_pending_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -290,4 +291,5 @@ TEST_F(MaxPendingWithoutThreads, a_task_of_the_group_goes_on_when_the_system_has
 }
 
 }  // namespace
+}  // namespace max_pending_test
 }  // namespace tg

@@ -25,6 +25,7 @@
 #include "support/scarce_memory.hpp"
 
 namespace tg {
+namespace no_memory_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -382,4 +383,5 @@ INSTANTIATE_TEST_SUITE_P(Shortages, NoMemory, testing::Values(Shortage::passing,
                          });
 
 }  // namespace
+}  // namespace no_memory_test
 }  // namespace tg

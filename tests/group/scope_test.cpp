@@ -20,6 +20,7 @@
 #include "support/in_child.hpp"
 
 namespace tg {
+namespace scope_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -366,4 +367,5 @@ TEST(Scope, of_the_parent_means_nothing_in_a_forked_child) {
 }
 
 }  // namespace
+}  // namespace scope_test
 }  // namespace tg

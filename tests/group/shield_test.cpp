@@ -13,6 +13,7 @@
 #include <threadgroup/thread_utils.hpp>
 
 namespace tg {
+namespace shield_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -133,4 +134,5 @@ TEST(Shield, deadline_of_a_scope_around_it_is_held_back) {
 }
 
 }  // namespace
+}  // namespace shield_test
 }  // namespace tg

@@ -11,6 +11,7 @@
 #include "support/eventually.hpp"
 
 namespace tg {
+namespace stop_latency_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -107,4 +108,5 @@ TEST(StopLatencyTest, is_in_the_picture_of_the_forest_if_the_stop_was_slow) {
 }
 
 }  // namespace
+}  // namespace stop_latency_test
 }  // namespace tg

@@ -26,6 +26,7 @@
 #include "support/no_thread_left.hpp"
 
 namespace tg {
+namespace subtree_bound_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -423,4 +424,5 @@ TEST_F(SubtreeBoundWithoutThreads, a_permit_goes_on_if_its_group_has_no_thread) 
 }
 
 }  // namespace
+}  // namespace subtree_bound_test
 }  // namespace tg

@@ -15,6 +15,7 @@
 #include "support/eventually.hpp"
 
 namespace tg {
+namespace task_options_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -182,4 +183,5 @@ TEST(GetWithTimeout, returns_a_result_that_can_only_be_moved) {
 }
 
 }  // namespace
+}  // namespace task_options_test
 }  // namespace tg

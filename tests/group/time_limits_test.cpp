@@ -21,6 +21,7 @@
 #include "support/scarce_memory.hpp"
 
 namespace tg {
+namespace time_limits_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -137,4 +138,5 @@ TEST(TimeLimit, that_comes_and_goes_seldom_wakes_the_flow) {
 }
 
 }  // namespace
+}  // namespace time_limits_test
 }  // namespace tg

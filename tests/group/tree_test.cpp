@@ -12,6 +12,7 @@
 #include <threadgroup/thread_utils.hpp>
 
 namespace tg {
+namespace tree_test {
 namespace {
 
 ThreadEventsController& controller = ThreadEventsController::instance();
@@ -143,4 +144,5 @@ TEST(GroupTree, set_all_events_stops_every_group) {
 }
 
 }  // namespace
+}  // namespace tree_test
 }  // namespace tg

@@ -13,6 +13,7 @@
 #include "support/eventually.hpp"
 
 namespace tg {
+namespace waits_for_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -167,4 +168,5 @@ TEST(RunningTaskText, says_what_is_known) {
 }
 
 }  // namespace
+}  // namespace waits_for_test
 }  // namespace tg

@@ -11,6 +11,7 @@
 #include <threadgroup/threadgroup.hpp>
 
 namespace tg {
+namespace channel_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -136,4 +137,5 @@ TEST(SimulatedChannel, select_refuses_descriptors) {
 }
 
 }  // namespace
+}  // namespace channel_test
 }  // namespace tg

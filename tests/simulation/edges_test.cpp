@@ -22,6 +22,7 @@
 #include "base/sanitizers.hpp"
 
 namespace tg {
+namespace edges_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -261,4 +262,5 @@ TEST(SimEdgesDeathTest, task_from_a_foreign_thread_ends_the_process) {
 }
 
 }  // namespace
+}  // namespace edges_test
 }  // namespace tg

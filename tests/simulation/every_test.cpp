@@ -9,6 +9,7 @@
 #include <threadgroup/threadgroup.hpp>
 
 namespace tg {
+namespace every_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -45,4 +46,5 @@ TEST(SimulatedEvery, loop_ends_in_the_moment_of_the_stop) {
 }
 
 }  // namespace
+}  // namespace every_test
 }  // namespace tg

@@ -15,6 +15,7 @@
 #include "base/sanitizers.hpp"
 
 namespace tg {
+namespace explore_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -338,4 +339,5 @@ TG_SIM_TEST(SimTest, runs_as_a_test_of_gtest, .schedules = 100) {
 }
 
 }  // namespace
+}  // namespace explore_test
 }  // namespace tg

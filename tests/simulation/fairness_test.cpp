@@ -12,6 +12,7 @@
 #include "base/sanitizers.hpp"
 
 namespace tg {
+namespace fairness_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -54,4 +55,5 @@ TEST(Fairness, group_with_endless_work_leaves_its_thread_to_others_within_a_turn
 }
 
 }  // namespace
+}  // namespace fairness_test
 }  // namespace tg

@@ -9,6 +9,7 @@
 #include <threadgroup/vault_json.hpp>
 
 namespace tg {
+namespace json_file_test {
 namespace {
 
 struct Keys {
@@ -29,4 +30,5 @@ TEST(JsonFileInSimulation, is_refused_by_name) {
 }
 
 }  // namespace
+}  // namespace json_file_test
 }  // namespace tg

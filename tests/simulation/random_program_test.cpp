@@ -28,6 +28,7 @@
 #include "simulation/simulation.hpp"
 
 namespace tg::stress {
+namespace random_program_test {
 namespace {
 
 // Sleeps, so that others run: time passes only while all flows wait.
@@ -202,4 +203,5 @@ TEST_F(SameSeed, gives_the_same_story_in_another_process_with_another_allocator)
 }
 
 }  // namespace
+}  // namespace random_program_test
 }  // namespace tg::stress

@@ -10,6 +10,7 @@
 #include <threadgroup/threadgroup.hpp>
 
 namespace tg {
+namespace rate_limiter_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -92,4 +93,5 @@ TEST(SimulatedRateLimiter, waiter_that_gives_up_takes_nothing_with_it) {
 }
 
 }  // namespace
+}  // namespace rate_limiter_test
 }  // namespace tg

@@ -8,6 +8,7 @@
 #include <threadgroup/threadgroup.hpp>
 
 namespace tg {
+namespace scopes_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -68,4 +69,5 @@ TEST(SimulatedScopes, function_at_a_stop_meets_the_end_of_its_object) {
 }
 
 }  // namespace
+}  // namespace scopes_test
 }  // namespace tg

@@ -15,6 +15,7 @@
 #include <threadgroup/threadgroup.hpp>
 
 namespace tg {
+namespace seeds_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -313,4 +314,5 @@ TG_SIM_TEST(Seeds, stopped_flow_wakes_the_waiters_for_its_values, .schedules = 1
 }
 
 }  // namespace
+}  // namespace seeds_test
 }  // namespace tg

@@ -11,6 +11,7 @@
 #include <threadgroup/threadgroup.hpp>
 
 namespace tg {
+namespace shut_down_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -69,4 +70,5 @@ TEST(SimulatedShutDown, refuses_to_wait_for_real_signals) {
 }
 
 }  // namespace
+}  // namespace shut_down_test
 }  // namespace tg

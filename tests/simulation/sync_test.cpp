@@ -11,6 +11,7 @@
 #include <threadgroup/threadgroup.hpp>
 
 namespace tg {
+namespace sync_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -196,4 +197,5 @@ TEST(SimulatedSync, a_failed_schedule_leaves_no_waiters) {
 }
 
 }  // namespace
+}  // namespace sync_test
 }  // namespace tg

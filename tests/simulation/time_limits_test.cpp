@@ -8,6 +8,7 @@
 #include <threadgroup/threadgroup.hpp>
 
 namespace tg {
+namespace time_limits_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -26,4 +27,5 @@ TEST(SimulatedTimeLimits, pass_exactly_in_each_schedule) {
 }
 
 }  // namespace
+}  // namespace time_limits_test
 }  // namespace tg

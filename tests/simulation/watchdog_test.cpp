@@ -14,6 +14,7 @@
 #include <threadgroup/threadgroup.hpp>
 
 namespace tg {
+namespace watchdog_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -44,4 +45,5 @@ TEST(Watchdog, names_a_task_that_blocks_without_the_library) {
 }
 
 }  // namespace
+}  // namespace watchdog_test
 }  // namespace tg

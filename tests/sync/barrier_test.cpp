@@ -17,6 +17,7 @@
 #include "sync/support.hpp"
 
 namespace tg {
+namespace barrier_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -106,4 +107,5 @@ TEST(Barrier, wrong_numbers_of_threads_are_refused) {
 }
 
 }  // namespace
+}  // namespace barrier_test
 }  // namespace tg

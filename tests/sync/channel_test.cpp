@@ -19,6 +19,7 @@
 #include "support/in_child.hpp"
 
 namespace tg {
+namespace channel_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -341,4 +342,5 @@ TEST(Channel, inherited_one_is_refused_in_a_forked_child) {
 }
 
 }  // namespace
+}  // namespace channel_test
 }  // namespace tg

@@ -18,6 +18,7 @@
 #include "sync/support.hpp"
 
 namespace tg {
+namespace condition_variable_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -208,4 +209,5 @@ TEST(ConditionVariable, a_waiter_that_cannot_take_its_lock_again_passes_the_noti
 }
 
 }  // namespace
+}  // namespace condition_variable_test
 }  // namespace tg

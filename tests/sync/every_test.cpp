@@ -10,6 +10,7 @@
 #include <threadgroup/core.hpp>
 
 namespace tg {
+namespace every_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -78,4 +79,5 @@ TEST(Every, interval_that_is_not_longer_than_zero_is_refused) {
 }
 
 }  // namespace
+}  // namespace every_test
 }  // namespace tg

@@ -18,6 +18,7 @@
 #include "sync/support.hpp"
 
 namespace tg {
+namespace fork_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -163,4 +164,5 @@ TEST(ForkedSync, a_select_refuses_a_task_of_the_parent_that_has_not_ended) {
 }
 
 }  // namespace
+}  // namespace fork_test
 }  // namespace tg

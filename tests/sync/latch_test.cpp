@@ -15,6 +15,7 @@
 #include "sync/support.hpp"
 
 namespace tg {
+namespace latch_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -99,4 +100,5 @@ TEST(Latch, wrong_counts_are_refused) {
 }
 
 }  // namespace
+}  // namespace latch_test
 }  // namespace tg

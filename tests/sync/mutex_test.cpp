@@ -22,6 +22,7 @@
 #include "sync/support.hpp"
 
 namespace tg {
+namespace mutex_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -200,4 +201,5 @@ TEST(Mutex, destroying_a_locked_one_is_reported) {
 }
 
 }  // namespace
+}  // namespace mutex_test
 }  // namespace tg

@@ -13,6 +13,7 @@
 #include "runtime/steady_clock.hpp"
 
 namespace tg {
+namespace parking_lot_test {
 namespace {
 
 using detail::ParkingEntry;
@@ -163,4 +164,5 @@ TEST_F(ParkingLotTest, a_waiter_is_woken) {
 }
 
 }  // namespace
+}  // namespace parking_lot_test
 }  // namespace tg

@@ -16,6 +16,7 @@
 #include "support/in_child.hpp"
 
 namespace tg {
+namespace rate_limiter_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -127,4 +128,5 @@ TEST(RateLimiter, inherited_limiter_is_refused_in_a_forked_child) {
 }
 
 }  // namespace
+}  // namespace rate_limiter_test
 }  // namespace tg

@@ -12,6 +12,7 @@
 #include <threadgroup/thread_group.hpp>
 
 namespace tg {
+namespace scope_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -62,4 +63,5 @@ TEST(SyncInScope, a_wait_in_a_shield_ends_with_its_grace) {
 }
 
 }  // namespace
+}  // namespace scope_test
 }  // namespace tg

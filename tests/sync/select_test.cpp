@@ -26,6 +26,7 @@
 #include "support/in_child.hpp"
 
 namespace tg {
+namespace select_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -359,4 +360,5 @@ TEST_F(Descriptors, snapshot_says_since_when_a_task_waits_for_one) {
 }
 
 }  // namespace
+}  // namespace select_test
 }  // namespace tg

@@ -18,6 +18,7 @@
 #include "sync/support.hpp"
 
 namespace tg {
+namespace semaphore_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -150,4 +151,5 @@ TEST(Semaphore, wrong_numbers_of_permits_are_refused) {
 }
 
 }  // namespace
+}  // namespace semaphore_test
 }  // namespace tg
