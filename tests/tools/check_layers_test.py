@@ -180,6 +180,11 @@ class CheckLayers(unittest.TestCase):
         self.assertEqual(self.found_in({"src/runtime/fork.hpp": "std::atomic<int> n;\n"}), [])
         self.assert_found("atomic", "src/pool/fork.hpp", "std::atomic<int> n;\n")
 
+    def test_unnamed_namespace_of_a_test_that_is_compiled_with_others_is_found(self):
+        self.assert_found("test", "tests/sync/mutex_test.cpp", "namespace {\n}\n")
+        self.assertEqual(self.found_in({"tests/sync/mutex_test.cpp": "namespace mutex_test {\nnamespace {\n}\n}\n"}), [])
+        self.assertEqual(self.found_in({"tests/event/event_test.cpp": "namespace {\n}\n"}), [])
+
     def test_sleeping_test_is_found(self):
         self.assert_found("test", "tests/event/event_test.cpp", "std::this_thread::sleep_for(d);\n")
 
