@@ -63,7 +63,7 @@ class Threadgroup(ConanFile):
         core = self.cpp_info.components["threadgroup"]
         core.libs = ["threadgroup"]
         core.system_libs = ["pthread"]
-        core.requires = ["fmt::fmt"]  # with its headers only, there is nothing to link
+        core.requires = ["fmt::fmt"]  # also if only its headers are used: Conan refuses a requirement that no component uses
         core.set_property("cmake_target_name", "threadgroup::threadgroup")
         core.set_property("pkg_config_name", "threadgroup")
         sim = self.cpp_info.components["sim"]

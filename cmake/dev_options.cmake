@@ -38,7 +38,7 @@ function(tg_dev_options target)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
 endfunction()
 
-# Flags for programs alone, behind those of the build type: a preset may compile them unoptimised, and the library not.
+# Flags for programs only, after those of the build type: a preset may optimise the library and not the programs.
 separate_arguments(tg_test_flags UNIX_COMMAND "${TG_TEST_FLAGS}")
 function(tg_test_options target)
   target_compile_options(${target} PRIVATE ${tg_test_flags})
@@ -62,9 +62,9 @@ function(tg_unity target)
 endfunction()
 
 # Lint a library target as part of its build. Most of the time goes into headers: a copy of the target, with one source
-# for each layer, takes a fifth of it. The target itself, source by source for the compiler's warnings, takes what its
-# headers cost from a precompiled one, in which nothing of the project is, so that no name meets one of another layer.
-# Further headers for it are the other arguments.
+# for each layer, takes a fifth of it. The target itself is compiled source by source, for the compiler's warnings, with
+# a precompiled header. That has no header of the project, because names of one layer would clash with those of another.
+# Further arguments are more headers to precompile.
 function(tg_clang_tidy target)
   if(NOT PROJECT_IS_TOP_LEVEL OR NOT TG_CLANG_TIDY)
     return()
@@ -89,7 +89,7 @@ function(tg_add_example name label expected)
   target_link_libraries(${name} PRIVATE threadgroup::threadgroup)
   tg_dev_options(${name})
   tg_test_options(${name})
-  # In `dev` a missing include is found, so `tidy` may save the time.
+  # `dev` finds missing includes, so `tidy` can save the time.
   if(TG_CLANG_TIDY)
     if(NOT TARGET tg_example_pch)
       add_library(tg_example_pch OBJECT ${PROJECT_SOURCE_DIR}/tests/pch.cpp)

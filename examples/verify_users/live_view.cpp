@@ -57,7 +57,7 @@ StyledLine LiveView::progress_line(const tg::GroupStatistics& counts) const {
 void LiveView::draw() {
   constexpr std::size_t kMostHappenings = 5;
   terminal_->measure();
-  // Without the progress line, and the cursor's own.
+  // All rows but that of the progress line and that of the cursor.
   const std::size_t room = std::max<std::size_t>(terminal_->rows(), 3) - 2;
 
   tg::ForestSnapshot forest = tg::ThreadEventsController::instance().snapshot();

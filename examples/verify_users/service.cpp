@@ -19,7 +19,7 @@ namespace verify_users {
 namespace {
 
 // Runs the server's connections as tasks of a group. Made on the server's listening task, so this group is a
-// child of that task's group without being told so.
+// child of that task's group without an argument that says so.
 class ConnectionGroup : public httplib::TaskQueue {
  public:
   explicit ConnectionGroup(std::size_t max) : group_("Connections", {.max_concurrent_threads = max}) {}

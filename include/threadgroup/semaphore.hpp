@@ -30,7 +30,8 @@ class Event;
 /// Thread safety: everything from any thread. A task that waits keeps its slot.
 /// Memory ordering: what comes before a `release` happens before the return of the `acquire` that takes one of
 /// its permits.
-/// Lifetime: `release` does not touch it once the permits are there, so the thread that takes them may destroy it.
+/// Lifetime: once its permits are there, `release` touches it only while a thread waits. So the thread that takes
+/// the permits may destroy it.
 class TG_EXPORT Semaphore {
  public:
   /// The most permits that it can have.
@@ -55,14 +56,14 @@ class TG_EXPORT Semaphore {
     return try_take(permits) || try_again_in_child(permits);
   }
   /// Adds `permits`, and hands them to waiting threads. Throws `std::invalid_argument` if `permits` is negative,
-  /// and `std::overflow_error` if there would be more than `max()`.
+  /// and `std::overflow_error` if there would be more than `max()`, by a release that is not concurrent with others.
   void release(std::ptrdiff_t permits = 1) {
     const std::int64_t state = state_.load(std::memory_order_relaxed);
     if (static_cast<std::size_t>(permits) > kFew || (state & kWaitedFor) != 0 || state > 2 * max() - 2 * kFew)
         [[unlikely]]
       return release_slow(permits);
     if ((state_.fetch_add(2 * permits, std::memory_order_release) & kWaitedFor) != 0) [[unlikely]]
-      serve_who_came();
+      serve_waiters();
   }
   /// How many permits there are. Another thread may have taken them when this returns.
   std::ptrdiff_t available() const noexcept {
@@ -73,7 +74,7 @@ class TG_EXPORT Semaphore {
   // The lowest bit of the state; above it are the permits. While it is set, permits are taken only under the
   // parking lot's lock.
   static constexpr std::int64_t kWaitedFor = 1;
-  // So many are added without a check of what others add at the same time: far too few for an overflow.
+  // Up to so many are added without a check for what other threads add meanwhile: far too few for an overflow.
   static constexpr std::ptrdiff_t kFew = std::ptrdiff_t{1} << (sizeof(std::ptrdiff_t) > 4 ? 31 : 15);
 
   class Entry;
@@ -101,7 +102,8 @@ class TG_EXPORT Semaphore {
   TG_LOCAL WaitOutcome acquire_slow(std::ptrdiff_t permits, detail::Event* event, Duration timeout);
   TG_LOCAL WaitOutcome wait(std::ptrdiff_t permits, detail::Event* event, Duration timeout);
   void release_slow(std::ptrdiff_t permits);
-  void serve_who_came() noexcept;
+  void serve_waiters() noexcept;
+  // Whether the semaphore may be accessed even if its queue has no waiter: it may be destroyed already.
   enum class Touch : std::uint8_t { always, while_waited_for };
   TG_LOCAL void add_and_serve(std::ptrdiff_t permits, Touch touch) noexcept;
   void check_destruction() const noexcept;

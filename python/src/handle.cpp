@@ -38,7 +38,7 @@ struct HandleObject {
   PyObject_HEAD TaskHandle<void> task;
   GroupState* group;  // one reference
   PyObject* outcome;  // what the task returned or raised, once it is known and unless a cycle was broken
-  PyObject* waiting;  // threadgroup_core._handles keeps the waiters for the end there
+  PyObject* waiting;  // where threadgroup_core._handles keeps the waiters for the end
   PyObject* weak_references;
 };
 

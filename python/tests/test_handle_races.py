@@ -99,7 +99,7 @@ go.set()
 
 
 def test_no_lock_is_held_where_the_garbage_collector_may_end_a_group(run_program):
-    # The collector comes by while a handle makes the list of its waiters; it ends a group whose last task waits for the end of
+    # The collector runs while a handle makes the list of its waiters; it ends a group whose last task waits for the end of
     # the same handle.
     result = run_program("""
 import faulthandler, gc, threading

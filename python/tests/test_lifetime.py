@@ -140,7 +140,7 @@ def told():
 
 
 def await_end_of(group_id):
-    """Waits until the group has left the tree: then all has been told of it."""
+    """Waits until the group has left the tree: then each report of it was written."""
     deadline = time.monotonic() + 60
     while any(node.id == group_id for node in core.snapshot()):
         assert time.monotonic() < deadline

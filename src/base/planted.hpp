@@ -76,7 +76,7 @@
   ONE(subtree_claim_outlives_its_group)    /* D5 */                                             \
   ONE(subtree_destructor_trusts_the_stop)  /* D5 */                                             \
   ONE(room_adder_keeps_its_slot)           /* an adder of the group lends its slot */           \
-  ONE(room_begun_task_keeps_its_room)      /* room is free when its task begins */              \
+  ONE(room_begun_task_keeps_its_room)      /* a task gives its room back in time */             \
   ONE(slots_worker_ignores_lender)         /* C2 */                                             \
   ONE(slots_lender_is_not_woken)           /* C2 */                                             \
   ONE(supply_makes_no_request)             /* P3, S1 */                                         \

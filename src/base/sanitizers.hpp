@@ -30,6 +30,9 @@
 
 namespace tg::inline v0::detail {
 
+/// A sanitizer makes a program many times slower: tests do less.
+inline constexpr bool kSanitized = TG_THREAD_SANITIZER != 0 || TG_ADDRESS_SANITIZER != 0;
+
 /// If the program is built with ThreadSanitizer and the library is not, says on stderr that its reports will
 /// be false, because the sanitizer cannot see the library's locks. Called once, while the library is loaded.
 void warn_of_unseen_locks() noexcept;

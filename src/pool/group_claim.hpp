@@ -10,12 +10,13 @@
 
 namespace tg::inline v0::detail {
 
-/// Advances and withdraws the claim of a pool's group. A group with no bound above it has none, and pays for one look
-/// at a flag.
+/// Advances and withdraws the claim of a pool's group. A group without a bound above it has no claim, and pays
+/// for one look at a flag.
 ///
-/// Guarantees: the claim waits only while it is of use (D5). What is withdrawn is given back by the caller, once it
+/// Guarantees: a claim that is useless is withdrawn (D5). The caller gives the withdrawn permits back after it
 /// has released the lock, because that calls other groups.
-/// Thread safety: functions that end in `_locked` under the queue's lock; the other one with no lock held.
+/// Thread safety: functions that end in `_locked` under the queue's lock; `pass_unused_permits_on` with no lock
+/// held.
 class GroupClaim {
  public:
   /// Whether the claim has a permit for the next task; if not, it waits for one: P3.
@@ -27,7 +28,7 @@ class GroupClaim {
     if (claim == nullptr) return {};
     return {&claim->of_group.first(), claim->of_group.withdraw()};
   }
-  /// For where the claim may have become useless, because nothing is pending or no slot is free.
+  /// For a caller after whose step nothing may be pending, or no slot free: then the claim is useless.
   static OwedPermits withdraw_if_useless_locked(PoolParts& pool) noexcept TG_REQUIRES(pool.queue.mutex()) {
     return pool.node.is_limited() && is_useless_locked(pool) ? withdraw_locked(pool) : OwedPermits();
   }

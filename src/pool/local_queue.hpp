@@ -42,7 +42,7 @@ struct RunningHere {
   bool is_in_forked_child() const noexcept { return runtime::fork_generation() != fork_generation; }
 
   // Guarded by the pool's lock, or by that of the local queue from which the task came.
-  Task* named = nullptr;     // the task, if it has a name; valid until `Pool::run` releases it
+  Task* named = nullptr;     // the task, if it has a name; valid until `Running::run` releases it
   std::uint64_t number = 0;  // the task's number, until it is counted as done; else 0
   TimePoint since;
   RunningHere* outer = nullptr;  // of a local queue: the task that waits for this one, on the same stack

@@ -23,13 +23,14 @@
 
 namespace tg::inline v0::detail {
 
-/// What a pool consists of. Each part has one job and its own rules; this table says which lock guards which part.
+/// The parts of a pool. Each has one job and its own rules.
 ///
-/// `Pool` owns it and is the interface to the layers above. `Worker`, `Running`, `Starting`, `GroupClaim`, `Lending` and
-/// `Skipping` act on it, one for each step in the life of a task; none of them has state that outlives the call.
+/// `Pool` owns them and is the interface to the layers above. `Worker`, `Running`, `Starting`, `GroupClaim`,
+/// `Lending` and `Skipping` act on them, one for each step in the life of a task. None has state that outlives
+/// the call.
 ///
-/// Thread safety: `queue` has two locks of its own. One of these, `queue.mutex()`, also guards the parts that only
-/// count or link. `room`, `failure_stop` and the wait queues synchronise themselves, and are used with no lock held.
+/// Thread safety: `queue` has two locks. One of them, `queue.mutex()`, also guards the fields that are marked
+/// with it. The other parts synchronise themselves; what wakes a flow is called with no lock held.
 struct PoolParts {
   PoolParts(Node& node_of_group, std::size_t bound, OnFailure on_failure,
             std::optional<std::size_t> max_pending);
@@ -42,6 +43,7 @@ struct PoolParts {
     if (room != nullptr) [[unlikely]]
       room->give_back(tasks);
   }
+  /// The same for one task that a flow has taken out of the queue.
   void a_task_has_begun() noexcept {
     if (!TG_PLANTED(room_begun_task_keeps_its_room)) give_room_back(1);
   }

@@ -58,7 +58,7 @@ void Pool::put(Task& task) {
   const ReasonPointer reason = Forest::instance().reason_to_refuse(parts_.node);
   if (!reason) return after_adding(task, parts_.queue.add(task, true));
   parts_.queue.add_to_no_list(task);
-  Skipping(parts_).in_no_list(task, reason);
+  Skipping::in_no_list(parts_, task, reason);
   parts_.give_room_back(1);
 }
 
@@ -86,22 +86,22 @@ void Pool::add_when_there_is_room(Task& task) {
       parts_.room->take(parts_.node, [this] { return Starting::has_no_worker_for_pending(parts_); });
   if (!stopped) return add_to_room(task);
   parts_.queue.add_to_no_list(task);
-  Skipping(parts_).in_no_list(task, stopped);
+  Skipping::in_no_list(parts_, task, stopped);
 }
 
 // The event is set: the task is counted and in no list.
 void Pool::refuse(Task& task) noexcept {
-  Skipping(parts_).in_no_list(task, parts_.node.event().reason());
+  Skipping::in_no_list(parts_, task, parts_.node.event().reason());
   parts_.give_room_back(1);
 }
 
 // --- Skipping ---
 
 std::size_t Pool::skip_pending(const ReasonPointer& reason) noexcept {
-  return Skipping(parts_).all_pending(reason);
+  return Skipping::all_pending(parts_, reason);
 }
 bool Pool::skip(ClaimableTask& task, const ReasonPointer& reason) noexcept {
-  return Skipping(parts_).one(task, reason);
+  return Skipping::one(parts_, task, reason);
 }
 
 // --- Looking ---

@@ -28,7 +28,7 @@ namespace tg::inline v0::detail {
 /// The queue of one group, and the workers that serve it: at most `bound` at a time, on threads that are
 /// taken from the process's cache when work arrives and given back when none is left.
 ///
-/// This class is the interface of the pool, and adds tasks. Its parts do the rest: see `PoolParts`.
+/// This class is the interface: it adds tasks, and passes the rest to the classes that `PoolParts` names.
 ///
 /// Guarantees: tasks start in the order in which one thread added them, except one that another task waits
 /// for. No user code runs under a lock.
@@ -62,9 +62,8 @@ class Pool {
   /// Skips one task of this pool, of which the caller holds a reference; false if it has begun.
   bool skip(ClaimableTask& task, const ReasonPointer& reason) noexcept;
 
-  std::size_t bound() const noexcept TG_NO_THREAD_SAFETY_ANALYSIS {
-    return parts_.slots.bound();
-  }  // constant
+  // No lock: it is constant.
+  std::size_t bound() const noexcept TG_NO_THREAD_SAFETY_ANALYSIS { return parts_.slots.bound(); }
   bool keeps_going() const noexcept { return parts_.failure_stop.keeps_going(); }
   bool idle() const;
   /// Idle, and no failure is left for `take_failures`. For the destructor: then it has left the queues, too.

@@ -34,21 +34,21 @@ ReasonPointer Room::take(Node& group, FunctionRef<bool()> is_stuck) {
   const SlotLent lent(caller, is_own && !TG_PLANTED(room_adder_keeps_its_slot));
   Permits::Waiter waiter(runtime::Flow::current());
   bool stuck = false;
-  const WaitOutcome outcome = wait_unparked(  // by the flow that gives a place back
+  const WaitOutcome outcome = wait_unparked(  // by the flow that gives room back
       [&] {
-        if (places_.take_or_wait(waiter)) return true;
+        if (room_.take_or_wait(waiter)) return true;
         stuck = is_own && is_stuck();
         return stuck;
       },
       events, TimePoint::never());
   recorded->end();
   if (outcome == WaitOutcome::ready && !stuck) return {};
-  const bool has_place = places_.withdraw(waiter);
+  const bool has_room = room_.withdraw(waiter);
   if (outcome == WaitOutcome::ready) {
-    if (!has_place) take_anyway();
+    if (!has_room) take_anyway();
     return {};
   }
-  if (has_place) give_back();
+  if (has_room) give_back();
   return group.event().is_set() ? group.event().reason() : callers->reason();
 }
 

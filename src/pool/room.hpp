@@ -14,7 +14,7 @@ namespace tg::inline v0::detail {
 
 /// The room for pending tasks: `GroupOptions::max_pending`.
 ///
-/// An adder takes a place before it adds its task. The place is given back when the task begins, is skipped,
+/// An adder takes room for one task before it adds the task. It is given back when the task begins, is skipped,
 /// or is not added after all. So no more tasks than the limit are pending at any moment, except those of the
 /// callers that do not wait:
 ///
@@ -26,22 +26,22 @@ namespace tg::inline v0::detail {
 /// A task of the group itself lends its slot while it waits. So there is a slot for the tasks that are
 /// pending, and room as soon as one of them begins.
 ///
-/// Thread safety: everything from any thread; the caller holds no lock.
+/// Thread safety: everything from any thread, with no lock held, except `waiting`.
 class Room {
  public:
-  explicit Room(std::size_t most) noexcept : places_(most) {}
+  explicit Room(std::size_t most) noexcept : room_(most) {}
 
-  /// Takes a place if there is one, and no other adder waits.
-  bool try_take() noexcept { return places_.try_take(); }
-  void take_anyway() noexcept { places_.take_anyway(); }
-  void give_back(std::size_t places = 1) noexcept { places_.give_back(places); }
-  std::size_t waiting() const noexcept { return places_.waiting(); }
-  /// Waits for a place and takes it. If the group or the caller is stopped first, takes none and returns the
-  /// reason. `is_stuck` says that no pending task of the group can begin.
+  /// Takes room for one task if there is some and no other adder waits.
+  bool try_take() noexcept { return room_.try_take(); }
+  void take_anyway() noexcept { room_.take_anyway(); }
+  void give_back(std::size_t tasks = 1) noexcept { room_.give_back(tasks); }
+  std::size_t waiting() const noexcept { return room_.waiting(); }
+  /// Waits for room for one task and takes it. If the group or the caller is stopped first, takes none and
+  /// returns the reason. `is_stuck` says that no pending task of the group can begin.
   ReasonPointer take(Node& group, FunctionRef<bool()> is_stuck);
 
  private:
-  Permits places_;
+  Permits room_;
 };
 
 }  // namespace tg::inline v0::detail

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The run of one task.
+// The run of one task, and its end.
 #pragma once
 
 #include <threadgroup/detail/task.hpp>
@@ -13,7 +13,7 @@ namespace tg::inline v0::detail {
 
 /// Runs a task that its flow has taken out of a list, and counts its end.
 ///
-/// Thread safety: everything from any thread, with no lock held. `end` takes the lock that guards the counts of the task.
+/// Thread safety: everything from any thread; `end_locked` under the queue's lock, the others with no lock held.
 class Running {
  public:
   /// Runs the task, or skips it if the event is set, and releases it unless it failed. `here` is guarded by the lock

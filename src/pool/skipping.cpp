@@ -14,72 +14,72 @@
 
 namespace tg::inline v0::detail {
 
-void Skipping::in_no_list(Task& task, const ReasonPointer& reason) noexcept {
+void Skipping::in_no_list(PoolParts& pool, Task& task, const ReasonPointer& reason) noexcept {
   TaskList one;
   one.push(task);
-  end_unrun(one, reason);
+  end_unrun(pool, one, reason);
 }
 
 // Skips tasks (at least one) that are counted as pending and in no queue. Says how many.
-std::size_t Skipping::end_unrun(TaskList tasks, const ReasonPointer& reason) noexcept {
+std::size_t Skipping::end_unrun(PoolParts& pool, TaskList tasks, const ReasonPointer& reason) noexcept {
   bool idle_now = false;
   std::size_t count = 0;
   TaskList delivered;
   TaskQueue::Runner self;  // not busy, but about to count its task
   {
-    MutexLock lock(pool_.queue.mutex());
+    MutexLock lock(pool.queue.mutex());
     self.number = tasks.front()->number();
-    pool_.queue.enter_locked(self);
+    pool.queue.enter_locked(self);
   }
   while (Task* task = tasks.pop()) {
     ++count;
     const TaskStatus status = task->skip(reason);
     if (status == TaskStatus::failed) {
-      pool_.failure_stop.stop(*task);
+      pool.failure_stop.stop(*task);
     } else {
       task->release();  // before it counts as done: a join covers the end of the user's objects, too
     }
-    MutexLock lock(pool_.queue.mutex());
-    pool_.queue.count_unrun_locked(status);
-    if (status == TaskStatus::failed) pool_.failures.push(*task, delivered);
+    MutexLock lock(pool.queue.mutex());
+    pool.queue.count_unrun_locked(status);
+    if (status == TaskStatus::failed) pool.failures.push(*task, delivered);
     self.number = tasks.empty() ? 0 : tasks.front()->number();
-    if (tasks.empty()) pool_.queue.leave_locked(self);
-    idle_now = pool_.queue.is_idle_locked();
+    if (tasks.empty()) pool.queue.leave_locked(self);
+    idle_now = pool.queue.is_idle_locked();
   }
-  pool_.wake_waiters(idle_now);
+  pool.wake_waiters(idle_now);
   while (Task* task = delivered.pop()) task->release();
   return count;
 }
 
-std::size_t Skipping::all_pending(const ReasonPointer& reason) noexcept {
+std::size_t Skipping::all_pending(PoolParts& pool, const ReasonPointer& reason) noexcept {
   TaskList tasks;
   OwedPermits owed;
   {
-    MutexLock lock(pool_.queue.mutex());
-    tasks = pool_.queue.take_all_locked();
-    Starting::withdraw_request_if_done_locked(pool_);  // there may be no worker that would do it as it leaves
-    owed = GroupClaim::withdraw_if_useless_locked(pool_);
+    MutexLock lock(pool.queue.mutex());
+    tasks = pool.queue.take_all_locked();
+    Starting::withdraw_request_if_done_locked(pool);  // there may be no worker that would do it as it leaves
+    owed = GroupClaim::withdraw_if_useless_locked(pool);
   }
   owed.give_back();
-  const std::size_t skipped = tasks.empty() ? 0 : end_unrun(tasks, reason);
-  pool_.give_room_back(skipped);
+  const std::size_t skipped = tasks.empty() ? 0 : end_unrun(pool, tasks, reason);
+  pool.give_room_back(skipped);
   return skipped;
 }
 
 // The steps of a flow that runs the task, without the run.
-bool Skipping::one(ClaimableTask& task, const ReasonPointer& reason) noexcept {
+bool Skipping::one(PoolParts& pool, ClaimableTask& task, const ReasonPointer& reason) noexcept {
   TaskQueue::Runner self;
   {
-    MutexLock lock(pool_.queue.mutex());
-    if (!pool_.queue.claim_locked(task, self, runtime::coarse_now())) return false;
+    MutexLock lock(pool.queue.mutex());
+    if (!pool.queue.claim_locked(task, self, runtime::coarse_now())) return false;
   }
-  pool_.a_task_has_begun();
+  pool.a_task_has_begun();
   const TaskStatus status = task.skip(reason);
   if (status == TaskStatus::failed) {
-    pool_.failure_stop.stop(task);
+    pool.failure_stop.stop(task);
   } else {
     {
-      MutexLock lock(pool_.queue.mutex());
+      MutexLock lock(pool.queue.mutex());
       self.named = nullptr;
     }
     task.release();  // before it counts as done: a join covers the end of the user's objects, too
@@ -88,15 +88,15 @@ bool Skipping::one(ClaimableTask& task, const ReasonPointer& reason) noexcept {
   bool idle_now = false;
   OwedPermits owed;
   {
-    MutexLock lock(pool_.queue.mutex());
-    Running::end_locked(pool_, self, task, status, delivered);
-    pool_.queue.leave_locked(self);
-    idle_now = pool_.queue.is_idle_locked();
+    MutexLock lock(pool.queue.mutex());
+    Running::end_locked(pool, self, task, status, delivered);
+    pool.queue.leave_locked(self);
+    idle_now = pool.queue.is_idle_locked();
     // It may have been the last one that was pending, and there may be no worker.
-    if (!TG_PLANTED(subtree_claim_outlives_its_group)) owed = GroupClaim::withdraw_if_useless_locked(pool_);
+    if (!TG_PLANTED(subtree_claim_outlives_its_group)) owed = GroupClaim::withdraw_if_useless_locked(pool);
   }
   owed.give_back();
-  pool_.wake_waiters(idle_now);
+  pool.wake_waiters(idle_now);
   while (Task* old = delivered.pop()) old->release();
   return status == TaskStatus::skipped;
 }

@@ -12,21 +12,18 @@
 
 namespace tg::inline v0::detail {
 
-/// What `Pool` does to skip tasks: see `Pool::skip_pending` and `Pool::skip`.
+/// Ends tasks that have not begun: see `Pool::skip_pending` and `Pool::skip`.
 ///
 /// Thread safety: everything from any thread, with no lock held.
 class Skipping {
  public:
-  explicit Skipping(PoolParts& pool) noexcept : pool_(pool) {}
-  std::size_t all_pending(const ReasonPointer& reason) noexcept;
-  bool one(ClaimableTask& task, const ReasonPointer& reason) noexcept;
+  static std::size_t all_pending(PoolParts& pool, const ReasonPointer& reason) noexcept;
+  static bool one(PoolParts& pool, ClaimableTask& task, const ReasonPointer& reason) noexcept;
   /// Skips a task that is counted as pending and in no list.
-  void in_no_list(Task& task, const ReasonPointer& reason) noexcept;
+  static void in_no_list(PoolParts& pool, Task& task, const ReasonPointer& reason) noexcept;
 
  private:
-  std::size_t end_unrun(TaskList tasks, const ReasonPointer& reason) noexcept;
-
-  PoolParts& pool_;
+  static std::size_t end_unrun(PoolParts& pool, TaskList tasks, const ReasonPointer& reason) noexcept;
 };
 
 }  // namespace tg::inline v0::detail

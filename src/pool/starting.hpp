@@ -23,7 +23,7 @@ namespace tg::inline v0::detail {
 /// wake flows and make threads.
 class Starting {
  public:
-  /// True if another worker is needed, none is on its way, and a slot and a permit are free: one is reserved then.
+  /// Reserves a worker if one is needed, none is on its way, and a slot and a permit are free. Says whether it did.
   static bool reserve_locked(PoolParts& pool) noexcept TG_REQUIRES(pool.queue.mutex()) {
     if (pool.slots.on_their_way() != 0 || !pool.slots.has_free() || !pool.queue.needs_worker_locked())
       return false;
@@ -31,15 +31,17 @@ class Starting {
     pool.slots.reserve();
     return true;
   }
-  /// Starts the worker that was reserved; and if threads have to be made, some more, as long as there are more tasks in
-  /// the queue than workers on their way, and no other worker takes over.
+  /// Starts the reserved worker. If its thread has to be made, makes more, while the queue has more tasks than
+  /// workers are on their way and no other worker takes over. `even_if_one_is_coming`: requests a thread even
+  /// if one is on its way for another request.
   static void start(PoolParts& pool, bool even_if_one_is_coming) noexcept;
-  /// Whether the calling worker makes the next threads, instead of the worker whose turn it was. Then one is reserved.
+  /// Whether the calling worker makes the next threads, instead of the worker whose turn it was. If so, reserves
+  /// a worker.
   static bool take_over_locked(PoolParts& pool) noexcept TG_REQUIRES(pool.queue.mutex()) {
     return pool.made_in_turn >= kLeastMadeInTurn && try_take_over_locked(pool);
   }
-  /// For an adder that has cleared the queue's flag (P5), and has added the task with this number. Throws if there is no
-  /// worker and no thread for one; then the task is taken back.
+  /// For an adder that has cleared the queue's flag (P5) and added the task with this number. If there is no
+  /// worker and no thread for one, takes the task back and throws.
   static void start_if_needed(PoolParts& pool, std::uint64_t number);
 
   /// A slot for a flow that serves the queue itself. It may be that of a worker that has no thread yet.
@@ -65,7 +67,7 @@ class Starting {
  private:
   // How many threads a worker makes before it runs its task. glibc keeps some 650 bytes for each thread that
   // has made one; with four, that is a quarter of the threads. More would delay the task for little gain. But
-  // on a busy machine it takes long until a new thread begins to run; until one has, the worker goes on.
+  // on a busy machine it takes long until a new thread begins to run; until one has, the worker goes on, up to `kMostMadeInTurn`.
   static constexpr std::uint32_t kLeastMadeInTurn = runtime::kIsExplored ? 1 : 4;
   static constexpr std::uint32_t kMostMadeInTurn = 64;
 

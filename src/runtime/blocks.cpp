@@ -284,9 +284,9 @@ class BlockCache {
     return batch != nullptr && !batch->empty() ? batch->pop() : nullptr;
   }
   void* take(std::size_t index) {
-    Shelf& shelf = shelves_[index];
-    if (shelf.batch == nullptr || shelf.batch->empty()) fill(shelf, index);
-    return shelf.batch->pop();
+    if (void* const block = try_take(index)) return block;
+    fill(shelves_[index], index);
+    return shelves_[index].batch->pop();
   }
 
   /// False if there is no room in the current batch.
@@ -297,9 +297,9 @@ class BlockCache {
     return true;
   }
   void give(std::size_t index, void* block) noexcept {
+    if (try_give(index, block)) return;
     Shelf& shelf = shelves_[index];
-    if ((shelf.batch == nullptr || shelf.batch->full()) && !make_room(shelf, index))
-      return BlockDepot::instance().give_one(index, block);
+    if (!make_room(shelf, index)) return BlockDepot::instance().give_one(index, block);
     shelf.batch->push(block);
   }
 

@@ -4,8 +4,8 @@
 // Invariants
 //   Z8. Whenever the lock of its queue is free: if a waiter is in the queue, `kWaitedFor` is set, and the permits
 //       are too few for the first waiter that can be claimed, or a flow is about to serve that waiter.
-//   Z9. While `kWaitedFor` is set, permits are taken only under that lock. A flow that adds some without it then
-//       finds the bit set, and serves.
+//   Z9. While `kWaitedFor` is set, permits are taken only under that lock. A flow that adds permits without the
+//       lock finds the bit set afterwards, and serves the waiters.
 #include <threadgroup/semaphore.hpp>
 
 #include <stdexcept>
@@ -36,9 +36,8 @@ class Semaphore::Entry : public detail::ParkingEntry {
   const std::ptrdiff_t wanted_;
 };
 
-Semaphore::Semaphore(std::ptrdiff_t permits) : state_(2 * static_cast<std::int64_t>(permits)) {
-  check(permits);
-}
+Semaphore::Semaphore(std::ptrdiff_t permits)
+    : state_((check(permits), 2 * static_cast<std::int64_t>(permits))) {}
 
 void Semaphore::throw_bad_count(std::ptrdiff_t permits) {
   throw std::invalid_argument("tg::Semaphore: " + std::to_string(permits) +
@@ -49,7 +48,7 @@ WaitOutcome Semaphore::acquire(std::ptrdiff_t permits, Duration timeout) {
   check(permits);
   detail::Event* const event = detail::event_of_caller();
   if (detail::is_set(event)) return WaitOutcome::event_set;
-  // The exchange waits for earlier stores. So nothing is saved on the stack up to here: what needs it is a tail call.
+  // The exchange waits for earlier stores. So this path saves no register on the stack: the rest is a tail call.
   return try_take(permits) ? WaitOutcome::ready : acquire_slow(permits, event, timeout);
 }
 
@@ -110,9 +109,9 @@ void Semaphore::release_slow(std::ptrdiff_t permits) {
                                          std::memory_order_relaxed));
 }
 
-// The permits were added. Another flow may have handed them on since, and then the semaphore may be gone; its
-// queue is still there to look at.
-void Semaphore::serve_who_came() noexcept {
+// The permits are added already. Another flow may have handed them to a waiter since, and that waiter may have
+// destroyed the semaphore. Its queue, in the parking lot, can still be searched.
+void Semaphore::serve_waiters() noexcept {
   if (TG_PLANTED(semaphore_adder_serves_no_one)) return;
   add_and_serve(0, TG_PLANTED(semaphore_adder_comes_late) ? Touch::always : Touch::while_waited_for);
 }
@@ -123,7 +122,7 @@ void Semaphore::add_and_serve(std::ptrdiff_t permits, Touch touch) noexcept {
   detail::ParkingLot::instance().release(
       key_of(this),
       [&](const detail::ParkingEntry& entry) {
-        touch = Touch::always;                                       // it is waited for
+        touch = Touch::always;  // a waiter is in the queue, so the semaphore exists
         const std::ptrdiff_t left = available() + permits - served;  // Z9: at least so many
         return Entry::wanted(entry) <= left ? Choice::serve : Choice::end;
       },
@@ -135,7 +134,7 @@ void Semaphore::add_and_serve(std::ptrdiff_t permits, Touch touch) noexcept {
         do {
           after = state + 2 * (permits - served);
           if (!more || TG_PLANTED(semaphore_forgets_others)) after &= ~kWaitedFor;
-          // `acquire`, because permits that another flow has added may go to those who were served here.
+          // `acquire`: a waiter served here may get permits that another flow has added.
         } while (!state_.compare_exchange_weak(
             state, after, TG_ORDER(acq_rel, semaphore_handing_on_is_not_ordered, release),
             std::memory_order_relaxed));

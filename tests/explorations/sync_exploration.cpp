@@ -291,8 +291,8 @@ TG_EXPLORATION(SemaphoreExploration, the_last_user_destroys_it) {
 }
 TG_IN_WEAK_MEMORY(SemaphoreExploration, the_last_user_destroys_it)
 
-// One giver may hand on the permit of the other, which comes too late to serve.
-TG_EXPLORATION(SemaphoreExploration, who_has_the_permits_of_two_destroys_it) {
+// One releaser may hand over the permit of the other, which then comes too late to serve.
+TG_EXPLORATION(SemaphoreExploration, a_waiter_that_takes_permits_of_two_releases_destroys_it) {
   std::optional<Semaphore> semaphore(std::in_place, 0);
   std::array<sim::Plain<int>, 2> parts{sim::Plain<int>{0}, sim::Plain<int>{0}};
   const auto give = [&](std::size_t i) {
@@ -306,13 +306,13 @@ TG_EXPLORATION(SemaphoreExploration, who_has_the_permits_of_two_destroys_it) {
                semaphore.reset();
                reuse(&semaphore, sizeof(Semaphore));
              }},
-            {"one giver", [&] { give(0); }},
-            {"other giver", [&] { give(1); }}});
+            {"one releaser", [&] { give(0); }},
+            {"other releaser", [&] { give(1); }}});
 }
-TG_IN_WEAK_MEMORY(SemaphoreExploration, who_has_the_permits_of_two_destroys_it)
-TG_FINDS(SemaphoreExploration, who_has_the_permits_of_two_destroys_it_in_weak_memory,
+TG_IN_WEAK_MEMORY(SemaphoreExploration, a_waiter_that_takes_permits_of_two_releases_destroys_it)
+TG_FINDS(SemaphoreExploration, a_waiter_that_takes_permits_of_two_releases_destroys_it_in_weak_memory,
          semaphore_adder_comes_late, 3000)
-TG_FINDS(SemaphoreExploration, who_has_the_permits_of_two_destroys_it_in_weak_memory,
+TG_FINDS(SemaphoreExploration, a_waiter_that_takes_permits_of_two_releases_destroys_it_in_weak_memory,
          semaphore_handing_on_is_not_ordered, 500)
 
 // ---- Latch

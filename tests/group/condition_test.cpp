@@ -128,7 +128,7 @@ TEST(WaitForCondition, timed_out_leaves_the_event_untouched) {
   go.count_down();
 }
 
-TEST(WaitForCondition, returns_event_set_when_another_thread_set_it_without_spinning) {
+TEST(WaitForCondition, returns_event_set_without_spinning_when_another_thread_set_it) {
   std::latch go(1);
   std::atomic<int> looks{0};
   ThreadGroup group;

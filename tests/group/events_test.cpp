@@ -241,7 +241,7 @@ TEST(Events, add_task_after_the_event_returns_a_handle_that_is_already_skipped) 
   EXPECT_FALSE(ran);
 }
 
-TEST(StopToken, requests_a_stop_when_the_event_is_set) {
+TEST(StopToken, sees_a_stop_request_when_the_event_is_set) {
   ThreadGroup group;
   const std::stop_token before = group.get_stop_token();
   EXPECT_TRUE(before.stop_possible());
@@ -260,7 +260,7 @@ TEST(StopToken, asked_for_after_the_event_has_stopped_already) {
   EXPECT_TRUE(group.get_stop_token().stop_requested());
 }
 
-TEST(StopToken, of_a_child_requests_a_stop_at_an_ancestors_event) {
+TEST(StopToken, of_a_child_sees_a_stop_request_at_an_ancestors_event) {
   ThreadGroup top;
   std::latch ready(1);
   const auto task = top.add_task([&] {
@@ -276,7 +276,7 @@ TEST(StopToken, of_a_child_requests_a_stop_at_an_ancestors_event) {
   EXPECT_EQ(task.wait(), WaitOutcome::ready);
 }
 
-TEST(StopToken, outlives_the_group_and_requests_a_stop_at_its_end) {
+TEST(StopToken, outlives_the_group_and_sees_a_stop_request_at_its_end) {
   std::stop_token token;
   {
     ThreadGroup group;

@@ -232,7 +232,7 @@ TEST(Pool, failures_come_in_their_order_and_once) {
   EXPECT_EQ(b.releases, 1);
 }
 
-TEST(Pool, failure_that_a_caller_claimed_is_not_reported_again) {
+TEST(Pool, failure_that_a_caller_took_is_not_reported_again) {
   ProbeTask a([] { throw std::runtime_error("a"); });
   ProbeTask b([] { throw std::runtime_error("b"); });
   LinkedPool pool(1);

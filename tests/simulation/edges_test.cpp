@@ -37,7 +37,7 @@ void four_tasks_sleep() {
 TEST(SimEdges, short_schedules_do_not_fail_when_the_budget_is_spent) {
   // A schedule takes a millisecond, and some 100 where other programs want the processors; a sanitizer needs ten times
   // as long.
-  constexpr bool kSlow = TG_THREAD_SANITIZER || TG_ADDRESS_SANITIZER;
+  constexpr bool kSlow = tg::detail::kSanitized;
   for (std::uint64_t seed = 0; seed < (kSlow ? 1 : 4); ++seed) {
     const sim::Report report = sim::explore(
         {.schedules = std::numeric_limits<std::size_t>::max(), .seed = seed, .budget = kSlow ? 3s : 400ms},

@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 using thread_utils::event_aware_sleep;
 
 constexpr int kOthers = 20;
-constexpr std::size_t kSchedules = TG_THREAD_SANITIZER || TG_ADDRESS_SANITIZER ? 40 : 200;
+constexpr std::size_t kSchedules = tg::detail::kSanitized ? 40 : 200;
 
 // All threads but one are in tasks that sleep for hours. The group with the last one always has more to do.
 TEST(Fairness, group_with_endless_work_leaves_its_thread_to_others_within_a_turn) {

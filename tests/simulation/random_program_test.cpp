@@ -111,7 +111,7 @@ TEST_F(SimulatedRandomProgram, adds_up_when_memory_runs_out) {
 
 // --- The same seed, the same story ---
 
-constexpr std::uint64_t kSeeds = TG_THREAD_SANITIZER || TG_ADDRESS_SANITIZER ? 200 : 1000;
+constexpr std::uint64_t kSeeds = tg::detail::kSanitized ? 200 : 1000;
 constexpr const char* kPrintsStories = "TG_TEST_PRINTS_STORIES";  // set in the other process
 
 sim::Schedule schedule_of(std::uint64_t seed) {

@@ -122,7 +122,7 @@ TEST(PoolHammer, tasks_that_add_tasks_meet_workers_that_take_them) {
 
 // Each task waits for the next one of its group, twenty deep, from several roots at once. There are never
 // more tasks at work than the bound.
-TEST(PoolHammer, nested_waits_lend_and_reclaim_their_places) {
+TEST(PoolHammer, nested_waits_lend_and_reclaim_their_slots) {
   for (const int bound : {1, 2}) {
     ThreadGroup group("lending", {.max_concurrent_threads = static_cast<std::size_t>(bound)});
     std::atomic<int> at_work{0};
@@ -264,7 +264,7 @@ TEST(PoolHammer, cache_limits_change_while_threads_come_and_go) {
   cache.set_limits(ThreadCache::kDefaultMaxIdle, ThreadCache::kDefaultIdleTime);
 }
 
-TEST(PoolHammer, million_queued_tasks_are_added_and_drained) {
+TEST(PoolMillion, queued_tasks_are_added_and_drained) {
   const int count = kSanitized ? 100'000 : 1'000'000;
   std::atomic<int> ran{0};
   ThreadGroup group("million", {.max_concurrent_threads = 4});
@@ -277,7 +277,7 @@ TEST(PoolHammer, million_queued_tasks_are_added_and_drained) {
   EXPECT_EQ(ran.load(), count);
 }
 
-TEST(PoolHammer, million_queued_tasks_are_skipped) {
+TEST(PoolMillion, queued_tasks_are_skipped) {
   const int count = kSanitized ? 100'000 : 1'000'000;
   std::atomic<int> ran{0};
   ThreadGroup group("million", {.max_concurrent_threads = 1});

@@ -12,7 +12,7 @@
 
 namespace tg::stress {
 
-inline constexpr bool kSanitized = TG_THREAD_SANITIZER || TG_ADDRESS_SANITIZER;
+using detail::kSanitized;
 
 /// So many rounds in a normal build, a fifth of them where each one costs ten times as much. For more,
 /// repeat the whole test.

@@ -127,7 +127,7 @@ class BareNode final : public detail::Node {
   ~BareNode() override = default;
 };
 
-TEST(TreeHammer, chain_of_a_million_groups_is_set_looked_at_and_destroyed) {
+TEST(TreeMillion, chain_of_groups_is_set_looked_at_and_destroyed) {
   const std::size_t length = kSanitized ? 100'000 : 1'000'000;
   detail::Forest& forest = detail::Forest::instance();
   runtime::Flow& flow = runtime::Flow::current();

@@ -27,7 +27,6 @@ constexpr int kWrong = 1;
 constexpr int kNothingFailed = 77;
 constexpr int kQuietRuns = 3;
 constexpr unsigned kSecondsForOne = 20;
-constexpr bool kSanitized = TG_ADDRESS_SANITIZER != 0 || TG_THREAD_SANITIZER != 0;
 
 int run(const Program& program, Fault fault, std::uint64_t first, std::uint64_t failing) {
   Ledger ledger;
@@ -77,7 +76,7 @@ class Sweep : public testing::TestWithParam<Case> {};
 TEST_P(Sweep, program_survives_each_failure) {
   const auto& [program, fault, failing] = GetParam();
   // A child of a sanitized program is dear: there, every seventh.
-  const std::uint64_t step = kSanitized ? 7 : 1;
+  const std::uint64_t step = detail::kSanitized ? 7 : 1;
   std::uint64_t points = 0;
   // Threads make a program take its steps in another order, and attempt more or less: one run that comes to
   // its end before its failure says little.

@@ -71,7 +71,7 @@ TEST(Barrier, a_stop_breaks_it_for_all) {
   other.join();
 }
 
-TEST(Barrier, of_several_stopped_ones_each_returns_stopped_or_broken) {
+TEST(Barrier, each_of_several_stopped_waiters_returns_event_set_or_closed) {
   Barrier barrier(4);
   ThreadGroup group("Workers");
   std::vector<TaskHandle<WaitOutcome>> handles;

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -130,9 +131,24 @@ TEST(Semaphore, one_release_serves_as_many_as_it_has_permits_for) {
   EXPECT_EQ(semaphore.available(), 2);
 }
 
+TEST(Semaphore, many_permits_are_added_up_to_the_most) {
+  constexpr std::ptrdiff_t kMany = std::ptrdiff_t{1} << 31;  // above it, a release goes another way
+  for (const std::ptrdiff_t added : {kMany - 1, kMany, kMany + 1}) {
+    Semaphore semaphore(Semaphore::max() - added - 1);
+    semaphore.release(added);
+    EXPECT_EQ(semaphore.available(), Semaphore::max() - 1);
+    EXPECT_THROW(semaphore.release(2), std::overflow_error);
+    semaphore.release();
+    EXPECT_THROW(semaphore.release(added), std::overflow_error);
+    EXPECT_EQ(semaphore.available(), Semaphore::max());
+  }
+}
+
 TEST(Semaphore, wrong_numbers_of_permits_are_refused) {
   EXPECT_THROW(Semaphore(-1), std::invalid_argument);
   EXPECT_THROW(Semaphore(Semaphore::max() + 1), std::invalid_argument);
+  EXPECT_THROW(Semaphore(std::numeric_limits<std::ptrdiff_t>::max()), std::invalid_argument);
+  EXPECT_THROW(Semaphore(std::numeric_limits<std::ptrdiff_t>::min()), std::invalid_argument);
   Semaphore semaphore(1);
   EXPECT_THROW(static_cast<void>(semaphore.acquire(-1)), std::invalid_argument);
   EXPECT_THROW(semaphore.try_acquire(-1), std::invalid_argument);

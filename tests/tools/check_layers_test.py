@@ -139,7 +139,7 @@ class CheckLayers(unittest.TestCase):
                      "std::atomic_wait(&word, 1);"):
             self.assert_found("engine", "src/pool/queue.hpp", f"int a;  {text}\n")
 
-    def test_wait_on_an_atomic_is_found_without_an_order_of_memory_too(self):
+    def test_wait_on_an_atomic_without_a_memory_order_is_found_too(self):
         self.assert_found("engine", "src/pool/queue.hpp", "Atomic<std::uint32_t> word_{0}; void f() { word_.wait(0); }\n")
         self.assert_found("engine", "src/pool/queue.hpp", "std::array<Atomic<int>, 4> words; void f() { words[i + 1].wait(0); }\n")
         declared = {"src/pool/queue.hpp": "detail::Atomic<Flow*> head_{nullptr};\n"}
@@ -167,6 +167,9 @@ class CheckLayers(unittest.TestCase):
         header = '#include <threadgroup/detail/wait_queue.hpp>\n'
         for line in ("using std::string;\n", "namespace fs = std::filesystem;\n"):
             self.assert_found("unused", "src/event/wait_queue.cpp", header + line + "// string fs\n", line=3)
+        included = header + "#include <string>\nusing std::string;\nstd::string f();\n"
+        self.assertEqual(self.found_in({"src/event/wait_queue.cpp": included}),
+                         ["src/event/wait_queue.cpp:4: [unused] `string` is not used"])
         used = header + "using std::string;\nnamespace fs = std::filesystem;\nstring f(fs::path);\n"
         self.assertEqual(self.found_in({"src/event/wait_queue.cpp": used}), [])
 

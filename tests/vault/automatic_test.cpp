@@ -440,7 +440,7 @@ TEST(Automatic, runs_may_outlive_the_vault) {
 
 // Twenty automatics, in three levels, whose inputs eight threads insert at the same time.
 TEST(Automatic, twenty_run_exactly_once_each_in_many_rounds_with_8_threads_inserting) {
-  constexpr int kRounds = TG_THREAD_SANITIZER || TG_ADDRESS_SANITIZER ? 150 : 500;
+  constexpr int kRounds = tg::detail::kSanitized ? 150 : 500;
   constexpr int kInputs = 16;
   std::vector<tg::Key<int>> in;
   std::vector<tg::Key<int>> mid;

@@ -56,7 +56,7 @@ class ChildMode : public ::testing::Environment {
 
 TEST(JsonKill, a_process_killed_many_times_leaves_a_whole_and_consistent_file_each_time) {
   // A sanitizer's start of the process takes longer than what is tested.
-  constexpr int kRounds = TG_THREAD_SANITIZER || TG_ADDRESS_SANITIZER ? 50 : 200;
+  constexpr int kRounds = tg::detail::kSanitized ? 50 : 200;
   const tg::test::Folder folder;
   const std::string path = folder.file("v.json");
   const std::string setting = std::string(kChildFile) + "=" + path;

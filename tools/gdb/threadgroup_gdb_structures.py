@@ -248,7 +248,7 @@ def permits_of(semaphore):
 
 
 def items_of_channel(core, kind):
-    """As `ChannelCore::size` counts them; one that is just being moved in or out is only said to be."""
+    """As `ChannelCore::size` counts them. An item that is being moved in or out is shown as `<moving>`."""
     capacity, closed_bit, lap = (int(field(core, name)) for name in ("capacity_", "closed_bit_", "one_lap_"))
     head, tail = int(plain(field(core, "head_"))), int(plain(field(core, "tail_"))) & ~closed_bit
     count = (tail // lap - head // lap) * capacity + tail % lap - head % lap

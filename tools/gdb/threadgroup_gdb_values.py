@@ -36,7 +36,7 @@ def require(kind):
 
 
 def in_abi(name):
-    """The name with the library's inline namespace, which gdb wants to be told."""
+    """The name with the library's inline namespace, which gdb needs."""
     return name.replace("tg::", "tg::v0::", 1)
 
 

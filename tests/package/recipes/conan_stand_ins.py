@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stand-ins for those parts of Conan 2 that conanfile.py uses, so that the recipe is run where there is no Conan."""
+"""Stand-ins for the parts of Conan 2 that conanfile.py uses, so that the recipe can run without Conan."""
 import collections
 import fnmatch
 import importlib.util
