@@ -147,8 +147,8 @@ TEST(Semaphore, many_permits_are_added_up_to_the_most) {
 TEST(Semaphore, wrong_numbers_of_permits_are_refused) {
   EXPECT_THROW(Semaphore(-1), std::invalid_argument);
   EXPECT_THROW(Semaphore(Semaphore::max() + 1), std::invalid_argument);
-  EXPECT_THROW(Semaphore(std::numeric_limits<std::ptrdiff_t>::max()), std::invalid_argument);
-  EXPECT_THROW(Semaphore(std::numeric_limits<std::ptrdiff_t>::min()), std::invalid_argument);
+  EXPECT_THROW(Semaphore{std::numeric_limits<std::ptrdiff_t>::max()}, std::invalid_argument);
+  EXPECT_THROW(Semaphore{std::numeric_limits<std::ptrdiff_t>::min()}, std::invalid_argument);
   Semaphore semaphore(1);
   EXPECT_THROW(static_cast<void>(semaphore.acquire(-1)), std::invalid_argument);
   EXPECT_THROW(semaphore.try_acquire(-1), std::invalid_argument);
