@@ -56,7 +56,8 @@ class TG_EXPORT Semaphore {
     return try_take(permits) || try_again_in_child(permits);
   }
   /// Adds `permits`, and hands them to waiting threads. Throws `std::invalid_argument` if `permits` is negative,
-  /// and `std::overflow_error` if there would be more than `max()`, by a release that is not concurrent with others.
+  /// and `std::overflow_error` if there would be more than `max()`. Concurrent calls may exceed it; then a later
+  /// call throws.
   void release(std::ptrdiff_t permits = 1) {
     const std::int64_t state = state_.load(std::memory_order_relaxed);
     if (static_cast<std::size_t>(permits) > kFew || (state & kWaitedFor) != 0 || state > 2 * max() - 2 * kFew)

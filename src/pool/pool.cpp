@@ -29,7 +29,7 @@ Pool::Pool(Node& node, std::size_t bound, OnFailure on_failure, std::optional<st
 // The last owner is the only one: no lock.
 Pool::~Pool() TG_NO_THREAD_SAFETY_ANALYSIS {
   TaskList left = parts_.failures.take_all();
-  while (Task* task = left.pop()) task->release();
+  left.release_all();
   GroupClaim::withdraw_locked(parts_).give_back();
 }
 

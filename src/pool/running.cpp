@@ -30,19 +30,7 @@ TaskStatus Running::run(PoolParts& pool, Task& task, RunningHere& here, LocalQue
     Scope::end_task_with_open(*open, task.name(), pool.node);
   if (runs && pool.node.event().is_set()) [[unlikely]]
     note_end_after_stop(pool, task);
-  if (status == TaskStatus::failed) {
-    pool.failure_stop.stop(task);
-  } else {
-    if (here.named != nullptr) {
-      if (local != nullptr) {
-        local->forget_name(here);
-      } else {
-        MutexLock lock(pool.queue.mutex());
-        here.named = nullptr;
-      }
-    }
-    task.release();  // before it counts as done: a join covers the end of the user's objects, too
-  }
+  release_unless_failed(pool, task, status, here, local);
   return status;
 }
 

@@ -34,11 +34,7 @@ std::size_t Skipping::end_unrun(PoolParts& pool, TaskList tasks, const ReasonPoi
   while (Task* task = tasks.pop()) {
     ++count;
     const TaskStatus status = task->skip(reason);
-    if (status == TaskStatus::failed) {
-      pool.failure_stop.stop(*task);
-    } else {
-      task->release();  // before it counts as done: a join covers the end of the user's objects, too
-    }
+    Running::release_unless_failed(pool, *task, status, self, nullptr);
     MutexLock lock(pool.queue.mutex());
     pool.queue.count_unrun_locked(status);
     if (status == TaskStatus::failed) pool.failures.push(*task, delivered);
@@ -47,7 +43,7 @@ std::size_t Skipping::end_unrun(PoolParts& pool, TaskList tasks, const ReasonPoi
     idle_now = pool.queue.is_idle_locked();
   }
   pool.wake_waiters(idle_now);
-  while (Task* task = delivered.pop()) task->release();
+  delivered.release_all();
   return count;
 }
 
@@ -75,15 +71,7 @@ bool Skipping::one(PoolParts& pool, ClaimableTask& task, const ReasonPointer& re
   }
   pool.a_task_has_begun();
   const TaskStatus status = task.skip(reason);
-  if (status == TaskStatus::failed) {
-    pool.failure_stop.stop(task);
-  } else {
-    {
-      MutexLock lock(pool.queue.mutex());
-      self.named = nullptr;
-    }
-    task.release();  // before it counts as done: a join covers the end of the user's objects, too
-  }
+  Running::release_unless_failed(pool, task, status, self, nullptr);
   TaskList delivered;
   bool idle_now = false;
   OwedPermits owed;
@@ -97,7 +85,7 @@ bool Skipping::one(PoolParts& pool, ClaimableTask& task, const ReasonPointer& re
   }
   owed.give_back();
   pool.wake_waiters(idle_now);
-  while (Task* old = delivered.pop()) old->release();
+  delivered.release_all();
   return status == TaskStatus::skipped;
 }
 

@@ -31,6 +31,10 @@ class TaskList {
     if (task != nullptr) first_ = task->next_;
     return task;
   }
+  /// Releases the tasks, and is empty afterwards. With no lock held: a release may end objects of the user's.
+  void release_all() noexcept {
+    while (Task* const task = pop()) task->release();
+  }
   /// The one that follows this one, or the first one after null; null at the end.
   Task* after(const Task* task) const noexcept {
     if (task == nullptr) return first_;

@@ -111,7 +111,7 @@ bool Worker::run_rounds(GroupStatistics* counts) noexcept {
       } else {
         is_short = pool_.supply.ask_if_short(pool_.node);
       }
-      release_delivered();
+      delivered_.release_all();
       context_.task = &task;
       const TaskStatus status = Running::run(pool_, task, self_, nullptr);
       if (self_.is_in_forked_child()) return false;  // the lock and the counts are the parent's
@@ -291,7 +291,7 @@ int Worker::run_from_local_queue() noexcept {
 void Worker::release_delivered_outside() noexcept {
   if (delivered_.empty()) return;
   set_caller(outer_task_, outer_event_);
-  release_delivered();
+  delivered_.release_all();
   set_caller(&context_, &pool_.node.event());
 }
 
@@ -304,7 +304,7 @@ void Worker::end_as_worker(Left left) noexcept {
   if (left.slot_is_free && !TG_PLANTED(slots_lender_is_not_woken)) pool_.slot_waiters.release_all();
   if (left.idle) pool_.idle_waiters.release_all();
   set_caller(outer_task_, outer_event_);
-  release_delivered();
+  delivered_.release_all();
   if (role_ == Role::thread) pool_.node.release();  // P4: the last touch
 }
 
@@ -374,7 +374,7 @@ bool Worker::run_now(PoolParts& pool, Task& task_waited_for) noexcept {
     pool.queue.leave_locked(self);
   }
   pool.change_waiters.release_all();  // not idle: the task that waited is running
-  while (Task* task = delivered.pop()) task->release();
+  delivered.release_all();
   return true;
 }
 

@@ -66,9 +66,6 @@ class Worker {
   bool leaves_the_next_one_coming() noexcept;
   int run_from_local_queue() noexcept;
   bool is_last_look_locked() const noexcept TG_REQUIRES(pool_.queue.mutex());
-  void release_delivered() noexcept {
-    while (Task* task = delivered_.pop()) task->release();
-  }
   /// The same where no task of this worker is counted as running, so that the group may be gone from the
   /// forest: what the users' destructors make must not become its children.
   void release_delivered_outside() noexcept;

@@ -97,6 +97,5 @@ def load_conanfile(path):
         vars(sys.modules[name]).update(content)
     spec = importlib.util.spec_from_file_location("conanfile", path)
     module = importlib.util.module_from_spec(spec)
-    sys.dont_write_bytecode = True
     spec.loader.exec_module(module)
     return next(c for c in vars(module).values() if isinstance(c, type) and issubclass(c, ConanFile) and c is not ConanFile)
