@@ -40,6 +40,11 @@ constexpr Duration kShortWait = Duration::from_nanos(30'000);
 constexpr int kTriesToWake = 100;
 constexpr Duration kBetweenLooks = Duration::from_nanos(300);
 
+// Less than a time slice, more than the steps for which a flow yields; and how many waits pass before it is tried
+// again: a slice is then less than what they cost together.
+constexpr Duration kLongYield = Duration::from_nanos(500'000);
+constexpr std::uint16_t kWaitsAfterLongYield = 1'000;
+
 }  // namespace
 
 /// The flows of threads that have ended, for the threads to come. Flows are not given back to the heap: see
@@ -119,6 +124,7 @@ class FlowPool {
     flow->shared_queues = 0;
     flow->last_wait_was_short_ = false;
     flow->waker_was_here_ = false;
+    flow->calls_to_skip_ = 0;
     flow->has_slept_ = false;
     tg::detail::MutexLock lock(mutex_);
     Flow*& free = free_locked(flow->engine_);
@@ -305,6 +311,16 @@ void Flow::spin_or_park_until(TimePoint deadline, Gate* gate) noexcept {
   // Twice, because a flow that was parked was also woken.
   last_wait_was_short_ = has_come && !has_spun_needlessly && !waker_was_here_ && pool.most_spinners() > 0 &&
                          now() < begin + kShortWait + kShortWait;
+}
+
+void Flow::let_waker_run() noexcept {
+  if (calls_to_skip_ > 0) {
+    --calls_to_skip_;
+    return;
+  }
+  const TimePoint begin = now();
+  ::sched_yield();
+  if (now() - begin > kLongYield) calls_to_skip_ = kWaitsAfterLongYield;
 }
 
 bool Flow::half_of_stack_is_free() noexcept {

@@ -90,6 +90,9 @@ class Flow {
   /// Whether the flow that last woke this one ran on the processor on which this one runs now. Then that flow
   /// is likely to wait for this processor, and spinning delays it; often it is the flow that is waited for.
   bool waker_was_here() const noexcept { return waker_was_here_; }
+  /// Lets it run first, without going to sleep, if `waker_was_here()`. If a thread that computes waits for the
+  /// processor as well, this one gets it back only after a time slice: then the next calls do nothing.
+  void let_waker_run() noexcept;
   /// Whether the flow has slept in the library since the last call.
   bool has_slept() noexcept { return std::exchange(has_slept_, false); }
 
@@ -155,6 +158,7 @@ class Flow {
   bool is_main_ = false;
   tg::detail::Atomic<int> wakers_processor_{-1};  // atomic: written by the flow that wakes it
   bool waker_was_here_ = false;
+  std::uint16_t calls_to_skip_ = 0;  // of `let_waker_run`
   bool last_wait_was_short_ = false;
   bool has_slept_ = false;
   char os_name_[16] = {};
