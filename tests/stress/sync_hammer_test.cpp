@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -193,6 +194,54 @@ TEST(SyncMillion, either_all_threads_of_a_meeting_meet_or_none) {
   });
   EXPECT_EQ(wrong, 0);
   EXPECT_EQ(met % kWorkers, 0);
+}
+
+TEST(SyncMillion, select_does_one_case_exactly_once) {
+  Channel<std::int64_t> roomy(2);
+  Channel<std::int64_t> meeting(0);
+  std::atomic<std::int64_t> sent{0};
+  std::atomic<std::int64_t> received{0};
+  std::atomic<std::int64_t> in_flight{0};
+  hammer(kOperations, [&](Random& random, int worker) {
+    int ran = 0;
+    Selected chosen{WaitOutcome::timed_out, 0};
+    const Duration time_out = random_time_out(random);
+    const auto time = [&] { ++ran; };
+    if (worker % 2 == 0) {
+      const std::int64_t value = 1 + random.below(1'000);
+      const auto count = [&] { ++ran, ++in_flight, sent += value; };
+      chosen = select(send_to(roomy, value, count), send_to(meeting, value, count), after(time_out, time));
+    } else {
+      const auto count = [&](std::int64_t value) { ++ran, --in_flight, received += value; };
+      chosen = select(receive_from(roomy, count), receive_from(meeting, count), after(time_out, time));
+    }
+    EXPECT_EQ(ran, chosen ? 1 : 0);
+    return chosen.outcome;
+  });
+  while (const std::optional<std::int64_t> left = roomy.try_receive()) --in_flight, received += *left;
+  EXPECT_EQ(in_flight, 0);
+  EXPECT_EQ(sent, received);
+}
+
+TEST(SyncMillion, a_rate_limiter_grants_no_more_and_forgets_who_was_stopped) {
+  constexpr double kPerSecond = 2'000'000;
+  constexpr double kBurst = 100;
+  const TimePoint begin = now();
+  RateLimiter limiter(kPerSecond, kBurst);
+  std::atomic<std::int64_t> taken{0};
+  const std::int64_t stopped = hammer(kOperations, [&](Random& random, int) {
+    const int wanted = 1 + random.below(3);
+    const WaitOutcome outcome = random.one_in(8)
+                                    ? (limiter.try_acquire(wanted) ? WaitOutcome::ready : WaitOutcome::closed)
+                                    : limiter.acquire(wanted, random_time_out(random));
+    if (outcome == WaitOutcome::ready) taken += wanted;
+    return outcome;
+  });
+  EXPECT_GT(stopped, 0);
+  EXPECT_LE(static_cast<double>(taken),
+            kBurst + kPerSecond * 1e-9 * static_cast<double>((now() - begin).nanos()));
+  // If a caller had left its tokens reserved, or its place in the queue, this would wait for it.
+  EXPECT_EQ(limiter.acquire(kBurst, 10s), WaitOutcome::ready);
 }
 
 // No waiter starves: with more threads than processors, each gets its share of a lock and of permits.
