@@ -40,10 +40,11 @@ constexpr Duration kShortWait = Duration::from_nanos(30'000);
 constexpr int kTriesToWake = 100;
 constexpr Duration kBetweenLooks = Duration::from_nanos(300);
 
-// Less than a time slice, more than the steps for which a flow yields; and how many waits pass before it is tried
-// again: a slice is then less than what they cost together.
+// A yield that takes longer has cost a time slice of another thread.
 constexpr Duration kLongYield = Duration::from_nanos(500'000);
-constexpr std::uint16_t kWaitsAfterLongYield = 1'000;
+// So many waits then park at once. Together they cost more than a slice, so one thread that computes on the
+// processor at most doubles what a wait costs.
+constexpr std::uint16_t kCallsToSkip = 1'000;
 
 }  // namespace
 
@@ -320,7 +321,7 @@ void Flow::let_waker_run() noexcept {
   }
   const TimePoint begin = now();
   ::sched_yield();
-  if (now() - begin > kLongYield) calls_to_skip_ = kWaitsAfterLongYield;
+  if (now() - begin > kLongYield) calls_to_skip_ = kCallsToSkip;
 }
 
 bool Flow::half_of_stack_is_free() noexcept {

@@ -90,8 +90,8 @@ class Flow {
   /// Whether the flow that last woke this one ran on the processor on which this one runs now. Then that flow
   /// is likely to wait for this processor, and spinning delays it; often it is the flow that is waited for.
   bool waker_was_here() const noexcept { return waker_was_here_; }
-  /// Lets it run first, without going to sleep, if `waker_was_here()`. If a thread that computes waits for the
-  /// processor as well, this one gets it back only after a time slice: then the next calls do nothing.
+  /// Yields the processor once, so that the waker can run; the flow does not go to sleep. If that takes more than
+  /// 0.5 ms, because another thread computes there, the next 1,000 calls do nothing. Requires: `waker_was_here()`.
   void let_waker_run() noexcept;
   /// Whether the flow has slept in the library since the last call.
   bool has_slept() noexcept { return std::exchange(has_slept_, false); }

@@ -49,8 +49,9 @@ class TG_EXPORT ChannelCase {
   std::uint64_t ticket_ = 0;  // its place in the queue, which it keeps if it has to wait again
   std::uint32_t number_ = 0;  // of the waiter's cases
   bool is_linked_ = false;
-  bool is_hungry_ = false;  // it has waited for long: E3
-  bool has_met_ = false;    // the item was handed over; else it was only woken
+  // E3: it has waited for long. Only its own flow accesses it; others see `Queue::hungry`.
+  bool is_hungry_ = false;
+  bool has_met_ = false;  // the item was handed over; else it was only woken
 };
 
 /// The part of `tg::Channel` that does not depend on the type of the items.
@@ -116,7 +117,7 @@ class TG_EXPORT ChannelCore {
   TG_LOCAL Attempt meet(Kind kind, Move move, void* room) noexcept;
 
   // The waiters.
-  TG_LOCAL bool becomes_possible_soon(Kind kind) const noexcept;
+  TG_LOCAL bool becomes_possible_soon(Kind kind, Duration timeout) const noexcept;
   TG_LOCAL Attempt attempt(ChannelCase& mine, bool first) noexcept;
   TG_LOCAL bool link(ChannelCase& mine) noexcept;
   TG_LOCAL void unlink(ChannelCase& mine) noexcept;
