@@ -45,7 +45,8 @@ namespace tg::inline v0::detail {
 namespace {
 constinit Atomic<std::uint64_t> channels_made{0};  // atomic: any thread may make one
 
-// If a third thread runs on the processor, a yield takes one of its time slices.
+// A yield takes a time slice, some milliseconds, if a third thread computes on the processor. A shorter time-out would
+// be over before the flow looks again.
 constexpr Duration kLongEnoughToYield = Duration::from_nanos(5'000'000);
 
 constexpr std::size_t kUnlimited = std::numeric_limits<std::size_t>::max();
