@@ -44,16 +44,16 @@ function(tg_test_options target)
   target_compile_options(${target} PRIVATE ${tg_test_flags})
 endfunction()
 
-# Compile each layer of a library target as one source, for its headers cost more than its code. Two sources of a layer
-# must not define the same name in an anonymous namespace.
+# Compile a library target as one source, or two if it is large, for its headers cost more than its code. Two sources of a
+# library must not define the same name in an anonymous namespace.
 function(tg_unity target)
   get_target_property(sources ${target} SOURCES)
-  foreach(source IN LISTS sources)
-    cmake_path(GET source PARENT_PATH folder)
-    cmake_path(GET folder FILENAME layer)
-    set_property(SOURCE ${source} PROPERTY UNITY_GROUP ${layer})
-  endforeach()
-  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP
+  list(LENGTH sources count)
+  set(batch 40)
+  if(count GREATER batch)
+    math(EXPR batch "(${count} + 1) / 2")
+  endif()
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${batch}
     UNITY_BUILD_CODE_BEFORE_INCLUDE "// NOLINTNEXTLINE(bugprone-suspicious-include)")
   if(PROJECT_IS_TOP_LEVEL)
     # A name may shadow one of another source, and to g++ an included source is a header.
@@ -61,26 +61,15 @@ function(tg_unity target)
   endif()
 endfunction()
 
-# Lint a library target as part of its build. Most of the time goes into headers: a copy of the target, with one source
-# for each layer, takes a fifth of it. The target itself is compiled source by source, for the compiler's warnings, with
-# a precompiled header. That has no header of the project, because names of one layer would clash with those of another.
-# Further arguments are more headers to precompile.
+# Lint a library target instead of building it. clang-tidy looks at all that is in the headers, so that one source of the whole
+# takes a tenth of the time.
 function(tg_clang_tidy target)
   if(NOT PROJECT_IS_TOP_LEVEL OR NOT TG_CLANG_TIDY)
     return()
   endif()
   find_program(TG_CLANG_TIDY_PROGRAM NAMES clang-tidy-14 clang-tidy REQUIRED)
-  target_precompile_headers(${target} PRIVATE <algorithm> <chrono> <deque> <functional> <map> <memory> <mutex> <optional>
-    <string> <system_error> <thread> <unordered_map> <variant> <vector> <fmt/format.h> ${ARGN})
-
-  get_target_property(sources ${target} SOURCES)
-  add_library(${target}_lint OBJECT ${sources})
-  target_include_directories(${target}_lint PRIVATE $<TARGET_PROPERTY:${target},INCLUDE_DIRECTORIES>)
-  target_link_libraries(${target}_lint PRIVATE $<TARGET_PROPERTY:${target},LINK_LIBRARIES>)
-  target_compile_features(${target}_lint PRIVATE cxx_std_20)
-  tg_dev_options(${target}_lint)
-  tg_unity(${target}_lint)
-  set_target_properties(${target}_lint PROPERTIES CXX_CLANG_TIDY "${TG_CLANG_TIDY_PROGRAM};--quiet")
+  tg_unity(${target})
+  set_target_properties(${target} PROPERTIES CXX_CLANG_TIDY "${TG_CLANG_TIDY_PROGRAM};--quiet")
 endfunction()
 
 # A program that is built and run as the test LABEL.NAME; it prints what the file EXPECTED says, if there is one.
@@ -89,16 +78,6 @@ function(tg_add_example name label expected)
   target_link_libraries(${name} PRIVATE threadgroup::threadgroup)
   tg_dev_options(${name})
   tg_test_options(${name})
-  # `dev` finds missing includes, so `tidy` can save the time.
-  if(TG_CLANG_TIDY)
-    if(NOT TARGET tg_example_pch)
-      add_library(tg_example_pch OBJECT ${PROJECT_SOURCE_DIR}/tests/pch.cpp)
-      target_link_libraries(tg_example_pch PRIVATE threadgroup::threadgroup)
-      target_precompile_headers(tg_example_pch PRIVATE <iostream> <threadgroup/threadgroup.hpp>)
-      tg_dev_options(tg_example_pch)
-    endif()
-    target_precompile_headers(${name} REUSE_FROM tg_example_pch)
-  endif()
   if(EXISTS "${expected}")
     add_test(NAME ${label}.${name} COMMAND ${TG_PYTHON} ${PROJECT_SOURCE_DIR}/tools/run_example
                                            --expected ${expected} $<TARGET_FILE:${name}>)

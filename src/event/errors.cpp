@@ -82,7 +82,7 @@ struct HandlerHolder {
 };
 constinit detail::Immortal<HandlerHolder> only;  // groups may be destroyed later than static objects
 
-[[gnu::constructor(runtime::at_load::kLeaves)]] void at_load() {
+[[gnu::constructor(runtime::at_load::kLeaves)]] void errors_at_load() {
   runtime::hold_across_forks([]() -> detail::Mutex& { return only.value.mutex; });
 }
 

@@ -23,10 +23,10 @@ namespace tg {
 inline namespace v0 {
 
 namespace {
-double seconds(Duration d) { return static_cast<double>(d.nanos()) / 1e9; }
+double in_seconds(Duration d) { return static_cast<double>(d.nanos()) / 1e9; }
 
 std::string words(Duration d) {
-  const double s = seconds(d);
+  const double s = in_seconds(d);
   if (s < 120) return fmt::format("{:.0f} s", s);
   if (s < 7200) return fmt::format("{:.0f} min", s / 60);
   return fmt::format("{:.0f} h", s / 3600);
@@ -43,7 +43,7 @@ Progress progress_between(const GroupStatistics& before, const GroupStatistics& 
   progress.total = std::max(now.total() - before.done(), expected);
   progress.elapsed = elapsed;
   if (progress.done == 0 || elapsed <= Duration()) return progress;
-  progress.rate = static_cast<double>(progress.done) / seconds(elapsed);
+  progress.rate = static_cast<double>(progress.done) / in_seconds(elapsed);
   progress.time_left =
       std::chrono::duration<double>(static_cast<double>(progress.total - progress.done) / progress.rate);
   return progress;

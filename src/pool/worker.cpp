@@ -33,7 +33,7 @@ constexpr int kLocalTurn = 64;
 // How many times a worker that found nothing looks into the other local queues before it leaves: after 2, 4 and
 // 8 us. If it left at once, the next add would cost a wake-up each time. Each look takes the lock of a local
 // queue away from the processor that uses it, which costs that one as much as several tasks.
-constexpr int kLooks = 3;
+constexpr int kIdleLooks = 3;
 
 // While the system refuses threads, a worker leaves after this time even if there are more tasks, and its
 // thread serves another group that waits for one.
@@ -257,7 +257,7 @@ bool Worker::run_if_next(const Task& wanted) noexcept {
 bool Worker::is_last_look_locked() const noexcept {
   if (role_ == Role::helper || pool_.node.event().is_set()) return true;
   if (flow_.before_idle != nullptr || pool_.supply.has_requests()) return true;
-  if (looks_ >= (pool_.queue.other_local_queues_locked(local_) ? kLooks : 0)) return true;
+  if (looks_ >= (pool_.queue.other_local_queues_locked(local_) ? kIdleLooks : 0)) return true;
   return !pool_.idle_waiters.empty() && pool_.queue.is_idle_locked();
 }
 

@@ -30,7 +30,7 @@ void lock_all() TG_NO_THREAD_SAFETY_ANALYSIS {
 void unlock_all() TG_NO_THREAD_SAFETY_ANALYSIS {
   for (CellLock& lock : locks) lock.mutex.unlock();
 }
-[[gnu::constructor(runtime::at_load::kLeaves)]] void at_load() {
+[[gnu::constructor(runtime::at_load::kLeaves)]] void functions_at_load() {
   runtime::at_fork(&lock_all, &unlock_all, &unlock_all);
 }
 }  // namespace

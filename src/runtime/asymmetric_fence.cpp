@@ -33,7 +33,7 @@ void register_process() noexcept {
   is_permitted.store(call(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED), std::memory_order_relaxed);
 }
 
-[[gnu::constructor(at_load::kHeavyFence)]] void at_load() {
+[[gnu::constructor(at_load::kHeavyFence)]] void fence_at_load() {
   register_process();
   at_fork(nullptr, nullptr, [] { register_process(); });
 }

@@ -12,7 +12,7 @@ namespace tg::inline v0::runtime {
 /// it. The locks of components that register later are taken earlier.
 ///
 ///     constinit Cache Cache::only_;  // a guard of a static could be inherited locked
-///     [[gnu::constructor(runtime::at_load::kFlows)]] void at_load() { Cache::hold_across_forks(); }
+///     [[gnu::constructor(runtime::at_load::kFlows)]] void cache_at_load() { Cache::hold_across_forks(); }
 namespace at_load {
 constexpr int kForkCount = 101;  // lower ones are the system's
 constexpr int kHooks = 101;      // what the tree fills in, no fork handler

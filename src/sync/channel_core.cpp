@@ -59,7 +59,7 @@ std::size_t checked(std::size_t capacity) {
 std::size_t round_up(std::size_t n, std::size_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
 // Each schedule of an exploration begins with the same number.
-[[gnu::constructor(runtime::at_load::kLeaves)]] void at_load() {
+[[gnu::constructor(runtime::at_load::kLeaves)]] void channels_at_load() {
   runtime::at_fork(nullptr, nullptr, [] { channels_made.store(0, std::memory_order_relaxed); });
 }
 

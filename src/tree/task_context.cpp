@@ -30,7 +30,7 @@ void lend_slot_of_calling_task(FunctionRef<void()> wait) {
   const SlotLent lent(TaskContext::current());
   wait();
 }
-[[gnu::constructor(runtime::at_load::kHooks)]] void at_load() noexcept {
+[[gnu::constructor(runtime::at_load::kHooks)]] void hooks_at_load() noexcept {
   callers_task_in_tree = {&token_of_calling_task, &label_of_calling_task, &lend_slot_of_calling_task};
 }
 }  // namespace

@@ -13,7 +13,7 @@ namespace {
 constinit Mutex list_mutex;
 constinit VaultCore* first TG_GUARDED_BY(list_mutex) = nullptr;
 
-[[gnu::constructor(runtime::at_load::kLeaves)]] void at_load() { LiveVaults::hold_across_forks(); }
+[[gnu::constructor(runtime::at_load::kLeaves)]] void vaults_at_load() { LiveVaults::hold_across_forks(); }
 
 }  // namespace
 

@@ -31,7 +31,7 @@ constinit OpenLocks open_locks;
 // Who may write gets access, but may not read: see `share_with_writers`.
 constexpr mode_t kFirstMode = 0622;
 
-[[gnu::constructor(runtime::at_load::kOtherLibraries)]] void at_load() {
+[[gnu::constructor(runtime::at_load::kOtherLibraries)]] void file_locks_at_load() {
   FileLock::close_in_forked_children();
 }
 

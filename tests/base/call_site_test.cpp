@@ -9,6 +9,7 @@
 #include <threadgroup/detail/call_site.hpp>
 
 namespace tg::inline v0::detail {
+namespace call_site_test {
 namespace {
 
 SourceLocation at(std::uint32_t line) { return {"/some/folder/main.cpp", "", line}; }
@@ -65,4 +66,5 @@ TEST(CallSite, more_of_them_than_fit_are_unknown_and_the_others_stay) {
 }
 
 }  // namespace
+}  // namespace call_site_test
 }  // namespace tg::inline v0::detail

@@ -10,6 +10,7 @@
 #include <threadgroup/duration.hpp>
 
 namespace tg {
+namespace duration_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -120,4 +121,5 @@ TEST(Duration, as_text_has_a_unit_that_fits) {
 }
 
 }  // namespace
+}  // namespace duration_test
 }  // namespace tg

@@ -7,6 +7,7 @@
 #include "base/escaped.hpp"
 
 namespace tg::inline v0::detail {
+namespace escaped_test {
 namespace {
 
 using namespace std::string_literals;
@@ -50,4 +51,5 @@ TEST(Escaped, doing_it_twice_changes_nothing) {
 }
 
 }  // namespace
+}  // namespace escaped_test
 }  // namespace tg::inline v0::detail

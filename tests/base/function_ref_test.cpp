@@ -9,6 +9,7 @@
 #include <threadgroup/detail/unique_function.hpp>
 
 namespace tg {
+namespace function_ref_test {
 namespace {
 
 int call(FunctionRef<int(int)> f, int x) { return f(x); }
@@ -72,4 +73,5 @@ TEST(FunctionRef, refuses_what_it_could_not_call) {
 }
 
 }  // namespace
+}  // namespace function_ref_test
 }  // namespace tg

@@ -14,6 +14,7 @@
 
 #include <threadgroup/detail/input_range.hpp>
 
+namespace input_range_test {
 namespace {
 
 // Functions of the elements' namespace that fit every container, as some libraries have them.
@@ -78,3 +79,4 @@ TEST(InputRange, reference_and_value_are_those_of_the_iterator) {
 }
 
 }  // namespace
+}  // namespace input_range_test

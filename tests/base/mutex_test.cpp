@@ -13,6 +13,7 @@
 #include "support/eventually.hpp"
 
 namespace tg::inline v0::detail {
+namespace mutex_test {
 namespace {
 
 struct Counter {
@@ -127,4 +128,5 @@ TEST(MutexLock, can_open_a_gap) {
 }
 
 }  // namespace
+}  // namespace mutex_test
 }  // namespace tg::inline v0::detail

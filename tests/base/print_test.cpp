@@ -16,6 +16,7 @@
 
 #include <threadgroup/print.hpp>
 
+namespace print_test {
 namespace {
 
 struct Streamed {
@@ -29,12 +30,14 @@ enum class Colour { red };
 using tg::detail::printed;
 
 }  // namespace
+}  // namespace print_test
 
 template <>
-struct tg::Printer<Custom> {
-  static void print(std::string& out, const Custom&) { out += "custom"; }
+struct tg::Printer<print_test::Custom> {
+  static void print(std::string& out, const print_test::Custom&) { out += "custom"; }
 };
 
+namespace print_test {
 namespace {
 
 TEST(print, numbers_print_as_short_as_they_read_back) {
@@ -60,7 +63,7 @@ TEST(print, tuples_and_pairs_print_their_parts) {
   EXPECT_EQ(printed(std::pair(std::string("a"), 2.5)), "(a, 2.5)");
   EXPECT_EQ(printed(std::tuple<>()), "()");
   EXPECT_EQ(printed(std::tuple(1, std::tuple(2, Unprintable{}))),
-            "(1, (2, (anonymous namespace)::Unprintable))");
+            "(1, (2, print_test::(anonymous namespace)::Unprintable))");
 }
 
 TEST(print, ranges_print_their_elements) {
@@ -86,8 +89,8 @@ TEST(print, what_a_stream_can_print_is_streamed) {
 TEST(print, a_printer_of_the_users_goes_first) { EXPECT_EQ(printed(Custom{}), "custom"); }
 
 TEST(print, what_cannot_be_printed_shows_its_type) {
-  EXPECT_EQ(printed(Unprintable{}), "(anonymous namespace)::Unprintable");
-  EXPECT_EQ(printed(Colour::red), "(anonymous namespace)::Colour");
+  EXPECT_EQ(printed(Unprintable{}), "print_test::(anonymous namespace)::Unprintable");
+  EXPECT_EQ(printed(Colour::red), "print_test::(anonymous namespace)::Colour");
   EXPECT_EQ(printed(&printed<int>).find("0x"), std::string::npos);
 }
 
@@ -105,3 +108,4 @@ TEST(print, map_that_is_gone_through_by_value_shows_its_values) {
 }
 
 }  // namespace
+}  // namespace print_test

@@ -12,6 +12,7 @@
 #include "base/timer_wheel.hpp"
 
 namespace tg::inline v0::detail {
+namespace timer_wheel_test {
 namespace {
 
 constexpr std::int64_t kTick = 1024;
@@ -140,4 +141,5 @@ TEST(TimerWheel, no_single_call_moves_a_whole_crowd) {
 }
 
 }  // namespace
+}  // namespace timer_wheel_test
 }  // namespace tg::inline v0::detail

@@ -8,6 +8,7 @@
 
 #include <threadgroup/detail/type_name.hpp>
 
+namespace type_name_test {
 namespace {
 
 using tg::detail::type_name;
@@ -24,3 +25,4 @@ TEST(type_name, of_a_string_is_the_short_one_wherever_it_appears) {
 }
 
 }  // namespace
+}  // namespace type_name_test

@@ -12,6 +12,7 @@
 #include <threadgroup/detail/unique_function.hpp>
 
 namespace tg {
+namespace unique_function_test {
 namespace {
 
 // Counts how many of them live, and whether they were moved.
@@ -193,4 +194,5 @@ TEST(UniqueFunction, what_it_held_may_look_at_it_while_it_is_destroyed) {
 }
 
 }  // namespace
+}  // namespace unique_function_test
 }  // namespace tg

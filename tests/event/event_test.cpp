@@ -13,6 +13,7 @@
 #include "event/event.hpp"
 
 namespace tg::inline v0::detail {
+namespace event_test {
 namespace {
 
 // An exception inside the reason tells when the reason is destroyed.
@@ -183,4 +184,5 @@ TEST(ReasonPointer, copies_share_and_moves_hand_over) {
 }
 
 }  // namespace
+}  // namespace event_test
 }  // namespace tg::inline v0::detail

@@ -6,6 +6,7 @@
 #include <threadgroup/outcomes.hpp>
 
 namespace tg {
+namespace outcomes_test {
 namespace {
 
 TEST(WaitOutcome, has_a_name_for_each) {
@@ -27,4 +28,5 @@ TEST(Stopped, copies_share_the_text_and_the_reason) {
 }
 
 }  // namespace
+}  // namespace outcomes_test
 }  // namespace tg

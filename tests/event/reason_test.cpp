@@ -8,6 +8,7 @@
 #include <threadgroup/reason.hpp>
 
 namespace tg {
+namespace reason_test {
 namespace {
 
 TEST(ReasonKind, has_a_name_for_each_kind) {
@@ -82,4 +83,5 @@ TEST(GroupId, compares_by_value) {
 }
 
 }  // namespace
+}  // namespace reason_test
 }  // namespace tg

@@ -17,6 +17,7 @@
 #include "support/eventually.hpp"
 
 namespace tg::inline v0::detail {
+namespace wait_queue_test {
 namespace {
 
 using runtime::Flow;
@@ -184,4 +185,5 @@ TEST(WaitQueue, unlink_says_whether_a_node_to_be_called_still_stood_there) {
 }
 
 }  // namespace
+}  // namespace wait_queue_test
 }  // namespace tg::inline v0::detail

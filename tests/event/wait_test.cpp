@@ -26,6 +26,7 @@
 #include "support/in_child.hpp"
 
 namespace tg::inline v0::detail {
+namespace wait_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -338,4 +339,5 @@ TEST(WaitBreaks, the_deadline_stays_and_waits_in_the_function_are_not_interrupte
 }
 
 }  // namespace
+}  // namespace wait_test
 }  // namespace tg::inline v0::detail

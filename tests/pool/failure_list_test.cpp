@@ -11,6 +11,7 @@
 #include "support/pools.hpp"
 
 namespace tg::inline v0::detail {
+namespace failure_list_test {
 namespace {
 
 using test::ProbeTask;
@@ -67,4 +68,5 @@ TEST(FailureList, delivered_ones_leave_wherever_they_are) {
 }
 
 }  // namespace
+}  // namespace failure_list_test
 }  // namespace tg::inline v0::detail

@@ -12,6 +12,7 @@
 #include "tree/task_context.hpp"
 
 namespace tg::inline v0::detail {
+namespace lending_test {
 namespace {
 
 using test::eventually;
@@ -149,4 +150,5 @@ TEST(Lending, nothing_is_lent_outside_of_tasks) {
 }
 
 }  // namespace
+}  // namespace lending_test
 }  // namespace tg::inline v0::detail

@@ -22,6 +22,7 @@
 #include "support/eventually.hpp"
 
 namespace tg {
+namespace local_queue_test {
 namespace {
 
 using test::eventually;
@@ -384,4 +385,5 @@ TEST(LocalQueue, what_a_thread_added_in_an_earlier_life_as_a_worker_starts_first
 }
 
 }  // namespace
+}  // namespace local_queue_test
 }  // namespace tg

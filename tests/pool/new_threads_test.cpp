@@ -16,6 +16,7 @@
 #include "support/pools.hpp"
 
 namespace tg::inline v0::detail {
+namespace new_threads_test {
 namespace {
 
 using test::eventually;
@@ -120,4 +121,5 @@ TEST_F(NewThreads, are_made_a_few_at_a_time) {
 }
 
 }  // namespace
+}  // namespace new_threads_test
 }  // namespace tg::inline v0::detail

@@ -18,6 +18,7 @@
 #include "tree/task_context.hpp"
 
 namespace tg::inline v0::detail {
+namespace no_threads_test {
 namespace {
 
 using test::eventually;
@@ -191,4 +192,5 @@ TEST_F(NoThreads, counts_add_up_whichever_creations_fail) {
 }
 
 }  // namespace
+}  // namespace no_threads_test
 }  // namespace tg::inline v0::detail

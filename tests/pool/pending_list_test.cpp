@@ -13,6 +13,7 @@
 #include "support/pools.hpp"
 
 namespace tg::inline v0::detail {
+namespace pending_list_test {
 namespace {
 
 // Some tasks have handles, the others cannot be taken out.
@@ -106,4 +107,5 @@ TEST(PendingList, a_number_leaves_the_kind_of_a_task_alone) {
 }
 
 }  // namespace
+}  // namespace pending_list_test
 }  // namespace tg::inline v0::detail

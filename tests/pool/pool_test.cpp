@@ -17,6 +17,7 @@
 #include "support/pools.hpp"
 
 namespace tg::inline v0::detail {
+namespace pool_test {
 namespace {
 
 using test::eventually;
@@ -305,4 +306,5 @@ TEST(Pool, outlives_a_group_that_released_it_while_a_task_ran) {
 }
 
 }  // namespace
+}  // namespace pool_test
 }  // namespace tg::inline v0::detail

@@ -12,6 +12,7 @@
 #include <threadgroup/threadgroup.hpp>
 
 namespace tg {
+namespace run_now_test {
 namespace {
 
 TEST(RunNow, the_next_in_line_runs_on_the_thread_that_waits_for_it) {
@@ -212,4 +213,5 @@ TEST(RunNow, with_a_time_out_the_task_is_left_to_others) {
 }
 
 }  // namespace
+}  // namespace run_now_test
 }  // namespace tg

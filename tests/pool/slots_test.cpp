@@ -5,6 +5,7 @@
 #include "pool/slots.hpp"
 
 namespace tg::inline v0::detail {
+namespace slots_test {
 namespace {
 
 TEST(Slots, are_used_by_workers_from_the_reservation_on) {
@@ -69,4 +70,5 @@ TEST(Slots, a_stopped_lender_goes_on_beyond_the_bound) {
 }
 
 }  // namespace
+}  // namespace slots_test
 }  // namespace tg::inline v0::detail

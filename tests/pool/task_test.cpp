@@ -10,6 +10,7 @@
 #include "support/pools.hpp"
 
 namespace tg::inline v0::detail {
+namespace task_test {
 namespace {
 
 using test::ProbeTask;
@@ -84,4 +85,5 @@ TEST(TaskList, append_keeps_both_orders) {
 }
 
 }  // namespace
+}  // namespace task_test
 }  // namespace tg::inline v0::detail

@@ -19,6 +19,7 @@
 
 #include "tree/task_context.hpp"
 
+namespace execute_test {
 namespace {
 
 TEST(execute, results_print_exactly_as_promised) {
@@ -433,3 +434,4 @@ TEST(create_function, calls_the_function_with_its_arguments) {
 }
 
 }  // namespace
+}  // namespace execute_test

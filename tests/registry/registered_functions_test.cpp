@@ -11,6 +11,7 @@
 
 #include <threadgroup/threadgroup.hpp>
 
+namespace registered_functions_test {
 namespace {
 
 int plus_one(int x) { return x + 1; }
@@ -234,3 +235,4 @@ TEST(update_args, of_a_generic_function_may_change_the_types) {
 }
 
 }  // namespace
+}  // namespace registered_functions_test

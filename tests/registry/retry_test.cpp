@@ -10,6 +10,7 @@
 
 #include <threadgroup/threadgroup.hpp>
 
+namespace retry_test {
 namespace {
 using namespace std::chrono_literals;
 
@@ -113,3 +114,4 @@ TEST(retry_delay, leaves_the_jitter_to_chance) {
 }
 
 }  // namespace
+}  // namespace retry_test

@@ -15,6 +15,7 @@
 
 #include <threadgroup/threadgroup.hpp>
 
+namespace together_test {
 namespace {
 
 TEST(as_completed, results_come_in_the_order_in_which_they_end) {
@@ -327,3 +328,4 @@ TEST(map, range_whose_size_is_no_number_is_gone_through) {
 }
 
 }  // namespace
+}  // namespace together_test

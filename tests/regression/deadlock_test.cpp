@@ -19,6 +19,7 @@ using tg::TaskHandle;
 using tg::TaskName;
 using tg::ThreadGroup;
 
+namespace deadlock_test {
 namespace {
 
 // The path that a refused wait names; empty if it was not refused.
@@ -390,3 +391,5 @@ TEST(Deadlock, is_found_in_a_group_whose_time_limit_never_comes) {
   static_cast<void>(b.join());
   EXPECT_EQ(refusals.count(), 1);
 }
+
+}  // namespace deadlock_test

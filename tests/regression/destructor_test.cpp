@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 using tg::ThreadEventsController;
 using tg::ThreadGroup;
 
+namespace destructor_test {
 namespace {
 
 // What is written to stderr, line by line while it is written.
@@ -85,3 +86,5 @@ TEST(Destructor, warning_needs_a_time_above_zero) {
   ThreadEventsController::instance().set_destructor_warning(tg::Duration::max());  // never
   ThreadEventsController::instance().set_destructor_warning(5s);
 }
+
+}  // namespace destructor_test

@@ -11,6 +11,7 @@
 
 #include <threadgroup/threadgroup.hpp>
 
+namespace escaped_text_test {
 namespace {
 
 using tg::ThreadGroup;
@@ -110,3 +111,4 @@ TEST(EscapedText, on_stderr) {
 }
 
 }  // namespace
+}  // namespace escaped_text_test

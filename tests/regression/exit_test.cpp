@@ -17,6 +17,7 @@
 
 #include "runtime/steady_clock.hpp"
 
+namespace exit_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -276,3 +277,4 @@ TEST_F(Exit, failure_in_a_static_group_is_reported_at_the_end) {
 }
 
 }  // namespace
+}  // namespace exit_test

@@ -7,6 +7,7 @@
 #include <threadgroup/threadgroup.hpp>
 
 namespace tg {
+namespace failures_test {
 namespace {
 
 struct Counted {
@@ -28,4 +29,5 @@ TEST(Failures, delivered_ones_are_released_behind_one_that_is_not) {
 }
 
 }  // namespace
+}  // namespace failures_test
 }  // namespace tg

@@ -29,6 +29,7 @@
 extern "C" const char* __tsan_default_options();
 extern "C" const char* __tsan_default_options() { return "die_after_fork=0"; }
 
+namespace fork_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -346,3 +347,4 @@ TEST_F(Fork, in_a_task_that_a_join_runs_ends_the_join_in_the_child) {
 }
 
 }  // namespace
+}  // namespace fork_test

@@ -11,6 +11,7 @@
 
 #include <threadgroup/threadgroup.hpp>
 
+namespace handles_test {
 namespace {
 
 using tg::TaskHandle;
@@ -163,3 +164,4 @@ TEST(Handles, without_a_task_they_say_so) {
 }
 
 }  // namespace
+}  // namespace handles_test

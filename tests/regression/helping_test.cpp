@@ -15,6 +15,7 @@
 #include "base/sanitizers.hpp"
 #include "support/in_child.hpp"
 
+namespace helping_test {
 namespace {
 
 using tg::ThreadGroup;
@@ -101,3 +102,4 @@ TEST(Groups, that_stop_at_a_failure_leave_nothing_behind) {
 }
 
 }  // namespace
+}  // namespace helping_test

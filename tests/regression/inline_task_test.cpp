@@ -9,6 +9,7 @@
 #include <threadgroup/threadgroup.hpp>
 
 namespace tg {
+namespace inline_task_test {
 namespace {
 
 // Uses so much stack in each call.
@@ -61,4 +62,5 @@ TEST(InlineTask, sees_no_exception_that_passes_its_waiter) {
 }
 
 }  // namespace
+}  // namespace inline_task_test
 }  // namespace tg

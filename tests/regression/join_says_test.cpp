@@ -9,6 +9,7 @@
 
 #include <threadgroup/threadgroup.hpp>
 
+namespace join_says_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -136,3 +137,4 @@ TEST(ThreadUtils, stop_token_is_the_groups_wherever_in_the_task_it_is_asked_for)
 }
 
 }  // namespace
+}  // namespace join_says_test

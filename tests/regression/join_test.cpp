@@ -16,6 +16,7 @@
 
 #include <threadgroup/threadgroup.hpp>
 
+namespace join_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -189,3 +190,4 @@ TEST(Join, any_number_of_threads_may_join_and_each_failure_is_delivered_once) {
 }
 
 }  // namespace
+}  // namespace join_test

@@ -14,6 +14,7 @@
 
 #include "support/eventually.hpp"
 
+namespace leaving_thread_test {
 namespace {
 
 using tg::TaskName;
@@ -71,3 +72,4 @@ TEST_F(LeavingThread, cancelled_task_is_named_before_the_process_ends) {
 }
 
 }  // namespace
+}  // namespace leaving_thread_test

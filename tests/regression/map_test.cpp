@@ -18,6 +18,7 @@
 
 #include <threadgroup/threadgroup.hpp>
 
+namespace map_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -337,3 +338,4 @@ TEST(Picture, shows_the_running_tasks_and_how_the_others_ended) {
 }
 
 }  // namespace
+}  // namespace map_test

@@ -11,6 +11,7 @@
 #include "base/sanitizers.hpp"
 
 namespace tg {
+namespace over_aligned_test {
 namespace {
 
 struct alignas(detail::kCacheLine) CannotBeCopied {
@@ -45,4 +46,5 @@ TEST(OverAlignedTask, gives_its_memory_back_if_it_cannot_be_copied) {
 }
 
 }  // namespace
+}  // namespace over_aligned_test
 }  // namespace tg

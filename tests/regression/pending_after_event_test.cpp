@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <threadgroup/threadgroup.hpp>
 
+namespace pending_after_event_test {
 namespace {
 
 TEST(PendingAfterEvent, worker_that_comes_before_the_setter_clears_the_queue_runs_nothing) {
@@ -37,3 +38,4 @@ TEST(PendingAfterEvent, worker_that_comes_before_the_setter_clears_the_queue_run
 }
 
 }  // namespace
+}  // namespace pending_after_event_test

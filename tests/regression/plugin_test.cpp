@@ -19,6 +19,7 @@
 
 #include "support/eventually.hpp"
 
+namespace plugin_test {
 namespace {
 
 bool has_thread_named(const std::string& name) {
@@ -67,3 +68,4 @@ TEST(Plugin, may_be_unloaded_while_threads_of_its_copy_of_the_library_are_left) 
 }
 
 }  // namespace
+}  // namespace plugin_test

@@ -18,6 +18,7 @@
 #include "support/thread_cache.hpp"
 #include "support/throwing.hpp"
 
+namespace queue_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -221,3 +222,4 @@ TEST_F(ThreadsFail, a_task_that_waits_for_the_next_in_line_needs_no_second_threa
 }
 
 }  // namespace
+}  // namespace queue_test

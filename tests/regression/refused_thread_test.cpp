@@ -24,21 +24,25 @@
 // A sanitizer has its own `pthread_create` in the program, so that ours would switch it off.
 #if !TG_THREAD_SANITIZER && !TG_ADDRESS_SANITIZER
 
+namespace tg::refused_thread_test {
 namespace {
 std::atomic<bool> refuse{false};
 std::function<void()> meanwhile;  // set before `refuse`; called by the first thread that is refused
 }  // namespace
+}  // namespace tg::refused_thread_test
 
 extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*),
                               void* argument) noexcept {
   using Create = int(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
   static Create* const create = reinterpret_cast<Create*>(::dlsym(RTLD_NEXT, "pthread_create"));
+  using namespace tg::refused_thread_test;
   if (!refuse) return create(thread, attributes, run, argument);
   if (meanwhile) std::exchange(meanwhile, nullptr)();
   return EAGAIN;
 }
 
 namespace tg {
+namespace refused_thread_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -122,6 +126,7 @@ TEST_F(RefusedThread, time_limit_that_has_passed_meanwhile_is_given_up_once) {
 }
 
 }  // namespace
+}  // namespace refused_thread_test
 }  // namespace tg
 
 #endif

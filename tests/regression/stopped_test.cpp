@@ -10,6 +10,7 @@
 
 #include <threadgroup/threadgroup.hpp>
 
+namespace stopped_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -258,3 +259,4 @@ TEST(Stopped, a_race_whose_callers_group_is_stopped_throws_a_stop) {
 }
 
 }  // namespace
+}  // namespace stopped_test

@@ -19,6 +19,7 @@
 #include "support/eventually.hpp"
 
 namespace tg {
+namespace thread_shortage_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -208,4 +209,5 @@ TEST_F(ThreadShortage, start_is_repeated_in_a_forked_child) {
 }
 
 }  // namespace
+}  // namespace thread_shortage_test
 }  // namespace tg

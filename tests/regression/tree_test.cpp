@@ -15,6 +15,7 @@
 
 #include <threadgroup/threadgroup.hpp>
 
+namespace tree_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -234,3 +235,4 @@ TEST(Tree, group_made_by_the_end_of_a_delivered_failure_hangs_below_no_group_tha
 }
 
 }  // namespace
+}  // namespace tree_test

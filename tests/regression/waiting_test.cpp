@@ -14,6 +14,7 @@
 
 #include "runtime/steady_clock.hpp"
 
+namespace waiting_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -241,3 +242,4 @@ TEST(Waiting, chain_of_waits_in_a_group_of_one_place_finishes) {
 }
 
 }  // namespace
+}  // namespace waiting_test

@@ -15,6 +15,7 @@
 #include <threadgroup/thread_utils.hpp>
 
 namespace tg {
+namespace callables_test {
 namespace {
 
 int add(int a, int b) { return a + b; }
@@ -204,4 +205,5 @@ TEST(Callables, whose_copy_throws_add_nothing) {
 }
 
 }  // namespace
+}  // namespace callables_test
 }  // namespace tg

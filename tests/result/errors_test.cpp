@@ -9,6 +9,7 @@
 #include <threadgroup/join_result.hpp>
 
 namespace tg {
+namespace errors_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -112,4 +113,5 @@ TEST(TaskSkipped, says_which_task_and_why) {
 }
 
 }  // namespace
+}  // namespace errors_test
 }  // namespace tg

@@ -13,6 +13,7 @@
 #include <threadgroup/thread_group.hpp>
 
 namespace tg {
+namespace results_test {
 namespace {
 
 TEST(Results, of_void) {
@@ -175,4 +176,5 @@ TEST(Results, one_of_many_takers_gets_what_only_moves) {
 }
 
 }  // namespace
+}  // namespace results_test
 }  // namespace tg

@@ -21,6 +21,7 @@
 #include "support/eventually.hpp"
 
 namespace tg {
+namespace task_handle_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -259,4 +260,5 @@ TEST(TaskHandle, a_result_that_was_taken_is_not_handed_out_again) {
 }
 
 }  // namespace
+}  // namespace task_handle_test
 }  // namespace tg

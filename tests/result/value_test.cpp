@@ -9,20 +9,23 @@
 #include <threadgroup/print_fmt.hpp>
 #include <threadgroup/results.hpp>
 
+namespace value_test {
 namespace {
 struct OnlyFmt {
   int x = 0;
 };
 }  // namespace
+}  // namespace value_test
 
 template <>
-struct fmt::formatter<OnlyFmt> : fmt::formatter<int> {
+struct fmt::formatter<value_test::OnlyFmt> : fmt::formatter<int> {
   template <class Context>
-  auto format(const OnlyFmt& value, Context& context) const {
+  auto format(const value_test::OnlyFmt& value, Context& context) const {
     return fmt::format_to(context.out(), "fmt:{}", value.x);
   }
 };
 
+namespace value_test {
 namespace {
 
 TEST(value, prints_what_it_holds) {
@@ -56,3 +59,4 @@ TEST(value, holds_what_can_only_be_moved) {
 }
 
 }  // namespace
+}  // namespace value_test

@@ -10,6 +10,7 @@
 #include "base/spin.hpp"
 
 namespace tg::inline v0::runtime {
+namespace asymmetric_fence_test {
 namespace {
 
 using tg::detail::relax;
@@ -52,4 +53,5 @@ TEST(AsymmetricFence, one_of_two_threads_finds_what_the_other_stored) {
 }
 
 }  // namespace
+}  // namespace asymmetric_fence_test
 }  // namespace tg::inline v0::runtime

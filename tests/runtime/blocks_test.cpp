@@ -23,6 +23,7 @@
 #include "support/in_child.hpp"
 
 namespace tg::inline v0::runtime {
+namespace blocks_test {
 namespace {
 
 TEST(Blocks, of_every_size_are_aligned_and_do_not_overlap) {
@@ -262,4 +263,5 @@ TEST(Blocks, thread_that_only_gives_back_does_not_become_a_flow) {
 }
 
 }  // namespace
+}  // namespace blocks_test
 }  // namespace tg::inline v0::runtime

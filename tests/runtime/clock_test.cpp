@@ -7,6 +7,7 @@
 #include "runtime/steady_clock.hpp"
 
 namespace tg::inline v0::runtime {
+namespace clock_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -56,4 +57,5 @@ TEST(Clock, a_deadline_of_zero_or_less_has_passed) {
 }
 
 }  // namespace
+}  // namespace clock_test
 }  // namespace tg::inline v0::runtime

@@ -27,6 +27,7 @@ struct FlowProbe {
   static bool is_parked(const Flow& flow) noexcept { return flow.state_.load() == Flow::kParked; }
 };
 
+namespace flow_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -303,4 +304,5 @@ TEST(Flow, shows_fifteen_characters_of_its_name_to_the_system) {
 }
 
 }  // namespace
+}  // namespace flow_test
 }  // namespace tg::inline v0::runtime

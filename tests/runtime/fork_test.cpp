@@ -12,6 +12,7 @@
 #include "support/in_child.hpp"
 
 namespace tg::inline v0::runtime {
+namespace fork_test {
 namespace {
 
 using test::in_child;
@@ -67,4 +68,5 @@ TEST(Fork, handlers_run_before_and_after_on_both_sides) {
 }
 
 }  // namespace
+}  // namespace fork_test
 }  // namespace tg::inline v0::runtime

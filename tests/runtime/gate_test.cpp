@@ -13,6 +13,7 @@
 #include "support/eventually.hpp"
 
 namespace tg::inline v0::runtime {
+namespace gate_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -60,4 +61,5 @@ TEST(Gate, one_call_lets_all_through_and_none_is_missed) {
 }
 
 }  // namespace
+}  // namespace gate_test
 }  // namespace tg::inline v0::runtime

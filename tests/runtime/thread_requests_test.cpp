@@ -18,6 +18,7 @@
 #include "support/thread_cache.hpp"
 
 namespace tg::inline v0::runtime {
+namespace thread_requests_test {
 namespace {
 
 using test::eventually;
@@ -181,4 +182,5 @@ TEST_F(ThreadRequests, that_the_system_refused_send_for_one_another_once_there_i
 }
 
 }  // namespace
+}  // namespace thread_requests_test
 }  // namespace tg::inline v0::runtime

@@ -19,6 +19,7 @@
 #include "support/thread_cache.hpp"
 
 namespace tg::inline v0::runtime {
+namespace threads_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -199,4 +200,5 @@ TEST_F(ThreadCacheTest, many_starts_from_many_threads_each_run_once) {
 }
 
 }  // namespace
+}  // namespace threads_test
 }  // namespace tg::inline v0::runtime

@@ -16,6 +16,7 @@
 #include "support/in_child.hpp"
 
 namespace tg {
+namespace shut_down_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -396,4 +397,5 @@ TEST(ShutdownReportText, says_how_it_went) {
 }
 
 }  // namespace
+}  // namespace shut_down_test
 }  // namespace tg

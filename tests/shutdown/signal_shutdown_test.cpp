@@ -22,6 +22,7 @@
 #include "support/in_child.hpp"
 
 namespace tg {
+namespace signal_shutdown_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -396,4 +397,5 @@ TG_TEST_IN_CHILD(SignalShutdownTest, names_on_stderr_what_runs_over) {
 }
 
 }  // namespace
+}  // namespace signal_shutdown_test
 }  // namespace tg

@@ -14,6 +14,7 @@
 #include "stress/support.hpp"
 
 namespace tg::stress {
+namespace channel_hammer_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -128,4 +129,5 @@ TEST(ChannelHammer, no_waiter_starves) {
 }
 
 }  // namespace
+}  // namespace channel_hammer_test
 }  // namespace tg::stress

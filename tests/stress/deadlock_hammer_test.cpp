@@ -15,6 +15,7 @@
 
 #include "stress/support.hpp"
 
+namespace deadlock_hammer_test {
 namespace {
 
 using tg::TaskHandle;
@@ -115,3 +116,5 @@ TEST(DeadlockHammer, a_planted_cycle_is_refused_exactly_once) {
     ASSERT_EQ(refused, 1) << "round " << round;
   }
 }
+
+}  // namespace deadlock_hammer_test

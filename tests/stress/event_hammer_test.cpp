@@ -21,6 +21,7 @@
 #include "stress/support.hpp"
 
 namespace tg::stress {
+namespace event_hammer_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -218,4 +219,5 @@ TEST(EventHammer, thousands_of_blocked_threads_are_stopped) {
 }
 
 }  // namespace
+}  // namespace event_hammer_test
 }  // namespace tg::stress

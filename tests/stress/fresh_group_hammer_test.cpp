@@ -13,6 +13,7 @@
 #include "stress/support.hpp"
 
 namespace tg::stress {
+namespace fresh_group_hammer_test {
 namespace {
 
 // After `set_event` has returned, the event of a group below is set, whether it was made before or later.
@@ -92,4 +93,5 @@ TEST(FreshGroupHammer, groups_end_on_other_threads) {
 }
 
 }  // namespace
+}  // namespace fresh_group_hammer_test
 }  // namespace tg::stress

@@ -20,6 +20,7 @@
 #include "stress/support.hpp"
 
 namespace tg::stress {
+namespace pool_hammer_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -290,4 +291,5 @@ TEST(PoolMillion, queued_tasks_are_skipped) {
 }
 
 }  // namespace
+}  // namespace pool_hammer_test
 }  // namespace tg::stress

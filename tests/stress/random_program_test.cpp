@@ -10,6 +10,7 @@
 #include "stress/support.hpp"
 
 namespace tg::stress {
+namespace random_program_test {
 namespace {
 
 void run_on_threads(const std::vector<std::function<void()>>& functions) {
@@ -34,4 +35,5 @@ TEST(RandomProgram, adds_up_and_leaves_an_empty_forest) { run_program(choose_see
 TEST(RandomProgram, adds_up_when_threads_cannot_always_be_made) { run_program(choose_seed(), true); }
 
 }  // namespace
+}  // namespace random_program_test
 }  // namespace tg::stress

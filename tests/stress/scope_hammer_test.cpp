@@ -12,6 +12,7 @@
 #include "stress/support.hpp"
 
 namespace tg::stress {
+namespace scope_hammer_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -114,4 +115,5 @@ TEST(ScopeHammer, handles_stop_tasks_at_any_moment) {
 }
 
 }  // namespace
+}  // namespace scope_hammer_test
 }  // namespace tg::stress

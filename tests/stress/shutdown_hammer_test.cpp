@@ -13,6 +13,7 @@
 #include "stress/support.hpp"
 
 namespace tg {
+namespace shutdown_hammer_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -71,4 +72,5 @@ TEST(ShutdownHammer, what_is_taken_runs_and_every_task_is_counted) {
 }
 
 }  // namespace
+}  // namespace shutdown_hammer_test
 }  // namespace tg

@@ -16,6 +16,7 @@
 #include "stress/support.hpp"
 
 namespace tg::stress {
+namespace subtree_hammer_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -155,4 +156,5 @@ TEST(SubtreeHammer, stops_lose_no_permit) {
 }
 
 }  // namespace
+}  // namespace subtree_hammer_test
 }  // namespace tg::stress

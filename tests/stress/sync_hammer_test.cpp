@@ -18,6 +18,7 @@
 #include "stress/support.hpp"
 
 namespace tg::stress {
+namespace sync_hammer_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -306,4 +307,5 @@ TEST(SyncHammer, no_thread_starves_at_a_semaphore) {
 }
 
 }  // namespace
+}  // namespace sync_hammer_test
 }  // namespace tg::stress

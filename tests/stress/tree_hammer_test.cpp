@@ -17,6 +17,7 @@
 #include "tree/task_context.hpp"
 
 namespace tg::stress {
+namespace tree_hammer_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -175,4 +176,5 @@ TEST(TreeHammer, last_worker_goes_while_its_group_is_handed_to_another_parent) {
 }
 
 }  // namespace
+}  // namespace tree_hammer_test
 }  // namespace tg::stress

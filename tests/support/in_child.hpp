@@ -5,13 +5,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <type_traits>
 
 #include <threadgroup/errors.hpp>
+
+#include "base/sanitizers.hpp"
+#include "support/threads_asleep.hpp"
 
 namespace tg::test {
 
@@ -30,10 +35,19 @@ bool throws_forked(F&& f) {
   return false;
 }
 
+/// A child that is forked while another thread starts or allocates inherits locks of AddressSanitizer, and then waits for
+/// them forever. Tests whose other threads never sleep go on after a second.
+inline void let_others_leave_the_sanitizer() {
+  if (!TG_ADDRESS_SANITIZER) return;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  while (!others_are_asleep() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+}
+
 /// Runs `f` in a forked child, which an alarm ends if it hangs. The child's exit status is the number that
 /// `f` returns, 0 if it returns nothing, and 1 if it throws. What is registered for the exit does not run.
 template <class F>
 pid_t start_child(F&& f) {
+  let_others_leave_the_sanitizer();
   const pid_t child = ::fork();
   if (child != 0) return child;
   ::alarm(60);

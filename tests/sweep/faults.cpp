@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 
+#include "base/sanitizers.hpp"
 #include "support/failing_new.hpp"
 
 namespace tg::test {
@@ -56,9 +57,19 @@ Spared::~Spared() { --spared; }
 
 }  // namespace tg::test
 
+#if TG_THREAD_SANITIZER && defined(__clang__)
+// The sanitizer is in the program, so that `dlsym` would find the C library's function, and the thread be unknown to it.
+extern "C" int __interceptor_pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
+                                            void* (*run)(void*), void* argument);
+#endif
+
 extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*),
                               void* argument) noexcept {
   using Create = int(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+#if TG_THREAD_SANITIZER && defined(__clang__)
+  static Create* const create = &__interceptor_pthread_create;
+#else
   static Create* const create = reinterpret_cast<Create*>(::dlsym(RTLD_NEXT, "pthread_create"));
+#endif
   return tg::test::strikes(tg::test::Fault::thread) ? EAGAIN : create(thread, attributes, run, argument);
 }

@@ -44,7 +44,8 @@ class CheckLayers(unittest.TestCase):
         for name, text in {**CLEAN, **changes}.items():
             path = Path(folder.name, name)
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text if text.startswith("!") else LICENCE + text)
+            guard = "#pragma once\n" if path.suffix == ".hpp" and not text.startswith("??") else ""
+            path.write_text((text if text.startswith("!") else LICENCE + text) + guard)
         return Path(folder.name)
 
     def found_in(self, changes):
@@ -124,6 +125,9 @@ class CheckLayers(unittest.TestCase):
             self.assertEqual(len(found), 1)
             self.assertIn('[place] the first include is "event/event.hpp"', found[0])
 
+    def test_header_that_may_be_read_twice_is_found(self):
+        self.assert_found("guard", "src/pool/queue.hpp", "??\n", line=1)
+
     def test_file_outside_the_layers_is_found(self):
         self.assert_found("place", "src/utils/x.hpp", "\n", line=1)
         self.assert_found("place", "src/pool/deep/x.hpp", "\n", line=1)
@@ -186,7 +190,7 @@ class CheckLayers(unittest.TestCase):
     def test_unnamed_namespace_of_a_test_that_is_compiled_with_others_is_found(self):
         self.assert_found("test", "tests/sync/mutex_test.cpp", "namespace {\n}\n")
         self.assertEqual(self.found_in({"tests/sync/mutex_test.cpp": "namespace mutex_test {\nnamespace {\n}\n}\n"}), [])
-        self.assertEqual(self.found_in({"tests/event/event_test.cpp": "namespace {\n}\n"}), [])
+        self.assertEqual(self.found_in({"tests/sweep/event_test.cpp": "namespace {\n}\n"}), [])
 
     def test_sleeping_test_is_found(self):
         self.assert_found("test", "tests/event/event_test.cpp", "std::this_thread::sleep_for(d);\n")

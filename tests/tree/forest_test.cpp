@@ -13,6 +13,7 @@
 #include "tree/forest.hpp"
 
 namespace tg::inline v0::detail {
+namespace forest_test {
 namespace {
 
 using test::BareNode;
@@ -271,4 +272,5 @@ TEST(Forest, setting_linking_and_unlinking_at_once_keep_the_invariant) {
 }
 
 }  // namespace
+}  // namespace forest_test
 }  // namespace tg::inline v0::detail

@@ -23,6 +23,7 @@
 #include "tree/fresh_link.hpp"
 
 namespace tg::inline v0::detail {
+namespace fresh_link_test {
 namespace {
 
 using test::in_child;
@@ -343,4 +344,5 @@ TEST(FreshLink, flow_that_keeps_its_groups_gets_no_grant) {
 }
 
 }  // namespace
+}  // namespace fresh_link_test
 }  // namespace tg::inline v0::detail

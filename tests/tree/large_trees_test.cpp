@@ -10,6 +10,7 @@
 #include "support/nodes.hpp"
 
 namespace tg::inline v0::detail {
+namespace large_trees_test {
 namespace {
 
 using test::BareNode;
@@ -75,4 +76,5 @@ TEST(LargeTrees, wide_group_hands_on_and_sets_all_its_children) {
 }
 
 }  // namespace
+}  // namespace large_trees_test
 }  // namespace tg::inline v0::detail

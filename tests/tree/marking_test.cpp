@@ -14,6 +14,7 @@
 #include "tree/forest.hpp"
 
 namespace tg {
+namespace marking_test {
 namespace {
 
 using test::Linked;
@@ -77,4 +78,5 @@ TEST(Marking, all_roots_are_reached_and_those_below_a_threads_root_too) {
 }
 
 }  // namespace
+}  // namespace marking_test
 }  // namespace tg

@@ -12,6 +12,7 @@
 #include "tree/forest.hpp"
 
 namespace tg {
+namespace snapshot_test {
 namespace {
 
 using test::Linked;
@@ -172,4 +173,5 @@ TEST(Statistics, add_up) {
 }
 
 }  // namespace
+}  // namespace snapshot_test
 }  // namespace tg

@@ -19,19 +19,22 @@
 // A sanitizer has its own `clock_gettime` in the program.
 #define TG_COUNTS_READS_OF_CLOCKS (!TG_THREAD_SANITIZER && !TG_ADDRESS_SANITIZER)
 #if TG_COUNTS_READS_OF_CLOCKS
+namespace tg::threads_test {
 namespace {
 thread_local int reads_of_clocks = 0;
 }  // namespace
+}  // namespace tg::threads_test
 
 extern "C" int clock_gettime(clockid_t clock, timespec* time) noexcept {
   using Read = int(clockid_t, timespec*);
   static Read* const read = reinterpret_cast<Read*>(::dlsym(RTLD_NEXT, "clock_gettime"));
-  ++reads_of_clocks;
+  ++tg::threads_test::reads_of_clocks;
   return read(clock, time);
 }
 #endif
 
 namespace tg {
+namespace threads_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -191,4 +194,5 @@ TEST(EventAwareSleep, is_false_as_soon_as_an_ancestors_event_is_set) {
 }
 
 }  // namespace
+}  // namespace threads_test
 }  // namespace tg

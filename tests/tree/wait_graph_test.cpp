@@ -12,6 +12,7 @@
 
 #include "support/nodes.hpp"
 
+namespace wait_graph_test {
 namespace {
 
 using tg::TimePoint;
@@ -286,3 +287,5 @@ TEST(WaitGraph, a_thread_without_a_task_is_never_part_of_a_cycle) {
   Waits waits;
   EXPECT_EQ(waits.begin(x, all_of(a)), "task 'x' of group 'A' waits for group 'A'");
 }
+
+}  // namespace wait_graph_test

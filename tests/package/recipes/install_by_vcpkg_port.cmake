@@ -7,7 +7,7 @@ set(CURRENT_PACKAGES_DIR "${PREFIX}")
 function(vcpkg_cmake_configure)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" SOURCE_PATH OPTIONS)
   execute_process(COMMAND ${CMAKE_COMMAND} -S ${arg_SOURCE_PATH} -B ${BUILD} ${arg_OPTIONS} ${OPTIONS}
-                          -DTG_FMT_HEADER_ONLY=ON -DTG_UNITY_LIBRARY=ON
+                          -DTG_FMT_HEADER_ONLY=ON
                   COMMAND_ERROR_IS_FATAL ANY OUTPUT_QUIET)
 endfunction()
 
