@@ -31,7 +31,6 @@ class CMakeBuild(build_ext):
             "-DTG_BUILD_TESTS=OFF",
             "-DTG_BUILD_EXAMPLES=OFF",
             "-DTG_BUILD_VAULT_JSON=OFF",
-            "-DTG_UNITY_LIBRARY=ON",
             f"-DPYTHON_EXECUTABLE={sys.executable}",
         ]
         if not (tree / "CMakeCache.txt").exists():
