@@ -61,8 +61,8 @@ function(tg_unity target)
   endif()
 endfunction()
 
-# Lint a library target instead of building it. clang-tidy looks at all that is in the headers, so that one source of the whole
-# takes a tenth of the time.
+# Lint a library target as it is built. clang-tidy checks the headers again in each source, so few sources save most of the time
+# (docs/decisions.md).
 function(tg_clang_tidy target)
   if(NOT PROJECT_IS_TOP_LEVEL OR NOT TG_CLANG_TIDY)
     return()

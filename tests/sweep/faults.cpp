@@ -58,7 +58,8 @@ Spared::~Spared() { --spared; }
 }  // namespace tg::test
 
 #if TG_THREAD_SANITIZER && defined(__clang__)
-// The sanitizer is in the program, so that `dlsym` would find the C library's function, and the thread be unknown to it.
+// clang links the sanitizer into the program: `dlsym` would find the C library's function, and the sanitizer would not know
+// the thread.
 extern "C" int __interceptor_pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
                                             void* (*run)(void*), void* argument);
 #endif
