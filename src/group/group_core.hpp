@@ -75,7 +75,7 @@ class GroupCore final : public Node, public runtime::InBlock {
   StopSource* stop_source() noexcept override { return &stop_source_; }
   GroupStatistics statistics() const override { return pool_.statistics(); }
   std::size_t slots() const noexcept override { return pool_.bound(); }
-  std::vector<RunningTask> running_tasks() const override { return pool_.running_tasks(); }
+  std::vector<RunningTask> running_tasks(TimePoint now) const override { return pool_.running_tasks(now); }
   std::optional<StopLatency> stop_latency() const override { return pool_.stop_latency(); }
   bool run_now(Task& task) noexcept override { return pool_.run_now(task); }
   bool permit_is_free(const Permits& permits) noexcept override { return pool_.permit_is_free(permits); }

@@ -185,9 +185,9 @@ GroupStatistics Pool::statistics() const {
   return parts_.count_locked();
 }
 
-std::vector<RunningTask> Pool::running_tasks() const {
+std::vector<RunningTask> Pool::running_tasks(TimePoint now) const {
   MutexLock lock(parts_.queue.mutex());
-  return parts_.queue.running_locked(runtime::coarse_now());
+  return parts_.queue.running_locked(now);
 }
 
 std::optional<StopLatency> Pool::stop_latency() const {

@@ -72,7 +72,7 @@ class Pool {
   /// a thread and for permits.
   void leave_queues() noexcept;
   GroupStatistics statistics() const;
-  std::vector<RunningTask> running_tasks() const;
+  std::vector<RunningTask> running_tasks(TimePoint now) const;
   /// Nothing if the event is not set, or no task was running then.
   std::optional<StopLatency> stop_latency() const;
   /// The failures that have not been delivered, in the order in which they happened.

@@ -319,7 +319,7 @@ bool Forest::has_children(const Node& node) {
   return node.core_->first_child != nullptr;
 }
 
-void Forest::append_snapshot_locked(Node& top, ForestSnapshot& out) const {
+void Forest::append_snapshot_locked(Node& top, TimePoint now, ForestSnapshot& out) const {
   const auto is_hidden = [](const Node& n) { return n.is_thread_root() && n.core_->first_child == nullptr; };
   if (is_hidden(top)) return;
   std::size_t depth = 0;
@@ -337,7 +337,7 @@ void Forest::append_snapshot_locked(Node& top, ForestSnapshot& out) const {
       shot.stop = node->stop_latency();
     }
     shot.counts = node->statistics();
-    if (shot.counts.running > 0) shot.running = node->running_tasks();
+    if (shot.counts.running > 0) shot.running = node->running_tasks(now);
     out.nodes.push_back(std::move(shot));
     node = next_in_walk_locked(*node, top, depth);
     if (node == nullptr) return;
@@ -362,15 +362,16 @@ ForestSnapshot Forest::snapshot() {
   ForestSnapshot out;
   MutexLock lock(mutex_);
   reveal_all_locked();
-  for (NodeCore* root = first_root_; root != nullptr; root = root->next_sibling) {
-    append_snapshot_locked(*root->node, out);
-  }
+  const TimePoint now =
+      runtime::coarse_now();  // for all groups, so that a task is older than one that began after it
+  for (NodeCore* root = first_root_; root != nullptr; root = root->next_sibling)
+    append_snapshot_locked(*root->node, now, out);
   return out;
 }
 
 std::vector<RunningTask> Forest::running_tasks(const Node& node) const {
   MutexLock lock(mutex_);
-  return node.running_tasks();
+  return node.running_tasks(runtime::coarse_now());
 }
 
 void Forest::set_exit_grace(Duration grace) {

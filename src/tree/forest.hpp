@@ -158,7 +158,7 @@ class Forest {
   void visit_groups_locked(Node* top, Visit visit) TG_REQUIRES(mutex_);
   Node* next_in_walk_locked(const Node& from, const Node& top, std::size_t& depth) const TG_REQUIRES(mutex_);
   std::string path_locked(const Node& node) const TG_REQUIRES(mutex_);
-  void append_snapshot_locked(Node& top, ForestSnapshot& out) const TG_REQUIRES(mutex_);
+  void append_snapshot_locked(Node& top, TimePoint now, ForestSnapshot& out) const TG_REQUIRES(mutex_);
   static void forget_thread(runtime::Flow& flow);
   static void at_exit();
 

@@ -123,8 +123,8 @@ class Node {
   virtual GroupStatistics statistics() const { return {}; }
   /// How many tasks of the group can run at a time; constant.
   virtual std::size_t slots() const noexcept { return std::numeric_limits<std::size_t>::max(); }
-  /// Called under the forest's lock: see `look_at_wait`.
-  virtual std::vector<RunningTask> running_tasks() const { return {}; }
+  /// Called under the forest's lock: see `look_at_wait`. `now` is of the coarse clock.
+  virtual std::vector<RunningTask> running_tasks(TimePoint) const { return {}; }
   /// Once the event is set: when the last task has ended that was running then, and which.
   virtual std::optional<StopLatency> stop_latency() const { return {}; }
   /// A task of this group waits for another one. If that is pending, it is run here and now, on the waiting

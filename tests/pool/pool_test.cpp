@@ -131,7 +131,7 @@ TEST(Pool, names_the_running_tasks) {
   pool->add(unnamed);
   eventually([&] { return pool->statistics().running == 2; });
   std::vector<std::string> names;
-  for (const RunningTask& task : pool->running_tasks()) {
+  for (const RunningTask& task : pool->running_tasks(runtime::coarse_now())) {
     names.push_back(task.name);
     EXPECT_GE(task.running_for, Duration());
   }
@@ -139,7 +139,7 @@ TEST(Pool, names_the_running_tasks) {
   EXPECT_EQ(names, (std::vector<std::string>{"fetch", "task 2"}));
   go.count_down();
   pool.wait();
-  EXPECT_TRUE(pool->running_tasks().empty());
+  EXPECT_TRUE(pool->running_tasks(runtime::coarse_now()).empty());
 }
 
 TEST(Pool, pending_tasks_are_skipped_when_the_event_is_set_and_running_ones_go_on) {

@@ -5,10 +5,12 @@
 
 #include <chrono>
 #include <ctime>
+#include <latch>
 #include <thread>
 
 #include <threadgroup/errors.hpp>
 #include <threadgroup/snapshot.hpp>
+#include <threadgroup/thread_group.hpp>
 #include <threadgroup/thread_utils.hpp>
 
 #include "base/sanitizers.hpp"
@@ -161,6 +163,26 @@ TEST(EventAwareSleep, zero_and_negative_ones_read_no_clock) {
   EXPECT_EQ(reads_of_clocks, before);
   EXPECT_TRUE(thread_utils::event_aware_sleep(1ns));
   EXPECT_GT(reads_of_clocks, before);  // else nothing was counted
+}
+
+// Two looks would make a task of the second group seem older than one above it that began first.
+TEST(Snapshot, times_the_tasks_of_all_groups_by_one_look_at_the_clock) {
+  std::latch go(1);
+  std::latch both_run(2);
+  ThreadGroup outer("outer");
+  ThreadGroup inner("inner");
+  for (ThreadGroup* const group : {&outer, &inner}) {
+    group->post([&] {
+      both_run.count_down();
+      go.wait();
+    });
+  }
+  both_run.wait();
+  const int before = reads_of_clocks;
+  const ForestSnapshot snapshot = controller.snapshot();
+  EXPECT_EQ(reads_of_clocks, before + 1);
+  EXPECT_EQ(snapshot.find(outer.id())->running.size() + snapshot.find(inner.id())->running.size(), 2u);
+  go.count_down();
 }
 #endif
 
