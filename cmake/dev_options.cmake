@@ -68,7 +68,6 @@ function(tg_clang_tidy target)
     return()
   endif()
   find_program(TG_CLANG_TIDY_PROGRAM NAMES clang-tidy-14 clang-tidy REQUIRED)
-  tg_unity(${target})
   set_target_properties(${target} PROPERTIES CXX_CLANG_TIDY "${TG_CLANG_TIDY_PROGRAM};--quiet")
 endfunction()
 

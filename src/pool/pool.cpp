@@ -17,7 +17,6 @@
 #include "pool/starting.hpp"
 #include "pool/task_list.hpp"
 #include "pool/worker.hpp"
-#include "runtime/steady_clock.hpp"
 #include "tree/forest.hpp"
 #include "tree/task_context.hpp"
 

@@ -362,8 +362,8 @@ ForestSnapshot Forest::snapshot() {
   ForestSnapshot out;
   MutexLock lock(mutex_);
   reveal_all_locked();
-  const TimePoint now =
-      runtime::coarse_now();  // for all groups, so that a task is older than one that began after it
+  // One time for all groups: else a task could seem older than one that began before it.
+  const TimePoint now = runtime::coarse_now();
   for (NodeCore* root = first_root_; root != nullptr; root = root->next_sibling)
     append_snapshot_locked(*root->node, now, out);
   return out;

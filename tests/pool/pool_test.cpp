@@ -13,6 +13,7 @@
 
 #include "event/wait.hpp"
 
+#include "runtime/steady_clock.hpp"
 #include "support/eventually.hpp"
 #include "support/pools.hpp"
 

@@ -13,6 +13,7 @@ TOOL = Path(__file__).resolve().parents[2] / "tools" / "check_layers"
 
 
 check_layers = load_tool("check_layers")
+UNGUARDED = "// a header without `#pragma once`\n"
 LICENCE = "// SPDX-License-Identifier: Apache-2.0\n"
 
 CLEAN = {
@@ -44,7 +45,7 @@ class CheckLayers(unittest.TestCase):
         for name, text in {**CLEAN, **changes}.items():
             path = Path(folder.name, name)
             path.parent.mkdir(parents=True, exist_ok=True)
-            guard = "#pragma once\n" if path.suffix == ".hpp" and not text.startswith("??") else ""
+            guard = "#pragma once\n" if path.suffix == ".hpp" and text != UNGUARDED else ""
             path.write_text((text if text.startswith("!") else LICENCE + text) + guard)
         return Path(folder.name)
 
@@ -126,7 +127,7 @@ class CheckLayers(unittest.TestCase):
             self.assertIn('[place] the first include is "event/event.hpp"', found[0])
 
     def test_header_that_may_be_read_twice_is_found(self):
-        self.assert_found("guard", "src/pool/queue.hpp", "??\n", line=1)
+        self.assert_found("guard", "src/pool/queue.hpp", UNGUARDED, line=1)
 
     def test_file_outside_the_layers_is_found(self):
         self.assert_found("place", "src/utils/x.hpp", "\n", line=1)
