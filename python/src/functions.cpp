@@ -6,6 +6,7 @@
 
 #include <threadgroup/duration.hpp>
 #include <threadgroup/errors.hpp>
+#include <threadgroup/posix.hpp>
 #include <threadgroup/snapshot.hpp>
 #include <threadgroup/source_location.hpp>
 #include <threadgroup/thread_utils.hpp>
@@ -49,6 +50,10 @@ PyObject* event_aware_sleep(PyObject*, PyObject* args, PyObject* named) {
 PyObject* event_is_set(PyObject*, PyObject*) { return PyBool_FromLong(thread_utils::event_is_set()); }
 
 PyObject* is_draining(PyObject*, PyObject*) { return PyBool_FromLong(thread_utils::is_draining()); }
+
+PyObject* stop_descriptor(PyObject*, PyObject*) {
+  return guarded([] { return PyLong_FromLong(without_gil([] { return stop_fd(); })); });
+}
 
 PyObject* throw_if_event_set(PyObject*, PyObject*) {
   return guarded([]() -> PyObject* {
@@ -237,6 +242,10 @@ PyMethodDef functions[] = {
      "is_draining($module, /)\n--\n\n"
      "Whether the calling task's group is being shut down, and takes no task from outside any more. A loop that "
      "accepts work ends then."},
+    {"stop_fd", &stop_descriptor, METH_NOARGS,
+     "stop_fd($module, /)\n--\n\n"
+     "A descriptor that becomes readable, and stays so, when the caller's innermost scope or group is stopped: for "
+     "select and the event loops of other libraries. It is only for polling: neither read from it nor close it."},
     {"throw_if_event_set", &throw_if_event_set, METH_NOARGS,
      "throw_if_event_set($module, /)\n--\n\n"
      "Raise Stopped if the calling task's group was stopped: that leaves the task without making it a "

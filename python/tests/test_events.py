@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Events of groups: what sets them, which tasks they stop, and waits for a condition."""
 
+import select
 import threading
 
 import pytest
@@ -237,3 +238,21 @@ def test_a_class_of_ones_own_comes_out_of_a_stopped_task_as_itself():
     assert group.join().counts.stopped == 1
     with pytest.raises(NoMore, match="pages"):
         handle.get()
+
+
+def test_the_descriptor_of_a_stop_wakes_a_task_that_polls():
+    polls = threading.Event()
+    descriptors = []
+
+    def poll():
+        descriptors.append(thread_utils.stop_fd())
+        polls.set()
+        readable, _, _ = select.select([descriptors[0]], [], [], 60)
+        return readable
+
+    with ThreadGroup("group") as group:
+        handle = group.add_task(poll)
+        assert polls.wait(30)
+        group.set_event("enough")
+        assert handle.get(30) == descriptors
+    assert select.select([thread_utils.stop_fd()], [], [], 0)[0] == []

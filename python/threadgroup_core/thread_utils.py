@@ -10,6 +10,7 @@ from ._core import (
     reason,
     set_all_events,
     set_event,
+    stop_fd,
     throw_if_event_set,
     wait_for_condition,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "reason",
     "set_all_events",
     "set_event",
+    "stop_fd",
     "throw_if_event_set",
     "wait_for_condition",
 ]

@@ -43,6 +43,12 @@ class Event {
     return ReasonPointer::share(reason_.load(std::memory_order_acquire));  // stays alive with the event
   }
 
+  /// The address of a pointer that is null until the event is set, for `stoppable_call`.
+  const void* word() const noexcept {
+    static_assert(sizeof reason_ == sizeof(void*));
+    return &reason_;
+  }
+
   /// Requests, permanently, that waiters are woken when the event is set. The caller checks `is_set`
   /// afterwards. Returns `is_draining`, because a flow that adds a task needs both.
   bool watch() noexcept {
@@ -87,8 +93,8 @@ class Event {
     waiters_.release_all();
   }
 
-  /// The flows that wait for this event and something else, but cannot sleep on two words, and functions that are
-  /// called. They watch it first.
+  /// The flows that wait for this event and something else, but cannot sleep on two words; flows whose system calls it
+  /// stops; and functions to call. All watch it first.
   WaitQueue& waiters() noexcept { return waiters_; }
   /// The other flows that wait for this event. They watch it first.
   runtime::Gate& gate() noexcept { return gate_; }

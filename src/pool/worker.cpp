@@ -21,6 +21,7 @@
 #include "runtime/steady_clock.hpp"
 #include "runtime/threads.hpp"
 #include "runtime/wait_briefly.hpp"
+#include "tree/call_registration.hpp"
 #include "tree/task_context.hpp"
 
 namespace tg::inline v0::detail {
@@ -304,6 +305,7 @@ void Worker::end_as_worker(Left left) noexcept {
   if (left.slot_is_free && !TG_PLANTED(slots_lender_is_not_woken)) pool_.slot_waiters.release_all();
   if (left.idle) pool_.idle_waiters.release_all();
   set_caller(outer_task_, outer_event_);
+  if (flow_.call_registration != nullptr) flow_.call_registration->end_if_covered_by(pool_.node);
   delivered_.release_all();
   if (role_ == Role::thread) pool_.node.release();  // P4: the last touch
 }

@@ -26,7 +26,7 @@ inline void light_fence() noexcept {
 /// process has entered a sandbox, this waits for a millisecond, and `has_heavy_fence` is false from then on.
 void heavy_fence() noexcept;
 
-/// Whether the system can do that. If not, a protocol uses a lock instead.
+/// Whether the system can do that. If not, the side that runs often uses a lock, or a sequentially consistent exchange.
 bool has_heavy_fence() noexcept;
 
 }  // namespace tg::inline v0::runtime

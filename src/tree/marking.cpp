@@ -11,7 +11,9 @@
 
 #include "base/cache_line.hpp"
 #include "base/planted.hpp"
+#include "runtime/asymmetric_fence.hpp"
 #include "runtime/steady_clock.hpp"
+#include "tree/call_registration.hpp"
 #include "tree/forest.hpp"
 #include "tree/node.hpp"
 
@@ -61,6 +63,8 @@ namespace tg::inline v0::detail {
 // long, or wait for one of them.
 void Forest::notify(const Marked& marked) noexcept {
   NodeCore* first = marked.first;
+  if (first != nullptr && CallRegistration::any() && !TG_PLANTED(tree_setter_has_no_heavy_fence))
+    runtime::heavy_fence();  // T10: after the marks, before the look at flows in calls
   for (NodeCore* core = first; core != nullptr; core = core->walk_next) core->event.release_waiters();
   for (NodeCore* shield = marked.first_shield; shield != nullptr;) {
     Node* const node = shield->node;

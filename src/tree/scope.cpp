@@ -10,6 +10,7 @@
 #include "event/wait_note.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/fork.hpp"
+#include "tree/call_registration.hpp"
 #include "tree/forest.hpp"
 #include "tree/scope_entry.hpp"
 #include "tree/scope_node.hpp"
@@ -52,6 +53,7 @@ bool Scope::leave() noexcept {
                : "was destroyed before '" + flow_->scope->node().shown_name() +
                      "', which was made inside it: destroy scopes in the reverse order of their making");
   }
+  if (flow_->call_registration != nullptr) flow_->call_registration->end_if_covered_by(*node_);
   flow_->scope = outer_;
   flow_->event = outer_event_;
   return true;

@@ -33,6 +33,19 @@ std::stop_token StopSource::token(Event& event) {
   return source.get_token();
 }
 
+int StopSource::descriptor(Event& event) {
+  const runtime::EventDescriptor* descriptor = nullptr;
+  {
+    MutexLock lock(mutex_);
+    Followers& followers = followers_locked();
+    if (!followers.descriptor) followers.descriptor.emplace();
+    descriptor = &*followers.descriptor;
+  }
+  event.watch();  // as in `token`
+  if (event.is_set()) descriptor->make_readable();
+  return descriptor->number();
+}
+
 bool StopSource::add(OnStop& function, Event& event) {
   if (TG_PLANTED(on_stop_looks_only_before_it_links) && event.is_set()) return false;
   event.watch();
@@ -66,6 +79,7 @@ void StopSource::request_stop(Node& node) noexcept {
     // Under the lock, which orders this look and one at the event by a flow that has just linked a function.
     MutexLock lock(mutex_);
     if (followers_ == nullptr) return;
+    if (followers_->descriptor) followers_->descriptor->make_readable();
   }
   if (!TG_PLANTED(on_stop_holds_up_the_deadlines) && TimeLimits::instance().are_served_by_caller()) {
     node.add_reference();

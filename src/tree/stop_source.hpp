@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a stop notifies: `OnStop` functions, and the standard library's stop tokens.
+// What a stop notifies: `OnStop` functions, the standard library's stop tokens, and a descriptor for event loops.
 #pragma once
 
+#include <optional>
 #include <stop_token>
 
 #include <threadgroup/detail/atomic.hpp>
@@ -9,12 +10,13 @@
 #include <threadgroup/scope.hpp>
 
 #include "event/event.hpp"
+#include "runtime/event_descriptor.hpp"
 
 namespace tg::inline v0::detail {
 
 class Node;
 
-/// The functions and tokens that follow the event of one node, made when the first one comes.
+/// The functions, tokens and descriptor that follow the event of one node, made when the first one comes.
 ///
 ///     void on_event_set() noexcept override { stop_source_.request_stop(*this); }
 ///
@@ -34,6 +36,9 @@ class StopSource {
   [[nodiscard]] bool add(OnStop& function, Event& event);
   /// Unlinks it. False if it is not linked: it was called, or is about to be.
   bool remove(OnStop& function) noexcept;
+  /// A descriptor that becomes and stays readable when the event is set. Throws `std::system_error` or
+  /// `std::bad_alloc`.
+  int descriptor(Event& event);
   /// A thread follows the event without a token or a function.
   void follow(Event& event) noexcept {
     is_followed_.store(true, std::memory_order_release);
@@ -43,13 +48,14 @@ class StopSource {
   /// deadlines it has another flow call them, if it can: a function may wait for a deadline.
   void request_stop(Node& node) noexcept;
 
-  /// True if there is or was a token, a function or a thread.
+  /// True if there is or was a token, a function, a descriptor or a thread.
   bool is_followed() const noexcept { return is_followed_.load(std::memory_order_acquire); }
 
  private:
   struct Followers {
     std::stop_source source{std::nostopstate};
     OnStop* first = nullptr;
+    std::optional<runtime::EventDescriptor> descriptor;
   };
 
   Followers& followers_locked() TG_REQUIRES(mutex_);

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one wait: which of its three ends comes first, and that no wake-up is lost.
 #include <gtest/gtest.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
-#include <iterator>
 #include <latch>
 #include <stdexcept>
 #include <thread>
@@ -23,6 +19,7 @@
 #include "runtime/flow.hpp"
 #include "runtime/wait_breaks.hpp"
 #include "support/eventually.hpp"
+#include "support/forbidden_call.hpp"
 #include "support/in_child.hpp"
 
 namespace tg::inline v0::detail {
@@ -37,19 +34,6 @@ void set(Event& event) {
   event.release_waiters();
 }
 const auto kNo = [] { return false; };
-
-void forbid(int call) {
-  sock_filter filter[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(call), 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  const sock_fprog program{static_cast<unsigned short>(std::size(filter)), filter};
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-      ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-    throw std::runtime_error("a filter of system calls");
-}
 
 // Each test with both ways to wait for a source and an event: asleep on two words, and linked to both as on a system
 // that cannot wait for two.
@@ -277,7 +261,7 @@ TEST(WaitInSandbox, is_still_ended_by_the_event_and_by_the_source) {
     WaitQueue source;
     Event event;
     EXPECT_EQ(wait(source, kNo, {&event, nullptr}, runtime::after(1ms)), WaitOutcome::timed_out);
-    forbid(SYS_futex_waitv);
+    if (!test::forbid(SYS_futex_waitv)) throw std::runtime_error("a filter of system calls");
     std::atomic<bool> ready{false};
     std::atomic<int> looks{0};
     std::thread waits([&] {

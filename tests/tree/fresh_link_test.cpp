@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Groups that their flow links without the forest's lock, and what makes others see them.
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include <array>
 #include <cerrno>
-#include <cstddef>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,6 +13,7 @@
 #include <threadgroup/snapshot.hpp>
 
 #include "runtime/asymmetric_fence.hpp"
+#include "support/forbidden_call.hpp"
 #include "support/in_child.hpp"
 #include "support/nodes.hpp"
 #include "tree/forest.hpp"
@@ -271,22 +268,11 @@ TEST_F(FreshLinks, child_process_starts_without_grants_and_the_parent_keeps_its_
   EXPECT_EQ(forest.unlink_leaf(*fresh), Unlinked::unseen);
 }
 
-// From now on the system refuses the call in this process.
-bool refuse_membarrier() {
-  std::array<sock_filter, 4> program{{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-                                      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
-                                      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-                                      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)}};
-  const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
-  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) == 0;
-}
-
 TEST_F(FreshLinks, sandbox_that_refuses_the_fence_ends_the_grants) {
   EXPECT_EQ(in_child([] {
               REQUIRE_IN_CHILD(earn_grant());
               const Linked fresh("fresh");
-              if (!refuse_membarrier()) return;
+              if (!test::forbid(SYS_membarrier)) return;
               std::thread([&] {
                 if (forest.snapshot().find(fresh->id()) == nullptr) ::_exit(2);
               }).join();

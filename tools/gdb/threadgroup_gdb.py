@@ -285,5 +285,11 @@ def register():
     gdb.printing.register_pretty_printer(None, collection, replace=True)
 
 
+def pass_stop_signal():
+    """Do not stop the program at the signal that takes threads out of system calls (docs/system_calls.md)."""
+    gdb.execute("handle SIG61 nostop noprint pass", to_string=True)
+
+
 register()
 Tree()
+pass_stop_signal()

@@ -63,7 +63,7 @@ class Gdb(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.folder.cleanup)
         core = f"{cls.folder.name}/core"
-        looks = asked("tg-tree", "frame function main", *(f"print {name}" for name in PRINTED), "thread apply all bt -frame-arguments none 40")
+        looks = asked("tg-tree", "frame function main", "info signals SIG61", *(f"print {name}" for name in PRINTED), "thread apply all bt -frame-arguments none 40")
         cls.live = run_gdb(STOP + looks + asked(f"generate-core-file {core}"), PROGRAM)
         cls.core = run_gdb(looks, PROGRAM, core)
 
@@ -87,6 +87,9 @@ task 7 in thread N waits for task 'import'), 5 done: 1 failed; bound 4]
     `-- roll back (shield)
 search (daemon)  [0 pending, 0 running, 2 done: 1 stopped, 1 skipped; bound 32]  \
 event: requested at search: found\\nit (hang.cpp:N)""")
+
+    def test_program_does_not_stop_at_the_signal_of_a_stop(self):
+        self.assertRegex(self.live["info signals SIG61"], r"SIG61 +No\tNo\tYes")
 
     def test_tree_of_a_core_file_is_that_of_the_process(self):
         self.assertEqual(without_threads(self.core.get("tg-tree", self.core[""])), without_threads(self.live["tg-tree"]))

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plain read; and threads that poll one eventfd, which all of them see when it becomes readable.
+#include <sys/eventfd.h>
+
+#include <latch>
+#include <vector>
+
+#include "../wake/work.hpp"
+#include "work.hpp"
+
+void bench::run(const Options& options) {
+  const std::int64_t calls = options.get("calls", 100'000);
+  const std::int64_t threads = options.get("threads", 1'000);
+  double plain = 0;
+  std::jthread([&] { plain = ns_per_ready_read(calls, &::read); }).join();  // the C library's `read` is cheaper with one thread
+  report("outside_ns", plain);
+  report("read_ns", plain);
+
+  const int event = ::eventfd(0, EFD_CLOEXEC);
+  Awake awake(threads);
+  std::latch there(threads);
+  std::vector<std::jthread> blocked;
+  for (std::int64_t i = 0; i < threads; ++i) {
+    blocked.emplace_back([&] {
+      there.count_down();
+      pollfd one{event, POLLIN, 0};
+      static_cast<void>(::poll(&one, 1, -1));
+      awake.sign_and_stay();
+    });
+  }
+  there.wait();
+  let_them_fall_asleep();
+  const auto start = std::chrono::steady_clock::now();
+  const std::uint64_t one = 1;
+  if (::write(event, &one, sizeof one) != sizeof one) std::abort();
+  const double ms = awake.milliseconds_since(start);
+  awake.let_them_end();
+  report("read_ms", ms);
+  report("poll_ms", ms);
+}

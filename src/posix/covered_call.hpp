@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// One system call of a flow that can be stopped.
+#pragma once
+
+#include <cerrno>
+#include <string>
+
+#include "event/wait_note.hpp"
+#include "runtime/engine.hpp"
+#include "runtime/flow.hpp"
+#include "runtime/stoppable_call.hpp"
+#include "tree/call_registration.hpp"
+#include "tree/scope_entry.hpp"
+
+namespace tg::inline v0::detail {
+
+/// A call of `tg::posix`: the plain one where nothing can stop the caller, else one that can be stopped.
+///
+///     const CoveredCall call("read");
+///     return call ? call.make(SYS_read, fd, buffer, bytes) : ::read(fd, buffer, bytes);
+class CoveredCall {
+ public:
+  /// `name` is that of the call, or the best known one of its family: "read". Throws `std::logic_error` in a simulated program.
+  explicit CoveredCall(const char* name) : name_(name) {
+    if (runtime::Engine::of_caller() != nullptr) [[unlikely]]
+      runtime::refuse_real_io(std::string("tg::posix::") + name);
+    runtime::Flow* const flow = runtime::Flow::current_if_any();
+    if (flow == nullptr || flow->event == nullptr) return;
+    flow_ = flow;
+  }
+  /// Whether the call can be stopped: something can stop the caller, and the processor has the instructions.
+  explicit operator bool() const noexcept { return flow_ != nullptr && runtime::kHasStoppableCalls; }
+
+  /// Makes the call. Returns its result, or -1 with `errno` set.
+  template <class... A>
+  long make(long number, A... arguments) const {
+    const long result = make_raw(number, arguments...);
+    if (result >= 0 || result < -4095) [[likely]]
+      return result;
+    errno = static_cast<int>(-result);
+    return -1;
+  }
+  /// The same without `errno`: returns a negative error number.
+  template <class... A>
+  long make_raw(long number, A... arguments) const {
+    const Event& event = *flow_->event;
+    if (event.is_set()) return -ECANCELED;
+    const WaitNote note(name_);
+    CallRegistration& mine = CallRegistration::of(*flow_);
+    mine.cover(*innermost_node(*flow_));
+    const void* const outer = mine.calls().enter(event.word());
+    const long result = runtime::stoppable_call(event.word(), number, arguments...);
+    mine.calls().leave(outer);
+    return event.is_set() ? mine.end_of_stopped(result, outer) : result;
+  }
+
+ private:
+  const char* const name_;
+  runtime::Flow* flow_ = nullptr;
+};
+
+}  // namespace tg::inline v0::detail

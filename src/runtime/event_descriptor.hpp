@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Descriptors that become readable permanently.
+#pragma once
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <system_error>
+
+namespace tg::inline v0::runtime {
+
+/// A descriptor that becomes and stays readable. It is closed with the object.
+class EventDescriptor {
+ public:
+  /// Throws `std::system_error` if the process has no descriptor left.
+  EventDescriptor() : number_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (number_ < 0) {
+      throw std::system_error(errno, std::generic_category(),
+                              "tg::stop_fd: a descriptor that says that the caller is stopped");
+    }
+  }
+  ~EventDescriptor() { ::close(number_); }
+  EventDescriptor(const EventDescriptor&) = delete;
+  EventDescriptor& operator=(const EventDescriptor&) = delete;
+
+  int number() const noexcept { return number_; }
+  void make_readable() const noexcept {
+    const std::uint64_t one = 1;
+    static_cast<void>(::write(number_, &one, sizeof one));
+  }
+
+ private:
+  const int number_;
+};
+
+}  // namespace tg::inline v0::runtime

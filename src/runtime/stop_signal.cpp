@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+// Installing, sending and handling the signal.
+#include "runtime/stop_signal.hpp"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <cstring>
+#include <ctime>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <type_traits>
+
+#include <threadgroup/detail/mutex.hpp>
+
+#include "base/planted.hpp"
+#include "runtime/asymmetric_fence.hpp"
+#include "runtime/flow.hpp"
+#include "runtime/fork.hpp"
+#include "runtime/futex.hpp"
+#include "runtime/stoppable_call.hpp"
+
+namespace tg::inline v0::runtime {
+
+namespace {
+
+// The last but three: glibc keeps the first two for itself, and programs count from the first or from the last one.
+constexpr int kFromTheLast = 3;
+
+constinit tg::detail::Mutex mutex;
+constinit tg::detail::Atomic<int> chosen{0};             // atomic: read by handlers; 0: the default
+constinit tg::detail::Atomic<bool> is_installed{false};  // atomic: looked at without the lock
+
+[[gnu::constructor(at_load::kLeaves)]] void hold_stop_signal() {
+  hold_across_forks([]() -> tg::detail::Mutex& { return mutex; });
+}
+
+#if !defined(TG_SIMULATION)
+std::uint64_t mask_of(int number) noexcept { return std::uint64_t{1} << (number - 1); }
+
+void change_mask(int how, int number) noexcept {
+  const std::uint64_t mask = mask_of(number);
+  ::syscall(SYS_rt_sigprocmask, how, &mask, nullptr, kMaskBytes);
+}
+
+// The kernel's own structure. The C library's `sigaction` would give the handler to a sanitizer, which defers it.
+struct KernelAction {
+  void (*handler)(int, siginfo_t*, void*);
+  unsigned long flags;
+#if defined(__x86_64__)
+  void (*restorer)();
+#endif
+  std::uint64_t mask;
+};
+
+#if defined(__x86_64__)
+constexpr unsigned long kHasRestorer = 0x04000000;
+// 15 is rt_sigreturn. The `nop` is there because unwinders look at the byte before a return address.
+extern "C" [[gnu::visibility("hidden")]] void tg_return_from_stop_signal();
+asm(R"(
+  .text
+  .hidden tg_return_from_stop_signal
+  .globl tg_return_from_stop_signal
+  .type tg_return_from_stop_signal, @function
+  nop
+tg_return_from_stop_signal:
+  movq $15, %rax
+  syscall
+  .size tg_return_from_stop_signal, . - tg_return_from_stop_signal
+)");
+#endif
+
+#endif
+
+}  // namespace
+
+#if !defined(TG_SIMULATION)
+/// Runs on any thread at any moment, so it calls nothing but system calls.
+struct StopSignalHandler {
+#if defined(__x86_64__)
+  static auto& program_counter(ucontext_t& context) noexcept { return context.uc_mcontext.gregs[REG_RIP]; }
+#elif defined(__aarch64__)
+  static auto& program_counter(ucontext_t& context) noexcept { return context.uc_mcontext.pc; }
+#endif
+
+  __attribute__((no_sanitize("thread", "address", "undefined"))) static void handle(int number, siginfo_t*,
+                                                                                    void* raw) noexcept {
+#if defined(__x86_64__) || defined(__aarch64__)
+    Flow* const flow = Flow::current_if_any();
+    if (flow == nullptr || flow->calls == nullptr) return;  // not ours: this thread was never registered
+    CallState& state = *flow->calls;
+    auto& context = *static_cast<ucontext_t*>(raw);
+    auto& counter = program_counter(context);
+    const auto here = static_cast<std::uintptr_t>(counter);
+    const auto place_of = [](const char* label) { return reinterpret_cast<std::uintptr_t>(label); };
+    if (here >= place_of(tg_stoppable_call_begin) && here < place_of(tg_stoppable_call_end)) {
+      counter = static_cast<std::remove_reference_t<decltype(counter)>>(place_of(tg_stoppable_call_stopped));
+    } else if (here != place_of(tg_stoppable_call_end) && state.is_in_any()) {
+      // The thread is just before or just after the call, or in a handler of the program that has interrupted it:
+      // when that handler returns, the kernel may make the call again. The signal is sent once more, and arrives
+      // then. Without such a handler, `receive` takes it.
+      const int error = errno;
+      const std::uint64_t bit = mask_of(number);
+      std::uint64_t mask = 0;
+      std::memcpy(&mask, &context.uc_sigmask, sizeof mask);
+      mask |= bit;
+      std::memcpy(&context.uc_sigmask, &mask, sizeof mask);
+      state.is_blocked_.store(true, std::memory_order_relaxed);
+      ::syscall(SYS_tgkill, ::getpid(), state.thread_, number);
+      errno = error;
+      return;
+    }
+    state.received_.store(true, std::memory_order_release);
+#else
+    static_cast<void>(number);
+    static_cast<void>(raw);
+#endif
+  }
+};
+#endif
+
+// --- The signal ---
+
+int StopSignal::number() noexcept {
+  const int number = chosen.load(std::memory_order_relaxed);
+  return number != 0 ? number : SIGRTMAX - kFromTheLast;
+}
+
+void StopSignal::choose(int number) {
+  if (number < SIGRTMIN || number > SIGRTMAX) {
+    throw std::invalid_argument("tg::posix::use_signal(" + std::to_string(number) +
+                                "): only real-time signals, from " + std::to_string(SIGRTMIN) + " to " +
+                                std::to_string(SIGRTMAX) + ", can be used");
+  }
+  tg::detail::MutexLock lock(mutex);
+  if (is_installed.load(std::memory_order_relaxed)) {
+    throw std::logic_error("tg::posix::use_signal: signal " + std::to_string(StopSignal::number()) +
+                           " is in use already; choose one before the first call of tg::posix");
+  }
+  chosen.store(number, std::memory_order_relaxed);
+}
+
+void StopSignal::install() {
+#if !defined(TG_SIMULATION)
+  if (is_installed.load(std::memory_order_acquire)) return;
+  tg::detail::MutexLock lock(mutex);
+  if (is_installed.load(std::memory_order_relaxed)) return;
+  const int number = StopSignal::number();
+  const std::string name = "tg::posix: signal " + std::to_string(number);
+  if (::syscall(SYS_tgkill, ::getpid(), static_cast<int>(::syscall(SYS_gettid)), 0) != 0) {
+    throw std::system_error(errno, std::generic_category(),
+                            "tg::posix: the system does not let this process send signals to its threads");
+  }
+  KernelAction found{};
+  KernelAction ours{};
+  ours.handler = &StopSignalHandler::handle;
+  ours.flags = SA_RESTART | SA_ONSTACK | SA_SIGINFO;
+  ours.mask = ~std::uint64_t{0};
+#if defined(__x86_64__)
+  ours.flags |= kHasRestorer;
+  ours.restorer = &tg_return_from_stop_signal;
+#endif
+  if (::syscall(SYS_rt_sigaction, number, nullptr, &found, kMaskBytes) != 0)
+    throw std::system_error(errno, std::generic_category(), name + " cannot be handled");
+  if (reinterpret_cast<std::uintptr_t>(found.handler) != 0) {
+    throw std::system_error(
+        std::make_error_code(std::errc::device_or_resource_busy),
+        name + " has a handler of the program; choose another one with tg::posix::use_signal");
+  }
+  if (::syscall(SYS_rt_sigaction, number, &ours, nullptr, kMaskBytes) != 0)
+    throw std::system_error(errno, std::generic_category(), name + " cannot be handled");
+  is_installed.store(true, std::memory_order_release);
+#endif
+}
+
+// --- One thread ---
+
+const void* CallState::enter(const void* word) noexcept {
+  const void* const outer = word_.load(std::memory_order_relaxed);
+  if (TG_PLANTED(call_is_entered_without_fence)) {
+    word_.store(word, std::memory_order_relaxed);
+  } else if (has_heavy_fence()) [[likely]] {
+    word_.store(word, std::memory_order_relaxed);
+    light_fence();
+  } else {
+    word_.exchange(word, std::memory_order_seq_cst);
+  }
+  return outer;
+}
+
+void CallState::leave(const void* outer) noexcept {
+  if (has_heavy_fence()) [[likely]] {
+    word_.store(outer, std::memory_order_relaxed);
+    light_fence();
+  } else {
+    word_.exchange(outer, std::memory_order_seq_cst);
+  }
+}
+
+void CallState::begin() noexcept {
+  sent_.store(false, std::memory_order_relaxed);
+  received_.store(false, std::memory_order_relaxed);
+  is_blocked_.store(false, std::memory_order_relaxed);
+#if !defined(TG_SIMULATION)
+  thread_ = static_cast<int>(::syscall(SYS_gettid));
+  change_mask(SIG_UNBLOCK, StopSignal::number());
+#endif
+}
+
+void CallState::send() noexcept {
+#if defined(TG_SIMULATION)
+  signals_.store(1);
+  futex_wake(signals_, 1);
+#else
+  ::syscall(SYS_tgkill, ::getpid(), thread_, StopSignal::number());
+#endif
+}
+
+void CallState::receive() noexcept {
+  if (!sent_.load(std::memory_order_acquire)) return;
+#if defined(TG_SIMULATION)
+  while (signals_.load() == 0) futex_wait(signals_, 0, TimePoint::never());
+  received_.store(true, std::memory_order_relaxed);
+  signals_.store(0, std::memory_order_relaxed);
+#else
+  // It is about to be sent, was handled, or is pending: blocked by the program, or by the handler.
+  while (!received_.load(std::memory_order_acquire)) {
+    const std::uint64_t mask = mask_of(StopSignal::number());
+    const timespec at_once{};
+    if (::syscall(SYS_rt_sigtimedwait, &mask, nullptr, &at_once, kMaskBytes) == StopSignal::number())
+      received_.store(true, std::memory_order_relaxed);
+    else ::sched_yield();
+  }
+  if (is_blocked_.load(std::memory_order_relaxed)) {
+    is_blocked_.store(false, std::memory_order_relaxed);
+    change_mask(SIG_UNBLOCK, StopSignal::number());
+  }
+#endif
+}
+
+void CallState::pass_on() noexcept {
+  if (!received_.load(std::memory_order_acquire)) return;  // it was not sent, or is still to come
+#if !defined(TG_SIMULATION)
+  // Until the program's handler returns, with which the system restores the mask.
+  change_mask(SIG_BLOCK, StopSignal::number());
+  received_.store(false, std::memory_order_relaxed);
+  ::syscall(SYS_tgkill, ::getpid(), thread_, StopSignal::number());
+#endif
+}
+
+void CallState::reset() noexcept {
+  word_.store(nullptr, std::memory_order_relaxed);
+  sent_.store(false, std::memory_order_relaxed);
+#if defined(TG_SIMULATION)
+  signals_.store(0, std::memory_order_relaxed);
+#endif
+}
+
+#if defined(TG_SIMULATION)
+long CallState::block_until_signal(FunctionRef<bool()> is_marked) noexcept {
+  if (is_marked()) return -ECANCELED;
+  while (signals_.load() == 0) futex_wait(signals_, 0, TimePoint::never());
+  return -ECANCELED;
+}
+#endif
+
+}  // namespace tg::inline v0::runtime

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// The signal that takes a thread out of a system call.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <threadgroup/detail/atomic.hpp>
+#include <threadgroup/detail/export.hpp>
+#include <threadgroup/detail/unique_function.hpp>
+
+namespace tg::inline v0::runtime {
+
+constexpr std::size_t kMaskBytes = 8;  // of the kernel's set of signals
+
+/// What a thread in system calls shares with the handler of the signal, and with the threads that stop it.
+///
+/// Thread safety: `is_in`, `announce` and `send` are called by the thread that sets the event; the rest by the thread
+/// itself, and `is_in_any` by its handler.
+/// Memory ordering: a thread that enters a call and then looks at its word, and one that marks the word, calls
+/// `heavy_fence` and then asks `is_in`, do not miss each other.
+class CallState {
+ public:
+  /// The calling thread enters a call which the word stops; returns what `leave` restores. Calls nest: a handler of
+  /// the program may make one on top of another.
+  const void* enter(const void* word) noexcept;
+  void leave(const void* outer) noexcept;
+  bool is_in(const void* word) const noexcept { return word_.load(std::memory_order_seq_cst) == word; }
+  bool is_in_any() const noexcept { return word_.load(std::memory_order_relaxed) != nullptr; }
+
+  /// Begins a registration: unblocks the signal on the calling thread.
+  void begin() noexcept;
+  /// Says that a signal will be sent, once for each `begin`: from here on `receive` waits for it.
+  void announce() noexcept { sent_.store(true, std::memory_order_release); }
+  /// Sends it. Requires: it was announced.
+  void send() noexcept;
+  /// If a signal was announced, waits until it has come, or takes it where it is blocked.
+  void receive() noexcept;
+  /// For a handler of the program that has interrupted a stopped call: if the signal was received here, sends it
+  /// again, blocked until the handler returns.
+  void pass_on() noexcept;
+  /// In a forked child.
+  void reset() noexcept;
+
+#if defined(TG_SIMULATION)
+  /// A call that ends only when it is stopped, as the instructions and the kernel make it.
+  long block_until_signal(FunctionRef<bool()> is_marked) noexcept;
+#endif
+
+ private:
+  friend struct StopSignalHandler;
+#if defined(TG_SIMULATION)
+  tg::detail::Atomic<std::uint32_t> signals_{0};
+#endif
+  // Atomic: written by the thread, read by those who stop it.
+  tg::detail::Atomic<const void*> word_{nullptr};
+  // Atomic: set by the setter; read and cleared by the thread.
+  tg::detail::Atomic<bool> sent_{false};
+  // Atomic: set by the handler; read, set and cleared by the thread.
+  tg::detail::Atomic<bool> received_{false};
+  tg::detail::Atomic<bool> is_blocked_{false};  // the handler has left the signal blocked
+  int thread_ = 0;                              // its number; constant from `begin` on
+};
+
+/// The signal: one for the process.
+class StopSignal {
+ public:
+  /// Its number: a real-time signal that few programs use.
+  TG_EXPORT static int number() noexcept;
+  /// Chooses another one. Throws `std::logic_error` once the handler is installed, and `std::invalid_argument` if it is
+  /// not a real-time signal.
+  TG_EXPORT static void choose(int number);
+  /// Installs the handler, once. Throws `std::system_error` if the program handles the signal itself, or if the system
+  /// permits no signals to threads.
+  static void install();
+};
+
+}  // namespace tg::inline v0::runtime

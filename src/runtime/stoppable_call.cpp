@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// The instructions.
+#include "runtime/stoppable_call.hpp"
+
+#if defined(__x86_64__) && !defined(__ILP32__)
+asm(R"(
+  .text
+  .hidden tg_stoppable_call
+  .hidden tg_stoppable_call_begin
+  .hidden tg_stoppable_call_end
+  .hidden tg_stoppable_call_stopped
+  .globl tg_stoppable_call
+  .globl tg_stoppable_call_begin
+  .globl tg_stoppable_call_end
+  .globl tg_stoppable_call_stopped
+  .type tg_stoppable_call, @function
+  .balign 16
+tg_stoppable_call:
+  .cfi_startproc
+  movq %rdi, %r11
+  movq %rsi, %rax
+  movq %rdx, %rdi
+  movq %rcx, %rsi
+  movq %r8, %rdx
+  movq %r9, %r10
+  movq 8(%rsp), %r8
+  movq 16(%rsp), %r9
+tg_stoppable_call_begin:
+  cmpq $0, (%r11)
+  jne tg_stoppable_call_stopped
+  syscall
+tg_stoppable_call_end:
+  ret
+tg_stoppable_call_stopped:
+  movq $-125, %rax
+  ret
+  .cfi_endproc
+  .size tg_stoppable_call, . - tg_stoppable_call
+)");
+#elif defined(__aarch64__)
+asm(R"(
+  .text
+  .hidden tg_stoppable_call
+  .hidden tg_stoppable_call_begin
+  .hidden tg_stoppable_call_end
+  .hidden tg_stoppable_call_stopped
+  .globl tg_stoppable_call
+  .globl tg_stoppable_call_begin
+  .globl tg_stoppable_call_end
+  .globl tg_stoppable_call_stopped
+  .type tg_stoppable_call, %function
+  .balign 16
+tg_stoppable_call:
+  .cfi_startproc
+  mov x9, x0
+  mov x8, x1
+  mov x0, x2
+  mov x1, x3
+  mov x2, x4
+  mov x3, x5
+  mov x4, x6
+  mov x5, x7
+tg_stoppable_call_begin:
+  ldar x9, [x9]
+  cbnz x9, tg_stoppable_call_stopped
+  svc #0
+tg_stoppable_call_end:
+  ret
+tg_stoppable_call_stopped:
+  mov x0, #-125
+  ret
+  .cfi_endproc
+  .size tg_stoppable_call, . - tg_stoppable_call
+)");
+#endif
+
+namespace tg::inline v0::runtime {
+static_assert(ECANCELED == 125, "the number in the instructions");
+}  // namespace tg::inline v0::runtime

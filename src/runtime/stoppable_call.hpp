@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// A system call that a signal ends without a race.
+#pragma once
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace tg::inline v0::runtime {
+
+/// Whether this processor has the instructions below.
+#if (defined(__x86_64__) && !defined(__ILP32__)) || defined(__aarch64__)
+constexpr bool kHasStoppableCalls = true;
+
+// A look at the word, and the system call. The handler of the stop signal finds the thread
+// - from `begin` up to `end`: it moves on to `stopped`, for the kernel has not begun the call, or has undone it;
+// - at `end`: the call has been made, and its result counts.
+// So a stop that comes between the look and the call is not lost, and no byte is. musl and glibc cancel threads in this
+// way. The names are the assembler's, so they have no namespace.
+extern "C" {
+[[gnu::visibility("hidden")]] long tg_stoppable_call(const void* word, long number, long a, long b, long c,
+                                                     long d, long e, long f) noexcept;
+[[gnu::visibility("hidden")]] extern const char tg_stoppable_call_begin[];
+[[gnu::visibility("hidden")]] extern const char tg_stoppable_call_end[];
+[[gnu::visibility("hidden")]] extern const char tg_stoppable_call_stopped[];
+}
+#else
+constexpr bool kHasStoppableCalls = false;
+inline long tg_stoppable_call(const void*, long, long, long, long, long, long, long) noexcept {
+  return -ENOSYS;
+}
+#endif
+
+template <class T>
+long to_argument(T value) noexcept {
+  if constexpr (std::is_null_pointer_v<T>) {
+    return 0;
+  } else if constexpr (std::is_pointer_v<T>) {
+    return static_cast<long>(reinterpret_cast<std::intptr_t>(value));
+  } else {
+    return static_cast<long>(value);
+  }
+}
+
+/// Makes the call unless the word, a pointer, is set. Returns what the kernel does: a negative error number, or the
+/// result; `-ECANCELED` if it was stopped before anything was done.
+template <class... A>
+long stoppable_call(const void* word, long number, A... arguments) noexcept {
+  static_assert(sizeof...(A) <= 6);
+  const long all[7] = {to_argument(arguments)..., 0};
+  const auto at = [&](std::size_t i) { return i < sizeof...(A) ? all[i] : 0; };
+  return tg_stoppable_call(word, number, at(0), at(1), at(2), at(3), at(4), at(5));
+}
+
+}  // namespace tg::inline v0::runtime

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Registering, and meeting a setter.
+#include "tree/call_registration.hpp"
+
+#include <cerrno>
+#include <utility>
+
+#include "base/planted.hpp"
+#include "runtime/fork.hpp"
+
+namespace tg::inline v0::detail {
+
+constinit Atomic<std::uint32_t> CallRegistration::registered_{0};
+constinit Atomic<CallRegistration*> CallRegistration::all_{nullptr};
+
+namespace {
+[[gnu::constructor(runtime::at_load::kLeaves)]] void register_calls() {
+  runtime::at_fork(nullptr, nullptr, [] { CallRegistration::forget_all(); });
+}
+}  // namespace
+
+CallRegistration& CallRegistration::of(runtime::Flow& flow) {
+  if (flow.call_registration != nullptr) [[likely]]
+    return *flow.call_registration;
+  runtime::StopSignal::install();
+  flow.call_registration = new CallRegistration(flow);
+  flow.call_registration->next_ = all_.load(std::memory_order_relaxed);
+  while (!all_.compare_exchange_weak(flow.call_registration->next_, flow.call_registration)) {
+  }
+  flow.calls = &flow.call_registration->calls_;
+  return *flow.call_registration;
+}
+
+void CallRegistration::move_to(Node& node) noexcept {
+  end();
+  node.add_reference();
+  node_ = &node;
+  looked_.store(false, std::memory_order_relaxed);
+  calls_.begin();
+  link_.emplace(*this, node.event().word());
+  registered_.fetch_add(1, std::memory_order_seq_cst);  // T10: before the look at the event
+  if (!TG_PLANTED(call_does_not_watch)) node.event().watch();
+  node.event().waiters().link(*link_);
+}
+
+void CallRegistration::end() noexcept {
+  if (node_ == nullptr) return;
+  if (!node_->event().waiters().unlink(*link_)) wait_for_setter();
+  registered_.fetch_sub(1, std::memory_order_relaxed);
+  std::exchange(node_, nullptr)->release();
+}
+
+// Runs on the setter's flow. The signal is sent last: the thread that it wakes may preempt the setter, and would then
+// have to wait for `looked_`. Once a signal is announced, the flow does not leave `receive` until it has come.
+void CallRegistration::stop(WaitNode& raw) noexcept {
+  auto& link = static_cast<Link&>(raw);
+  CallRegistration& self = link.owner;
+  const bool is_in_call = self.calls_.is_in(link.word);
+  if (is_in_call) self.calls_.announce();
+  // T11: from here on the flow may destroy the link. The flow itself stays.
+  self.looked_.store(true, std::memory_order_release);
+  self.flow_.unpark();
+  if (is_in_call) self.calls_.send();
+}
+
+void CallRegistration::wait_until_looked() noexcept {
+  while (!looked_.load(std::memory_order_acquire)) flow_.park_until(TimePoint::never());
+}
+
+void CallRegistration::wait_for_setter() noexcept {
+  if (!TG_PLANTED(call_does_not_wait_for_setter)) wait_until_looked();
+  if (!TG_PLANTED(call_leaves_its_signal_behind)) calls_.receive();
+}
+
+long CallRegistration::end_of_stopped(long result, const void* outer) noexcept {
+  if (outer == nullptr) {
+    end();
+  } else if (node_ != nullptr) {
+    // The interrupted call needs the same signal: it is sent again, and arrives when the program's handler returns.
+    wait_until_looked();
+    calls_.pass_on();
+  }
+  return result == -EINTR ? -ECANCELED : result;
+}
+
+void CallRegistration::forget_all() noexcept {
+  registered_.store(0, std::memory_order_relaxed);
+  for (CallRegistration* one = all_.load(std::memory_order_relaxed); one != nullptr; one = one->next_) {
+    one->node_ = nullptr;
+    one->link_.reset();
+    one->calls_.reset();
+  }
+}
+
+}  // namespace tg::inline v0::detail

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// A flow whose system calls an event stops.
+//
+// Invariants
+//   T10. Of a flow that enters a call and one that sets its event, at least one sees the other: the flow finds the event
+//       set before it enters the kernel, or the setter finds it in the call and sends it the signal.
+//   T11. A setter sends at most one signal for each registration (the thread may send it to itself again), and the flow
+//       has received it before the registration ends.
+//
+// docs/system_calls.md explains the calls, src/posix/README.md the protocol.
+#pragma once
+
+#include <optional>
+
+#include <threadgroup/detail/atomic.hpp>
+#include <threadgroup/detail/wait_queue.hpp>
+
+#include "event/event.hpp"
+#include "runtime/flow.hpp"
+#include "runtime/stop_signal.hpp"
+#include "tree/node.hpp"
+
+namespace tg::inline v0::detail {
+
+/// Registers a flow with the event that stops its calls: with the first call under that event, so that the calls
+/// which follow cost a few stores and loads.
+///
+///     CallRegistration& mine = CallRegistration::of(flow);
+///     mine.cover(node);
+///     const void* const outer = mine.calls().enter(node.event().word());
+///     long result = stoppable_call(node.event().word(), ...);
+///     mine.calls().leave(outer);
+///     if (node.event().is_set()) result = mine.end_of_stopped(result, outer);
+///
+/// Thread safety: by the flow itself; `any` from any thread.
+/// Lifetime: stays with the flow, whose memory is never given back. While it is registered it holds a reference to
+/// the node.
+class CallRegistration {
+ public:
+  /// Made at the flow's first use. Throws `std::bad_alloc`, and as `StopSignal::install`.
+  static CallRegistration& of(runtime::Flow& flow);
+
+  runtime::CallState& calls() noexcept { return calls_; }
+  /// From here on the event of the node stops the flow's calls. Requires: the event is the flow's innermost one.
+  void cover(Node& node) noexcept {
+    if (node_ != &node) [[unlikely]]
+      move_to(node);
+  }
+  /// To be called after a call, once the event is set. Waits for the signal, if one was announced. Returns the result of
+  /// the call, which is `-ECANCELED` if it was interrupted.
+  long end_of_stopped(long result, const void* outer) noexcept;
+  /// The event no longer stops the flow's calls. Returns once neither a setter nor a signal can reach the flow.
+  void end() noexcept;
+  /// Ends the registration if it is with this node, which the flow is about to leave.
+  void end_if_covered_by(const Node& node) noexcept {
+    if (node_ == &node) end();
+  }
+  /// In a forked child: what flows are registered with is the parent's.
+  static void forget_all() noexcept;
+
+  /// Whether any flow of the process is registered. Sequentially consistent (T10).
+  static bool any() noexcept { return registered_.load(std::memory_order_seq_cst) != 0; }
+
+ private:
+  struct Link : WaitNode {
+    Link(CallRegistration& of, const void* of_event) noexcept
+        : WaitNode(&CallRegistration::stop), owner(of), word(of_event) {}
+    CallRegistration& owner;
+    const void* const word;
+  };
+  explicit CallRegistration(runtime::Flow& flow) noexcept : flow_(flow) {}
+  void move_to(Node& node) noexcept;
+  void wait_until_looked() noexcept;
+  void wait_for_setter() noexcept;
+  static void stop(WaitNode& link) noexcept;
+
+  static constinit Atomic<std::uint32_t>
+      registered_;  // atomic: changed by all flows, read by those who set events
+
+  static constinit Atomic<CallRegistration*> all_;  // atomic: any flow puts its own in front
+
+  runtime::Flow& flow_;
+  CallRegistration* next_ = nullptr;  // constant once it is in the list
+  runtime::CallState calls_;
+  Node* node_ = nullptr;        // with which it is registered
+  std::optional<Link> link_;    // in the queue of the node's event, or taken by a setter
+  Atomic<bool> looked_{false};  // atomic: the setter's last write, which the flow waits for
+};
+
+}  // namespace tg::inline v0::detail

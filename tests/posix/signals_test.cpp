@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stop signal beside what programs do with signals, masks, forks and sandboxes.
+#include <gtest/gtest.h>
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <thread>
+
+#include <threadgroup/posix.hpp>
+#include <threadgroup/threadgroup.hpp>
+
+#include "base/sanitizers.hpp"
+#include "support/eventually.hpp"
+#include "support/forbidden_call.hpp"
+#include "support/in_child.hpp"
+#include "support/threads_asleep.hpp"
+
+namespace tg::test {
+namespace signals_test {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Pipe {
+  Pipe() {
+    if (::pipe(ends.data()) != 0) throw std::system_error(errno, std::generic_category());
+  }
+  ~Pipe() {
+    for (const int end : ends) ::close(end);
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  int reading() const { return ends[0]; }
+  int writing() const { return ends[1]; }
+  std::array<int, 2> ends{};
+};
+
+// Runs `before` and then a read that blocks, in a task, and stops it.
+template <class Before>
+void expect_stopped(Before before) {
+  const Pipe pipe;
+  ThreadGroup group("signals");
+  std::atomic<int> thread{0};
+  group.post([&] {
+    before();
+    thread = this_thread_number();
+    char byte = 0;
+    EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1);
+    EXPECT_EQ(errno, ECANCELED);
+  });
+  eventually([&] { return thread != 0 && is_asleep(thread); });
+  group.set_event("stop");
+  EXPECT_TRUE(group.join().failures.empty());
+}
+
+template <class F>
+bool passes_in_child(F f) {
+  return status_of(start_child([&] {
+           f();
+           return testing::Test::HasFailure() ? 1 : 0;
+         })) == 0;
+}
+
+void block_all_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+// In a child, because the library keeps the thread.
+TEST(StopSignals, reach_a_thread_that_had_blocked_all_signals) {
+  EXPECT_TRUE(passes_in_child([] { expect_stopped(&block_all_signals); }));
+}
+
+TEST(StopSignals, that_were_sent_leave_none_behind) {
+  const Pipe pipe;
+  for (int round = 0; round < 50; ++round) expect_stopped([] {});
+  sigset_t pending;
+  ::sigpending(&pending);
+  EXPECT_EQ(sigismember(&pending, SIGRTMAX - 3), 0);
+}
+
+// --- A handler of the program on top of a call ---
+
+constinit std::atomic<int> handler_reads_from{-1};
+constinit std::atomic<int> handler_result{0};
+constinit std::atomic<bool> handler_is_in{false};
+
+void read_in_handler(int) {
+  const int error = errno;
+  char byte = 0;
+  handler_is_in = true;
+  handler_result = static_cast<int>(posix::read(handler_reads_from, &byte, 1)) == -1 ? errno : 0;
+  errno = error;
+}
+
+TEST(StopSignals, stop_the_call_of_a_handler_and_the_call_below_it) {
+  const Pipe pipe;
+  const Pipe of_handler;
+  handler_reads_from = of_handler.reading();
+  handler_is_in = false;
+  handler_result = 0;
+  struct sigaction action {};
+  struct sigaction before {};
+  action.sa_handler = &read_in_handler;
+  action.sa_flags = SA_RESTART;
+  ::sigaction(SIGUSR2, &action, &before);
+  ThreadGroup group("signals");
+  std::atomic<int> thread{0};
+  group.post([&] {
+    thread = this_thread_number();
+    char byte = 0;
+    EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1);
+    EXPECT_EQ(errno, ECANCELED);
+    sigset_t mask;
+    ::pthread_sigmask(SIG_BLOCK, nullptr, &mask);
+    EXPECT_EQ(sigismember(&mask, SIGRTMAX - 3), 0) << "the signal is not blocked afterwards";
+  });
+  eventually([&] { return thread != 0 && is_asleep(thread); });
+  ::syscall(SYS_tgkill, ::getpid(), thread.load(), SIGUSR2);
+  eventually([&] { return handler_is_in && is_asleep(thread); });
+  group.set_event("stop");
+  EXPECT_TRUE(group.join().failures.empty());
+  EXPECT_EQ(handler_result, ECANCELED);
+  ::sigaction(SIGUSR2, &before, nullptr);
+}
+
+// A handler that spins while the stop comes: the kernel makes the call again when it returns.
+constinit std::atomic<bool> handler_may_return{false};
+void spin_in_handler(int) {
+  handler_is_in = true;
+  while (!handler_may_return) {
+  }
+}
+
+TEST(StopSignals, stop_a_call_that_a_handler_lies_on) {
+  const Pipe pipe;
+  handler_is_in = false;
+  handler_may_return = false;
+  struct sigaction action {};
+  struct sigaction before {};
+  action.sa_handler = &spin_in_handler;
+  action.sa_flags = SA_RESTART;
+  ::sigaction(SIGUSR2, &action, &before);
+  ThreadGroup group("signals");
+  std::atomic<int> thread{0};
+  group.post([&] {
+    thread = this_thread_number();
+    char byte = 0;
+    EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1);
+    EXPECT_EQ(errno, ECANCELED);
+  });
+  eventually([&] { return thread != 0 && is_asleep(thread); });
+  ::syscall(SYS_tgkill, ::getpid(), thread.load(), SIGUSR2);
+  eventually([&] { return handler_is_in.load(); });
+  group.set_event("stop");
+  handler_may_return = true;
+  EXPECT_TRUE(group.join().failures.empty());
+  ::sigaction(SIGUSR2, &before, nullptr);
+}
+
+// --- Forks ---
+
+TEST(StopSignals, work_in_a_child_that_was_forked_while_a_thread_was_in_a_call) {
+  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "under the sanitizer a child of several threads starts none";
+  const Pipe pipe;
+  ThreadGroup group("parent");
+  std::atomic<int> thread{0};
+  group.post([&] {
+    thread = this_thread_number();
+    char byte = 0;
+    EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1);
+  });
+  eventually([&] { return thread != 0 && is_asleep(thread); });
+  EXPECT_TRUE(passes_in_child([] { expect_stopped([] {}); }));
+  group.set_event("stop");
+  EXPECT_TRUE(group.join().failures.empty());
+}
+
+TEST(StopSignals, work_in_a_child_that_a_task_has_forked_after_a_call) {
+  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "under the sanitizer a child of several threads starts none";
+  const Pipe pipe;
+  ThreadGroup group("parent");
+  group.post([&] {
+    EXPECT_EQ(posix::write(pipe.writing(), "x", 1), 1);
+    EXPECT_TRUE(passes_in_child([] { expect_stopped([] {}); }));
+  });
+  EXPECT_TRUE(group.join().failures.empty());
+}
+
+// --- Refusals ---
+
+// In a process of their own, in which no call was made yet.
+class StopSignalsAtFirst : public testing::Test {
+ protected:
+  StopSignalsAtFirst() { testing::FLAGS_gtest_death_test_style = "threadsafe"; }
+};
+
+[[noreturn]] void end_with_result() { std::exit(testing::Test::HasFailure() ? 1 : 0); }
+
+TEST_F(StopSignalsAtFirst, are_refused_if_the_program_handles_the_signal) {
+  EXPECT_EXIT(
+      {
+        std::signal(SIGRTMAX - 3, [](int) {});
+        try {
+          const StopScope scope(10s);
+          char byte = 0;
+          posix::read(0, &byte, 1);
+          ADD_FAILURE();
+        } catch (const std::system_error& e) {
+          EXPECT_NE(std::string(e.what()).find("use_signal"), std::string::npos) << e.what();
+        }
+        posix::use_signal(SIGRTMAX - 5);
+        expect_stopped([] {});
+        EXPECT_THROW(posix::use_signal(SIGRTMAX - 6), std::logic_error);
+        end_with_result();
+      },
+      testing::ExitedWithCode(0), "");
+  EXPECT_THROW(posix::use_signal(SIGUSR1), std::invalid_argument);
+}
+
+TEST_F(StopSignalsAtFirst, are_refused_where_the_system_permits_none) {
+  EXPECT_EXIT(
+      {
+        if (!forbid(SYS_tgkill)) ::_exit(0);
+        try {
+          const StopScope scope(10s);
+          char byte = 0;
+          posix::read(0, &byte, 1);
+          ADD_FAILURE();
+        } catch (const std::system_error& e) {
+          EXPECT_EQ(e.code().value(), EPERM);
+        }
+        end_with_result();
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+TEST(StopSignals, work_where_the_system_forbids_the_fence_of_all_threads) {
+  EXPECT_TRUE(passes_in_child([] {
+    if (!forbid(SYS_membarrier)) return;
+    for (int round = 0; round < 20; ++round) expect_stopped([] {});
+  }));
+}
+
+}  // namespace
+}  // namespace signals_test
+}  // namespace tg::test

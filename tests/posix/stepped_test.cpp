@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// A stop at each instruction of a call: the thread makes single steps, and at one of them the group is stopped.
+#include <gtest/gtest.h>
+
+#include "base/sanitizers.hpp"
+
+#if defined(__x86_64__) && !TG_ADDRESS_SANITIZER && !TG_THREAD_SANITIZER
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+
+#include <threadgroup/posix.hpp>
+#include <threadgroup/threadgroup.hpp>
+
+#include "support/eventually.hpp"
+#include "support/threads_asleep.hpp"
+
+namespace tg::test {
+namespace stepped_test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr greg_t kTrapFlag = 0x100;  // of the processor: a SIGTRAP after each instruction
+
+// Shared with the handler, which runs on the thread that makes the steps.
+std::atomic<int> steps_left{0};
+std::atomic<bool> is_reached{false};
+std::atomic<bool> is_stopped{false};
+
+// After the last step it holds the thread until the stop was made, or waits for a lock that the thread has.
+void count_step(int, siginfo_t*, void* context) {
+  if (--steps_left > 0) return;
+  static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL] &= ~kTrapFlag;
+  is_reached = true;
+  timespec begin{};
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &begin);
+  do {
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+  } while (!is_stopped && (now.tv_sec - begin.tv_sec) * 1'000'000'000 + now.tv_nsec - begin.tv_nsec < 2'000'000);
+}
+
+class Stepping : public testing::Test {
+ protected:
+  void SetUp() override {
+    struct sigaction action {};
+    action.sa_sigaction = &count_step;
+    action.sa_flags = SA_SIGINFO | SA_RESTART;
+    ::sigaction(SIGTRAP, &action, &before_);
+    ASSERT_EQ(::pipe(pipe_.data()), 0);
+  }
+  void TearDown() override {
+    ::sigaction(SIGTRAP, &before_, nullptr);
+    for (const int end : pipe_) ::close(end);
+  }
+
+  // A task reads from a pipe. It is stopped at its n-th instruction from there on. Returns what `errno` says, and 0 if the
+  // call had ended before.
+  template <class Read>
+  int read_and_stop_at(int step, Read read) {
+    is_reached = is_stopped = false;
+    steps_left = step;
+    std::atomic<int> thread{0};
+    std::atomic<bool> has_returned{false};
+    int error = 0;
+    ThreadGroup group("stepped");
+    group.post([&] {
+      char byte = 0;
+      if (has_called_before_) read(-1, &byte);
+      thread = this_thread_number();
+      asm volatile("pushfq\n orq $0x100, (%%rsp)\n popfq" ::: "memory", "cc");
+      const ssize_t got = read(pipe_[0], &byte);
+      asm volatile("pushfq\n andq $~0x100, (%%rsp)\n popfq" ::: "memory", "cc");
+      error = got < 0 ? errno : 0;
+      has_returned = true;
+    });
+    eventually([&] { return thread != 0; });
+    // The thread has come to the step, or is in the kernel: then the stop comes to a call that blocks.
+    eventually([&] { return is_reached || has_returned || is_asleep(thread); });
+    was_in_the_kernel_ = !is_reached;
+    group.set_event("stop");
+    is_stopped = true;
+    if (!group.join(1s)) {
+      ++lost_;
+      EXPECT_EQ(::write(pipe_[1], "x", 1), 1);
+      group.join();
+    }
+    return error;
+  }
+
+  std::array<int, 2> pipe_{};
+  bool has_called_before_ = true;  // under its group, so that the flow is registered
+  int lost_ = 0;
+  bool was_in_the_kernel_ = false;
+
+ private:
+  struct sigaction before_ {};
+};
+
+TEST_F(Stepping, a_stop_at_each_instruction_ends_the_call) {
+  const auto read = [](int fd, char* byte) { return posix::read(fd, byte, 1); };
+  for (const bool has_called_before : {true, false}) {
+    has_called_before_ = has_called_before;
+    int step = 1;
+    for (was_in_the_kernel_ = false; !was_in_the_kernel_ && !HasFailure(); ++step)
+      EXPECT_EQ(read_and_stop_at(step, read), ECANCELED) << "stopped at instruction " << step;
+    std::printf("             %d instructions up to the kernel\n", step - 2);
+    EXPECT_GT(step, 20);
+  }
+  EXPECT_EQ(lost_, 0);
+}
+
+// That the test sees what it looks for: a look at the event, and then the call.
+TEST_F(Stepping, a_look_before_the_call_loses_the_stop_in_between) {
+  const auto read = [](int fd, char* byte) -> ssize_t {
+    if (!thread_utils::event_is_set()) return ::read(fd, byte, 1);
+    errno = ECANCELED;
+    return -1;
+  };
+  was_in_the_kernel_ = false;
+  for (int step = 1; !was_in_the_kernel_ && lost_ == 0; ++step) read_and_stop_at(step, read);
+  EXPECT_GT(lost_, 0);
+}
+
+}  // namespace
+}  // namespace stepped_test
+}  // namespace tg::test
+#endif
