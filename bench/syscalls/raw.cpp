@@ -12,7 +12,9 @@ void bench::run(const Options& options) {
   const std::int64_t calls = options.get("calls", 100'000);
   const std::int64_t threads = options.get("threads", 1'000);
   double plain = 0;
-  std::jthread([&] { plain = ns_per_ready_read(calls, &::read); }).join();  // the C library's `read` is cheaper with one thread
+  std::jthread([&] {
+    plain = ns_per_ready_read(calls, &::read);
+  }).join();  // the C library's `read` is cheaper with one thread
   report("outside_ns", plain);
   report("read_ns", plain);
 

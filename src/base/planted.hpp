@@ -45,7 +45,7 @@
   ONE(on_stop_does_not_wait)               /* after the destructor the function does not run */ \
   ONE(task_scope_forgets_an_early_stop)    /* a stop may come before the scope is there */      \
   ONE(tree_setter_has_no_heavy_fence)      /* T10, the setter */                                \
-  ONE(call_does_not_watch)       /* T10, the first call */                            \
+  ONE(call_does_not_watch)                 /* T10, the first call */                            \
   ONE(call_is_entered_without_fence)       /* T10, the flow */                                  \
   ONE(call_does_not_wait_for_setter)       /* T11 */                                            \
   ONE(call_leaves_its_signal_behind)       /* T11 */                                            \

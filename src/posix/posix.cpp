@@ -300,9 +300,10 @@ int flock(int fd, int operation) {
 
 int fcntl(int fd, int command, struct flock* lock) {
   const CoveredCall call("fcntl");
-  const bool waits = (command == F_SETLKW || command == F_OFD_SETLKW) && lock != nullptr &&
-                     lock->l_type != F_UNLCK;
-  return call && waits ? static_cast<int>(call.make(SYS_fcntl, fd, command, lock)) : ::fcntl(fd, command, lock);
+  const bool waits =
+      (command == F_SETLKW || command == F_OFD_SETLKW) && lock != nullptr && lock->l_type != F_UNLCK;
+  return call && waits ? static_cast<int>(call.make(SYS_fcntl, fd, command, lock))
+                       : ::fcntl(fd, command, lock);
 }
 
 // --- Signals ---

@@ -124,8 +124,8 @@ class Flow {
   WaitWord* wait_word = nullptr;                    // the same for other flows; of the task, null outside one
   CallState* calls = nullptr;  // its system calls that can be stopped; stays with the flow
   tg::detail::CallRegistration* call_registration = nullptr;  // the tree's, as above
-  tg::detail::ThreadRoot* root = nullptr;              // the tree that this thread roots
-  tg::detail::FreshLink* fresh_link = nullptr;         // the tree's; stays with the flow, as its blocks do
+  tg::detail::ThreadRoot* root = nullptr;                     // the tree that this thread roots
+  tg::detail::FreshLink* fresh_link = nullptr;  // the tree's; stays with the flow, as its blocks do
   std::uint64_t shared_queues = 0;          // a bit for each pool into whose shared lists it may have added
   std::uint64_t last_helped = 0;            // the number of the group whose tasks it ran last as it waited
   void (*on_thread_exit)(Flow&) = nullptr;  // called once as the thread ends

@@ -8,6 +8,7 @@
 #include "tree/call_registration.hpp"
 
 namespace tg::test {
+namespace call_exploration {
 namespace {
 
 using detail::CallRegistration;
@@ -94,4 +95,5 @@ TG_EXPLORATION(CallExploration, a_stop_meets_the_end_of_the_registration) {
 TG_IN_WEAK_MEMORY(CallExploration, a_stop_meets_the_end_of_the_registration)
 
 }  // namespace
+}  // namespace call_exploration
 }  // namespace tg::test

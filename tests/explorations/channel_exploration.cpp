@@ -13,6 +13,7 @@
 #include "support/set_event.hpp"
 
 namespace tg::test {
+namespace channel_exploration {
 namespace {
 
 using detail::Event;
@@ -206,4 +207,5 @@ TG_FINDS(ChannelExploration, overtaken_receiver_is_not_overtaken_forever, channe
          2000)
 
 }  // namespace
+}  // namespace channel_exploration
 }  // namespace tg::test

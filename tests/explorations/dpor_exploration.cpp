@@ -21,6 +21,7 @@
 #include "explorations/explore.hpp"
 
 namespace tg::test {
+namespace dpor_exploration {
 namespace {
 
 using detail::Atomic;
@@ -317,4 +318,5 @@ TEST(Dpor, random_programs_have_the_results_that_they_have_without_reduction) {
 }
 
 }  // namespace
+}  // namespace dpor_exploration
 }  // namespace tg::test

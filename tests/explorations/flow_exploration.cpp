@@ -18,6 +18,7 @@ struct FlowProbe {
 }  // namespace tg::inline v0::runtime
 
 namespace tg::test {
+namespace flow_exploration {
 namespace {
 
 using detail::Atomic;
@@ -121,4 +122,5 @@ TG_SEARCH_FINDS(GateExploration, two_wait_and_one_opens, gate_opens_for_one, 10)
 TG_IN_WEAK_MEMORY(GateExploration, two_wait_and_one_opens)
 
 }  // namespace
+}  // namespace flow_exploration
 }  // namespace tg::test

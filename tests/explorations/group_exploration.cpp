@@ -14,6 +14,7 @@
 #include "explorations/signals.hpp"
 
 namespace tg::test {
+namespace group_exploration {
 namespace {
 
 // A task waits for one that it added, which another flow may take out to skip it (P7).
@@ -157,4 +158,5 @@ TG_EXPLORATION(GroupExploration, no_task_begins_after_two_failures) {
 TG_FINDS(GroupExploration, no_task_begins_after_two_failures, pool_second_failure_does_not_wait, 2000)
 
 }  // namespace
+}  // namespace group_exploration
 }  // namespace tg::test

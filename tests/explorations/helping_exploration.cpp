@@ -13,6 +13,7 @@
 #include "support/pools.hpp"
 
 namespace tg::test {
+namespace helping_exploration {
 namespace {
 
 using detail::Atomic;
@@ -297,4 +298,5 @@ TG_EXPLORATION(HelpingExploration, a_task_that_destroys_its_group_is_waited_for)
 }
 
 }  // namespace
+}  // namespace helping_exploration
 }  // namespace tg::test

@@ -7,6 +7,7 @@
 #include "explorations/explore.hpp"
 
 namespace tg::test {
+namespace limiter_exploration {
 namespace {
 
 // Each token comes after a millisecond. The second waits for less than that: it may leave the queue while it is
@@ -28,4 +29,5 @@ TG_EXPLORATION(LimiterExploration, waiters_come_and_go) {
 }
 TG_FINDS(LimiterExploration, waiters_come_and_go, limiter_leaves_no_next, 10)
 }  // namespace
+}  // namespace limiter_exploration
 }  // namespace tg::test

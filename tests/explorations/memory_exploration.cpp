@@ -12,6 +12,7 @@
 #include "explorations/explore.hpp"
 
 namespace tg::test {
+namespace memory_exploration {
 namespace {
 
 using detail::Atomic;
@@ -274,4 +275,5 @@ TEST(Construction, a_word_that_is_published_by_a_relaxed_store_is_reported) {
 }
 
 }  // namespace
+}  // namespace memory_exploration
 }  // namespace tg::test

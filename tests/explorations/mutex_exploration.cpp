@@ -8,6 +8,7 @@
 #include "explorations/explore.hpp"
 
 namespace tg::test {
+namespace mutex_exploration {
 namespace {
 
 using detail::Atomic;
@@ -106,4 +107,5 @@ TG_FINDS(PolledMutexExploration, plain_data_needs_the_lock, polled_mutex_publish
 TG_FINDS(PolledMutexExploration, plain_data_needs_the_lock, polled_mutex_sees_nothing, 50)
 
 }  // namespace
+}  // namespace mutex_exploration
 }  // namespace tg::test

@@ -14,6 +14,7 @@
 #include "support/set_event.hpp"
 
 namespace tg::test {
+namespace parking_lot_exploration {
 namespace {
 
 using detail::Atomic;
@@ -181,4 +182,5 @@ TG_FINDS(LotExploration, a_waiter_is_not_touched_after_it_has_left, lot_entry_st
 TG_IN_WEAK_MEMORY(LotExploration, a_waiter_is_not_touched_after_it_has_left)
 
 }  // namespace
+}  // namespace parking_lot_exploration
 }  // namespace tg::test

@@ -12,6 +12,7 @@
 #include "support/pools.hpp"
 
 namespace tg::test {
+namespace pool_exploration {
 namespace {
 
 // While the last worker leaves, a task comes: the last one, so that no later one brings a worker for it (P5).
@@ -208,4 +209,5 @@ TG_EXPLORATION(PoolExploration, a_thread_that_came_needlessly_meets_a_request) {
 }
 
 }  // namespace
+}  // namespace pool_exploration
 }  // namespace tg::test

@@ -13,6 +13,7 @@
 #include "explorations/signals.hpp"
 
 namespace tg::test {
+namespace room_exploration {
 namespace {
 
 using detail::Permits;
@@ -115,4 +116,5 @@ TG_EXPLORATION(RoomExploration, a_task_adds_to_its_own_full_group) {
 TG_FINDS(RoomExploration, a_task_adds_to_its_own_full_group, room_adder_keeps_its_slot, 500)
 
 }  // namespace
+}  // namespace room_exploration
 }  // namespace tg::test

@@ -13,6 +13,7 @@
 #include "support/nodes.hpp"
 
 namespace tg::test {
+namespace scope_exploration {
 namespace {
 
 constexpr Duration kMillisecond = Duration::from_nanos(1'000'000);
@@ -161,4 +162,5 @@ TG_EXPLORATION(TaskScopeExploration, a_stop_meets_the_start_of_the_task) {
 TG_FINDS(TaskScopeExploration, a_stop_meets_the_start_of_the_task, task_scope_forgets_an_early_stop, 200)
 
 }  // namespace
+}  // namespace scope_exploration
 }  // namespace tg::test

@@ -5,6 +5,7 @@
 #include "explorations/explore.hpp"
 
 namespace tg::test {
+namespace select_exploration {
 namespace {
 
 TG_EXPLORATION(SelectExploration, one_receives_from_two_channels) {
@@ -61,4 +62,5 @@ TG_EXPLORATION(SelectExploration, two_selects_meet) {
 }
 
 }  // namespace
+}  // namespace select_exploration
 }  // namespace tg::test

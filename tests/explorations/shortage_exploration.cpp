@@ -12,6 +12,7 @@
 #include "support/pools.hpp"
 
 namespace tg::test {
+namespace shortage_exploration {
 namespace {
 
 using runtime::ThreadCache;
@@ -77,4 +78,5 @@ TG_EXPLORATION(ShortageExploration, a_turn_ends_with_the_shortage) {
 }
 
 }  // namespace
+}  // namespace shortage_exploration
 }  // namespace tg::test

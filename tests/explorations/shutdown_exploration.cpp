@@ -13,6 +13,7 @@
 #include "tree/forest.hpp"
 
 namespace tg::test {
+namespace shutdown_exploration {
 namespace {
 
 constexpr ShutdownPlan kLong{.drain = Duration::max(), .stop = Duration::max()};
@@ -122,4 +123,5 @@ TG_EXPLORATION(ShutdownExploration, a_task_hops_while_a_flow_looks) {
 TG_FINDS(ShutdownExploration, a_task_hops_while_a_flow_looks, drain_looks_once, 10000)
 
 }  // namespace
+}  // namespace shutdown_exploration
 }  // namespace tg::test

@@ -10,6 +10,7 @@
 #include "tree/task_context.hpp"
 
 namespace tg::test {
+namespace subtree_exploration {
 namespace {
 
 using detail::Atomic;
@@ -216,4 +217,5 @@ TG_EXPLORATION(SubtreeExploration, a_stop_meets_those_who_wait_for_permits) {
 }
 
 }  // namespace
+}  // namespace subtree_exploration
 }  // namespace tg::test

@@ -17,6 +17,7 @@
 #include "support/set_event.hpp"
 
 namespace tg::test {
+namespace sync_exploration {
 namespace {
 
 using detail::Atomic;
@@ -405,4 +406,5 @@ TG_EXPLORATION(BarrierExploration, a_stop_of_two_breaks_it_for_the_third) {
 TG_IN_WEAK_MEMORY(BarrierExploration, a_stop_of_two_breaks_it_for_the_third)
 
 }  // namespace
+}  // namespace sync_exploration
 }  // namespace tg::test

@@ -19,6 +19,7 @@
 #include "explorations/explore.hpp"
 
 namespace tg::test {
+namespace tester_exploration {
 namespace {
 
 using detail::Atomic;
@@ -215,4 +216,5 @@ TEST(Tester, search_says_up_to_which_length_it_ran_all_paths) {
 }
 
 }  // namespace
+}  // namespace tester_exploration
 }  // namespace tg::test

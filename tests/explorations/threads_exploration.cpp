@@ -9,6 +9,7 @@
 #include "explorations/signals.hpp"
 
 namespace tg::test {
+namespace threads_exploration {
 namespace {
 
 using runtime::ThreadCache;
@@ -84,4 +85,5 @@ TG_EXPLORATION(ThreadCacheExploration, a_job_meets_a_thread_that_is_one_too_many
 }
 
 }  // namespace
+}  // namespace threads_exploration
 }  // namespace tg::test

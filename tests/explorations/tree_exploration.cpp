@@ -14,6 +14,7 @@
 #include "support/nodes.hpp"
 
 namespace tg::test {
+namespace tree_exploration {
 namespace {
 
 using detail::Forest;
@@ -126,4 +127,5 @@ TG_EXPLORATION(TimeLimitExploration, a_limit_meets_the_end_of_its_group) {
 TG_FINDS(TimeLimitExploration, a_limit_meets_the_end_of_its_group, limits_flow_holds_no_reference, 1000)
 
 }  // namespace
+}  // namespace tree_exploration
 }  // namespace tg::test

@@ -14,6 +14,7 @@
 #include "explorations/explore.hpp"
 
 namespace tg::test {
+namespace value_exploration {
 namespace {
 
 using detail::PinnedValue;
@@ -101,4 +102,5 @@ TG_FINDS(ValueExploration, a_short_copy_is_read_while_it_is_written, short_copy_
 TG_FINDS(ValueExploration, a_short_copy_is_read_while_it_is_written, short_copy_reader_sees_nothing, 400)
 
 }  // namespace
+}  // namespace value_exploration
 }  // namespace tg::test

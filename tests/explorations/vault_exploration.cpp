@@ -9,6 +9,7 @@
 #include "explorations/explore.hpp"
 
 namespace tg::test {
+namespace vault_exploration {
 namespace {
 
 const Key<int> a{"a"};
@@ -95,4 +96,5 @@ TG_FINDS(VaultExploration, an_automatic_takes_each_set_once, flow_automatic_runs
 TG_FINDS(VaultExploration, an_automatic_takes_each_set_once, flow_automatic_forgets_the_next_set, 1000)
 
 }  // namespace
+}  // namespace vault_exploration
 }  // namespace tg::test

@@ -17,6 +17,7 @@
 #include "support/set_event.hpp"
 
 namespace tg::test {
+namespace wait_exploration {
 namespace {
 
 using detail::Atomic;
@@ -201,4 +202,5 @@ TG_EXPLORATION(WaitExploration, everything_comes_at_once) {
 }
 
 }  // namespace
+}  // namespace wait_exploration
 }  // namespace tg::test

@@ -44,7 +44,8 @@ void count_step(int, siginfo_t*, void* context) {
   ::clock_gettime(CLOCK_MONOTONIC, &begin);
   do {
     ::clock_gettime(CLOCK_MONOTONIC, &now);
-  } while (!is_stopped && (now.tv_sec - begin.tv_sec) * 1'000'000'000 + now.tv_nsec - begin.tv_nsec < 2'000'000);
+  } while (!is_stopped &&
+           (now.tv_sec - begin.tv_sec) * 1'000'000'000 + now.tv_nsec - begin.tv_nsec < 2'000'000);
 }
 
 class Stepping : public testing::Test {

@@ -6,6 +6,7 @@
 #include "unsynchronized.hpp"
 
 namespace tg::test {
+namespace races_test {
 namespace {
 
 using detail::Atomic;
@@ -45,4 +46,5 @@ TG_WEAK_EXPLORATION(RacesExploration, memory_from_the_heap_is_new) {
 }
 
 }  // namespace
+}  // namespace races_test
 }  // namespace tg::test
