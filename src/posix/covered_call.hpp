@@ -31,6 +31,9 @@ class CoveredCall {
   /// Whether the call can be stopped: something can stop the caller, and the processor has the instructions.
   explicit operator bool() const noexcept { return flow_ != nullptr && runtime::kHasStoppableCalls; }
 
+  /// Whether the caller is stopped.
+  bool is_stopped() const noexcept { return flow_->event->is_set(); }
+
   /// Makes the call. Returns its result, or -1 with `errno` set.
   template <class... A>
   long make(long number, A... arguments) const {
@@ -43,11 +46,16 @@ class CoveredCall {
   /// The same without `errno`: returns a negative error number.
   template <class... A>
   long make_raw(long number, A... arguments) const {
-    const Event& event = *flow_->event;
+    Node* const node = innermost_node(*flow_);
+    // In a handler of the program that has interrupted the beginning or the end of a scope, or of a registration.
+    static constinit const void* const never = nullptr;
+    if (node == nullptr) return runtime::stoppable_call(&never, number, arguments...);
+    const Event& event = node->event();
     if (event.is_set()) return -ECANCELED;
     const WaitNote note(name_);
     CallRegistration& mine = CallRegistration::of(*flow_);
-    mine.cover(*innermost_node(*flow_));
+    if (mine.is_changing()) return runtime::stoppable_call(&never, number, arguments...);
+    mine.cover(*node);
     const void* const outer = mine.calls().enter(event.word());
     const long result = runtime::stoppable_call(event.word(), number, arguments...);
     mine.calls().leave(outer);

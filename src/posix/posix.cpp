@@ -34,6 +34,8 @@ constinit const runtime::EventDescriptor* never_readable TG_GUARDED_BY(never_rea
 
 [[gnu::constructor(runtime::at_load::kLeaves)]] void hold_never_readable() {
   runtime::hold_across_forks([]() -> detail::Mutex& { return never_readable_mutex; });
+  // A child often closes all descriptors that it has inherited.
+  runtime::at_fork(nullptr, nullptr, []() TG_NO_THREAD_SAFETY_ANALYSIS { never_readable = nullptr; });
 }
 }  // namespace
 
@@ -372,8 +374,9 @@ int semop(int set, sembuf* operations, std::size_t count) {
 
 int sem_wait(sem_t* semaphore) {
   const CoveredCall call("sem_wait");
+#if TG_KNOWS_SEMAPHORES
   if (!call) return ::sem_wait(semaphore);
-  for (;;) {
+  while (!call.is_stopped()) {
     if (::sem_trywait(semaphore) == 0) return 0;
     if (errno != EAGAIN) return -1;
     const runtime::SemaphoreWaiter waiter(*semaphore);
@@ -382,6 +385,11 @@ int sem_wait(sem_t* semaphore) {
     errno = static_cast<int>(-result);
     return -1;
   }
+  errno = ECANCELED;
+  return -1;
+#else
+  return ::sem_wait(semaphore);
+#endif
 }
 
 void use_signal(int number) { runtime::StopSignal::choose(number); }

@@ -26,11 +26,15 @@ bool call(int command) noexcept {
 
 // Atomic: any thread may find out that the system refuses the call from now on.
 constinit tg::detail::Atomic<bool> is_permitted{false};
+// Atomic: read by any thread. False: no side ever relied on the call.
+constinit tg::detail::Atomic<bool> was_permitted{false};
 
 // As the library is loaded, and again in a forked child: with many threads, the system would take
 // milliseconds for it.
 void register_process() noexcept {
-  is_permitted.store(call(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED), std::memory_order_relaxed);
+  const bool permitted = call(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
+  was_permitted.store(permitted, std::memory_order_relaxed);
+  is_permitted.store(permitted, std::memory_order_relaxed);
 }
 
 [[gnu::constructor(at_load::kHeavyFence)]] void fence_at_load() {
@@ -58,7 +62,7 @@ void heavy_fence() noexcept {
   if (call(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) return;
   is_permitted.store(false, std::memory_order_relaxed);  // the process has entered a sandbox
   tg::detail::full_fence();
-  wait_for_stores();
+  if (was_permitted.load(std::memory_order_relaxed)) wait_for_stores();
 }
 
 }  // namespace tg::inline v0::runtime

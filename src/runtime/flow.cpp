@@ -121,6 +121,7 @@ class FlowPool {
     flow->wait_word = nullptr;
     flow->root = nullptr;
     flow->on_thread_exit = nullptr;
+    flow->end_calls = nullptr;
     flow->before_idle = nullptr;
     flow->shared_queues = 0;
     flow->last_wait_was_short_ = false;
@@ -182,6 +183,7 @@ class FlowPool {
 #endif
   static void thread_ends(void* raw) {
     auto* const flow = static_cast<Flow*>(raw);
+    if (flow->end_calls != nullptr) flow->end_calls(*flow);
     if (flow->on_thread_exit != nullptr) flow->on_thread_exit(*flow);
     set_current(nullptr);
     instance().give_back(flow);

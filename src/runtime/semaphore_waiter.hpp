@@ -6,13 +6,12 @@
 #include <semaphore.h>
 #include <sys/syscall.h>
 
-#ifndef __GLIBC__
-#error "The layout of sem_t is known for glibc alone."
-#endif
-
 #include <bit>
 #include <cstdint>
 #include <cstring>
+
+#if defined(__GLIBC__) && (defined(__x86_64__) || defined(__aarch64__)) && !defined(__ILP32__)
+#define TG_KNOWS_SEMAPHORES 1
 
 namespace tg::inline v0::runtime {
 
@@ -46,3 +45,6 @@ class SemaphoreWaiter {
 };
 
 }  // namespace tg::inline v0::runtime
+#else
+#define TG_KNOWS_SEMAPHORES 0
+#endif

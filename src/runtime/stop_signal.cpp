@@ -21,6 +21,7 @@
 #include <threadgroup/detail/mutex.hpp>
 
 #include "base/planted.hpp"
+#include "base/report.hpp"
 #include "runtime/asymmetric_fence.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/fork.hpp"
@@ -45,6 +46,21 @@ constinit tg::detail::Atomic<bool> is_installed{false};  // atomic: looked at wi
 #if !defined(TG_SIMULATION)
 std::uint64_t mask_of(int number) noexcept { return std::uint64_t{1} << (number - 1); }
 
+void pause_briefly() noexcept {
+  const timespec pause{0, 50'000};
+  ::syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &pause, nullptr);
+}
+
+// The system refuses one for a while when the user has too many signals pending (RLIMIT_SIGPENDING). Permitted in a handler.
+// False: it will never permit it.
+bool send_to(int thread, int number) noexcept {
+  while (::syscall(SYS_tgkill, ::getpid(), thread, number) != 0) {
+    if (errno != EAGAIN) return false;
+    pause_briefly();
+  }
+  return true;
+}
+
 void change_mask(int how, int number) noexcept {
   const std::uint64_t mask = mask_of(number);
   ::syscall(SYS_rt_sigprocmask, how, &mask, nullptr, kMaskBytes);
@@ -54,11 +70,10 @@ void change_mask(int how, int number) noexcept {
 struct KernelAction {
   void (*handler)(int, siginfo_t*, void*);
   unsigned long flags;
-#if defined(__x86_64__)
-  void (*restorer)();
-#endif
+  void (*restorer)();  // on AArch64 unused
   std::uint64_t mask;
 };
+static_assert(sizeof(KernelAction) == 32);
 
 #if defined(__x86_64__)
 constexpr unsigned long kHasRestorer = 0x04000000;
@@ -96,6 +111,7 @@ struct StopSignalHandler {
     Flow* const flow = Flow::current_if_any();
     if (flow == nullptr || flow->calls == nullptr) return;  // not ours: this thread was never registered
     CallState& state = *flow->calls;
+    if (!state.sent_.load(std::memory_order_acquire)) return;  // sent by other code
     auto& context = *static_cast<ucontext_t*>(raw);
     auto& counter = program_counter(context);
     const auto here = static_cast<std::uintptr_t>(counter);
@@ -113,9 +129,9 @@ struct StopSignalHandler {
       mask |= bit;
       std::memcpy(&context.uc_sigmask, &mask, sizeof mask);
       state.is_blocked_.store(true, std::memory_order_relaxed);
-      ::syscall(SYS_tgkill, ::getpid(), state.thread_, number);
+      const bool is_sent = send_to(state.thread_, number);
       errno = error;
-      return;
+      if (is_sent) return;
     }
     state.received_.store(true, std::memory_order_release);
 #else
@@ -219,7 +235,10 @@ void CallState::send() noexcept {
   signals_.store(1);
   futex_wake(signals_, 1);
 #else
-  ::syscall(SYS_tgkill, ::getpid(), thread_, StopSignal::number());
+  if (send_to(thread_, StopSignal::number())) return;
+  received_.store(true, std::memory_order_release);
+  tg::detail::report_line(
+      {"the system forbids signals to threads, so a task in a system call cannot be stopped"});
 #endif
 }
 
@@ -231,18 +250,20 @@ void CallState::receive() noexcept {
   signals_.store(0, std::memory_order_relaxed);
 #else
   // It is about to be sent, was handled, or is pending: blocked by the program, or by the handler.
-  while (!received_.load(std::memory_order_acquire)) {
+  for (int looks = 0; !received_.load(std::memory_order_acquire); ++looks) {
     const std::uint64_t mask = mask_of(StopSignal::number());
     const timespec at_once{};
     if (::syscall(SYS_rt_sigtimedwait, &mask, nullptr, &at_once, kMaskBytes) == StopSignal::number())
       received_.store(true, std::memory_order_relaxed);
-    else ::sched_yield();
+    else if (looks < 10) ::sched_yield();
+    else pause_briefly();  // the sender may have a lower priority
   }
   if (is_blocked_.load(std::memory_order_relaxed)) {
     is_blocked_.store(false, std::memory_order_relaxed);
     change_mask(SIG_UNBLOCK, StopSignal::number());
   }
 #endif
+  sent_.store(false, std::memory_order_relaxed);
 }
 
 void CallState::pass_on() noexcept {
@@ -251,7 +272,7 @@ void CallState::pass_on() noexcept {
   // Until the program's handler returns, with which the system restores the mask.
   change_mask(SIG_BLOCK, StopSignal::number());
   received_.store(false, std::memory_order_relaxed);
-  ::syscall(SYS_tgkill, ::getpid(), thread_, StopSignal::number());
+  if (!send_to(thread_, StopSignal::number())) received_.store(true, std::memory_order_relaxed);
 #endif
 }
 

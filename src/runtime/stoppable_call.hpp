@@ -7,6 +7,13 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "base/sanitizers.hpp"
+
+#if TG_THREAD_SANITIZER
+extern "C" void __tsan_acquire(void*);
+extern "C" void __tsan_release(void*);
+#endif
+
 namespace tg::inline v0::runtime {
 
 /// Whether this processor has the instructions below.
@@ -50,7 +57,16 @@ long stoppable_call(const void* word, long number, A... arguments) noexcept {
   static_assert(sizeof...(A) <= 6);
   const long all[7] = {to_argument(arguments)..., 0};
   const auto at = [&](std::size_t i) { return i < sizeof...(A) ? all[i] : 0; };
-  return tg_stoppable_call(word, number, at(0), at(1), at(2), at(3), at(4), at(5));
+#if TG_THREAD_SANITIZER
+  // It knows the C library's calls, by which one thread may pass data to another, and not this one.
+  static constinit char all_calls = 0;
+  __tsan_release(&all_calls);
+#endif
+  const long result = tg_stoppable_call(word, number, at(0), at(1), at(2), at(3), at(4), at(5));
+#if TG_THREAD_SANITIZER
+  __tsan_acquire(&all_calls);
+#endif
+  return result;
 }
 
 }  // namespace tg::inline v0::runtime

@@ -2,6 +2,7 @@
 // Registering, and meeting a setter.
 #include "tree/call_registration.hpp"
 
+#include <atomic>
 #include <cerrno>
 #include <utility>
 
@@ -19,6 +20,25 @@ namespace {
 }
 }  // namespace
 
+// While it lives, a handler of the program that makes a call leaves the registration alone.
+class CallRegistration::Change {
+ public:
+  explicit Change(CallRegistration& of) noexcept : of_(of), outer_(of.is_changing_) {
+    of.is_changing_ = true;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
+  ~Change() {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    of_.is_changing_ = outer_;
+  }
+  Change(const Change&) = delete;
+  Change& operator=(const Change&) = delete;
+
+ private:
+  CallRegistration& of_;
+  const bool outer_;
+};
+
 CallRegistration& CallRegistration::of(runtime::Flow& flow) {
   if (flow.call_registration != nullptr) [[likely]]
     return *flow.call_registration;
@@ -28,10 +48,12 @@ CallRegistration& CallRegistration::of(runtime::Flow& flow) {
   while (!all_.compare_exchange_weak(flow.call_registration->next_, flow.call_registration)) {
   }
   flow.calls = &flow.call_registration->calls_;
+  flow.end_calls = [](runtime::Flow& ended) { ended.call_registration->end(); };
   return *flow.call_registration;
 }
 
 void CallRegistration::move_to(Node& node) noexcept {
+  const Change change(*this);
   end();
   node.add_reference();
   node_ = &node;
@@ -45,6 +67,7 @@ void CallRegistration::move_to(Node& node) noexcept {
 
 void CallRegistration::end() noexcept {
   if (node_ == nullptr) return;
+  const Change change(*this);
   if (!node_->event().waiters().unlink(*link_)) wait_for_setter();
   registered_.fetch_sub(1, std::memory_order_relaxed);
   std::exchange(node_, nullptr)->release();

@@ -41,6 +41,8 @@ class CallRegistration {
   static CallRegistration& of(runtime::Flow& flow);
 
   runtime::CallState& calls() noexcept { return calls_; }
+  /// The caller is a handler of the program that has interrupted a change of the registration. Its call cannot be stopped.
+  bool is_changing() const noexcept { return is_changing_; }
   /// From here on the event of the node stops the flow's calls. Requires: the event is the flow's innermost one.
   void cover(Node& node) noexcept {
     if (node_ != &node) [[unlikely]]
@@ -69,6 +71,7 @@ class CallRegistration {
     const void* const word;
   };
   explicit CallRegistration(runtime::Flow& flow) noexcept : flow_(flow) {}
+  class Change;
   void move_to(Node& node) noexcept;
   void wait_until_looked() noexcept;
   void wait_for_setter() noexcept;
@@ -82,9 +85,10 @@ class CallRegistration {
   runtime::Flow& flow_;
   CallRegistration* next_ = nullptr;  // constant once it is in the list
   runtime::CallState calls_;
-  Node* node_ = nullptr;        // with which it is registered
-  std::optional<Link> link_;    // in the queue of the node's event, or taken by a setter
-  Atomic<bool> looked_{false};  // atomic: the setter's last write, which the flow waits for
+  Node* node_ = nullptr;               // with which it is registered
+  volatile bool is_changing_ = false;  // read by handlers on the same thread
+  std::optional<Link> link_;           // in the queue of the node's event, or taken by a setter
+  Atomic<bool> looked_{false};         // atomic: the setter's last write, which the flow waits for
 };
 
 }  // namespace tg::inline v0::detail

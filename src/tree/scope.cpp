@@ -53,9 +53,9 @@ bool Scope::leave() noexcept {
                : "was destroyed before '" + flow_->scope->node().shown_name() +
                      "', which was made inside it: destroy scopes in the reverse order of their making");
   }
-  if (flow_->call_registration != nullptr) flow_->call_registration->end_if_covered_by(*node_);
   flow_->scope = outer_;
   flow_->event = outer_event_;
+  if (flow_->call_registration != nullptr) flow_->call_registration->end_if_covered_by(*node_);
   return true;
 }
 

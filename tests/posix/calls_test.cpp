@@ -422,15 +422,42 @@ TEST(Posix, in_a_task_that_is_not_stopped_it_does_what_the_plain_call_does) {
     EXPECT_EQ(posix::read(pipe[0], bytes, sizeof bytes), 3);
     EXPECT_EQ(posix::read(-1, bytes, 1), -1);
     EXPECT_EQ(errno, EBADF);
-    timeval tenth{0, 10'000};
-    EXPECT_EQ(posix::select(0, nullptr, nullptr, nullptr, &tenth), 0);
-    EXPECT_EQ(tenth.tv_usec, 0);
+    timeval short_time{0, 10'000};
+    EXPECT_EQ(posix::select(0, nullptr, nullptr, nullptr, &short_time), 0);
+    EXPECT_EQ(short_time.tv_usec, 0);
     EXPECT_EQ(posix::poll(nullptr, 0, 1), 0);
     EXPECT_EQ(posix::getrandom(bytes, sizeof bytes, 0), 8);
   });
   EXPECT_TRUE(group.join().failures.empty());
   ::close(pipe[0]);
   ::close(pipe[1]);
+}
+
+TEST(Posix, a_stopped_task_unlocks_files_and_takes_no_semaphore) {
+  const int file = ::open("/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+  ASSERT_GE(file, 0);
+  sem_t semaphore;
+  ::sem_init(&semaphore, 0, 1);
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  {
+    StopScope scope;
+    EXPECT_EQ(posix::flock(file, LOCK_EX), 0);
+    EXPECT_EQ(posix::fcntl(file, F_OFD_SETLKW, &whole), 0);
+    scope.set_event("stop");
+    EXPECT_EQ(posix::flock(file, LOCK_EX), -1);
+    EXPECT_EQ(errno, ECANCELED);
+    EXPECT_EQ(posix::flock(file, LOCK_UN), 0);
+    whole.l_type = F_UNLCK;
+    EXPECT_EQ(posix::fcntl(file, F_OFD_SETLKW, &whole), 0);
+    EXPECT_EQ(posix::sem_wait(&semaphore), -1);
+    EXPECT_EQ(errno, ECANCELED);
+  }
+  int value = 0;
+  ::sem_getvalue(&semaphore, &value);
+  EXPECT_EQ(value, 1);
+  ::sem_destroy(&semaphore);
+  ::close(file);
 }
 
 TEST(Posix, a_shield_lets_a_stopped_task_go_on) {

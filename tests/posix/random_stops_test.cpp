@@ -20,6 +20,7 @@
 #include <threadgroup/posix.hpp>
 #include <threadgroup/threadgroup.hpp>
 
+#include "base/spin.hpp"
 #include "support/eventually.hpp"
 
 namespace tg::test {
@@ -170,16 +171,24 @@ TEST(RandomStops, by_deadlines_of_scopes_meet_calls_that_end) {
 TEST(RandomStops, meet_the_end_of_the_task) {
   std::array<int, 2> ends{};
   ASSERT_EQ(::pipe(ends.data()), 0);
+  std::minstd_rand random(11);
+  int begun = 0;
   for (int round = 0; round < stops_wanted(3'000); ++round) {
     ThreadGroup group("short");
+    std::atomic<bool> has_begun{false};
     group.post([&] {
       char byte = 0;
+      has_begun = true;
       if (posix::write(ends[1], "x", 1) != 1) return;
       EXPECT_EQ(::read(ends[0], &byte, 1), 1);
     });
+    if (round % 4 != 0) eventually([&] { return has_begun.load(); });
+    for (unsigned long pauses = random() % 500; pauses > 0; --pauses) detail::relax();
     group.set_event("stop");
     group.join();
+    begun += has_begun ? 1 : 0;
   }
+  EXPECT_GT(begun, stops_wanted(3'000) / 2);
   for (const int end : ends) ::close(end);
 }
 

@@ -2,6 +2,8 @@
 // The stop signal beside what programs do with signals, masks, forks and sandboxes.
 #include <gtest/gtest.h>
 
+#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -83,10 +85,70 @@ TEST(StopSignals, reach_a_thread_that_had_blocked_all_signals) {
 
 TEST(StopSignals, that_were_sent_leave_none_behind) {
   const Pipe pipe;
-  for (int round = 0; round < 50; ++round) expect_stopped([] {});
-  sigset_t pending;
-  ::sigpending(&pending);
-  EXPECT_EQ(sigismember(&pending, SIGRTMAX - 3), 0);
+  for (int round = 0; round < 50; ++round) {
+    {
+      const StopScope scope(1ms);
+      char byte = 0;
+      EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1);
+      EXPECT_EQ(errno, ECANCELED);
+    }
+    sigset_t set;
+    ::sigpending(&set);
+    EXPECT_EQ(sigismember(&set, SIGRTMAX - 3), 0);
+    ::pthread_sigmask(SIG_BLOCK, nullptr, &set);
+    EXPECT_EQ(sigismember(&set, SIGRTMAX - 3), 0);
+  }
+}
+
+TEST(StopSignals, of_others_stop_no_call) {
+  const Pipe pipe;
+  ThreadGroup group("signals");
+  std::atomic<int> thread{0};
+  group.post([&] {
+    thread = this_thread_number();
+    char byte = 0;
+    EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), 1);
+    EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1);
+    EXPECT_EQ(errno, ECANCELED);
+  });
+  eventually([&] { return thread != 0 && is_asleep(thread); });
+  for (int i = 0; i < 3; ++i) ::syscall(SYS_tgkill, ::getpid(), thread.load(), SIGRTMAX - 3);
+  EXPECT_EQ(::write(pipe.writing(), "x", 1), 1);
+  // It has taken the byte, and sleeps in the second call.
+  eventually([&] {
+    int left = 1;
+    ::ioctl(pipe.reading(), FIONREAD, &left);
+    return left == 0 && is_asleep(thread);
+  });
+  group.set_event("stop");
+  EXPECT_TRUE(group.join().failures.empty());
+}
+
+// The system counts the pending signals of a user, whose number is limited.
+TEST(StopSignals, are_sent_again_while_the_user_has_too_many_pending) {
+  EXPECT_TRUE(passes_in_child([] {
+    const Pipe pipe;
+    ThreadGroup group("signals");
+    std::atomic<int> thread{0};
+    group.post([&] {
+      thread = this_thread_number();
+      char byte = 0;
+      EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1);
+      EXPECT_EQ(errno, ECANCELED);
+    });
+    eventually([&] { return thread != 0 && is_asleep(thread); });
+    rlimit limit{};
+    ::getrlimit(RLIMIT_SIGPENDING, &limit);
+    const rlimit none{0, limit.rlim_max};
+    ::setrlimit(RLIMIT_SIGPENDING, &none);
+    std::thread more([&] {
+      leave_time(50ms);
+      ::setrlimit(RLIMIT_SIGPENDING, &limit);
+    });
+    group.set_event("stop");
+    EXPECT_TRUE(group.join().failures.empty());
+    more.join();
+  }));
 }
 
 // --- A handler of the program on top of a call ---

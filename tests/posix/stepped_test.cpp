@@ -34,7 +34,8 @@ std::atomic<int> steps_left{0};
 std::atomic<bool> is_reached{false};
 std::atomic<bool> is_stopped{false};
 
-// After the last step it holds the thread until the stop was made, or waits for a lock that the thread has.
+// After the last step it holds the thread until the stop is made, or for 2 ms: the setter may wait for a lock that the
+// thread holds.
 void count_step(int, siginfo_t*, void* context) {
   if (--steps_left > 0) return;
   static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL] &= ~kTrapFlag;
@@ -62,8 +63,8 @@ class Stepping : public testing::Test {
     for (const int end : pipe_) ::close(end);
   }
 
-  // A task reads from a pipe. It is stopped at its n-th instruction from there on. Returns what `errno` says, and 0 if the
-  // call had ended before.
+  // A task reads from a pipe, and is stopped at its n-th instruction from there on. Returns the call's `errno`, or 0 if it
+  // read a byte: then the stop was lost.
   template <class Read>
   int read_and_stop_at(int step, Read read) {
     is_reached = is_stopped = false;
@@ -86,48 +87,72 @@ class Stepping : public testing::Test {
     // The thread has come to the step, or is in the kernel: then the stop comes to a call that blocks.
     eventually([&] { return is_reached || has_returned || is_asleep(thread); });
     was_in_the_kernel_ = !is_reached;
+    const int taken = step - steps_left;
     group.set_event("stop");
     is_stopped = true;
-    if (!group.join(1s)) {
+    if (!group.join(patience_)) {
       ++lost_;
       EXPECT_EQ(::write(pipe_[1], "x", 1), 1);
       group.join();
+      if (error != 0) {
+        EXPECT_EQ(::read(pipe_[0], &byte_, 1), 1);  // the task ended meanwhile
+      }
     }
+    if (was_in_the_kernel_) steps_to_kernel_ = taken;
     return error;
+  }
+
+  // The number of instructions up to the kernel, in which the read then sleeps.
+  template <class Read>
+  int count_steps(Read read) {
+    read_and_stop_at(1'000'000, read);
+    EXPECT_TRUE(was_in_the_kernel_);
+    return steps_to_kernel_;
   }
 
   std::array<int, 2> pipe_{};
   bool has_called_before_ = true;  // under its group, so that the flow is registered
+  Duration patience_ = 30s;        // how long a stop may take
   int lost_ = 0;
   bool was_in_the_kernel_ = false;
+  int steps_to_kernel_ = 0;
 
  private:
+  char byte_ = 0;
   struct sigaction before_ {};
 };
+
+// Each of the last instructions, and a part of those before.
+constexpr int kLast = 150;
+int step_before(int step, int all) { return step - (step > all - kLast ? 1 : 17); }
 
 TEST_F(Stepping, a_stop_at_each_instruction_ends_the_call) {
   const auto read = [](int fd, char* byte) { return posix::read(fd, byte, 1); };
   for (const bool has_called_before : {true, false}) {
     has_called_before_ = has_called_before;
-    int step = 1;
-    for (was_in_the_kernel_ = false; !was_in_the_kernel_ && !HasFailure(); ++step)
+    const int all = count_steps(read);
+    std::printf("             %d instructions up to the kernel\n", all);
+    EXPECT_GT(all, 50) << "it was seen asleep before it came to the call";
+    for (int step = all; step > 0 && !HasFailure(); step = step_before(step, all))
       EXPECT_EQ(read_and_stop_at(step, read), ECANCELED) << "stopped at instruction " << step;
-    std::printf("             %d instructions up to the kernel\n", step - 2);
-    EXPECT_GT(step, 20);
   }
   EXPECT_EQ(lost_, 0);
 }
 
-// That the test sees what it looks for: a look at the event, and then the call.
+// Shows that the test finds the race: a look at the event, and then the call.
 TEST_F(Stepping, a_look_before_the_call_loses_the_stop_in_between) {
   const auto read = [](int fd, char* byte) -> ssize_t {
     if (!thread_utils::event_is_set()) return ::read(fd, byte, 1);
     errno = ECANCELED;
     return -1;
   };
-  was_in_the_kernel_ = false;
-  for (int step = 1; !was_in_the_kernel_ && lost_ == 0; ++step) read_and_stop_at(step, read);
-  EXPECT_GT(lost_, 0);
+  patience_ = 3s;
+  const int all = count_steps(read);
+  EXPECT_EQ(lost_, 1) << "nothing wakes a plain `read`";
+  lost_ = 0;
+  for (int step = all - 1; step > 0 && lost_ == 0; --step) read_and_stop_at(step, read);
+  EXPECT_EQ(lost_, 1);
+  EXPECT_FALSE(was_in_the_kernel_);
 }
 
 }  // namespace
