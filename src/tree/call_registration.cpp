@@ -108,11 +108,21 @@ long CallRegistration::end_of_stopped(long result, const void* outer) noexcept {
 
 void CallRegistration::forget_all() noexcept {
   registered_.store(0, std::memory_order_relaxed);
+#if defined(TG_SIMULATION)
+  // Each schedule makes them again.
+  CallRegistration* one = all_.exchange(nullptr, std::memory_order_relaxed);
+  while (one != nullptr) {
+    one->flow_.call_registration = nullptr;
+    one->flow_.calls = nullptr;
+    delete std::exchange(one, one->next_);
+  }
+#else
   for (CallRegistration* one = all_.load(std::memory_order_relaxed); one != nullptr; one = one->next_) {
     one->node_ = nullptr;
     one->link_.reset();
     one->calls_.reset();
   }
+#endif
 }
 
 }  // namespace tg::inline v0::detail
