@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ipc.h>
+#include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -434,7 +435,7 @@ TEST(Posix, in_a_task_that_is_not_stopped_it_does_what_the_plain_call_does) {
 }
 
 TEST(Posix, a_stopped_task_unlocks_files_and_takes_no_semaphore) {
-  const int file = ::open("/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+  const int file = ::memfd_create("locked", MFD_CLOEXEC);
   ASSERT_GE(file, 0);
   sem_t semaphore;
   ::sem_init(&semaphore, 0, 1);
