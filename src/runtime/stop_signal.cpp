@@ -129,7 +129,7 @@ struct StopSignalHandler {
       mask |= bit;
       std::memcpy(&context.uc_sigmask, &mask, sizeof mask);
       state.is_blocked_.store(true, std::memory_order_relaxed);
-      const bool is_sent = send_to(state.thread_, number);
+      const bool is_sent = send_to(state.thread_.load(std::memory_order_relaxed), number);
       errno = error;
       if (is_sent) return;
     }
@@ -225,7 +225,7 @@ void CallState::begin() noexcept {
   received_.store(false, std::memory_order_relaxed);
   is_blocked_.store(false, std::memory_order_relaxed);
 #if !defined(TG_SIMULATION)
-  thread_ = static_cast<int>(::syscall(SYS_gettid));
+  thread_.store(static_cast<int>(::syscall(SYS_gettid)), std::memory_order_relaxed);
   change_mask(SIG_UNBLOCK, StopSignal::number());
 #endif
 }
@@ -235,7 +235,7 @@ void CallState::send() noexcept {
   signals_.store(1);
   futex_wake(signals_, 1);
 #else
-  if (send_to(thread_, StopSignal::number())) return;
+  if (send_to(thread_.load(std::memory_order_relaxed), StopSignal::number())) return;
   received_.store(true, std::memory_order_release);
   tg::detail::report_line(
       {"the system forbids signals to threads, so a task in a system call cannot be stopped"});
@@ -272,7 +272,8 @@ void CallState::pass_on() noexcept {
   // Until the program's handler returns, with which the system restores the mask.
   change_mask(SIG_BLOCK, StopSignal::number());
   received_.store(false, std::memory_order_relaxed);
-  if (!send_to(thread_, StopSignal::number())) received_.store(true, std::memory_order_relaxed);
+  if (!send_to(thread_.load(std::memory_order_relaxed), StopSignal::number()))
+    received_.store(true, std::memory_order_relaxed);
 #endif
 }
 

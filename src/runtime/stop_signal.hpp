@@ -59,7 +59,8 @@ class CallState {
   // Atomic: set by the handler; read, set and cleared by the thread.
   tg::detail::Atomic<bool> received_{false};
   tg::detail::Atomic<bool> is_blocked_{false};  // the handler has left the signal blocked
-  int thread_ = 0;                              // its number; constant from `begin` on
+  // Atomic: the system orders it, by the signal: a sender reads it before the thread receives, and may then begin again.
+  tg::detail::Atomic<int> thread_{0};
 };
 
 /// The signal: one for the process.
