@@ -51,7 +51,7 @@ class Flow {
     return flow != nullptr ? *flow : adopt();
   }
   /// The calling flow, or null on a thread that has not become one yet: it is in no task.
-  static Flow* current_if_any() noexcept { return current_; }
+  [[gnu::always_inline]] static Flow* current_if_any() noexcept { return current_; }
 
   /// The flow for a thread that is about to be made, so that a running thread always has one. Either the
   /// thread becomes it, or it is given back. `engine` will run it; null: the system.

@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
-#include <cstring>
 #include <ctime>
 #include <stdexcept>
 #include <string>
@@ -44,16 +43,23 @@ constinit tg::detail::Atomic<bool> is_installed{false};  // atomic: looked at wi
 }
 
 #if !defined(TG_SIMULATION)
+// A sanitizer's own code may be what the signal has interrupted, with its locks held: the handler must not enter it.
+#if defined(__clang__)
+#define TG_NOT_INSTRUMENTED __attribute__((disable_sanitizer_instrumentation))
+#else
+#define TG_NOT_INSTRUMENTED __attribute__((no_sanitize("thread", "address", "undefined")))
+#endif
+
 std::uint64_t mask_of(int number) noexcept { return std::uint64_t{1} << (number - 1); }
 
-void pause_briefly() noexcept {
+TG_NOT_INSTRUMENTED void pause_briefly() noexcept {
   const timespec pause{0, 50'000};
   ::syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &pause, nullptr);
 }
 
 // The system refuses one for a while when the user has too many signals pending (RLIMIT_SIGPENDING). Permitted in a handler.
 // False: it will never permit it.
-bool send_to(int thread, int number) noexcept {
+TG_NOT_INSTRUMENTED bool send_to(int thread, int number) noexcept {
   while (::syscall(SYS_tgkill, ::getpid(), thread, number) != 0) {
     if (errno != EAGAIN) return false;
     pause_briefly();
@@ -97,43 +103,48 @@ tg_return_from_stop_signal:
 }  // namespace
 
 #if !defined(TG_SIMULATION)
-/// Runs on any thread at any moment, so it calls nothing but system calls.
+/// Runs on any thread at any moment, so it calls nothing but system calls, and none of the functions of `CallState`.
 struct StopSignalHandler {
 #if defined(__x86_64__)
-  static auto& program_counter(ucontext_t& context) noexcept { return context.uc_mcontext.gregs[REG_RIP]; }
+#define TG_PROGRAM_COUNTER(context) (context).uc_mcontext.gregs[REG_RIP]
 #elif defined(__aarch64__)
-  static auto& program_counter(ucontext_t& context) noexcept { return context.uc_mcontext.pc; }
+#define TG_PROGRAM_COUNTER(context) (context).uc_mcontext.pc
 #endif
 
-  __attribute__((no_sanitize("thread", "address", "undefined"))) static void handle(int number, siginfo_t*,
-                                                                                    void* raw) noexcept {
-#if defined(__x86_64__) || defined(__aarch64__)
+  template <class T>
+  TG_NOT_INSTRUMENTED static T load(const tg::detail::Atomic<T>& from) noexcept {
+    return __atomic_load_n(reinterpret_cast<const T*>(&from), __ATOMIC_ACQUIRE);
+  }
+  TG_NOT_INSTRUMENTED static void set(tg::detail::Atomic<bool>& flag) noexcept {
+    __atomic_store_n(reinterpret_cast<bool*>(&flag), true, __ATOMIC_RELEASE);
+  }
+
+  TG_NOT_INSTRUMENTED static void handle(int number, siginfo_t*, void* raw) noexcept {
+#if defined(TG_PROGRAM_COUNTER)
     Flow* const flow = Flow::current_if_any();
     if (flow == nullptr || flow->calls == nullptr) return;  // not ours: this thread was never registered
     CallState& state = *flow->calls;
-    if (!state.sent_.load(std::memory_order_acquire)) return;  // sent by other code
+    if (!load(state.sent_)) return;  // sent by other code
     auto& context = *static_cast<ucontext_t*>(raw);
-    auto& counter = program_counter(context);
+    auto& counter = TG_PROGRAM_COUNTER(context);
     const auto here = static_cast<std::uintptr_t>(counter);
-    const auto place_of = [](const char* label) { return reinterpret_cast<std::uintptr_t>(label); };
-    if (here >= place_of(tg_stoppable_call_begin) && here < place_of(tg_stoppable_call_end)) {
-      counter = static_cast<std::remove_reference_t<decltype(counter)>>(place_of(tg_stoppable_call_stopped));
-    } else if (here != place_of(tg_stoppable_call_end) && state.is_in_any()) {
+    const auto begin = reinterpret_cast<std::uintptr_t>(tg_stoppable_call_begin);
+    const auto end = reinterpret_cast<std::uintptr_t>(tg_stoppable_call_end);
+    if (here >= begin && here < end) {
+      counter = static_cast<std::remove_reference_t<decltype(counter)>>(
+          reinterpret_cast<std::uintptr_t>(tg_stoppable_call_stopped));
+    } else if (here != end && load(state.word_) != nullptr) {
       // The thread is just before or just after the call, or in a handler of the program that has interrupted it:
       // when that handler returns, the kernel may make the call again. The signal is sent once more, and arrives
       // then. Without such a handler, `receive` takes it.
       const int error = errno;
-      const std::uint64_t bit = mask_of(number);
-      std::uint64_t mask = 0;
-      std::memcpy(&mask, &context.uc_sigmask, sizeof mask);
-      mask |= bit;
-      std::memcpy(&context.uc_sigmask, &mask, sizeof mask);
-      state.is_blocked_.store(true, std::memory_order_relaxed);
-      const bool is_sent = send_to(state.thread_.load(std::memory_order_relaxed), number);
+      reinterpret_cast<unsigned long&>(context.uc_sigmask) |= 1UL << (number - 1);
+      set(state.is_blocked_);
+      const bool is_sent = send_to(load(state.thread_), number);
       errno = error;
       if (is_sent) return;
     }
-    state.received_.store(true, std::memory_order_release);
+    set(state.received_);
 #else
     static_cast<void>(number);
     static_cast<void>(raw);

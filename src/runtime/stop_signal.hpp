@@ -16,7 +16,7 @@ constexpr std::size_t kMaskBytes = 8;  // of the kernel's set of signals
 /// What a thread in system calls shares with the handler of the signal, and with the threads that stop it.
 ///
 /// Thread safety: `is_in`, `announce` and `send` are called by the thread that sets the event; the rest by the thread
-/// itself, and `is_in_any` by its handler.
+/// itself.
 /// Memory ordering: a thread that enters a call and then looks at its word, and one that marks the word, calls
 /// `heavy_fence` and then asks `is_in`, do not miss each other.
 class CallState {
@@ -26,7 +26,6 @@ class CallState {
   const void* enter(const void* word) noexcept;
   void leave(const void* outer) noexcept;
   bool is_in(const void* word) const noexcept { return word_.load(std::memory_order_seq_cst) == word; }
-  bool is_in_any() const noexcept { return word_.load(std::memory_order_relaxed) != nullptr; }
 
   /// Begins a registration: unblocks the signal on the calling thread.
   void begin() noexcept;
