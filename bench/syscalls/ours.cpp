@@ -4,6 +4,7 @@
 #include <threadgroup/threadgroup.hpp>
 
 #include <latch>
+#include <thread>
 
 #include "../wake/work.hpp"
 #include "work.hpp"
@@ -19,14 +20,16 @@ double stop_ms(std::int64_t threads, Block block) {
     group.post([&] {
       there.count_down();
       block();
-      awake.sign();
+      awake.sign_and_stay();
     });
   }
   there.wait();
   bench::let_them_fall_asleep();
   const auto start = std::chrono::steady_clock::now();
   group.set_event("stop");
-  return awake.milliseconds_since(start);
+  const double ms = awake.milliseconds_since(start);
+  awake.let_them_end();
+  return ms;
 }
 
 }  // namespace
@@ -34,12 +37,18 @@ double stop_ms(std::int64_t threads, Block block) {
 void bench::run(const Options& options) {
   const std::int64_t calls = options.get("calls", 100'000);
   const std::int64_t threads = options.get("threads", 1'000);
-  report("outside_ns", ns_per_ready_read(calls, &tg::posix::read));
-  double in_group = 0;
+  std::jthread([&] {
+    const auto [plain, ours] = ns_per_ready_read(calls, &::read, &tg::posix::read);
+    report("outside_ns", ours);
+    report("outside_more_ns", ours - plain);
+  }).join();
   tg::ThreadGroup group("reads");
-  group.post([&] { in_group = ns_per_ready_read(calls, &tg::posix::read); });
+  group.post([&] {
+    const auto [plain, ours] = ns_per_ready_read(calls, &::read, &tg::posix::read);
+    report("read_ns", ours);
+    report("read_ratio", ours / plain);
+  });
   group.join();
-  report("read_ns", in_group);
 
   const Pipe silent;
   report("read_ms", stop_ms(threads, [&] {

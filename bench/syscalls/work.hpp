@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <limits>
+#include <vector>
 
 #include "../common/main.hpp"
 
@@ -23,25 +23,33 @@ struct Pipe {
   std::array<int, 2> ends{};
 };
 
-/// `read(fd, buffer, bytes)` gets 64 bytes of a pipe that has them. The best of several rounds, without the writing.
-template <class Read>
-double ns_per_ready_read(std::int64_t calls, Read read) {
+/// Two functions `read(fd, buffer, bytes)`, by turns, get 64 bytes of a pipe that has them. Returns the median of
+/// each, without the writing.
+template <class First, class Second>
+std::array<double, 2> ns_per_ready_read(std::int64_t calls, First first, Second second) {
+  constexpr int kBatch = 512;
   const Pipe pipe;
   std::array<char, 64> bytes{};
-  double best = std::numeric_limits<double>::max();
-  for (int round = 0; round < 10; ++round) {
-    double total = 0;
-    for (std::int64_t done = 0; done < calls; done += 512) {
-      for (int i = 0; i < 512; ++i)
-        if (::write(pipe.ends[1], bytes.data(), bytes.size()) != 64) std::abort();
-      const Stopwatch watch;
-      for (int i = 0; i < 512; ++i)
-        if (read(pipe.ends[0], bytes.data(), bytes.size()) != 64) std::abort();
-      total += watch.nanoseconds();
-    }
-    best = std::min(best, total / static_cast<double>((calls + 511) / 512 * 512));
+  const auto batch = [&](auto read) {
+    for (int i = 0; i < kBatch; ++i)
+      if (::write(pipe.ends[1], bytes.data(), bytes.size()) != 64) std::abort();
+    const Stopwatch watch;
+    for (int i = 0; i < kBatch; ++i)
+      if (read(pipe.ends[0], bytes.data(), bytes.size()) != 64) std::abort();
+    return watch.nanoseconds() / kBatch;
+  };
+  std::vector<double> firsts;
+  std::vector<double> seconds;
+  for (std::int64_t done = 0; done < calls; done += kBatch) {
+    firsts.push_back(batch(first));
+    seconds.push_back(batch(second));
   }
-  return best;
+  const auto median = [](std::vector<double>& of) {
+    const auto middle = of.begin() + static_cast<std::ptrdiff_t>(of.size() / 2);
+    std::nth_element(of.begin(), middle, of.end());
+    return *middle;
+  };
+  return {median(firsts), median(seconds)};
 }
 
 }  // namespace bench

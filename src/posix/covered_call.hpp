@@ -3,12 +3,13 @@
 #pragma once
 
 #include <cerrno>
+#include <cstdlib>
 #include <string>
 
-#include "event/wait_note.hpp"
 #include "runtime/engine.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/stoppable_call.hpp"
+#include "runtime/wait_word.hpp"
 #include "tree/call_registration.hpp"
 #include "tree/scope_entry.hpp"
 
@@ -23,7 +24,7 @@ class CoveredCall {
   /// `name` is that of the call, or the best known one of its family: "read". Throws `std::logic_error` in a simulated program.
   explicit CoveredCall(const char* name) : name_(name) {
     if (runtime::Engine::of_caller() != nullptr) [[unlikely]]
-      runtime::refuse_real_io(std::string("tg::posix::") + name);
+      refuse_in_simulation(name);
     runtime::Flow* const flow = runtime::Flow::current_if_any();
     if (flow == nullptr || flow->event == nullptr) return;
     flow_ = flow;
@@ -37,11 +38,7 @@ class CoveredCall {
   /// Makes the call. Returns its result, or -1 with `errno` set.
   template <class... A>
   long make(long number, A... arguments) const {
-    const long result = make_raw(number, arguments...);
-    if (result >= 0 || result < -4095) [[likely]]
-      return result;
-    errno = static_cast<int>(-result);
-    return -1;
+    return make_or_set_errno(*this, number, arguments...);
   }
   /// The same without `errno`: returns a negative error number.
   template <class... A>
@@ -49,21 +46,60 @@ class CoveredCall {
     Node* const node = innermost_node(*flow_);
     // In a handler of the program that has interrupted the beginning or the end of a scope, or of a registration.
     static constinit const void* const never = nullptr;
-    if (node == nullptr) return runtime::stoppable_call(&never, number, arguments...);
+    if (node == nullptr) [[unlikely]]
+      return runtime::stoppable_call(&never, number, arguments...);
     const Event& event = node->event();
-    if (event.is_set()) return -ECANCELED;
-    const WaitNote note(name_);
+    if (event.is_set()) [[unlikely]]
+      return -ECANCELED;
+    const Waiting waiting(flow_->wait_word, name_);
     CallRegistration& mine = CallRegistration::of(*flow_);
-    if (mine.is_changing()) return runtime::stoppable_call(&never, number, arguments...);
+    if (mine.is_changing()) [[unlikely]]
+      return runtime::stoppable_call(&never, number, arguments...);
     mine.cover(*node);
     const void* const outer = mine.calls().enter(event.word());
     const long result = runtime::stoppable_call(event.word(), number, arguments...);
     mine.calls().leave(outer);
-    return event.is_set() ? mine.end_of_stopped(result, outer) : result;
+    if (event.is_set()) [[unlikely]]
+      return mine.end_of_stopped(result, outer);
+    return result;
   }
 
  private:
-  const char* const name_;
+  // A function of its own, with the object in registers: outside of groups the caller saves none.
+  template <class... A>
+  [[gnu::noinline]] static long make_or_set_errno(CoveredCall call, long number, A... arguments) {
+    const long result = call.make_raw(number, arguments...);
+    if (result >= 0 || result < -4095) [[likely]]
+      return result;
+    errno = static_cast<int>(-result);
+    return -1;
+  }
+  // What snapshots show. Less than a `WaitNote`, for simulated programs do not come here.
+  class Waiting {
+   public:
+    [[gnu::always_inline]] Waiting(runtime::WaitWord* word, const char* name) noexcept : word_(word) {
+      if (word_ == nullptr) [[unlikely]]
+        return;
+      outer_ = word_->what();
+      word_->begin(name);
+    }
+    [[gnu::always_inline]] ~Waiting() {
+      if (word_ != nullptr) [[likely]]
+        word_->end(outer_);
+    }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+
+   private:
+    runtime::WaitWord* const word_;
+    const char* outer_ = nullptr;
+  };
+  [[noreturn, gnu::cold, gnu::noinline]] static void refuse_in_simulation(const char* name) {
+    runtime::refuse_real_io(std::string("tg::posix::") + name);
+    std::abort();  // it throws for every caller with an engine
+  }
+
+  const char* name_;
   runtime::Flow* flow_ = nullptr;
 };
 

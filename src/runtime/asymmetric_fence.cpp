@@ -17,6 +17,8 @@
 
 namespace tg::inline v0::runtime {
 
+constinit tg::detail::Atomic<bool> heavy_fence_is_permitted{false};
+
 namespace {
 
 bool call(int command) noexcept {
@@ -24,8 +26,6 @@ bool call(int command) noexcept {
   return ::syscall(SYS_membarrier, command, 0, 0) == 0;
 }
 
-// Atomic: any thread may find out that the system refuses the call from now on.
-constinit tg::detail::Atomic<bool> is_permitted{false};
 // Atomic: read by any thread. False: no side ever relied on the call.
 constinit tg::detail::Atomic<bool> was_permitted{false};
 
@@ -34,7 +34,7 @@ constinit tg::detail::Atomic<bool> was_permitted{false};
 void register_process() noexcept {
   const bool permitted = call(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
   was_permitted.store(permitted, std::memory_order_relaxed);
-  is_permitted.store(permitted, std::memory_order_relaxed);
+  heavy_fence_is_permitted.store(permitted, std::memory_order_relaxed);
 }
 
 [[gnu::constructor(at_load::kHeavyFence)]] void fence_at_load() {
@@ -53,14 +53,12 @@ void wait_for_stores() noexcept {
 
 }  // namespace
 
-bool has_heavy_fence() noexcept { return is_permitted.load(std::memory_order_relaxed); }
-
 void heavy_fence() noexcept {
 #if defined(TG_SIMULATION)
   tg::detail::fence(tg::detail::Access::heavy_fence);
 #endif
   if (call(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) return;
-  is_permitted.store(false, std::memory_order_relaxed);  // the process has entered a sandbox
+  heavy_fence_is_permitted.store(false, std::memory_order_relaxed);  // the process has entered a sandbox
   tg::detail::full_fence();
   if (was_permitted.load(std::memory_order_relaxed)) wait_for_stores();
 }

@@ -26,7 +26,10 @@ inline void light_fence() noexcept {
 /// process has entered a sandbox, this waits for a millisecond, and `has_heavy_fence` is false from then on.
 void heavy_fence() noexcept;
 
+// Atomic: any thread may find out that the system refuses the call from now on.
+extern constinit tg::detail::Atomic<bool> heavy_fence_is_permitted;
+
 /// Whether the system can do that. If not, the side that runs often uses a lock, or a sequentially consistent exchange.
-bool has_heavy_fence() noexcept;
+inline bool has_heavy_fence() noexcept { return heavy_fence_is_permitted.load(std::memory_order_relaxed); }
 
 }  // namespace tg::inline v0::runtime

@@ -209,28 +209,6 @@ void StopSignal::install() {
 
 // --- One thread ---
 
-const void* CallState::enter(const void* word) noexcept {
-  const void* const outer = word_.load(std::memory_order_relaxed);
-  if (TG_PLANTED(call_is_entered_without_fence)) {
-    word_.store(word, std::memory_order_relaxed);
-  } else if (has_heavy_fence()) [[likely]] {
-    word_.store(word, std::memory_order_relaxed);
-    light_fence();
-  } else {
-    word_.exchange(word, std::memory_order_seq_cst);
-  }
-  return outer;
-}
-
-void CallState::leave(const void* outer) noexcept {
-  if (has_heavy_fence()) [[likely]] {
-    word_.store(outer, std::memory_order_relaxed);
-    light_fence();
-  } else {
-    word_.exchange(outer, std::memory_order_seq_cst);
-  }
-}
-
 void CallState::begin() noexcept {
   sent_.store(false, std::memory_order_relaxed);
   received_.store(false, std::memory_order_relaxed);

@@ -9,6 +9,9 @@
 #include <threadgroup/detail/export.hpp>
 #include <threadgroup/detail/unique_function.hpp>
 
+#include "base/planted.hpp"
+#include "runtime/asymmetric_fence.hpp"
+
 namespace tg::inline v0::runtime {
 
 constexpr std::size_t kMaskBytes = 8;  // of the kernel's set of signals
@@ -23,8 +26,13 @@ class CallState {
  public:
   /// The calling thread enters a call which the word stops; returns what `leave` restores. Calls nest: a handler of
   /// the program may make one on top of another.
-  const void* enter(const void* word) noexcept;
-  void leave(const void* outer) noexcept;
+  [[gnu::always_inline]] const void* enter(const void* word) noexcept {
+    const void* const outer = word_.load(std::memory_order_relaxed);
+    if (TG_PLANTED(call_is_entered_without_fence)) word_.store(word, std::memory_order_relaxed);
+    else set_word(word);
+    return outer;
+  }
+  [[gnu::always_inline]] void leave(const void* outer) noexcept { set_word(outer); }
   bool is_in(const void* word) const noexcept { return word_.load(std::memory_order_seq_cst) == word; }
 
   /// Begins a registration: unblocks the signal on the calling thread.
@@ -48,6 +56,14 @@ class CallState {
 
  private:
   friend struct StopSignalHandler;
+  [[gnu::always_inline]] void set_word(const void* word) noexcept {
+    if (has_heavy_fence()) [[likely]] {
+      word_.store(word, std::memory_order_relaxed);
+      light_fence();
+    } else {
+      word_.exchange(word, std::memory_order_seq_cst);
+    }
+  }
 #if defined(TG_SIMULATION)
   tg::detail::Atomic<std::uint32_t> signals_{0};
 #endif

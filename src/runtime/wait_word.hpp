@@ -22,7 +22,7 @@ namespace tg::inline v0::runtime {
 /// Memory ordering: a reader that finds a text finds no time of an earlier wait.
 class WaitWord {
  public:
-  void begin(const char* what) noexcept {
+  [[gnu::always_inline]] void begin(const char* what) noexcept {
     since_.store(0, std::memory_order_relaxed);
     what_.store(what, std::memory_order_release);
   }

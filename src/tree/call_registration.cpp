@@ -39,9 +39,7 @@ class CallRegistration::Change {
   const bool outer_;
 };
 
-CallRegistration& CallRegistration::of(runtime::Flow& flow) {
-  if (flow.call_registration != nullptr) [[likely]]
-    return *flow.call_registration;
+CallRegistration& CallRegistration::make_for(runtime::Flow& flow) {
   runtime::StopSignal::install();
   flow.call_registration = new CallRegistration(flow);
   flow.call_registration->next_ = all_.load(std::memory_order_relaxed);

@@ -38,7 +38,9 @@ namespace tg::inline v0::detail {
 class CallRegistration {
  public:
   /// Made at the flow's first use. Throws `std::bad_alloc`, and as `StopSignal::install`.
-  static CallRegistration& of(runtime::Flow& flow);
+  static CallRegistration& of(runtime::Flow& flow) {
+    return flow.call_registration != nullptr ? *flow.call_registration : make_for(flow);
+  }
 
   runtime::CallState& calls() noexcept { return calls_; }
   /// The caller is a handler of the program that has interrupted a change of the registration. Its call cannot be stopped.
@@ -71,6 +73,7 @@ class CallRegistration {
     const void* const word;
   };
   explicit CallRegistration(runtime::Flow& flow) noexcept : flow_(flow) {}
+  static CallRegistration& make_for(runtime::Flow& flow);
   class Change;
   void move_to(Node& node) noexcept;
   void wait_until_looked() noexcept;

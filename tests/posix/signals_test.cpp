@@ -149,7 +149,8 @@ TEST(StopSignals, are_sent_again_while_the_user_has_too_many_pending) {
 
 // --- A handler of the program on top of a call ---
 
-constexpr const char* kHandlersWait = "the sanitizer keeps a handler of the program until the thread has left the call";
+constexpr const char* kHandlersWait =
+    "the sanitizer keeps a handler of the program until the thread has left the call";
 
 constinit std::atomic<int> handler_reads_from{-1};
 constinit std::atomic<int> handler_result{0};
