@@ -22,7 +22,7 @@ function(tg_add_aarch64_test name label optimisation)
   endforeach()
   file(CONFIGURE OUTPUT ${program}.cpp CONTENT "${includes}")
   add_custom_command(OUTPUT ${program} DEPENDS ${program}.cpp DEPFILE ${program}.d
-    COMMAND ${TG_AARCH64_CXX} -std=c++20 ${optimisation} -static -DFMT_HEADER_ONLY -I${CMAKE_CURRENT_BINARY_DIR}/aarch64
+    COMMAND ${TG_AARCH64_CXX} -w -std=c++20 ${optimisation} -static -DFMT_HEADER_ONLY -I${CMAKE_CURRENT_BINARY_DIR}/aarch64
             -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/src -MD -MF ${program}.d ${program}.cpp -o ${program})
   add_custom_target(tg_${name}_aarch64 ALL DEPENDS ${program})
   add_test(NAME ${label}.${name}_aarch64 COMMAND ${TG_AARCH64_EMULATOR} ${program})

@@ -11,7 +11,7 @@
 #include <random>
 
 #include <threadgroup/posix.hpp>
-#include <threadgroup/threadgroup.hpp>
+#include <threadgroup/thread_group.hpp>
 
 namespace {
 
