@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What is written for the processor, built for aarch64 and run in an emulator: the switch between contexts, and the
+# Processor-specific code, cross-compiled for AArch64 and run in an emulator: the switch between contexts, and the
 # instructions of a system call that a stop ends.
 find_program(TG_AARCH64_CXX aarch64-linux-gnu-g++)
 find_program(TG_AARCH64_EMULATOR NAMES qemu-aarch64-static qemu-aarch64)
@@ -9,11 +9,15 @@ if(TG_SANITIZE OR NOT TG_AARCH64_CXX OR NOT TG_AARCH64_EMULATOR)
 endif()
 
 # The cross compiler must not look into /usr/include; fmt's headers are the same for all processors.
-find_path(tg_fmt_headers fmt/format.h REQUIRED)
+find_path(tg_fmt_headers fmt/format.h)
+if(NOT tg_fmt_headers)
+  message(STATUS "tests for aarch64 left out: fmt's headers are in no known place")
+  return()
+endif()
 file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/aarch64)
 file(CREATE_LINK ${tg_fmt_headers}/fmt ${CMAKE_CURRENT_BINARY_DIR}/aarch64/fmt SYMBOLIC)
 
-# tg_add_aarch64_test(NAME LABEL OPTIMISATION SOURCE...), with all sources compiled as one.
+# tg_add_aarch64_test(NAME LABEL OPTIMISATION SOURCE...), with all sources compiled as one. -w: the native builds show warnings.
 function(tg_add_aarch64_test name label optimisation)
   set(program ${CMAKE_CURRENT_BINARY_DIR}/aarch64/${name})
   set(includes "")
@@ -32,7 +36,7 @@ endfunction()
 tg_add_aarch64_test(contexts_switch runtime -O2 ${PROJECT_SOURCE_DIR}/src/runtime/context.cpp
                     ${CMAKE_CURRENT_SOURCE_DIR}/runtime/programs/contexts.cpp)
 
-# The library, up to the calls.
+# All layers that tg::posix needs.
 set(library "")
 foreach(layer base runtime event tree pool result group sync posix)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${layer}/*.cpp)

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <poll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,7 +22,7 @@ struct Pipe {
   std::array<int, 2> ends{};
 };
 
-/// Two functions `read(fd, buffer, bytes)`, by turns, get 64 bytes of a pipe that has them. Returns the median of
+/// Two functions `read(fd, buffer, bytes)`, alternately, get 64 bytes of a pipe that has them. Returns the median of
 /// each, without the writing.
 template <class First, class Second>
 std::array<double, 2> ns_per_ready_read(std::int64_t calls, First first, Second second) {

@@ -22,8 +22,8 @@ class Awake {
       done_.notify_one();
     }
   }
-  /// For a thread of the program's own: one that ends meanwhile delays those that still have to wake up, and
-  /// a pool keeps its threads.
+  /// Keeps the thread until `let_them_end`. A thread that ended would delay those that still have to wake up, and both sides
+  /// of a comparison must do the same work.
   void sign_and_stay() {
     sign();
     sleep_while_zero(over_);

@@ -40,10 +40,11 @@ TG_EXPORT int stop_fd();
 ///     const ssize_t bytes = tg::posix::read(socket, buffer, sizeof buffer);
 ///     if (bytes < 0 && errno == ECANCELED) return;      // stopped; no byte was taken
 ///
-/// On processors other than x86-64 and AArch64 they are the plain calls, which a stop does not end.
+/// On processors other than x86-64 and AArch64 they are the plain calls, which a stop does not end; and so is `sem_wait`
+/// with a C library other than glibc.
 ///
-/// Guarantees: no stop is lost, whenever it comes, and no byte. Other calls of the program see no EINTR because of a
-/// stop, except calls that are never restarted.
+/// Guarantees: neither a stop nor a byte is lost. A stop causes EINTR in no other call, except one that is never
+/// restarted, in a signal handler that has interrupted a call of `tg::posix`.
 ///
 /// Errors: the first call under a group or scope installs a handler for one real-time signal (see `use_signal`). It
 /// throws `std::system_error` if the program handles that signal itself or the system forbids signals to threads, and

@@ -44,7 +44,7 @@ class CoveredCall {
   template <class... A>
   long make_raw(long number, A... arguments) const {
     Node* const node = innermost_node(*flow_);
-    // In a handler of the program that has interrupted the beginning or the end of a scope, or of a registration.
+    // If the caller is a signal handler that has interrupted a change of scope or of the registration: a call that nothing stops.
     static constinit const void* const never = nullptr;
     if (node == nullptr) [[unlikely]]
       return runtime::stoppable_call(&never, number, arguments...);
@@ -65,7 +65,7 @@ class CoveredCall {
   }
 
  private:
-  // A function of its own, with the object in registers: outside of groups the caller saves none.
+  // Out of line, and takes the object in registers, so that a caller outside groups saves no registers.
   template <class... A>
   [[gnu::noinline]] static long make_or_set_errno(CoveredCall call, long number, A... arguments) {
     const long result = call.make_raw(number, arguments...);
@@ -74,7 +74,7 @@ class CoveredCall {
     errno = static_cast<int>(-result);
     return -1;
   }
-  // What snapshots show. Less than a `WaitNote`, for simulated programs do not come here.
+  // What snapshots show: a `WaitNote` without its part for simulations, which never get here.
   class Waiting {
    public:
     [[gnu::always_inline]] Waiting(runtime::WaitWord* word, const char* name) noexcept : word_(word) {

@@ -11,11 +11,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstdint>
-#include <cstring>
-#include <optional>
+#include <utility>
 
 #include <threadgroup/detail/mutex.hpp>
 
@@ -281,15 +280,40 @@ int waitid(idtype_t kind, id_t id, siginfo_t* info, int options) {
 
 // --- Time ---
 
+namespace {
+// What a sleep that was stopped before the kernel has seen it has left: all of its time.
+class TimeLeft {
+ public:
+  TimeLeft(timespec* left, timespec time) : left_(left) {
+    if (left_ != nullptr) before_ = std::exchange(*left_, time);
+  }
+  // A sleep that was not interrupted leaves the caller's value alone.
+  void end(int error) const {
+    if (error != EINTR && error != ECANCELED && left_ != nullptr) *left_ = before_;
+  }
+
+ private:
+  timespec* const left_;
+  timespec before_{};
+};
+}  // namespace
+
 int clock_nanosleep(clockid_t clock, int flags, const timespec* time, timespec* left) {
   const CoveredCall call("nanosleep");
-  if (!call) return ::clock_nanosleep(clock, flags, time, left);
-  return static_cast<int>(-call.make_raw(SYS_clock_nanosleep, clock, flags, time, left));
+  if (!call || clock == CLOCK_THREAD_CPUTIME_ID) return ::clock_nanosleep(clock, flags, time, left);
+  const TimeLeft at_first((flags & TIMER_ABSTIME) != 0 ? nullptr : left, *time);
+  const int error = static_cast<int>(-call.make_raw(SYS_clock_nanosleep, clock, flags, time, left));
+  at_first.end(error);
+  return error;
 }
 
 int nanosleep(const timespec* time, timespec* left) {
   const CoveredCall call("nanosleep");
-  return call ? static_cast<int>(call.make(SYS_nanosleep, time, left)) : ::nanosleep(time, left);
+  if (!call) return ::nanosleep(time, left);
+  const TimeLeft at_first(left, *time);
+  const int result = static_cast<int>(call.make(SYS_nanosleep, time, left));
+  at_first.end(result == 0 ? 0 : errno);
+  return result;
 }
 
 // --- Locks of files ---
@@ -314,7 +338,11 @@ int sigtimedwait(const sigset_t* signals, siginfo_t* info, const timespec* timeo
   const CoveredCall call("sigtimedwait");
   if (!call) return ::sigtimedwait(signals, info, timeout);
   const SignalSet wanted(signals);
-  return static_cast<int>(call.make(SYS_rt_sigtimedwait, wanted.get(), info, timeout, kMaskBytes));
+  const int number =
+      static_cast<int>(call.make(SYS_rt_sigtimedwait, wanted.get(), info, timeout, kMaskBytes));
+  if (number > 0 && info != nullptr && info->si_code == SI_TKILL)
+    info->si_code = SI_USER;  // as glibc does, for `raise`
+  return number;
 }
 
 int sigwaitinfo(const sigset_t* signals, siginfo_t* info) {
@@ -364,8 +392,10 @@ int msgsnd(int queue, const void* message, std::size_t bytes, int flags) {
 
 int semtimedop(int set, sembuf* operations, std::size_t count, const timespec* timeout) {
   const CoveredCall call("semop");
-  return call ? static_cast<int>(call.make(SYS_semtimedop, set, operations, count, timeout))
-              : ::semtimedop(set, operations, count, timeout);
+  const bool waits =
+      std::any_of(operations, operations + count, [](const sembuf& one) { return one.sem_op <= 0; });
+  return call && waits ? static_cast<int>(call.make(SYS_semtimedop, set, operations, count, timeout))
+                       : ::semtimedop(set, operations, count, timeout);
 }
 
 int semop(int set, sembuf* operations, std::size_t count) {
@@ -376,7 +406,12 @@ int sem_wait(sem_t* semaphore) {
   const CoveredCall call("sem_wait");
 #if TG_KNOWS_SEMAPHORES
   if (!call) return ::sem_wait(semaphore);
-  while (!call.is_stopped()) {
+  if (call.is_stopped()) {
+    errno = ECANCELED;
+    return -1;
+  }
+  for (;;) {
+    // Before another look at the stop: if `sem_post` has woken this waiter, it has woken no other, and the value is for it.
     if (::sem_trywait(semaphore) == 0) return 0;
     if (errno != EAGAIN) return -1;
     const runtime::SemaphoreWaiter waiter(*semaphore);
@@ -385,8 +420,6 @@ int sem_wait(sem_t* semaphore) {
     errno = static_cast<int>(-result);
     return -1;
   }
-  errno = ECANCELED;
-  return -1;
 #else
   return ::sem_wait(semaphore);
 #endif

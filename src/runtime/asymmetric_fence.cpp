@@ -26,7 +26,8 @@ bool call(int command) noexcept {
   return ::syscall(SYS_membarrier, command, 0, 0) == 0;
 }
 
-// Atomic: read by any thread. False: no side ever relied on the call.
+// Atomic: read by any thread. Whether the registration has succeeded. If it has not, no flow ever relied on the light fence,
+// and `heavy_fence` need not wait.
 constinit tg::detail::Atomic<bool> was_permitted{false};
 
 // As the library is loaded, and again in a forked child: with many threads, the system would take

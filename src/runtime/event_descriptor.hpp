@@ -17,8 +17,7 @@ class EventDescriptor {
   /// Throws `std::system_error` if the process has no descriptor left.
   EventDescriptor() : number_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     if (number_ < 0) {
-      throw std::system_error(errno, std::generic_category(),
-                              "tg::stop_fd: a descriptor that says that the caller is stopped");
+      throw std::system_error(errno, std::generic_category(), "tg::stop_fd: cannot create an eventfd");
     }
   }
   ~EventDescriptor() { ::close(number_); }

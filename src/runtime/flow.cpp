@@ -121,7 +121,6 @@ class FlowPool {
     flow->wait_word = nullptr;
     flow->root = nullptr;
     flow->on_thread_exit = nullptr;
-    flow->end_calls = nullptr;
     flow->before_idle = nullptr;
     flow->shared_queues = 0;
     flow->last_wait_was_short_ = false;

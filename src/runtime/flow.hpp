@@ -150,7 +150,8 @@ class Flow {
   static constexpr std::uint32_t kParked = 2;
   static constexpr std::uint32_t kPolling = 3;
 
-  TG_EXPORT static constinit thread_local Flow* current_;
+  // The handler of the stop signal reads it on any thread, and may not allocate.
+  [[gnu::tls_model("initial-exec")]] TG_EXPORT static constinit thread_local Flow* current_;
 
   tg::detail::Atomic<std::uint32_t> state_{kNoPermit};  // atomic: written by any flow that unparks it
   // The word on which it sleeps. Atomic: read by a flow that wakes it.

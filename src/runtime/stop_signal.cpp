@@ -31,7 +31,7 @@ namespace tg::inline v0::runtime {
 
 namespace {
 
-// The last but three: glibc keeps the first two for itself, and programs count from the first or from the last one.
+// `SIGRTMAX - 3`: programs usually count from the first or from the last signal, and glibc hides the first two.
 constexpr int kFromTheLast = 3;
 
 constinit tg::detail::Mutex mutex;
@@ -57,8 +57,8 @@ TG_NOT_INSTRUMENTED void pause_briefly() noexcept {
   ::syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &pause, nullptr);
 }
 
-// The system refuses one for a while when the user has too many signals pending (RLIMIT_SIGPENDING). Permitted in a handler.
-// False: it will never permit it.
+// Sends the signal, and retries while the user has too many pending ones (RLIMIT_SIGPENDING). Async-signal-safe. Returns false
+// if the system forbids it.
 TG_NOT_INSTRUMENTED bool send_to(int thread, int number) noexcept {
   while (::syscall(SYS_tgkill, ::getpid(), thread, number) != 0) {
     if (errno != EAGAIN) return false;
@@ -124,7 +124,7 @@ struct StopSignalHandler {
     Flow* const flow = Flow::current_if_any();
     if (flow == nullptr || flow->calls == nullptr) return;  // not ours: this thread was never registered
     CallState& state = *flow->calls;
-    if (!load(state.sent_)) return;  // sent by other code
+    if (!load(state.announced_)) return;  // sent by other code
     auto& context = *static_cast<ucontext_t*>(raw);
     auto& counter = TG_PROGRAM_COUNTER(context);
     const auto here = static_cast<std::uintptr_t>(counter);
@@ -194,15 +194,18 @@ void StopSignal::install() {
   ours.flags |= kHasRestorer;
   ours.restorer = &tg_return_from_stop_signal;
 #endif
-  if (::syscall(SYS_rt_sigaction, number, nullptr, &found, kMaskBytes) != 0)
-    throw std::system_error(errno, std::generic_category(), name + " cannot be handled");
-  if (reinterpret_cast<std::uintptr_t>(found.handler) != 0) {
+  // A look first, so that a handler of the program stays where it is; and one more, for it may have come in between.
+  for (const KernelAction* action :
+       {static_cast<const KernelAction*>(nullptr), static_cast<const KernelAction*>(&ours)}) {
+    if (::syscall(SYS_rt_sigaction, number, action, &found, kMaskBytes) != 0)
+      throw std::system_error(errno, std::generic_category(), name + " cannot be handled");
+    if (reinterpret_cast<std::uintptr_t>(found.handler) == 0) continue;
+    if (action != nullptr) ::syscall(SYS_rt_sigaction, number, &found, nullptr, kMaskBytes);
     throw std::system_error(
         std::make_error_code(std::errc::device_or_resource_busy),
-        name + " has a handler of the program; choose another one with tg::posix::use_signal");
+        name +
+            " is already handled or ignored by the program; choose another signal with tg::posix::use_signal");
   }
-  if (::syscall(SYS_rt_sigaction, number, &ours, nullptr, kMaskBytes) != 0)
-    throw std::system_error(errno, std::generic_category(), name + " cannot be handled");
   is_installed.store(true, std::memory_order_release);
 #endif
 }
@@ -210,12 +213,23 @@ void StopSignal::install() {
 // --- One thread ---
 
 void CallState::begin() noexcept {
-  sent_.store(false, std::memory_order_relaxed);
+  announced_.store(false, std::memory_order_relaxed);
   received_.store(false, std::memory_order_relaxed);
   is_blocked_.store(false, std::memory_order_relaxed);
 #if !defined(TG_SIMULATION)
-  thread_.store(static_cast<int>(::syscall(SYS_gettid)), std::memory_order_relaxed);
-  change_mask(SIG_UNBLOCK, StopSignal::number());
+  const int thread = static_cast<int>(::syscall(SYS_gettid));
+  if (thread_.exchange(thread, std::memory_order_relaxed) != thread) must_unblock_ = false;
+  word_.store(nullptr, std::memory_order_relaxed);  // a `siglongjmp` may have left a call without `leave`
+  unblock();
+#endif
+}
+
+void CallState::unblock() noexcept {
+#if !defined(TG_SIMULATION)
+  const std::uint64_t mask = mask_of(StopSignal::number());
+  std::uint64_t before = 0;
+  ::syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &mask, &before, kMaskBytes);
+  if ((before & mask) != 0) must_unblock_ = true;
 #endif
 }
 
@@ -232,7 +246,7 @@ void CallState::send() noexcept {
 }
 
 void CallState::receive() noexcept {
-  if (!sent_.load(std::memory_order_acquire)) return;
+  if (!announced_.load(std::memory_order_acquire)) return;
 #if defined(TG_SIMULATION)
   while (signals_.load() == 0) futex_wait(signals_, 0, TimePoint::never());
   received_.store(true, std::memory_order_relaxed);
@@ -252,7 +266,7 @@ void CallState::receive() noexcept {
     change_mask(SIG_UNBLOCK, StopSignal::number());
   }
 #endif
-  sent_.store(false, std::memory_order_relaxed);
+  announced_.store(false, std::memory_order_relaxed);
 }
 
 void CallState::pass_on() noexcept {
@@ -260,6 +274,7 @@ void CallState::pass_on() noexcept {
 #if !defined(TG_SIMULATION)
   // Until the program's handler returns, with which the system restores the mask.
   change_mask(SIG_BLOCK, StopSignal::number());
+  is_blocked_.store(true, std::memory_order_relaxed);
   received_.store(false, std::memory_order_relaxed);
   if (!send_to(thread_.load(std::memory_order_relaxed), StopSignal::number()))
     received_.store(true, std::memory_order_relaxed);
@@ -268,7 +283,7 @@ void CallState::pass_on() noexcept {
 
 void CallState::reset() noexcept {
   word_.store(nullptr, std::memory_order_relaxed);
-  sent_.store(false, std::memory_order_relaxed);
+  announced_.store(false, std::memory_order_relaxed);
 #if defined(TG_SIMULATION)
   signals_.store(0, std::memory_order_relaxed);
 #endif

@@ -20,8 +20,8 @@ constexpr std::size_t kMaskBytes = 8;  // of the kernel's set of signals
 ///
 /// Thread safety: `is_in`, `announce` and `send` are called by the thread that sets the event; the rest by the thread
 /// itself.
-/// Memory ordering: a thread that enters a call and then looks at its word, and one that marks the word, calls
-/// `heavy_fence` and then asks `is_in`, do not miss each other.
+/// Memory ordering: if one thread calls `enter` and then reads the event's word, while another marks that word, calls
+/// `heavy_fence` and then `is_in`, at least one of them sees the other.
 class CallState {
  public:
   /// The calling thread enters a call which the word stops; returns what `leave` restores. Calls nest: a handler of
@@ -37,8 +37,12 @@ class CallState {
 
   /// Begins a registration: unblocks the signal on the calling thread.
   void begin() noexcept;
+  /// The thread had the signal blocked once: by a mask that it has inherited, and that a task may restore. So it is
+  /// unblocked before each call.
+  bool must_unblock() const noexcept { return must_unblock_; }
+  void unblock() noexcept;
   /// Says that a signal will be sent, once for each `begin`: from here on `receive` waits for it.
-  void announce() noexcept { sent_.store(true, std::memory_order_release); }
+  void announce() noexcept { announced_.store(true, std::memory_order_release); }
   /// Sends it. Requires: it was announced.
   void send() noexcept;
   /// If a signal was announced, waits until it has come, or takes it where it is blocked.
@@ -70,11 +74,13 @@ class CallState {
   // Atomic: written by the thread, read by those who stop it.
   tg::detail::Atomic<const void*> word_{nullptr};
   // Atomic: set by the setter; read and cleared by the thread.
-  tg::detail::Atomic<bool> sent_{false};
+  tg::detail::Atomic<bool> announced_{false};
   // Atomic: set by the handler; read, set and cleared by the thread.
   tg::detail::Atomic<bool> received_{false};
   tg::detail::Atomic<bool> is_blocked_{false};  // the handler has left the signal blocked
-  // Atomic: the system orders it, by the signal: a sender reads it before the thread receives, and may then begin again.
+  bool must_unblock_ = false;                   // the thread's own
+  // Atomic, relaxed: a sender reads it before it sends the signal, and the thread writes it again only after it has
+  // received that signal.
   tg::detail::Atomic<int> thread_{0};
 };
 

@@ -39,6 +39,11 @@ inline long tg_stoppable_call(const void*, long, long, long, long, long, long, l
 }
 #endif
 
+#if TG_THREAD_SANITIZER
+inline constinit char all_calls =
+    0;  // one for all calls: a `write` of one thread is ordered before a `read` of another
+#endif
+
 template <class T>
 long to_argument(T value) noexcept {
   if constexpr (std::is_null_pointer_v<T>) {
@@ -59,7 +64,6 @@ long stoppable_call(const void* word, long number, A... arguments) noexcept {
   const auto at = [&](std::size_t i) { return i < sizeof...(A) ? all[i] : 0; };
 #if TG_THREAD_SANITIZER
   // It knows the C library's calls, by which one thread may pass data to another, and not this one.
-  static constinit char all_calls = 0;
   __tsan_release(&all_calls);
 #endif
   const long result = tg_stoppable_call(word, number, at(0), at(1), at(2), at(3), at(4), at(5));

@@ -41,13 +41,15 @@ class CallRegistration::Change {
 
 CallRegistration& CallRegistration::make_for(runtime::Flow& flow) {
   runtime::StopSignal::install();
-  flow.call_registration = new CallRegistration(flow);
-  flow.call_registration->next_ = all_.load(std::memory_order_relaxed);
-  while (!all_.compare_exchange_weak(flow.call_registration->next_, flow.call_registration)) {
-  }
-  flow.calls = &flow.call_registration->calls_;
+  auto* const made = new CallRegistration(flow);
+  const Change change(*made);  // a handler of the program finds it unusable until it is complete
+  flow.call_registration = made;
+  flow.calls = &made->calls_;
   flow.end_calls = [](runtime::Flow& ended) { ended.call_registration->end(); };
-  return *flow.call_registration;
+  made->next_ = all_.load(std::memory_order_relaxed);
+  while (!all_.compare_exchange_weak(made->next_, made)) {
+  }
+  return *made;
 }
 
 void CallRegistration::move_to(Node& node) noexcept {
@@ -64,11 +66,16 @@ void CallRegistration::move_to(Node& node) noexcept {
 }
 
 void CallRegistration::end() noexcept {
+  const Change change(*this);  // before the look: a handler that comes between would end it, too
   if (node_ == nullptr) return;
-  const Change change(*this);
   if (!node_->event().waiters().unlink(*link_)) wait_for_setter();
   registered_.fetch_sub(1, std::memory_order_relaxed);
   std::exchange(node_, nullptr)->release();
+}
+
+void CallRegistration::end_if_covered_by(const Node& node) noexcept {
+  const Change change(*this);
+  if (node_ == &node) end();
 }
 
 // Runs on the setter's flow. The signal is sent last: the thread that it wakes may preempt the setter, and would then
@@ -85,7 +92,10 @@ void CallRegistration::stop(WaitNode& raw) noexcept {
 }
 
 void CallRegistration::wait_until_looked() noexcept {
+  if (looked_.load(std::memory_order_acquire)) return;
   while (!looked_.load(std::memory_order_acquire)) flow_.park_until(TimePoint::never());
+  // In a handler of the program, some of the permits were for the wait that it has interrupted.
+  flow_.unpark();
 }
 
 void CallRegistration::wait_for_setter() noexcept {
@@ -112,6 +122,7 @@ void CallRegistration::forget_all() noexcept {
   while (one != nullptr) {
     one->flow_.call_registration = nullptr;
     one->flow_.calls = nullptr;
+    one->flow_.end_calls = nullptr;
     delete std::exchange(one, one->next_);
   }
 #else

@@ -2,8 +2,8 @@
 // A flow whose system calls an event stops.
 //
 // Invariants
-//   T10. Of a flow that enters a call and one that sets its event, at least one sees the other: the flow finds the event
-//       set before it enters the kernel, or the setter finds it in the call and sends it the signal.
+//   T10. If one flow enters a call while another sets its event, at least one of them notices: the first finds the event
+//       set before it enters the kernel, or the second finds it in the call and sends it the signal.
 //   T11. A setter sends at most one signal for each registration (the thread may send it to itself again), and the flow
 //       has received it before the registration ends.
 //
@@ -49,6 +49,7 @@ class CallRegistration {
   void cover(Node& node) noexcept {
     if (node_ != &node) [[unlikely]]
       move_to(node);
+    else if (calls_.must_unblock()) [[unlikely]] calls_.unblock();
   }
   /// To be called after a call, once the event is set. Waits for the signal, if one was announced. Returns the result of
   /// the call, which is `-ECANCELED` if it was interrupted.
@@ -56,9 +57,7 @@ class CallRegistration {
   /// The event no longer stops the flow's calls. Returns once neither a setter nor a signal can reach the flow.
   void end() noexcept;
   /// Ends the registration if it is with this node, which the flow is about to leave.
-  void end_if_covered_by(const Node& node) noexcept {
-    if (node_ == &node) end();
-  }
+  void end_if_covered_by(const Node& node) noexcept;
   /// In a forked child: what flows are registered with is the parent's.
   static void forget_all() noexcept;
 

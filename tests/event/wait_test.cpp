@@ -4,7 +4,6 @@
 #include <sys/syscall.h>
 
 #include <atomic>
-#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <latch>

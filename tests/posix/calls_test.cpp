@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <netinet/in.h>
-#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
@@ -19,7 +18,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -63,7 +61,7 @@ class Silent {
     ::snprintf(address.sun_path, sizeof address.sun_path, "%s/socket", folder.c_str());
     require(::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
     require(::listen(listener, 0) == 0);
-    // A listener whose queue is full.
+    // The case `connect` fills the listener's queue with it.
     first_peer = ::socket(AF_UNIX, SOCK_STREAM, 0);
     epoll = ::epoll_create1(0);
     messages = ::msgget(IPC_PRIVATE, 0600);

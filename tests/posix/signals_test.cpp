@@ -78,7 +78,7 @@ void block_all_signals() {
   ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 
-TEST(StopSignals, that_were_sent_leave_none_behind) {
+TEST(StopSignals, of_a_stop_are_neither_pending_nor_blocked_afterwards) {
   const Pipe pipe;
   for (int round = 0; round < 50; ++round) {
     {
@@ -95,7 +95,7 @@ TEST(StopSignals, that_were_sent_leave_none_behind) {
   }
 }
 
-TEST(StopSignals, of_others_stop_no_call) {
+TEST(StopSignals, sent_by_other_code_end_no_call) {
   const Pipe pipe;
   ThreadGroup group("signals");
   std::atomic<int> thread{0};
@@ -204,7 +204,7 @@ void spin_in_handler(int) {
   }
 }
 
-TEST(StopSignals, stop_a_call_that_a_handler_lies_on) {
+TEST(StopSignals, during_a_handler_end_the_interrupted_call) {
   if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << kHandlersWait;
   const Pipe pipe;
   handler_is_in = false;
@@ -318,7 +318,7 @@ TEST_F(StopSignalsAtFirst, reach_a_thread_that_had_blocked_all_signals) {
       testing::ExitedWithCode(0), "");
 }
 
-TEST_F(StopSignalsAtFirst, work_where_the_system_forbids_the_fence_of_all_threads) {
+TEST_F(StopSignalsAtFirst, work_without_membarrier) {
   EXPECT_EXIT(
       {
         if (!forbid(SYS_membarrier)) ::_exit(0);

@@ -5,6 +5,8 @@
 #include "base/sanitizers.hpp"
 
 #if defined(__x86_64__) && !TG_ADDRESS_SANITIZER && !TG_THREAD_SANITIZER
+#include <poll.h>
+#include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -14,11 +16,13 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <thread>
 
 #include <threadgroup/posix.hpp>
 #include <threadgroup/threadgroup.hpp>
 
 #include "support/eventually.hpp"
+#include "support/in_child.hpp"
 #include "support/threads_asleep.hpp"
 
 namespace tg::test {
@@ -155,7 +159,68 @@ TEST_F(Stepping, a_look_before_the_call_loses_the_stop_in_between) {
   EXPECT_FALSE(was_in_the_kernel_);
 }
 
+// --- A handler of the program, at instructions of the end of a scope: the first ones, and then fewer and fewer ---
+
+std::array<int, 2> silent{};
+
+void call_at_step(int, siginfo_t*, void* context) {
+  if (--steps_left > 0) return;
+  static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL] &= ~kTrapFlag;
+  is_reached = true;
+  const int error = errno;
+  pollfd one{silent[0], POLLIN, 0};
+  posix::poll(&one, 1, 4);
+  errno = error;
+}
+
+// The scope around it is stopped while the handler is in its call. Exit status 0: all is well; 2: no step was left.
+[[noreturn]] void leave_scope_with_handler_at(int step) {
+  struct sigaction action {};
+  action.sa_sigaction = &call_at_step;
+  action.sa_flags = SA_SIGINFO | SA_RESTART;
+  ::sigaction(SIGTRAP, &action, nullptr);
+  steps_left = step;
+  is_reached = false;
+  std::atomic<bool> is_over{false};
+  StopScope outer;
+  std::thread([&] {
+    eventually([&] { return is_reached || is_over; });
+    leave_time(1ms);
+    outer.set_event("stop");
+  }).detach();
+  {
+    const StopScope inner;
+    char byte = 0;
+    posix::read(-1, &byte, 1);
+    asm volatile("pushfq\n orq $0x100, (%%rsp)\n popfq" ::: "memory", "cc");
+  }
+  asm volatile("pushfq\n andq $~0x100, (%%rsp)\n popfq" ::: "memory", "cc");
+  is_over = true;
+  pollfd one{silent[0], POLLIN, 0};
+  const bool is_stopped_here = posix::poll(&one, 1, 10'000) == -1 && errno == ECANCELED;
+  ::_exit(!is_stopped_here ? 1 : is_reached ? 0 : 2);
+}
+
+TEST(SteppedScope, whose_end_is_interrupted_by_a_handler_that_makes_a_call_ends_well) {
+  ASSERT_EQ(::pipe(silent.data()), 0);
+  int status = 0;
+  int step = 0;
+  while (status == 0) {
+    step += 1 + step / 40;
+    status = status_of(start_child([&] { leave_scope_with_handler_at(step); }));
+  }
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 2) << "at step " << step << ": " << status;
+  EXPECT_GT(step, 50);
+  for (const int end : silent) ::close(end);
+}
+
 }  // namespace
+}  // namespace stepped_test
+}  // namespace tg::test
+#else
+namespace tg::test {
+namespace stepped_test {
+TEST(Stepping, a_stop_at_each_instruction_ends_the_call) { GTEST_SKIP() << "needs x86-64 and no sanitizer"; }
 }  // namespace stepped_test
 }  // namespace tg::test
 #endif

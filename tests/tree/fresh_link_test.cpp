@@ -2,8 +2,6 @@
 // Groups that their flow links without the forest's lock, and what makes others see them.
 #include <sys/syscall.h>
 
-#include <array>
-#include <cerrno>
 #include <string>
 #include <thread>
 #include <vector>

@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
         char byte = 0;
         ssize_t got = 0;
         while ((got = tg::posix::read(ends[0], &byte, 1)) == 1) ++read;
-        check(got == -1 && errno == ECANCELED, "a read has ended otherwise than by the stop");
+        check(got == -1 && errno == ECANCELED, "a read failed for another reason than the stop");
         ++stopped;
       });
     }
