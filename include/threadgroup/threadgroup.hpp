@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// All of the library that needs no other library, but the system calls: `core.hpp` and the vault.
+// `core.hpp` and the vault: everything that needs no other library, except `posix.hpp` and `process.hpp`.
 #pragma once
 
 #include <threadgroup/core.hpp>

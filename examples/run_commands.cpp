@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs a command for each of many inputs, some at a time, in the manner of GNU parallel:
+//
+//     run_commands -j 8 --stop-on-failure --timeout 60s -- gzip -k {} ::: *.log
+//     find . -name '*.png' | run_commands --tree -- optipng -quiet {}
+//
+// Ctrl-C ends all of it, with all that the commands have started.
+#include <unistd.h>
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <threadgroup/process.hpp>
+#include <threadgroup/threadgroup.hpp>
+
+namespace {
+
+struct Options {
+  std::size_t jobs = std::max(1U, std::thread::hardware_concurrency());
+  double timeout_seconds = 0;  // none
+  double grace_seconds = 5;
+  bool stops_on_failure = false;
+  bool makes_tree = false;
+  std::vector<std::string> command;
+  std::vector<std::string> inputs;
+};
+
+Options parse(int argc, char** argv) {
+  Options options;
+  CLI::App app{
+      "Runs a command for each input, several at a time; a line of standard input each, or what follows :::",
+      "run_commands"};
+  app.footer(
+      "In COMMAND {} is the input and {#} its number; without {} the input is the last argument.\n"
+      "Exit status: 0 all have succeeded, 1 some have not, 2 bad usage, 130 stopped by Ctrl-C.");
+  const CLI::AsNumberWithUnit seconds(
+      std::map<std::string, double>{{"ms", 0.001}, {"s", 1}, {"m", 60}, {"h", 3600}},
+      CLI::AsNumberWithUnit::UNIT_REQUIRED, "TIME");
+  app.add_option("-j,--jobs", options.jobs, "how many run at a time; one for each processor by default")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--timeout", options.timeout_seconds, "a command that takes longer is ended: 500ms, 60s")
+      ->transform(seconds);
+  app.add_option("--grace", options.grace_seconds, "between TERM and KILL for commands that are ended (5s)")
+      ->transform(seconds);
+  app.add_flag("--stop-on-failure", options.stops_on_failure,
+               "the first command that fails stops all others");
+  app.add_flag("--tree", options.makes_tree,
+               "a group for each folder of the inputs, with a summary for each");
+  app.prefix_command();  // the rest is the command's
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::exit(app.exit(error) == 0 ? 0 : 2);
+  }
+  std::vector<std::string> rest = app.remaining();
+  if (!rest.empty() && rest.front() == "--") rest.erase(rest.begin());
+  const auto separator = std::find(rest.begin(), rest.end(), ":::");
+  options.command.assign(rest.begin(), separator);
+  if (separator != rest.end()) {
+    options.inputs.assign(std::next(separator), rest.end());
+  } else {
+    for (std::string line; std::getline(std::cin, line);) options.inputs.push_back(line);
+  }
+  if (options.command.empty()) {
+    std::cerr << "run_commands: there is no command; try run_commands --help\n";
+    std::exit(2);
+  }
+  return options;
+}
+
+void replace_all(std::string& text, const std::string& what, const std::string& by) {
+  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += by.size())
+    text.replace(at, what.size(), by);
+}
+
+std::vector<std::string> command_for(const Options& options, std::size_t number) {
+  std::vector<std::string> command = options.command;
+  const std::string& input = options.inputs[number];
+  const auto has_place = [](const std::string& text) { return text.find("{}") != std::string::npos; };
+  if (std::none_of(command.begin(), command.end(), has_place)) command.emplace_back("{}");
+  for (std::string& text : command) {
+    replace_all(text, "{#}", std::to_string(number + 1));
+    replace_all(text, "{}", input);
+  }
+  return command;
+}
+
+// Prints what the commands have written, in the order of the inputs, as soon as it is its turn.
+class InOrder {
+ public:
+  void print(std::size_t number, tg::ProcessResult result) {
+    const std::lock_guard lock(mutex_);
+    done_.emplace(number, std::move(result));
+    for (auto next = done_.begin(); next != done_.end() && next->first == next_;
+         next = done_.erase(next), ++next_)
+      print(next->second);
+  }
+  // The rest: inputs whose commands were skipped have left gaps.
+  void print_all() {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [number, result] : done_) print(result);
+    done_.clear();
+  }
+
+ private:
+  static void print(const tg::ProcessResult& result) {
+    std::fwrite(result.out.data(), 1, result.out.size(), stdout);
+    std::fflush(stdout);
+    std::fwrite(result.err.data(), 1, result.err.size(), stderr);
+    if (result.out_lost + result.err_lost > 0)
+      std::cerr << "run_commands: " << result.out_lost + result.err_lost << " bytes of output were lost\n";
+  }
+  std::mutex mutex_;
+  std::map<std::size_t, tg::ProcessResult> done_;
+  std::size_t next_ = 0;
+};
+
+tg::Duration seconds(double count) { return tg::Duration(std::chrono::duration<double>(count)); }
+
+// One command, in a task. A failure is an exception, so that the group counts it.
+void run(const Options& options, std::size_t number, InOrder& output, tg::ThreadGroup& all) {
+  tg::ProcessOptions how;
+  how.grace = seconds(options.grace_seconds);
+  how.out = tg::Output::captured(std::size_t{64} << 20);
+  how.err = tg::Output::captured(std::size_t{64} << 20);
+  tg::ProcessResult result;
+  {
+    const tg::StopScope deadline(options.timeout_seconds > 0 ? seconds(options.timeout_seconds)
+                                                             : tg::Duration::max());
+    result = tg::run_process(command_for(options, number), std::move(how));
+  }
+  const tg::ExitStatus status = result.status;
+  output.print(number, std::move(result));
+  if (status.ok()) return;
+  tg::thread_utils::throw_if_event_set();  // the whole run was stopped
+  if (options.stops_on_failure) all.set_event("a command has failed");
+  throw std::runtime_error(options.inputs[number] + ": " + (status.stopped ? "timed out" : status.text()));
+}
+
+std::string folder_of(const std::string& input) {
+  const std::size_t end = input.rfind('/');
+  return end == std::string::npos ? "." : input.substr(0, end);
+}
+
+struct Counts {
+  std::uint64_t succeeded = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t stopped = 0;
+
+  void add(const tg::JoinResult& result) {
+    succeeded += result.counts.succeeded;
+    failed += result.counts.failed;
+    stopped += result.counts.stopped + result.counts.skipped;
+    for (const tg::Failure& failure : result.failures) {
+      try {
+        std::rethrow_exception(failure.exception);
+      } catch (const std::exception& error) {
+        std::cerr << "run_commands: " << error.what() << '\n';
+      }
+    }
+  }
+  std::string text() const {
+    std::string text = std::to_string(succeeded) + " succeeded, " + std::to_string(failed) + " failed";
+    return stopped > 0 ? text + ", " + std::to_string(stopped) + " stopped" : text;
+  }
+};
+
+// Adds all commands, and waits for them. With a tree, each folder has a group below `all`.
+Counts run_all(const Options& options, tg::ThreadGroup& all, InOrder& output) {
+  const tg::Attached below(all);
+  std::map<std::string, tg::ThreadGroup> folders;
+  for (std::size_t number = 0; number < options.inputs.size(); ++number) {
+    const std::string folder = folder_of(options.inputs[number]);
+    tg::ThreadGroup& group = options.makes_tree ? folders.try_emplace(folder, folder).first->second : all;
+    group.post([&options, &output, &all, number] { run(options, number, output, all); });
+  }
+  std::optional<tg::ProgressReporter> progress;
+  if (!options.makes_tree && ::isatty(STDERR_FILENO) != 0 && ::isatty(STDOUT_FILENO) == 0) {
+    progress.emplace(all, tg::progress_line());
+  }
+  Counts total;
+  for (auto& [folder, group] : folders) {
+    const tg::JoinResult result = group.wait_idle();
+    Counts counts;
+    counts.add(result);
+    std::cerr << folder << ": " << counts.text() << '\n';
+    total.succeeded += counts.succeeded;
+    total.failed += counts.failed;
+    total.stopped += counts.stopped;
+  }
+  total.add(all.wait_idle());
+  output.print_all();
+  return total;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Options options = parse(argc, argv);
+  const tg::SignalShutdown on_signal({.stop = seconds(options.grace_seconds + 5)});
+  const auto begin = std::chrono::steady_clock::now();
+  InOrder output;
+  tg::ThreadGroup all("commands",
+                      {.max_concurrent_threads = options.jobs, .max_concurrent_in_subtree = options.jobs});
+  const Counts counts = run_all(options, all, output);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  std::fprintf(stderr, "%zu commands in %.1f s: %s\n", options.inputs.size(), took.count(),
+               counts.text().c_str());
+  if (on_signal.signal() != 0) return 128 + on_signal.signal();
+  return counts.failed + counts.stopped == 0 ? 0 : 1;
+}

@@ -1,0 +1,564 @@
+// SPDX-License-Identifier: Apache-2.0
+// A small program that starts one command and stays beside it until the command and all its descendants have ended.
+//
+// It adopts descendants whose parents have ended (PR_SET_CHILD_SUBREAPER), so none gets away by a double fork or a session
+// of its own, and no pid of a direct child is used again before it was reaped here. src/process/README.md has the protocol.
+//
+// The library carries it as bytes and executes it from memory. It has no standard library: some kilobytes, without relocations, start
+// in a third of the time. So it makes its system calls itself, and all its memory is static.
+#include "process/supervisor.hpp"
+
+#include <asm/unistd.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <linux/wait.h>
+
+using namespace tg::process;
+
+// --- System calls ---
+
+namespace {
+
+long call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) {
+#if defined(__x86_64__)
+  long result;
+  register long r10 asm("r10") = d;
+  register long r8 asm("r8") = e;
+  register long r9 asm("r9") = f;
+  asm volatile("syscall"
+               : "=a"(result)
+               : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+               : "rcx", "r11", "memory");
+  return result;
+#elif defined(__aarch64__)
+  register long x8 asm("x8") = number;
+  register long x0 asm("x0") = a;
+  register long x1 asm("x1") = b;
+  register long x2 asm("x2") = c;
+  register long x3 asm("x3") = d;
+  register long x4 asm("x4") = e;
+  register long x5 asm("x5") = f;
+  asm volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+  return x0;
+#endif
+}
+
+template <class T>
+long address(T* pointer) {
+  return reinterpret_cast<long>(pointer);
+}
+
+[[noreturn]] void leave(int status) {
+  for (;;) call(__NR_exit_group, status);
+}
+
+constexpr long kInterrupted = -4;
+constexpr long kNoSuchProcess = -3;
+constexpr long kNoChild = -10;
+constexpr long kNothingYet = -11;
+constexpr long kNotPermitted = -1;
+
+constexpr int kSigKill = 9;
+constexpr int kSigTerm = 15;
+constexpr int kSigChild = 17;
+constexpr int kSigCont = 18;
+constexpr long kMaskBytes = 8;
+
+// The same on x86-64 and AArch64.
+constexpr int kSetMask = 2;              // SIG_SETMASK
+constexpr int kAtFdCwd = -100;           // AT_FDCWD
+constexpr long kReadOnly = 0;            // O_RDONLY
+constexpr long kCloseOnExec = 02000000;  // O_CLOEXEC
+constexpr long kNonBlocking = 04000;     // O_NONBLOCK
+constexpr int kSetFdFlags = 2;           // F_SETFD
+constexpr int kDontWait = 0x40;          // MSG_DONTWAIT
+constexpr int kNoSignal = 0x4000;        // MSG_NOSIGNAL
+constexpr int kPollIn = 1;               // POLLIN
+constexpr int kReadWrite = 3;            // PROT_READ | PROT_WRITE
+constexpr int kSharedAnonymous = 0x21;   // MAP_SHARED | MAP_ANONYMOUS
+constexpr int kMonotonic = 1;            // CLOCK_MONOTONIC
+
+struct PollFd {
+  int fd;
+  short events;
+  short revents;
+};
+struct Timespec {
+  long seconds;
+  long nanos;
+};
+struct Usage {
+  long user_seconds, user_micros, system_seconds, system_micros, max_rss;
+  long rest[13];
+};
+struct Limit {
+  unsigned long soft, hard;
+};
+// The kernel's: a handler (0: the default), flags, a restorer, a mask.
+struct Action {
+  unsigned long words[4];
+};
+
+// --- Texts ---
+
+unsigned long parse(const char*& text) {
+  unsigned long value = 0;
+  while (*text >= '0' && *text <= '9') value = value * 10 + static_cast<unsigned long>(*text++ - '0');
+  return value;
+}
+
+long number_of(const char* text) { return static_cast<long>(parse(text)); }
+
+// A path under /proc, made of texts and numbers.
+class Path {
+ public:
+  Path& operator<<(const char* text) {
+    while (*text != '\0' && length_ < kMost) text_[length_++] = *text++;
+    text_[length_] = '\0';
+    return *this;
+  }
+  Path& operator<<(long number) {
+    char digits[20];
+    int count = 0;
+    do digits[count++] = static_cast<char>('0' + number % 10);
+    while ((number /= 10) != 0);
+    while (count > 0 && length_ < kMost) text_[length_++] = digits[--count];
+    text_[length_] = '\0';
+    return *this;
+  }
+  const char* text() const { return text_; }
+
+ private:
+  static constexpr int kMost = 100;
+  char text_[kMost + 1] = {};
+  int length_ = 0;
+};
+
+long open_to_read(const Path& path) {
+  return call(__NR_openat, kAtFdCwd, address(path.text()), kReadOnly | kCloseOnExec);
+}
+
+// --- Who is a descendant ---
+
+int self = 0;
+
+constexpr int kMostPids = 32'768;
+int pids[kMostPids];  // of a walk
+int parents[kMostPids];
+int pid_count = 0;
+
+void add(long pid, int parent) {
+  if (pid_count == kMostPids || pid <= 0) return;
+  pids[pid_count] = static_cast<int>(pid);
+  parents[pid_count++] = parent;
+}
+
+// Calls `f(number)` for each number that a file of numbers holds. False if there is none.
+template <class F>
+bool for_each_number_in(const Path& path, F f) {
+  const long fd = open_to_read(path);
+  if (fd < 0) return false;
+  char buffer[4'096];
+  long value = 0;
+  bool in_number = false;
+  long got = 0;
+  while ((got = call(__NR_read, fd, address(buffer), sizeof buffer)) > 0) {
+    for (long i = 0; i < got; ++i) {
+      const char c = buffer[i];
+      if (c >= '0' && c <= '9') {
+        value = value * 10 + (c - '0');
+        in_number = true;
+      } else {
+        if (in_number) f(value);
+        value = 0;
+        in_number = false;
+      }
+    }
+  }
+  if (in_number) f(value);
+  call(__NR_close, fd);
+  return true;
+}
+
+// Calls `f(number)` for each entry of a directory whose name is a number.
+template <class F>
+bool for_each_number_named(const Path& path, F f) {
+  const long fd = open_to_read(path);
+  if (fd < 0) return false;
+  alignas(8) char buffer[4'096];
+  long got = 0;
+  while ((got = call(__NR_getdents64, fd, address(buffer), sizeof buffer)) > 0) {
+    for (long at = 0; at < got;) {
+      // The kernel's linux_dirent64: inode, offset, length, type, name.
+      const unsigned length = *reinterpret_cast<const unsigned short*>(buffer + at + 16);
+      const char* const name = buffer + at + 19;
+      if (name[0] >= '1' && name[0] <= '9') f(number_of(name));
+      at += length;
+    }
+  }
+  call(__NR_close, fd);
+  return true;
+}
+
+// The fourth field of the status, behind the name in parentheses, which may contain any character. 0: no such process.
+long parent_of(long pid) {
+  const long fd = open_to_read(Path() << "/proc/" << pid << "/stat");
+  if (fd < 0) return 0;
+  char buffer[512];
+  const long got = call(__NR_read, fd, address(buffer), sizeof buffer);
+  call(__NR_close, fd);
+  long at = got - 1;
+  while (at > 0 && buffer[at] != ')') --at;
+  if (at <= 0 || at + 4 >= got) return 0;
+  return number_of(buffer + at + 4);
+}
+
+bool add_children_of_thread(int pid, long thread) {
+  return for_each_number_in(Path() << "/proc/" << pid << "/task/" << thread << "/children",
+                            [&](long child) { add(child, pid); });
+}
+
+// Some kernels lack the lists of children; there all processes are looked at.
+bool has_lists = true;
+
+// Adds the children of a process.
+void add_children_of(int pid) {
+  if (pid == self) {
+    has_lists = has_lists && add_children_of_thread(pid, pid);  // it has one thread
+  } else if (has_lists) {
+    for_each_number_named(Path() << "/proc/" << pid << "/task",
+                          [&](long thread) { add_children_of_thread(pid, thread); });
+  }
+  if (has_lists) return;
+  for_each_number_named(Path() << "/proc", [&](long other) {
+    if (parent_of(other) == pid) add(other, pid);
+  });
+}
+
+// A deeper descendant is reaped by its own parent, so its pid may be another process's by now. The signal goes through a
+// descriptor of the process; a process with that pid and that parent, seen after it was opened, is a descendant.
+void signal_descendant(int pid, int parent, int number) {
+  const long fd = call(__NR_pidfd_open, pid, 0);
+  if (fd < 0) return;
+  const long parent_now = parent_of(pid);  // `self`, if its parent has ended meanwhile
+  if (parent_now == parent || parent_now == self) call(__NR_pidfd_send_signal, fd, number, 0, 0);
+  call(__NR_close, fd);
+}
+
+int has_got_term[kMostPids];
+int term_count = 0;
+
+bool has_term(int pid) {
+  for (int i = 0; i < term_count; ++i)
+    if (has_got_term[i] == pid) return true;
+  return false;
+}
+
+// TERM to each descendant that has not got it yet.
+void term_descendants() {
+  pid_count = 0;
+  add_children_of(self);
+  for (int i = 0; i < pid_count; ++i) add_children_of(pids[i]);
+  // From the leaves up, so that a shell has less time to start the next command of its script.
+  for (int i = pid_count - 1; i >= 0; --i) {
+    if (has_term(pids[i]) || term_count == kMostPids) continue;
+    has_got_term[term_count++] = pids[i];
+    signal_descendant(pids[i], parents[i], kSigTerm);
+    signal_descendant(pids[i], parents[i], kSigCont);  // one that is stopped could not react
+  }
+}
+
+// --- The command ---
+
+// Shared with the child that becomes the command: what it could not do.
+struct Refusal {
+  int error;
+  int step;
+};
+
+[[noreturn]] void refuse(Refusal& refusal, Step step, long error) {
+  refusal.step = static_cast<int>(step);
+  refusal.error = static_cast<int>(-error);
+  leave(127);
+}
+
+void set_limits(const char* text, Refusal& refusal) {
+  while (*text != '\0') {
+    const long resource = static_cast<long>(parse(text));
+    ++text;
+    Limit limit{};
+    limit.soft = parse(text);
+    ++text;
+    limit.hard = parse(text);
+    if (*text == ',') ++text;
+    const long error = call(__NR_prlimit64, 0, resource, address(&limit), 0);
+    if (error != 0) refuse(refusal, Step::limit, error);
+  }
+}
+
+struct Arguments {
+  long program;  // the pid
+  long flags;
+  long grace_millis;
+  const char* directory;
+  const char* limits;
+  const char* path;
+  char** command;
+  char** environment;
+  bool has(int flag) const { return (flags & flag) != 0; }
+};
+
+[[noreturn]] void become_command(const Arguments& arguments, Refusal& refusal) {
+  call(__NR_prctl, PR_SET_PDEATHSIG, kSigKill);  // should the supervisor itself be killed
+  if (call(__NR_getppid) != self) leave(127);
+  if (arguments.has(kOwnSession)) call(__NR_setsid);
+  if (*arguments.directory != '\0') {
+    if (const long error = call(__NR_chdir, address(arguments.directory)); error != 0)
+      refuse(refusal, Step::directory, error);
+  }
+  set_limits(arguments.limits, refusal);
+  // Those that glibc keeps for itself; `posix_spawn` has left them ignored.
+  const Action by_default{};
+  for (int number = 32; number <= 33; ++number)
+    call(__NR_rt_sigaction, number, address(&by_default), 0, kMaskBytes);
+  const unsigned long none = 0;
+  call(__NR_rt_sigprocmask, kSetMask, address(&none), 0, kMaskBytes);
+  refuse(
+      refusal, Step::execute,
+      call(__NR_execve, address(arguments.path), address(arguments.command), address(arguments.environment)));
+}
+
+void send(Report::Kind kind, int value, int detail, const Usage& usage) {
+  const Report report{kind,
+                      value,
+                      detail,
+                      0,
+                      usage.user_seconds * 1'000'000 + usage.user_micros,
+                      usage.system_seconds * 1'000'000 + usage.system_micros,
+                      usage.max_rss};
+  call(__NR_sendto, kControl, address(&report), sizeof report, kNoSignal, 0, 0);
+}
+
+[[noreturn]] void give_up(Step step, long error) {
+  send(Report::Kind::refused, static_cast<int>(-error), static_cast<int>(step), {});
+  leave(1);
+}
+
+// The pid of the command. It is suspended until the child has executed the command, or ended.
+long start(const Arguments& arguments) {
+  const long page = call(__NR_mmap, 0, sizeof(Refusal), kReadWrite, kSharedAnonymous, -1, 0);
+  if (page < 0) give_up(Step::supervise, page);
+  auto& refusal = *reinterpret_cast<Refusal*>(page);
+  const long pid = call(__NR_clone, CLONE_VFORK | kSigChild, 0, 0, 0, 0);
+  if (pid == 0) become_command(arguments, refusal);
+  if (pid < 0) give_up(Step::supervise, pid);
+  if (refusal.error != 0) give_up(static_cast<Step>(refusal.step), -refusal.error);
+  send(Report::Kind::started, static_cast<int>(pid), 0, {});
+  return pid;
+}
+
+// --- Beside the command ---
+
+long now_millis() {
+  Timespec now{};
+  call(__NR_clock_gettime, kMonotonic, address(&now));
+  return now.seconds * 1'000 + now.nanos / 1'000'000;
+}
+
+// In the pid namespace of another /proc, the numbers in it are those of strangers.
+bool has_own_proc() {
+  char text[24];
+  const long got = call(__NR_readlinkat, kAtFdCwd, address("/proc/self"), address(text), sizeof text - 1);
+  if (got <= 0) return false;
+  text[got] = '\0';
+  return number_of(text) == self;
+}
+
+class Watch {
+ public:
+  Watch(const Arguments& arguments, long command, int signals, int program)
+      : arguments_(arguments),
+        command_(command),
+        polled_{{kControl, kPollIn, 0}, {signals, kPollIn, 0}, {program, kPollIn, 0}} {
+    may_leave_ = arguments.has(kLeaves);
+  }
+
+  [[noreturn]] void run() {
+    for (;;) {
+      reap();
+      if (has_exited_ && phase_ == Phase::running) {
+        if (may_leave_) end(0);
+        begin_to_end(arguments_.grace_millis);
+      }
+      if (phase_ == Phase::ending) go_on_ending();
+      if (phase_ == Phase::killing) kill_children();
+      wait();
+    }
+  }
+
+ private:
+  enum class Phase { running, ending, killing };
+  // Orphans that come up meanwhile wake the supervisor by a signal; this is for what it might have missed.
+  static constexpr long kLooksAgainAfter = 10;
+
+  [[noreturn]] void end(int left) {
+    send(Report::Kind::over, killed_, left, {});
+    leave(0);
+  }
+
+  void reap() {
+    for (;;) {
+      int status = 0;
+      Usage usage{};
+      const long pid = call(__NR_wait4, -1, address(&status), WNOHANG | __WALL, address(&usage));
+      if (pid == kNoChild) end(0);
+      if (pid <= 0) return;
+      if (phase_ == Phase::killing && (status & 0x7f) == kSigKill) ++killed_;
+      if (pid != command_) continue;
+      has_exited_ = true;
+      send(Report::Kind::exited, status, is_ordered_ ? 1 : 0, usage);
+    }
+  }
+
+  void begin_to_end(long grace_millis) {
+    if (phase_ != Phase::running) return;
+    phase_ = Phase::ending;
+    term_at_ = now_millis();
+    kill_at_ = term_at_ + grace_millis;
+  }
+
+  // Again and again, at times further and further apart: a shell may have started another command meanwhile.
+  void go_on_ending() {
+    const long now = now_millis();
+    if (now >= kill_at_) {
+      phase_ = Phase::killing;
+    } else if (now >= term_at_) {
+      term_descendants();
+      term_at_ = now + term_pause_;
+      term_pause_ *= 2;
+    }
+  }
+
+  // Children alone: they are reaped here and nowhere else, so their pids are theirs. Their own children come up when they end.
+  void kill_children() {
+    pid_count = 0;
+    add_children_of(self);
+    int refused = 0;
+    for (int i = 0; i < pid_count; ++i)
+      refused += call(__NR_kill, pids[i], kSigKill) == kNotPermitted ? 1 : 0;
+    if (refused > 0 && refused == pid_count) end(refused);
+  }
+
+  void wait() {
+    Timespec timeout{};
+    const Timespec* until = nullptr;
+    if (phase_ != Phase::running) {
+      long millis = kLooksAgainAfter;
+      if (phase_ == Phase::ending) millis = (term_at_ < kill_at_ ? term_at_ : kill_at_) - now_millis();
+      if (millis < 0) millis = 0;
+      timeout = {millis / 1'000, millis % 1'000 * 1'000'000};
+      until = &timeout;
+    }
+    for (PollFd& one : polled_) one.revents = 0;
+    if (call(__NR_ppoll, address(polled_), 3, address(until), 0, kMaskBytes) < 0) return;
+    if (polled_[1].revents != 0) {
+      char ignored[128];  // one signalfd_siginfo
+      call(__NR_read, polled_[1].fd, address(ignored), sizeof ignored);
+    }
+    if (polled_[2].revents != 0) program_is_gone();
+    if (polled_[0].revents != 0) take_order();
+  }
+
+  void take_order() {
+    Order order{};
+    const long got = call(__NR_recvfrom, kControl, address(&order), sizeof order, kDontWait, 0, 0);
+    if (got == kInterrupted || got == kNothingYet) return;
+    if (got != sizeof order) return program_is_gone();
+    switch (order.kind) {
+      case Order::Kind::signal:
+        if (!has_exited_) call(__NR_kill, command_, order.value);
+        break;
+      case Order::Kind::end:
+        is_ordered_ = true;
+        begin_to_end(order.value);
+        break;
+      case Order::Kind::leave:
+        may_leave_ = true;
+        break;
+    }
+  }
+
+  // It was killed, or has executed another program.
+  void program_is_gone() {
+    polled_[0].fd = -1;
+    polled_[2].fd = -1;
+    if (!arguments_.has(kKeepsRunning)) phase_ = Phase::killing;
+  }
+
+  const Arguments& arguments_;
+  const long command_;
+  PollFd polled_[3];  // orders, SIGCHLD, the end of the program
+  Phase phase_ = Phase::running;
+  long kill_at_ = 0;
+  long term_at_ = 0;
+  long term_pause_ = 50;
+  bool is_ordered_ = false;
+  bool has_exited_ = false;
+  bool may_leave_ = false;
+  int killed_ = 0;
+};
+
+}  // namespace
+
+extern "C" [[noreturn, gnu::used]] void supervise(char** stack) {
+  const long count = *reinterpret_cast<long*>(stack);
+  char** const texts = stack + 1;
+  if (count <= kFixedArguments) leave(2);
+  const Arguments arguments{
+      number_of(texts[1]),     number_of(texts[2]), number_of(texts[3]), texts[4], texts[5], texts[6],
+      texts + kFixedArguments, texts + count + 1};
+  self = static_cast<int>(call(__NR_getpid));
+  const unsigned long all = ~0UL;
+  call(__NR_rt_sigprocmask, kSetMask, address(&all), 0, kMaskBytes);
+  call(__NR_fcntl, kControl, kSetFdFlags, 1);
+  if (const long error = call(__NR_close_range, kControl + 1, ~0U, 0); error != 0)
+    give_up(Step::supervise, error);
+  if (!has_own_proc()) give_up(Step::proc, kNoSuchProcess);
+  call(__NR_prctl, PR_SET_NAME, address("tg-supervisor"));
+  const long adopts = call(__NR_prctl, PR_SET_CHILD_SUBREAPER, 1);
+  if (adopts != 0) give_up(Step::supervise, adopts);
+  const unsigned long child = 1UL << (kSigChild - 1);
+  const long signals = call(__NR_signalfd4, -1, address(&child), kMaskBytes, kCloseOnExec | kNonBlocking);
+  if (signals < 0) give_up(Step::supervise, signals);
+  // The socket says it, too, unless a fork of the program holds its end.
+  const long program = call(__NR_pidfd_open, arguments.program, 0);
+  if (call(__NR_getppid) != arguments.program) leave(1);
+  const long command = start(arguments);
+  // So that readers see the end of the command's output.
+  for (int fd = 0; fd < kControl; ++fd) call(__NR_close, fd);
+  call(__NR_setsid);  // a signal to the program's process group is not for the supervisor
+  // A search for the command by its arguments finds the command alone.
+  for (long i = kFixedArguments; i < count; ++i)
+    for (char* at = texts[i]; *at != '\0'; ++at) *at = '\0';
+  Watch(arguments, command, static_cast<int>(signals), static_cast<int>(program)).run();
+}
+
+// The kernel begins here, with the number of arguments on the stack.
+#if defined(__x86_64__)
+asm(".text\n.globl _start\n_start:\n  xor %ebp, %ebp\n  mov %rsp, %rdi\n  and $-16, %rsp\n  call supervise\n");
+#elif defined(__aarch64__)
+asm(".text\n.globl _start\n_start:\n  mov x29, #0\n  mov x0, sp\n  bl supervise\n");
+#endif
+
+// The compiler makes calls of these out of loops and assignments.
+extern "C" void* memset(void* to, int value, unsigned long bytes) {
+  volatile char* at = static_cast<char*>(to);
+  while (bytes-- > 0) *at++ = static_cast<char>(value);
+  return to;
+}
+extern "C" void* memcpy(void* to, const void* from, unsigned long bytes) {
+  volatile char* at = static_cast<char*>(to);
+  const char* of = static_cast<const char*>(from);
+  while (bytes-- > 0) *at++ = *of++;
+  return to;
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Making the file in memory.
+#include "process/supervisor_image.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <system_error>
+
+#include <threadgroup/detail/atomic.hpp>
+
+#include "process/descriptor.hpp"
+#include "process/supervisor.hpp"
+
+namespace tg::inline v0::process {
+
+namespace {
+
+// The bytes that cmake/embed.cmake makes of the linked program.
+constexpr unsigned char kImage[] = {
+#include "process/supervisor_image.inc"
+};
+
+constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+
+#if !defined(MFD_EXEC)
+#define MFD_EXEC 0x0010U
+#endif
+
+[[noreturn]] void throw_error(int error, const char* what) {
+  throw std::system_error(error, std::generic_category(), what);
+}
+
+Descriptor make_file() {
+  if constexpr (sizeof kImage < 100)
+    throw_error(ENOSYS, "tg::Process: there is no supervisor for this processor");
+  constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  // Kernels before 6.3 do not know that a file may be made executable, and make all so.
+  Descriptor made(::memfd_create("tg-supervisor", kFlags | MFD_EXEC));
+  if (!made && errno == EINVAL) made = Descriptor(::memfd_create("tg-supervisor", kFlags));
+  if (!made) throw_error(errno, "tg::Process: an executable file in memory (see vm.memfd_noexec)");
+  // Above the numbers that become the command's.
+  Descriptor file(::fcntl(made.get(), F_DUPFD_CLOEXEC, kControl + 1));
+  if (!file) throw_error(errno, "tg::Process: a descriptor for the supervisor");
+  for (std::size_t done = 0; done < sizeof kImage;) {
+    const ssize_t written = ::write(file.get(), kImage + done, sizeof kImage - done);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) throw_error(errno, "tg::Process: writing the supervisor into memory");
+    done += static_cast<std::size_t>(written);
+  }
+  if (::fcntl(file.get(), F_ADD_SEALS, kSeals) != 0)
+    throw_error(errno, "tg::Process: sealing the supervisor");
+  return file;
+}
+
+// Atomic: the thread that makes the file publishes it. It stays open as long as the program runs.
+constinit tg::detail::Atomic<int> file_of_all{-1};
+
+// A program may have closed descriptors that it does not know, and opened others.
+bool is_ours(int fd) {
+  struct stat found {};
+  return fd >= 0 && ::fstat(fd, &found) == 0 && found.st_size == sizeof kImage &&
+         (::fcntl(fd, F_GET_SEALS) & kSeals) == kSeals;
+}
+
+}  // namespace
+
+std::string supervisor_path() {
+  int fd = file_of_all.load(std::memory_order_acquire);
+  if (!is_ours(fd)) {
+    Descriptor made = make_file();
+    // Another thread may have been faster.
+    const bool is_first = file_of_all.compare_exchange_strong(fd, made.get());
+    if (is_first) fd = made.release();
+    if (!is_ours(fd)) throw_error(EBADF, "tg::Process: a file in memory for the supervisor");
+  }
+  return "/proc/self/fd/" + std::to_string(fd);
+}
+
+}  // namespace tg::inline v0::process
