@@ -4,18 +4,19 @@
 //     run_commands -j 8 --stop-on-failure --timeout 60s -- gzip -k {} ::: *.log
 //     find . -name '*.png' | run_commands --tree -- optipng -quiet {}
 //
-// Ctrl-C ends all of it, with all that the commands have started.
+// Ctrl-C ends all commands with everything that they have started.
 #include <unistd.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <iterator>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
@@ -42,19 +43,21 @@ struct Options {
 Options parse(int argc, char** argv) {
   Options options;
   CLI::App app{
-      "Runs a command for each input, several at a time; a line of standard input each, or what follows :::",
+      "Runs a command for each input, several at a time. Inputs are the arguments after :::, or else the lines of standard input.",
       "run_commands"};
   app.footer(
       "In COMMAND {} is the input and {#} its number; without {} the input is the last argument.\n"
-      "Exit status: 0 all have succeeded, 1 some have not, 2 bad usage, 130 stopped by Ctrl-C.");
+      "Exit status: 0 all have succeeded, 1 some have not, 2 bad usage, 128 + n stopped by signal n (130: Ctrl-C).");
   const CLI::AsNumberWithUnit seconds(
       std::map<std::string, double>{{"ms", 0.001}, {"s", 1}, {"m", 60}, {"h", 3600}},
       CLI::AsNumberWithUnit::UNIT_REQUIRED, "TIME");
   app.add_option("-j,--jobs", options.jobs, "how many run at a time; one for each processor by default")
       ->check(CLI::PositiveNumber);
-  app.add_option("--timeout", options.timeout_seconds, "a command that takes longer is ended: 500ms, 60s")
+  app.add_option("--timeout", options.timeout_seconds,
+                 "time limit of each command, such as 500ms or 60s; none by default")
       ->transform(seconds);
-  app.add_option("--grace", options.grace_seconds, "between TERM and KILL for commands that are ended (5s)")
+  app.add_option("--grace", options.grace_seconds,
+                 "time between TERM and KILL for a command that is ended (5s)")
       ->transform(seconds);
   app.add_flag("--stop-on-failure", options.stops_on_failure,
                "the first command that fails stops all others");
@@ -99,7 +102,7 @@ std::vector<std::string> command_for(const Options& options, std::size_t number)
   return command;
 }
 
-// Prints what the commands have written, in the order of the inputs, as soon as it is its turn.
+// Prints the output of each command once all earlier inputs are printed.
 class InOrder {
  public:
   void print(std::size_t number, tg::ProcessResult result) {

@@ -30,29 +30,29 @@ class Input {
  public:
   /// Where it comes from.
   enum class Kind {
-    /// As the function of that name.
+    /// See Input::nothing.
     nothing,
-    /// As the function of that name.
+    /// See Input::inherited.
     inherited,
-    /// As the function of that name.
+    /// See Input::text.
     text,
-    /// As the function of that name.
+    /// See Input::file.
     file,
-    /// As the function of that name.
+    /// See Input::descriptor.
     descriptor,
   };
 
-  /// The end of the file at once: the default.
+  /// An empty input: the default.
   Input() = default;
-  /// The end of the file at once.
+  /// An empty input.
   static Input nothing() { return {}; }
   /// The program's own standard input.
   static Input inherited() { return Input(Kind::inherited); }
-  /// These bytes.
+  /// The given bytes.
   static Input text(std::string bytes) { return {Kind::text, std::move(bytes)}; }
-  /// What a file holds.
+  /// The contents of a file.
   static Input file(std::string path) { return {Kind::file, std::move(path)}; }
-  /// An open descriptor. It remains the program's, which may close it once the `Process` is made.
+  /// An open descriptor. The program still owns it, and may close it as soon as the `Process` is constructed.
   static Input descriptor(int fd) { return {Kind::descriptor, {}, fd}; }
 
   /// Which of these it is.
@@ -74,59 +74,59 @@ class Output {
  public:
   /// Where it goes.
   enum class Kind {
-    /// As `Output()`.
+    /// The default: see Output().
     automatic,
-    /// As the function of that name.
+    /// See Output::inherited.
     inherited,
-    /// As the function of that name.
+    /// See Output::nothing.
     nothing,
-    /// As the function of that name.
+    /// See Output::captured.
     captured,
-    /// As the function of that name.
+    /// See Output::lines.
     lines,
-    /// As the function of that name.
+    /// See Output::file.
     file,
-    /// As the function of that name.
+    /// See Output::descriptor.
     descriptor,
-    /// As the function of that name.
+    /// See Output::same_as_out.
     same_as_out,
   };
-  /// 1 MiB.
+  /// How many bytes `captured` keeps by default: 1 MiB.
   static constexpr std::size_t kDefaultLimit = 1 << 20;
 
   /// `inherited` for a `Process`, `captured` for `run_process`.
   Output() = default;
-  /// The program's own.
+  /// The program's own standard output or error output.
   static Output inherited() { return Output(Kind::inherited); }
-  /// Nowhere.
+  /// Discarded.
   static Output nothing() { return Output(Kind::nothing); }
-  /// Kept, up to `limit` bytes; what comes after these is counted and lost.
+  /// Kept in memory, up to `limit` bytes; the rest is read, counted and dropped.
   static Output captured(std::size_t limit = kDefaultLimit) {
     Output output(Kind::captured);
     output.limit_ = limit;
     return output;
   }
-  /// Each line, without its end, as it comes: on the thread that waits for the command. A line of more than 1 MiB comes in
-  /// pieces. If the function throws, the command is ended, and `wait` throws that.
+  /// Calls the function with each line, without its newline, on the thread that is in `wait`. A line longer than 1 MiB comes in
+  /// pieces. If the function throws, the command is ended, and `wait` throws the exception.
   static Output lines(UniqueFunction<void(std::string_view)> function) {
     Output output(Kind::lines);
     output.function_ = std::move(function);
     return output;
   }
-  /// A file, made anew or (`append`) added to.
+  /// A file, which is created or truncated; with `append`, extended.
   static Output file(std::string path, bool append = false) {
     Output output(Kind::file);
     output.path_ = std::move(path);
     output.append_ = append;
     return output;
   }
-  /// An open descriptor. It remains the program's, which may close it once the `Process` is made.
+  /// An open descriptor. The program still owns it, and may close it as soon as the `Process` is constructed.
   static Output descriptor(int fd) {
     Output output(Kind::descriptor);
     output.fd_ = fd;
     return output;
   }
-  /// For the error output: where the output goes.
+  /// For the error output only: the same destination as the output.
   static Output same_as_out() { return Output(Kind::same_as_out); }
 
   /// Which of these it is.
@@ -152,21 +152,21 @@ class Output {
   UniqueFunction<void(std::string_view)> function_;
 };
 
-/// A limit of the command and its descendants, as of setrlimit(2): `{RLIMIT_NOFILE, 100, 100}`.
+/// A limit for the command and its descendants, as in setrlimit(2): `{RLIMIT_NOFILE, 100, 100}`.
 struct ResourceLimit {
   /// `RLIMIT_...`
   int resource;
-  /// What holds at first.
+  /// The limit that applies.
   rlim_t soft;
-  /// What the command may raise it to.
+  /// How far the command may raise the soft limit.
   rlim_t hard;
 };
 
 /// How a command is run.
 struct ProcessOptions {
-  /// Between TERM and KILL, when the command and its descendants are ended. Zero: KILL at once.
+  /// The time between TERM and KILL when the command and its descendants are ended. Zero: KILL at once.
   Duration grace = Duration::from_nanos(5'000'000'000);
-  /// Where the command runs; empty: where the program does.
+  /// The directory in which the command runs; empty: the program's.
   std::string directory = {};
   /// "NAME=value", added to the program's environment, or in place of a variable of that name.
   std::vector<std::string> environment = {};
@@ -182,9 +182,11 @@ struct ProcessOptions {
   std::vector<ResourceLimit> limits = {};
   /// The command has a session of its own: Ctrl-C on the terminal does not reach it.
   bool own_session = false;
-  /// When the program is killed, or executes another one, the command and its descendants are killed, too.
+  /// If the program ends without destroying the object (it exits, is killed or executes another program), the command and its
+  /// descendants are killed.
   bool ends_with_program = true;
-  /// Descendants that the command leaves behind may stay: for commands that start a server. Otherwise they are ended.
+  /// Descendants that run when the command ends by itself are left alone: for commands that start a server. A stop still
+  /// ends them if it comes while the command runs.
   bool descendants_may_stay = false;
 };
 
@@ -194,18 +196,18 @@ struct ExitStatus {
   int code = -1;
   /// The signal that ended it, or 0.
   int signal = 0;
-  /// The caller was stopped before the command had ended: so it was ended, or not even started.
+  /// The caller was stopped, and the command was therefore ended or not started.
   bool stopped = false;
-  /// How many processes, of the command and its descendants, had to be killed after the grace.
+  /// How many processes, the command included, needed KILL.
   int killed = 0;
-  /// What the command has used, with those of its children that it has waited for.
+  /// Processor time in user mode, of the command and of the children that it has waited for.
   Duration user_time;
-  /// The same in the kernel.
+  /// The same in kernel mode.
   Duration system_time;
-  /// The most memory that it has had at a time.
+  /// The largest resident memory of one of these processes.
   std::int64_t max_memory_bytes = 0;
 
-  /// It has ended by itself, with 0.
+  /// The command exited with 0 and was not stopped.
   bool ok() const noexcept { return code == 0 && !stopped; }
   /// "exited with 3", "killed by signal 9 (Killed)", "stopped: killed by signal 15 (Terminated)".
   TG_EXPORT std::string text() const;
@@ -217,29 +219,29 @@ struct ExitStatus {
 ///     const tg::ExitStatus status = process.wait();      // a stop of the task ends gzip
 ///     if (!status.ok()) throw std::runtime_error("gzip " + status.text());
 ///
-/// A stop of the caller's scope or group while it is in `wait`, and the end of the object, end the command with all its
-/// descendants: TERM, then KILL after the grace, also for those with a session of their own. Descendants that are left when
-/// the command has ended are ended in the same way. A deadline is a `StopScope` around `wait`.
+/// A stop that reaches the caller in `wait`, and the destructor, end the command and all its descendants, also those in
+/// other sessions: TERM, and KILL after the grace. When the command ends by itself, the descendants that it has left are
+/// ended in the same way. For a deadline, put a `StopScope` around `wait`.
 ///
 /// Guarantees: once `wait` has returned, or the object is gone, neither the command nor a descendant of it runs (except
 /// with `descendants_may_stay`), and no zombie is left. The command gets no descriptors but 0, 1 and 2, no blocked or
 /// ignored signals, and none of the program's signal handlers.
 ///
-/// Errors: the constructor throws `std::invalid_argument` for no command or a text with a null byte, `std::system_error` if it
-/// cannot be started (it says what was refused), and `std::logic_error` in a simulated program. In a stopped task it
-/// starts nothing. `wait` throws what a function of `Output::lines` throws, `std::system_error` as the calls of `tg::posix`,
-/// `ForkedError` in a forked child, and `std::runtime_error` if the supervisor, a small process beside the command, was
-/// killed by others, or if descendants belong to another user and cannot be ended.
+/// Errors: the constructor throws `std::invalid_argument` if there is no command, a text contains a null byte, or an option
+/// is invalid; `std::system_error` if the command cannot be started; `std::logic_error` in a simulated program. In a
+/// stopped task it starts nothing, and `wait` says `stopped`. `wait` throws what a function of `Output::lines` has thrown
+/// (once), `std::system_error` as the calls of `tg::posix` do, and `std::runtime_error` if another process has killed the
+/// supervisor (the small process between the program and the command) or if descendants of another user still run.
 ///
-/// Thread safety: one thread at a time, but `send_signal` from any thread while the object lives. In a forked child the
-/// object does nothing.
+/// Thread safety: one thread at a time; `send_signal` may be called on any thread while the object lives. In a forked child
+/// `wait` throws `ForkedError`, `send_signal` returns false, and the destructor does nothing.
 ///
-/// Lifetime: output that is captured or given to functions is read in `wait` alone; a command that writes more than a pipe
-/// holds (64 KiB) waits until then.
+/// Lifetime: captured output and lines are read only in `wait`; until then, a command that has filled the pipe (64 KiB)
+/// blocks.
 class TG_EXPORT Process {
  public:
-  /// `command` is the program and its arguments. A name without a slash is looked for in the program's PATH; a relative path
-  /// begins in the directory of the command.
+  /// `command` is the program and its arguments. A name without a slash is searched in the program's PATH; a relative path
+  /// is resolved in the command's directory.
   explicit Process(const std::vector<std::string>& command, ProcessOptions options = {});
   ~Process();
   /// The moved-from object may only be destroyed.
@@ -248,18 +250,20 @@ class TG_EXPORT Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
-  /// Of the command; 0 if it was not started. It is not used again before `wait` has returned.
+  /// The pid of the command, or 0 if it was not started. Once the command has ended, the system may give the number to
+  /// another process; `send_signal` never reaches that one.
   pid_t pid() const noexcept;
-  /// Waits until the command and its descendants have ended. Further calls return the same.
+  /// Waits until the command and its descendants have ended. A later call returns the same status.
   ExitStatus wait();
-  /// To the command alone. False if it has ended. Throws `std::invalid_argument` for a number that is no signal.
+  /// Sends a signal to the command alone. Returns false if the command has ended or the order could not be sent. Throws
+  /// `std::invalid_argument` if there is no signal with this number.
   bool send_signal(int number);
 
-  /// What `Output::captured` has kept so far.
+  /// The output that `Output::captured` has kept so far.
   const std::string& out() const noexcept;
   /// The same of the error output.
   const std::string& err() const noexcept;
-  /// How many bytes it has not kept.
+  /// How many bytes of the output were not kept.
   std::uint64_t out_lost() const noexcept;
   /// The same of the error output.
   std::uint64_t err_lost() const noexcept;
@@ -282,7 +286,7 @@ struct ProcessResult {
   std::uint64_t err_lost = 0;
 };
 
-/// Runs a command to its end, with its output captured unless the options say otherwise. As `Process`.
+/// Runs a command to its end. Captures its output unless the options say otherwise. Throws as `Process` does.
 ///
 ///     const tg::ProcessResult result = tg::run_process({"git", "log", "-1", "--format=%H"});
 TG_EXPORT ProcessResult run_process(const std::vector<std::string>& command, ProcessOptions options = {});

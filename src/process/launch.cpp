@@ -38,7 +38,8 @@ namespace {
 
 void refuse_null_byte(const std::string& text) {
   if (text.find('\0') == std::string::npos) return;
-  throw std::invalid_argument("tg::Process: a text with a null byte: `" + std::string(text.c_str()) + "...`");
+  throw std::invalid_argument("tg::Process: the command or an option contains a null byte: `" +
+                              std::string(text.c_str()) + "...`");
 }
 
 // --- The path ---
@@ -105,8 +106,9 @@ std::string text_of(const std::vector<ResourceLimit>& limits) {
 
 std::vector<std::string> arguments_of(const std::vector<std::string>& command,
                                       const ProcessOptions& options) {
-  const int flags = (options.ends_with_program ? 0 : kKeepsRunning) |
-                    (options.own_session ? kOwnSession : 0) | (options.descendants_may_stay ? kLeaves : 0);
+  const int flags = (options.ends_with_program ? 0 : kOutlivesProgram) |
+                    (options.own_session ? kOwnSession : 0) |
+                    (options.descendants_may_stay ? kDescendantsMayStay : 0);
   refuse_null_byte(options.directory);
   std::vector<std::string> all{"tg-supervisor",         std::to_string(::getpid()),
                                std::to_string(flags),   std::to_string(milliseconds_of(options.grace)),
@@ -129,10 +131,10 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 
 // --- Starting ---
 
-// Clear of 0 to 3, which become the command's, so that none is overwritten before it was copied.
+// A copy above descriptors 0 to 3, so that setting up these four overwrites none of the sources.
 Descriptor high_copy(int fd) {
   Descriptor copy(::fcntl(fd, F_DUPFD_CLOEXEC, kControl + 1));
-  if (!copy) throw_error(errno, "a descriptor for the command");
+  if (!copy) throw_error(errno, "cannot duplicate a descriptor for the command");
   return copy;
 }
 
@@ -156,12 +158,12 @@ class SpawnPlan {
 
   void give(int fd, int as) {
     if (const int error = ::posix_spawn_file_actions_adddup2(&actions_, fd, as); error != 0)
-      throw_error(error, "a descriptor for the command");
+      throw_error(error, "cannot duplicate a descriptor for the command");
   }
   pid_t start(const char* path, char* const* arguments, char* const* environment) {
     pid_t pid = 0;
     const int error = ::posix_spawn(&pid, path, &actions_, &attributes_, arguments, environment);
-    if (error != 0) throw_error(error, "the supervisor of a command cannot be started");
+    if (error != 0) throw_error(error, "cannot start the supervisor");
     return pid;
   }
 
@@ -173,17 +175,17 @@ class SpawnPlan {
 const char* what_failed(Step step) {
   switch (step) {
     case Step::directory:
-      return "its directory";
+      return "changing to its directory";
     case Step::limit:
-      return "a limit";
+      return "setting a limit";
     case Step::execute:
       return "executing it";
     case Step::proc:
-      return "/proc is not that of this process";
+      return "/proc belongs to another pid namespace";
     case Step::supervise:
       break;
   }
-  return "its supervisor";
+  return "preparing its supervisor";
 }
 
 }  // namespace
@@ -194,7 +196,7 @@ int milliseconds_of(Duration duration) {
 }
 
 void reap(const Descriptor& supervisor) noexcept {
-  // The program may have reaped it by a `wait` for any child, or ignore SIGCHLD.
+  // Fails if the program has reaped it (a `wait` for any child, or SIGCHLD ignored), which is fine.
   siginfo_t ignored;
   while (::waitid(P_PIDFD, static_cast<id_t>(supervisor.get()), &ignored, WEXITED) != 0 && errno == EINTR) {
   }
@@ -206,7 +208,7 @@ Launched launch(const std::vector<std::string>& command, const ProcessOptions& o
   std::vector<std::string> environment = environment_of(options);
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
-    throw_error(errno, "a socket for the supervisor");
+    throw_error(errno, "cannot create the supervisor's socket");
   Launched launched;
   launched.control = Descriptor(ends[0]);
   Descriptor theirs(ends[1]);
@@ -240,7 +242,8 @@ Launched launch(const std::vector<std::string>& command, const ProcessOptions& o
   }
   reap(launched.supervisor);
   if (got != sizeof report)
-    throw_error(ECHILD, "the supervisor of `" + command.front() + "` has ended too early");
+    throw_error(ECHILD,
+                "the supervisor of `" + command.front() + "` ended before it had started the command");
   throw_error(report.value, "`" + command.front() +
                                 "` cannot be started: " + what_failed(static_cast<Step>(report.detail)));
 }

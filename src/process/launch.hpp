@@ -20,19 +20,20 @@ struct Standard {
   int err;
 };
 
+/// A command that runs, and its supervisor.
 struct Launched {
   Descriptor control;     // to the supervisor
   Descriptor supervisor;  // its pidfd: it is a child of the program, to be reaped
   pid_t command = 0;
 };
 
-/// Between 0 and the greatest `int`.
+/// Rounded up, and at least 0 and at most INT_MAX.
 int milliseconds_of(Duration duration);
 
-/// Waits for the end of a supervisor that has nothing left to do.
+/// Waits until the supervisor has ended, and reaps it.
 void reap(const Descriptor& supervisor) noexcept;
 
-/// Starts it, and returns once it runs. Throws as the constructor of `Process`.
+/// Starts a supervisor and its command; returns once the command runs. Throws as the constructor of `Process`.
 Launched launch(const std::vector<std::string>& command, const ProcessOptions& options, Standard standard);
 
 }  // namespace tg::inline v0::process

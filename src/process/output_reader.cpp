@@ -24,22 +24,23 @@ void OutputReader::read() {
 void OutputReader::finish() {
   int left = 0;
   if (pipe_) ::ioctl(pipe_.get(), FIONREAD, &left);
-  while (pipe_ && left > 0 && read_at_most(std::min(kAtATime, static_cast<std::size_t>(left)))) {
-    left -= static_cast<int>(last_read_);
+  while (pipe_ && left > 0) {
+    const std::size_t got = read_at_most(std::min(kAtATime, static_cast<std::size_t>(left)));
+    if (got == 0) break;
+    left -= static_cast<int>(got);
   }
   if (pipe_) end();
 }
 
-// False if nothing was there.
-bool OutputReader::read_at_most(std::size_t bytes) {
+// Returns how many bytes were read.
+std::size_t OutputReader::read_at_most(std::size_t bytes) {
   std::array<char, kAtATime> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): the system writes it
   ssize_t got = 0;
   do got = ::read(pipe_.get(), buffer.data(), bytes);
   while (got < 0 && errno == EINTR);
-  last_read_ = got > 0 ? static_cast<std::size_t>(got) : 0;
-  if (got > 0) take(buffer.data(), last_read_);
+  if (got > 0) take(buffer.data(), static_cast<std::size_t>(got));
   else if (got == 0 || errno != EAGAIN) end();
-  return got > 0;
+  return got > 0 ? static_cast<std::size_t>(got) : 0;
 }
 
 void OutputReader::take(const char* bytes, std::size_t count) {

@@ -25,11 +25,11 @@ class OutputReader {
 
   /// To be polled; -1 once the output has ended.
   int fd() const noexcept { return pipe_.get(); }
-  /// Reads some of what is there, so that a fast writer does not hold the caller. Throws what the function for lines throws, and `std::bad_alloc`.
+  /// Reads at most 16 KiB, so that the caller regains control under a fast writer. Throws what the function for lines throws, and `std::bad_alloc`.
   void read();
   /// Reads what is there now, and ends: also where another process still has the pipe open and writes to it.
   void finish();
-  /// From here on what comes is counted and lost.
+  /// From now on, output is counted and dropped.
   void discard() noexcept { discards_ = true; }
   void close() noexcept { pipe_.close(); }
 
@@ -38,7 +38,7 @@ class OutputReader {
   std::uint64_t lost() const noexcept { return lost_; }
 
  private:
-  bool read_at_most(std::size_t bytes);
+  std::size_t read_at_most(std::size_t bytes);
   void take(const char* bytes, std::size_t count);
   void hand_out_lines(const char* bytes, std::size_t count);
   void end();
@@ -47,7 +47,6 @@ class OutputReader {
   Descriptor pipe_;
   std::string text_;  // what is kept, or the line that has not ended yet
   std::uint64_t lost_ = 0;
-  std::size_t last_read_ = 0;
   bool discards_ = false;
 };
 

@@ -39,7 +39,7 @@ Descriptor open(const std::string& path, int flags) {
     throw std::invalid_argument("tg::Process: a path with a null byte: `" + std::string(path.c_str()) +
                                 "...`");
   Descriptor file(::open(path.c_str(), flags | O_CLOEXEC, 0666));
-  if (!file) throw_error(path);
+  if (!file) throw_error("cannot open `" + path + "`");
   return file;
 }
 
@@ -51,18 +51,18 @@ Descriptor own_or_nothing(int fd, int flags) {
 
 Descriptor copy_of(int fd) {
   Descriptor copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-  if (!copy) throw_error("descriptor " + std::to_string(fd) + " for a command");
+  if (!copy) throw_error("cannot duplicate descriptor " + std::to_string(fd));
   return copy;
 }
 
 // Text in a file in memory: the command may be slow to read it, or not read it at all.
 Descriptor holding(const std::string& text) {
   Descriptor file(::memfd_create("tg-input", MFD_CLOEXEC));
-  if (!file) throw_error("a file in memory for the input of a command");
+  if (!file) throw_error("cannot create a file in memory for the input");
   for (std::size_t done = 0; done < text.size();) {
     const ssize_t written = ::write(file.get(), text.data() + done, text.size() - done);
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) throw_error("writing the input of a command");
+    if (written <= 0) throw_error("cannot write the input into memory");
     done += static_cast<std::size_t>(written);
   }
   ::lseek(file.get(), 0, SEEK_SET);
@@ -101,9 +101,9 @@ Descriptor sink_of(Output& output, int own, bool captures, int out, OutputReader
     case Output::Kind::captured:
     case Output::Kind::lines: {
       if (output.kind() == Output::Kind::lines && !output.function())
-        throw std::invalid_argument("tg::Process: there is no function for the lines");
+        throw std::invalid_argument("tg::Process: Output::lines needs a function");
       std::array<int, 2> ends{};
-      if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw_error("a pipe for the output of a command");
+      if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw_error("cannot create a pipe for the output");
       Descriptor reading(ends[0]);
       Descriptor writing(ends[1]);
       ::fcntl(reading.get(), F_SETFL, O_NONBLOCK);
@@ -171,8 +171,8 @@ ExitStatus RunningProcess::wait() {
                              "` was killed; what the command has started may still run");
   }
   if (left_ > 0) {
-    throw std::runtime_error("tg::Process: " + std::to_string(left_) + " processes of `" + name_ +
-                             "` belong to another user, and still run");
+    throw std::runtime_error("tg::Process: processes of `" + name_ +
+                             "` that belong to another user still run: " + std::to_string(left_));
   }
   return status_;
 }
@@ -191,7 +191,7 @@ void RunningProcess::pump() {
   err_.finish();
 }
 
-// Waits for news, and takes those of the supervisor. False if the caller is stopped.
+// Waits for output, a report or the supervisor's end, and takes the reports. Returns false if the caller is stopped.
 bool RunningProcess::poll(bool can_be_stopped) {
   if (wants_end_ && !is_ending_) order_end();
   std::array<pollfd, 4> fds{pollfd{launched_.control.get(), POLLIN, 0}, pollfd{out_.fd(), POLLIN, 0},
@@ -211,10 +211,9 @@ bool RunningProcess::poll(bool can_be_stopped) {
     ::poll(fds.data(), fds.size(), is_ending_ ? -1 : kOrdersAgainAfter);
   }
   take_reports();
-  // A fork of the program may hold the other end of the socket, which then does not end with the supervisor.
+  // The supervisor has ended, and its reports are read. The socket may not say so: a fork of the program may hold its other end.
   if (!is_over_ && (fds[3].revents & POLLIN) != 0) {
-    take_reports();
-    if (!is_over_) end(true);
+    end(true);
   }
   return !is_stopped;
 }
@@ -250,7 +249,7 @@ void RunningProcess::end(bool is_lost) noexcept {
 }
 
 void RunningProcess::order_end() noexcept {
-  // If the system is short of memory, it is sent again. To a supervisor that has ended it need not be.
+  // If the system has no memory for the order, `poll` sends it again. A supervisor that has ended needs none.
   is_ending_ =
       send({Order::Kind::end, process::milliseconds_of(grace_)}) || errno == EPIPE || errno == ECONNRESET;
 }

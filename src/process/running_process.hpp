@@ -21,7 +21,7 @@ namespace tg::inline v0::detail {
 /// Thread safety: one thread at a time; `send_signal` from any.
 class RunningProcess {
  public:
-  /// Starts the command, unless the caller is stopped. `captures` is what an automatic output means.
+  /// Starts the command, unless the caller is stopped. `captures`: an automatic output is captured, not inherited.
   RunningProcess(const std::vector<std::string>& command, ProcessOptions options, bool captures);
   /// Ends what still runs, unless this is a forked child.
   ~RunningProcess();
@@ -50,12 +50,12 @@ class RunningProcess {
   process::OutputReader out_;
   process::OutputReader err_;
   ExitStatus status_;
-  Atomic<bool> has_exited_{false};  // atomic: read by those who send signals
+  Atomic<bool> has_exited_{false};  // atomic: `send_signal` reads it on any thread
   int left_ = 0;                    // descendants that could not be killed
   bool wants_end_ = false;
-  bool is_ending_ = false;  // the order for it is sent
+  bool is_ending_ = false;  // the supervisor has the order
   bool is_over_ = false;
-  bool is_lost_ = false;  // the supervisor has ended without a word
+  bool is_lost_ = false;  // the supervisor ended without its last report
 };
 
 }  // namespace tg::inline v0::detail

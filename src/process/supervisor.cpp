@@ -48,7 +48,7 @@ long address(T* pointer) {
   return reinterpret_cast<long>(pointer);
 }
 
-[[noreturn]] void leave(int status) {
+[[noreturn]] void exit_now(int status) {
   for (;;) call(__NR_exit_group, status);
 }
 
@@ -182,9 +182,9 @@ bool for_each_number_in(const Path& path, F f) {
 
 // Calls `f(number)` for each entry of a directory whose name is a number.
 template <class F>
-bool for_each_number_named(const Path& path, F f) {
+void for_each_number_named(const Path& path, F f) {
   const long fd = open_to_read(path);
-  if (fd < 0) return false;
+  if (fd < 0) return;
   alignas(8) char buffer[4'096];
   long got = 0;
   while ((got = call(__NR_getdents64, fd, address(buffer), sizeof buffer)) > 0) {
@@ -197,7 +197,6 @@ bool for_each_number_named(const Path& path, F f) {
     }
   }
   call(__NR_close, fd);
-  return true;
 }
 
 // The fourth field of the status, behind the name in parentheses, which may contain any character. 0: no such process.
@@ -218,7 +217,7 @@ bool add_children_of_thread(int pid, long thread) {
                             [&](long child) { add(child, pid); });
 }
 
-// Some kernels lack the lists of children; there all processes are looked at.
+// Some kernels have no lists of children. There, every process is checked.
 bool has_lists = true;
 
 // Adds the children of a process.
@@ -235,8 +234,8 @@ void add_children_of(int pid) {
   });
 }
 
-// A deeper descendant is reaped by its own parent, so its pid may be another process's by now. The signal goes through a
-// descriptor of the process; a process with that pid and that parent, seen after it was opened, is a descendant.
+// The parent of a deeper descendant reaps it, so its pid may have passed to another process. So the pidfd is opened first, then
+// the parent is read: if that is still the expected parent, the pidfd is a descendant's.
 void signal_descendant(int pid, int parent, int number) {
   const long fd = call(__NR_pidfd_open, pid, 0);
   if (fd < 0) return;
@@ -245,12 +244,12 @@ void signal_descendant(int pid, int parent, int number) {
   call(__NR_close, fd);
 }
 
-int has_got_term[kMostPids];
+int termed_pids[kMostPids];
 int term_count = 0;
 
 bool has_term(int pid) {
   for (int i = 0; i < term_count; ++i)
-    if (has_got_term[i] == pid) return true;
+    if (termed_pids[i] == pid) return true;
   return false;
 }
 
@@ -262,7 +261,7 @@ void term_descendants() {
   // From the leaves up, so that a shell has less time to start the next command of its script.
   for (int i = pid_count - 1; i >= 0; --i) {
     if (has_term(pids[i]) || term_count == kMostPids) continue;
-    has_got_term[term_count++] = pids[i];
+    termed_pids[term_count++] = pids[i];
     signal_descendant(pids[i], parents[i], kSigTerm);
     signal_descendant(pids[i], parents[i], kSigCont);  // one that is stopped could not react
   }
@@ -279,7 +278,7 @@ struct Refusal {
 [[noreturn]] void refuse(Refusal& refusal, Step step, long error) {
   refusal.step = static_cast<int>(step);
   refusal.error = static_cast<int>(-error);
-  leave(127);
+  exit_now(127);
 }
 
 void set_limits(const char* text, Refusal& refusal) {
@@ -310,14 +309,14 @@ struct Arguments {
 
 [[noreturn]] void become_command(const Arguments& arguments, Refusal& refusal) {
   call(__NR_prctl, PR_SET_PDEATHSIG, kSigKill);  // should the supervisor itself be killed
-  if (call(__NR_getppid) != self) leave(127);
+  if (call(__NR_getppid) != self) exit_now(127);
   if (arguments.has(kOwnSession)) call(__NR_setsid);
   if (*arguments.directory != '\0') {
     if (const long error = call(__NR_chdir, address(arguments.directory)); error != 0)
       refuse(refusal, Step::directory, error);
   }
   set_limits(arguments.limits, refusal);
-  // Those that glibc keeps for itself; `posix_spawn` has left them ignored.
+  // Signals 32 and 33, which glibc hides: `posix_spawn` leaves them ignored.
   const Action by_default{};
   for (int number = 32; number <= 33; ++number)
     call(__NR_rt_sigaction, number, address(&by_default), 0, kMaskBytes);
@@ -341,10 +340,10 @@ void send(Report::Kind kind, int value, int detail, const Usage& usage) {
 
 [[noreturn]] void give_up(Step step, long error) {
   send(Report::Kind::refused, static_cast<int>(-error), static_cast<int>(step), {});
-  leave(1);
+  exit_now(1);
 }
 
-// The pid of the command. It is suspended until the child has executed the command, or ended.
+// Starts the command and returns its pid. CLONE_VFORK suspends the supervisor until the child has executed it or exited.
 long start(const Arguments& arguments) {
   const long page = call(__NR_mmap, 0, sizeof(Refusal), kReadWrite, kSharedAnonymous, -1, 0);
   if (page < 0) give_up(Step::supervise, page);
@@ -365,7 +364,7 @@ long now_millis() {
   return now.seconds * 1'000 + now.nanos / 1'000'000;
 }
 
-// In the pid namespace of another /proc, the numbers in it are those of strangers.
+// If /proc belongs to another pid namespace, its numbers name other processes.
 bool has_own_proc() {
   char text[24];
   const long got = call(__NR_readlinkat, kAtFdCwd, address("/proc/self"), address(text), sizeof text - 1);
@@ -374,20 +373,20 @@ bool has_own_proc() {
   return number_of(text) == self;
 }
 
+// Waits for orders, ends of children and the end of the program; ends the descendants in three phases: running, ending (TERM),
+// killing (KILL).
 class Watch {
  public:
   Watch(const Arguments& arguments, long command, int signals, int program)
       : arguments_(arguments),
         command_(command),
-        polled_{{kControl, kPollIn, 0}, {signals, kPollIn, 0}, {program, kPollIn, 0}} {
-    may_leave_ = arguments.has(kLeaves);
-  }
+        polled_{{kControl, kPollIn, 0}, {signals, kPollIn, 0}, {program, kPollIn, 0}} {}
 
   [[noreturn]] void run() {
     for (;;) {
       reap();
       if (has_exited_ && phase_ == Phase::running) {
-        if (may_leave_) end(0);
+        if (arguments_.has(kDescendantsMayStay)) end(0);
         begin_to_end(arguments_.grace_millis);
       }
       if (phase_ == Phase::ending) go_on_ending();
@@ -398,12 +397,12 @@ class Watch {
 
  private:
   enum class Phase { running, ending, killing };
-  // Orphans that come up meanwhile wake the supervisor by a signal; this is for what it might have missed.
+  // SIGCHLD announces each child that ends; this pause covers orphans that are adopted without a signal.
   static constexpr long kLooksAgainAfter = 10;
 
   [[noreturn]] void end(int left) {
     send(Report::Kind::over, killed_, left, {});
-    leave(0);
+    exit_now(0);
   }
 
   void reap() {
@@ -427,7 +426,7 @@ class Watch {
     kill_at_ = term_at_ + grace_millis;
   }
 
-  // Again and again, at times further and further apart: a shell may have started another command meanwhile.
+  // Repeated with growing pauses, because a shell may have started another command.
   void go_on_ending() {
     const long now = now_millis();
     if (now >= kill_at_) {
@@ -439,7 +438,8 @@ class Watch {
     }
   }
 
-  // Children alone: they are reaped here and nowhere else, so their pids are theirs. Their own children come up when they end.
+  // Only children: the supervisor alone reaps them, so their pids cannot be reused. Their own children are adopted, and killed in
+  // the next round.
   void kill_children() {
     pid_count = 0;
     add_children_of(self);
@@ -482,9 +482,6 @@ class Watch {
         is_ordered_ = true;
         begin_to_end(order.value);
         break;
-      case Order::Kind::leave:
-        may_leave_ = true;
-        break;
     }
   }
 
@@ -492,7 +489,7 @@ class Watch {
   void program_is_gone() {
     polled_[0].fd = -1;
     polled_[2].fd = -1;
-    if (!arguments_.has(kKeepsRunning)) phase_ = Phase::killing;
+    if (!arguments_.has(kOutlivesProgram)) phase_ = Phase::killing;
   }
 
   const Arguments& arguments_;
@@ -504,7 +501,6 @@ class Watch {
   long term_pause_ = 50;
   bool is_ordered_ = false;
   bool has_exited_ = false;
-  bool may_leave_ = false;
   int killed_ = 0;
 };
 
@@ -513,7 +509,7 @@ class Watch {
 extern "C" [[noreturn, gnu::used]] void supervise(char** stack) {
   const long count = *reinterpret_cast<long*>(stack);
   char** const texts = stack + 1;
-  if (count <= kFixedArguments) leave(2);
+  if (count <= kFixedArguments) exit_now(2);
   const Arguments arguments{
       number_of(texts[1]),     number_of(texts[2]), number_of(texts[3]), texts[4], texts[5], texts[6],
       texts + kFixedArguments, texts + count + 1};
@@ -530,11 +526,11 @@ extern "C" [[noreturn, gnu::used]] void supervise(char** stack) {
   const unsigned long child = 1UL << (kSigChild - 1);
   const long signals = call(__NR_signalfd4, -1, address(&child), kMaskBytes, kCloseOnExec | kNonBlocking);
   if (signals < 0) give_up(Step::supervise, signals);
-  // The socket says it, too, unless a fork of the program holds its end.
+  // The end of the program also closes the socket, unless a fork of the program holds the other end.
   const long program = call(__NR_pidfd_open, arguments.program, 0);
-  if (call(__NR_getppid) != arguments.program) leave(1);
+  if (call(__NR_getppid) != arguments.program) exit_now(1);
   const long command = start(arguments);
-  // So that readers see the end of the command's output.
+  // Otherwise readers of the command's output would never see its end.
   for (int fd = 0; fd < kControl; ++fd) call(__NR_close, fd);
   call(__NR_setsid);  // a signal to the program's process group is not for the supervisor
   // A search for the command by its arguments finds the command alone.

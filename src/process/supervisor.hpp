@@ -15,7 +15,8 @@ struct Report {
     started,  // `value`: the pid of the command
     refused,  // `value`: the system's error; `detail`: the `Step` that it has refused. The supervisor ends.
     exited,   // `value`: as `wait4` says it; `detail`: 1 if an end was ordered before
-    over,  // `value`: how many were killed; `detail`: how many are left, as another user's. The supervisor ends.
+    // `value`: how many were killed; `detail`: how many still run because they belong to another user. The supervisor ends.
+    over,
   };
   Kind kind;
   int value;
@@ -34,17 +35,20 @@ struct Order {
   enum class Kind : int {
     signal,  // `value`: the signal, for the command alone
     end,     // TERM to the command and all its descendants; KILL after `value` milliseconds
-    leave,   // the descendants may stay when the command has ended
   };
   Kind kind;
   int value;
 };
 
-/// The supervisor's arguments: "supervisor", the pid of the program, `kKeeps...` flags as a number, the grace in milliseconds, the
-/// directory or "", limits as "number:soft:hard,..." or "", the path of the command; and then the command's own, from its name on.
+/// The supervisor's arguments: "tg-supervisor", the pid of the program, the flags below as a number, the grace in
+/// milliseconds, the directory or "", limits as "number:soft:hard,..." or "", and the path of the command. The command's own
+/// arguments follow, beginning with its name.
 constexpr int kFixedArguments = 7;
-constexpr int kKeepsRunning = 1;  // the command goes on when the program has been killed
-constexpr int kOwnSession = 2;    // the command has a session of its own, and no terminal
-constexpr int kLeaves = 4;        // descendants may stay when the command has ended
+// The command goes on when the program has ended.
+constexpr int kOutlivesProgram = 1;
+// The command has a session of its own, and no terminal.
+constexpr int kOwnSession = 2;
+// Descendants go on when the command has ended by itself.
+constexpr int kDescendantsMayStay = 4;
 
 }  // namespace tg::inline v0::process

@@ -39,28 +39,29 @@ Descriptor make_file() {
   if constexpr (sizeof kImage < 100)
     throw_error(ENOSYS, "tg::Process: there is no supervisor for this processor");
   constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-  // Kernels before 6.3 do not know that a file may be made executable, and make all so.
+  // Kernels before 6.3 reject MFD_EXEC, and make each file in memory executable.
   Descriptor made(::memfd_create("tg-supervisor", kFlags | MFD_EXEC));
   if (!made && errno == EINVAL) made = Descriptor(::memfd_create("tg-supervisor", kFlags));
-  if (!made) throw_error(errno, "tg::Process: an executable file in memory (see vm.memfd_noexec)");
+  if (!made)
+    throw_error(errno, "tg::Process: cannot create an executable file in memory (see vm.memfd_noexec)");
   // Above the numbers that become the command's.
   Descriptor file(::fcntl(made.get(), F_DUPFD_CLOEXEC, kControl + 1));
-  if (!file) throw_error(errno, "tg::Process: a descriptor for the supervisor");
+  if (!file) throw_error(errno, "tg::Process: cannot duplicate the supervisor's file in memory");
   for (std::size_t done = 0; done < sizeof kImage;) {
     const ssize_t written = ::write(file.get(), kImage + done, sizeof kImage - done);
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) throw_error(errno, "tg::Process: writing the supervisor into memory");
+    if (written <= 0) throw_error(errno, "tg::Process: cannot write the supervisor's file in memory");
     done += static_cast<std::size_t>(written);
   }
   if (::fcntl(file.get(), F_ADD_SEALS, kSeals) != 0)
-    throw_error(errno, "tg::Process: sealing the supervisor");
+    throw_error(errno, "tg::Process: cannot seal the supervisor's file in memory");
   return file;
 }
 
 // Atomic: the thread that makes the file publishes it. It stays open as long as the program runs.
 constinit tg::detail::Atomic<int> file_of_all{-1};
 
-// A program may have closed descriptors that it does not know, and opened others.
+// Some programs close descriptors that they did not open; the number may then belong to another file.
 bool is_ours(int fd) {
   struct stat found {};
   return fd >= 0 && ::fstat(fd, &found) == 0 && found.st_size == sizeof kImage &&
@@ -76,7 +77,7 @@ std::string supervisor_path() {
     // Another thread may have been faster.
     const bool is_first = file_of_all.compare_exchange_strong(fd, made.get());
     if (is_first) fd = made.release();
-    if (!is_ours(fd)) throw_error(EBADF, "tg::Process: a file in memory for the supervisor");
+    if (!is_ours(fd)) throw_error(EBADF, "tg::Process: cannot find the supervisor's file in memory");
   }
   return "/proc/self/fd/" + std::to_string(fd);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls with a state beyond "done" and "not done", and threads that masks and earlier tasks have left their marks on.
+// Calls whose stop could lose something (a post, a lock, the time left), and threads with the mask or registration of an
+// earlier task.
 #include <gtest/gtest.h>
 
 #include <semaphore.h>
@@ -30,7 +31,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// `sem_post` wakes one waiter. If that one is stopped at the same moment, it must take the permit, or leave it to the other.
+// `sem_post` wakes one waiter. If that waiter is stopped at the same moment, it must take the permit or leave it to the other.
 TEST(Edges, a_stopped_sem_wait_loses_no_post) {
   for (int round = 0; round < 100 && !testing::Test::HasFailure(); ++round) {
     sem_t semaphore;
@@ -63,7 +64,7 @@ TEST(Edges, a_stopped_sem_wait_loses_no_post) {
   }
 }
 
-// Signals were blocked before the library's first thread began, and a task restores the mask that it has found.
+// The library's threads inherit a mask with all signals blocked, and a task restores that mask.
 [[noreturn]] void restore_a_mask_and_stop_the_next_task() {
   sigset_t all;
   sigfillset(&all);
@@ -97,7 +98,7 @@ TEST(Edges, a_stop_reaches_a_thread_on_which_an_earlier_task_has_restored_its_ma
   EXPECT_EXIT(restore_a_mask_and_stop_the_next_task(), testing::ExitedWithCode(0), "");
 }
 
-TEST(Edges, a_stopped_task_releases_semaphores_of_system_v) {
+TEST(Edges, a_semop_that_only_adds_works_in_a_stopped_task) {
   const int set = ::semget(IPC_PRIVATE, 1, 0600);
   ASSERT_GE(set, 0);
   StopScope scope;
@@ -111,7 +112,7 @@ TEST(Edges, a_stopped_task_releases_semaphores_of_system_v) {
   ::semctl(set, 0, IPC_RMID);
 }
 
-TEST(Edges, calls_that_seldom_block_do_their_work_and_nothing_once_stopped) {
+TEST(Edges, calls_that_rarely_block_work_until_a_stop_and_are_refused_afterwards) {
   char name[] = "/tmp/tg_edges_XXXXXX";
   const int from = ::mkstemp(name);
   ::unlink(name);
@@ -143,7 +144,7 @@ TEST(Edges, a_sleep_that_is_stopped_before_it_begins_has_all_its_time_left) {
   timespec left{-7, -7};
   const timespec moment{0, 1'000};
   EXPECT_EQ(posix::nanosleep(&moment, &left), 0);
-  EXPECT_EQ(left.tv_sec, -7) << "a sleep that is over has nothing left to say";
+  EXPECT_EQ(left.tv_sec, -7) << "a completed sleep leaves the caller's value alone";
   scope.set_event("stop");
   const timespec hour{3'600, 1};
   EXPECT_EQ(posix::nanosleep(&hour, &left), -1);
@@ -155,7 +156,7 @@ TEST(Edges, a_sleep_that_is_stopped_before_it_begins_has_all_its_time_left) {
   EXPECT_EQ(left.tv_sec, 3'600);
 }
 
-// A thread that ends within a scope that is never left is registered no more, also the second one on the same flow.
+// A thread that ends inside a scope must end its registration, also if its flow is reused.
 TEST(Edges, a_thread_that_ends_in_a_scope_ends_its_registration) {
   static constinit std::array<StopScope*, 3> left_open{};
   for (StopScope*& scope : left_open) {
