@@ -4,7 +4,11 @@
 
 #include <unistd.h>
 
+#include <cstddef>
+#include <string>
 #include <utility>
+
+#include "process/supervisor.hpp"
 
 namespace tg::inline v0::process {
 
@@ -31,5 +35,17 @@ class Descriptor {
  private:
   int fd_;
 };
+
+/// Descriptors from here on are copied to those below, which become the command's, and not overwritten by that.
+constexpr int kFirstFree = kControl + 1;
+
+/// A copy from `kFirstFree` on, closed by exec. Throws `std::system_error`: "cannot duplicate `what`".
+Descriptor copy_of(int fd, const char* what);
+/// Throws `std::system_error`: "cannot write `what`".
+void write_all(const Descriptor& file, const void* bytes, std::size_t count, const char* what);
+/// Throws `std::system_error`; the text begins with "tg::Process: ".
+[[noreturn]] void throw_error(int error, const std::string& what);
+/// Throws `std::invalid_argument` if there is one.
+void refuse_null_byte(const std::string& text);
 
 }  // namespace tg::inline v0::process

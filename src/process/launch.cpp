@@ -32,16 +32,6 @@ namespace tg::inline v0::process {
 
 namespace {
 
-[[noreturn]] void throw_error(int error, const std::string& what) {
-  throw std::system_error(error, std::generic_category(), "tg::Process: " + what);
-}
-
-void refuse_null_byte(const std::string& text) {
-  if (text.find('\0') == std::string::npos) return;
-  throw std::invalid_argument("tg::Process: the command or an option contains a null byte: `" +
-                              std::string(text.c_str()) + "...`");
-}
-
 // --- The path ---
 
 bool is_program(const std::string& path) {
@@ -131,13 +121,6 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 
 // --- Starting ---
 
-// A copy above descriptors 0 to 3, so that setting up these four overwrites none of the sources.
-Descriptor high_copy(int fd) {
-  Descriptor copy(::fcntl(fd, F_DUPFD_CLOEXEC, kControl + 1));
-  if (!copy) throw_error(errno, "cannot duplicate a descriptor for the command");
-  return copy;
-}
-
 class SpawnPlan {
  public:
   SpawnPlan() {
@@ -211,15 +194,11 @@ Launched launch(const std::vector<std::string>& command, const ProcessOptions& o
     throw_error(errno, "cannot create the supervisor's socket");
   Launched launched;
   launched.control = Descriptor(ends[0]);
-  Descriptor theirs(ends[1]);
+  Descriptor control = copy_of(Descriptor(ends[1]).get(), "the supervisor's socket");
   SpawnPlan plan;
-  const Descriptor in = high_copy(standard.in);
-  const Descriptor out = high_copy(standard.out);
-  const Descriptor err = high_copy(standard.err);
-  Descriptor control = high_copy(theirs.get());
-  plan.give(in.get(), 0);
-  plan.give(out.get(), 1);
-  plan.give(err.get(), 2);
+  plan.give(standard.in, 0);
+  plan.give(standard.out, 1);
+  plan.give(standard.err, 2);
   plan.give(control.get(), kControl);
   const std::string path = supervisor_path();
   const std::vector<char*> argument_pointers = pointers_to(arguments);
@@ -227,7 +206,6 @@ Launched launch(const std::vector<std::string>& command, const ProcessOptions& o
   const pid_t pid = plan.start(path.c_str(), argument_pointers.data(), environment_pointers.data());
   // Its pid is its own until it is reaped, unless the program does that.
   launched.supervisor = Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  theirs.close();
   control.close();
   Report report{};
   // A fork of the program may hold the supervisor's end, so that only the pidfd tells of its end.

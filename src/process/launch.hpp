@@ -13,7 +13,7 @@
 
 namespace tg::inline v0::process {
 
-/// What the command has as 0, 1 and 2.
+/// What the command gets as 0, 1 and 2. Each is from `kFirstFree` on.
 struct Standard {
   int in;
   int out;

@@ -30,55 +30,39 @@ using process::Report;
 
 namespace {
 
-[[noreturn]] void throw_error(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), "tg::Process: " + what);
-}
-
 Descriptor open(const std::string& path, int flags) {
-  if (path.find('\0') != std::string::npos)
-    throw std::invalid_argument("tg::Process: a path with a null byte: `" + std::string(path.c_str()) +
-                                "...`");
-  Descriptor file(::open(path.c_str(), flags | O_CLOEXEC, 0666));
-  if (!file) throw_error("cannot open `" + path + "`");
-  return file;
+  process::refuse_null_byte(path);
+  const Descriptor file(::open(path.c_str(), flags | O_CLOEXEC, 0666));
+  if (!file) process::throw_error(errno, "cannot open `" + path + "`");
+  return process::copy_of(file.get(), "an open file");
 }
 
 // The program's own, unless it has closed it.
 Descriptor own_or_nothing(int fd, int flags) {
-  Descriptor copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-  return copy ? std::move(copy) : open("/dev/null", flags);
+  return ::fcntl(fd, F_GETFD) >= 0 ? process::copy_of(fd, "a standard descriptor") : open("/dev/null", flags);
 }
 
-Descriptor copy_of(int fd) {
-  Descriptor copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-  if (!copy) throw_error("cannot duplicate descriptor " + std::to_string(fd));
-  return copy;
-}
+Descriptor given(int fd) { return process::copy_of(fd, ("descriptor " + std::to_string(fd)).c_str()); }
 
 // Text in a file in memory: the command may be slow to read it, or not read it at all.
 Descriptor holding(const std::string& text) {
-  Descriptor file(::memfd_create("tg-input", MFD_CLOEXEC));
-  if (!file) throw_error("cannot create a file in memory for the input");
-  for (std::size_t done = 0; done < text.size();) {
-    const ssize_t written = ::write(file.get(), text.data() + done, text.size() - done);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) throw_error("cannot write the input into memory");
-    done += static_cast<std::size_t>(written);
-  }
+  const Descriptor file(::memfd_create("tg-input", MFD_CLOEXEC));
+  if (!file) process::throw_error(errno, "cannot create a file in memory for the input");
+  process::write_all(file, text.data(), text.size(), "the input into memory");
   ::lseek(file.get(), 0, SEEK_SET);
-  return file;
+  return process::copy_of(file.get(), "the file of the input");
 }
 
 Descriptor source_of(const Input& input) {
   switch (input.kind()) {
     case Input::Kind::inherited:
-      return copy_of(STDIN_FILENO);
+      return own_or_nothing(STDIN_FILENO, O_RDONLY);
     case Input::Kind::text:
       return holding(input.value());
     case Input::Kind::file:
       return open(input.value(), O_RDONLY);
     case Input::Kind::descriptor:
-      return copy_of(input.fd());
+      return given(input.fd());
     case Input::Kind::nothing:
       break;
   }
@@ -92,23 +76,24 @@ Descriptor sink_of(Output& output, int own, bool captures, int out, OutputReader
     case Output::Kind::nothing:
       return open("/dev/null", O_WRONLY);
     case Output::Kind::descriptor:
-      return copy_of(output.fd());
+      return given(output.fd());
     case Output::Kind::file:
       return open(output.path(), O_WRONLY | O_CREAT | (output.append() ? O_APPEND : O_TRUNC));
     case Output::Kind::same_as_out:
       if (out < 0) throw std::invalid_argument("tg::Process: `same_as_out` is for the error output");
-      return copy_of(out);
+      return given(out);
     case Output::Kind::captured:
     case Output::Kind::lines: {
       if (output.kind() == Output::Kind::lines && !output.function())
         throw std::invalid_argument("tg::Process: Output::lines needs a function");
       std::array<int, 2> ends{};
-      if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw_error("cannot create a pipe for the output");
+      if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+        process::throw_error(errno, "cannot create a pipe for the output");
       Descriptor reading(ends[0]);
-      Descriptor writing(ends[1]);
+      const Descriptor writing(ends[1]);
       ::fcntl(reading.get(), F_SETFL, O_NONBLOCK);
       reader = OutputReader(std::move(output), std::move(reading));
-      return writing;
+      return process::copy_of(writing.get(), "a pipe");
     }
     case Output::Kind::automatic:
     case Output::Kind::inherited:

@@ -14,7 +14,6 @@
 #include <threadgroup/detail/atomic.hpp>
 
 #include "process/descriptor.hpp"
-#include "process/supervisor.hpp"
 
 namespace tg::inline v0::process {
 
@@ -31,30 +30,17 @@ constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 #define MFD_EXEC 0x0010U
 #endif
 
-[[noreturn]] void throw_error(int error, const char* what) {
-  throw std::system_error(error, std::generic_category(), what);
-}
-
 Descriptor make_file() {
-  if constexpr (sizeof kImage < 100)
-    throw_error(ENOSYS, "tg::Process: there is no supervisor for this processor");
+  if constexpr (sizeof kImage < 100) throw_error(ENOSYS, "there is no supervisor for this processor");
   constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
   // Kernels before 6.3 reject MFD_EXEC, and make each file in memory executable.
   Descriptor made(::memfd_create("tg-supervisor", kFlags | MFD_EXEC));
   if (!made && errno == EINVAL) made = Descriptor(::memfd_create("tg-supervisor", kFlags));
-  if (!made)
-    throw_error(errno, "tg::Process: cannot create an executable file in memory (see vm.memfd_noexec)");
-  // Above the numbers that become the command's.
-  Descriptor file(::fcntl(made.get(), F_DUPFD_CLOEXEC, kControl + 1));
-  if (!file) throw_error(errno, "tg::Process: cannot duplicate the supervisor's file in memory");
-  for (std::size_t done = 0; done < sizeof kImage;) {
-    const ssize_t written = ::write(file.get(), kImage + done, sizeof kImage - done);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) throw_error(errno, "tg::Process: cannot write the supervisor's file in memory");
-    done += static_cast<std::size_t>(written);
-  }
+  if (!made) throw_error(errno, "cannot create an executable file in memory (see vm.memfd_noexec)");
+  Descriptor file = copy_of(made.get(), "the supervisor's file in memory");
+  write_all(file, kImage, sizeof kImage, "the supervisor's file in memory");
   if (::fcntl(file.get(), F_ADD_SEALS, kSeals) != 0)
-    throw_error(errno, "tg::Process: cannot seal the supervisor's file in memory");
+    throw_error(errno, "cannot seal the supervisor's file in memory");
   return file;
 }
 
@@ -77,7 +63,7 @@ std::string supervisor_path() {
     // Another thread may have been faster.
     const bool is_first = file_of_all.compare_exchange_strong(fd, made.get());
     if (is_first) fd = made.release();
-    if (!is_ours(fd)) throw_error(EBADF, "tg::Process: cannot find the supervisor's file in memory");
+    if (!is_ours(fd)) throw_error(EBADF, "cannot find the supervisor's file in memory");
   }
   return "/proc/self/fd/" + std::to_string(fd);
 }

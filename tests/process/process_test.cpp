@@ -191,6 +191,9 @@ TEST(Process, works_while_the_program_has_no_standard_descriptors) {
               for (int fd = 0; fd < 3; ++fd) ::close(fd);
               const ProcessResult result = run_process(shell("echo out; echo err >&2"));
               REQUIRE_IN_CHILD(result.out == "out\n" && result.err == "err\n");
+              ProcessOptions own;
+              own.input = Input::inherited();
+              REQUIRE_IN_CHILD(Process({"cat"}, std::move(own)).wait().ok());
             }),
             0);
 }

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copies, files in memory, and what is thrown.
+#include "process/descriptor.hpp"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <stdexcept>
+#include <system_error>
+
+namespace tg::inline v0::process {
+
+void throw_error(int error, const std::string& what) {
+  throw std::system_error(error, std::generic_category(), "tg::Process: " + what);
+}
+
+void refuse_null_byte(const std::string& text) {
+  if (text.find('\0') == std::string::npos) return;
+  throw std::invalid_argument("tg::Process: the command or an option contains a null byte: `" +
+                              std::string(text.c_str()) + "...`");
+}
+
+Descriptor copy_of(int fd, const char* what) {
+  Descriptor copy(::fcntl(fd, F_DUPFD_CLOEXEC, kFirstFree));
+  if (!copy) throw_error(errno, std::string("cannot duplicate ") + what);
+  return copy;
+}
+
+void write_all(const Descriptor& file, const void* bytes, std::size_t count, const char* what) {
+  const char* at = static_cast<const char*>(bytes);
+  while (count > 0) {
+    const ssize_t written = ::write(file.get(), at, count);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) throw_error(errno, std::string("cannot write ") + what);
+    at += written;
+    count -= static_cast<std::size_t>(written);
+  }
+}
+
+}  // namespace tg::inline v0::process
