@@ -2,18 +2,14 @@
 // The instructions.
 #include "runtime/stoppable_call.hpp"
 
+#define TG_LABEL(name) "  .hidden " name "\n  .globl " name "\n"
+#define TG_LABELS                                                               \
+  "  .text\n" TG_LABEL("tg_stoppable_call") TG_LABEL("tg_stoppable_call_begin") \
+      TG_LABEL("tg_stoppable_call_end")                                         \
+          TG_LABEL("tg_stoppable_call_stopped") "  .type tg_stoppable_call, %function\n"
+
 #if defined(__x86_64__) && !defined(__ILP32__)
-asm(R"(
-  .text
-  .hidden tg_stoppable_call
-  .hidden tg_stoppable_call_begin
-  .hidden tg_stoppable_call_end
-  .hidden tg_stoppable_call_stopped
-  .globl tg_stoppable_call
-  .globl tg_stoppable_call_begin
-  .globl tg_stoppable_call_end
-  .globl tg_stoppable_call_stopped
-  .type tg_stoppable_call, @function
+asm(TG_LABELS R"(
   .balign 16
 tg_stoppable_call:
   .cfi_startproc
@@ -38,17 +34,7 @@ tg_stoppable_call_stopped:
   .size tg_stoppable_call, . - tg_stoppable_call
 )");
 #elif defined(__aarch64__)
-asm(R"(
-  .text
-  .hidden tg_stoppable_call
-  .hidden tg_stoppable_call_begin
-  .hidden tg_stoppable_call_end
-  .hidden tg_stoppable_call_stopped
-  .globl tg_stoppable_call
-  .globl tg_stoppable_call_begin
-  .globl tg_stoppable_call_end
-  .globl tg_stoppable_call_stopped
-  .type tg_stoppable_call, %function
+asm(TG_LABELS R"(
   .balign 16
 tg_stoppable_call:
   .cfi_startproc
