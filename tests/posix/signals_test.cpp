@@ -149,6 +149,24 @@ TEST(StopSignals, are_sent_again_while_the_user_has_too_many_pending) {
 
 // --- A handler of the program on top of a call ---
 
+// The program's, which restarts calls, for as long as the object lives.
+class Handler {
+ public:
+  Handler(int number, void (*handler)(int)) : number_(number) {
+    struct sigaction action {};
+    action.sa_handler = handler;
+    action.sa_flags = SA_RESTART;
+    ::sigaction(number_, &action, &before_);
+  }
+  ~Handler() { ::sigaction(number_, &before_, nullptr); }
+  Handler(const Handler&) = delete;
+  Handler& operator=(const Handler&) = delete;
+
+ private:
+  const int number_;
+  struct sigaction before_ {};
+};
+
 constexpr const char* kHandlersWait =
     "the sanitizer keeps a handler of the program until the thread has left the call";
 
@@ -171,11 +189,7 @@ TEST(StopSignals, stop_the_call_of_a_handler_and_the_call_below_it) {
   handler_reads_from = of_handler.reading();
   handler_is_in = false;
   handler_result = 0;
-  struct sigaction action {};
-  struct sigaction before {};
-  action.sa_handler = &read_in_handler;
-  action.sa_flags = SA_RESTART;
-  ::sigaction(SIGUSR2, &action, &before);
+  const Handler handler(SIGUSR2, &read_in_handler);
   ThreadGroup group("signals");
   std::atomic<int> thread{0};
   group.post([&] {
@@ -193,7 +207,6 @@ TEST(StopSignals, stop_the_call_of_a_handler_and_the_call_below_it) {
   group.set_event("stop");
   EXPECT_TRUE(group.join().failures.empty());
   EXPECT_EQ(handler_result, ECANCELED);
-  ::sigaction(SIGUSR2, &before, nullptr);
 }
 
 // A handler that spins while the stop comes: the kernel makes the call again when it returns.
@@ -209,11 +222,7 @@ TEST(StopSignals, during_a_handler_end_the_interrupted_call) {
   const Pipe pipe;
   handler_is_in = false;
   handler_may_return = false;
-  struct sigaction action {};
-  struct sigaction before {};
-  action.sa_handler = &spin_in_handler;
-  action.sa_flags = SA_RESTART;
-  ::sigaction(SIGUSR2, &action, &before);
+  const Handler handler(SIGUSR2, &spin_in_handler);
   ThreadGroup group("signals");
   std::atomic<int> thread{0};
   group.post([&] {
@@ -228,7 +237,6 @@ TEST(StopSignals, during_a_handler_end_the_interrupted_call) {
   group.set_event("stop");
   handler_may_return = true;
   EXPECT_TRUE(group.join().failures.empty());
-  ::sigaction(SIGUSR2, &before, nullptr);
 }
 
 // --- Forks ---
