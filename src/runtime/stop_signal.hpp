@@ -60,6 +60,7 @@ class CallState {
 
  private:
   friend struct StopSignalHandler;
+  friend struct CallStateProbe;  // of the tests
   [[gnu::always_inline]] void set_word(const void* word) noexcept {
     if (has_heavy_fence()) [[likely]] {
       word_.store(word, std::memory_order_relaxed);
