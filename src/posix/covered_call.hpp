@@ -56,6 +56,7 @@ class CoveredCall {
     if (mine.is_changing()) [[unlikely]]
       return runtime::stoppable_call(&never, number, arguments...);
     mine.cover(*node);
+    mine.name_call(name_);
     const void* const outer = mine.calls().enter(event.word());
     const long result = runtime::stoppable_call(event.word(), number, arguments...);
     mine.calls().leave(outer);

@@ -11,7 +11,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <ctime>
+#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -269,6 +271,27 @@ void CallState::receive() noexcept {
   announced_.store(false, std::memory_order_relaxed);
 }
 
+std::string CallState::thread_that_blocks_it() const {
+#if defined(TG_SIMULATION)
+  return blocks_signal_.load() && signals_.load() != 0 ? "1 'flow'" : "";
+#else
+  const std::string thread = std::to_string(thread_.load(std::memory_order_relaxed));
+  std::ifstream status("/proc/self/task/" + thread + "/status");
+  std::string name;
+  bool is_pending = false;
+  for (std::string line; std::getline(status, line);) {
+    const auto holds_signal = [&] {
+      return (std::strtoull(line.c_str() + sizeof "SigPnd:" - 1, nullptr, 16) &
+              mask_of(StopSignal::number())) != 0;
+    };
+    if (line.starts_with("Name:\t")) name = line.substr(sizeof "Name:");
+    if (line.starts_with("SigPnd:")) is_pending = holds_signal();
+    if (line.starts_with("SigBlk:") && is_pending && holds_signal()) return thread + " '" + name + "'";
+  }
+  return {};
+#endif
+}
+
 void CallState::pass_on() noexcept {
   if (!received_.load(std::memory_order_acquire)) return;  // it was not sent, or is still to come
 #if !defined(TG_SIMULATION)
@@ -286,6 +309,7 @@ void CallState::reset() noexcept {
   announced_.store(false, std::memory_order_relaxed);
 #if defined(TG_SIMULATION)
   signals_.store(0, std::memory_order_relaxed);
+  blocks_signal_.store(false, std::memory_order_relaxed);
 #endif
 }
 
