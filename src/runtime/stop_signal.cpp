@@ -27,6 +27,7 @@
 #include "runtime/flow.hpp"
 #include "runtime/fork.hpp"
 #include "runtime/futex.hpp"
+#include "runtime/processor.hpp"
 #include "runtime/stoppable_call.hpp"
 
 namespace tg::inline v0::runtime {
@@ -81,9 +82,9 @@ struct KernelAction {
   void (*restorer)();  // on AArch64 unused
   std::uint64_t mask;
 };
-static_assert(sizeof(KernelAction) == 32);
+static_assert(sizeof(KernelAction) == 3 * sizeof(long) + sizeof(std::uint64_t));
 
-#if defined(__x86_64__)
+#if TG_X86_64
 constexpr unsigned long kHasRestorer = 0x04000000;
 // 15 is rt_sigreturn. The `nop` is there because unwinders look at the byte before a return address.
 extern "C" [[gnu::visibility("hidden")]] void tg_return_from_stop_signal();
@@ -107,9 +108,9 @@ tg_return_from_stop_signal:
 #if !defined(TG_SIMULATION)
 /// Runs on any thread at any moment, so it calls nothing but system calls, and none of the functions of `CallState`.
 struct StopSignalHandler {
-#if defined(__x86_64__)
+#if TG_STOPPABLE_CALLS && TG_X86_64
 #define TG_PROGRAM_COUNTER(context) (context).uc_mcontext.gregs[REG_RIP]
-#elif defined(__aarch64__)
+#elif TG_STOPPABLE_CALLS && TG_AARCH64
 #define TG_PROGRAM_COUNTER(context) (context).uc_mcontext.pc
 #endif
 
@@ -192,7 +193,7 @@ void StopSignal::install() {
   ours.handler = &StopSignalHandler::handle;
   ours.flags = SA_RESTART | SA_ONSTACK | SA_SIGINFO;
   ours.mask = ~std::uint64_t{0};
-#if defined(__x86_64__)
+#if TG_X86_64
   ours.flags |= kHasRestorer;
   ours.restorer = &tg_return_from_stop_signal;
 #endif

@@ -18,12 +18,15 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <iterator>
 #include <string>
+#include <vector>
 
 #include <threadgroup/posix.hpp>
 #include <threadgroup/threadgroup.hpp>
 
 #include "posix/pipe.hpp"
+#include "runtime/stoppable_call.hpp"
 #include "support/eventually.hpp"
 #include "support/threads_asleep.hpp"
 
@@ -100,6 +103,7 @@ class Silent {
 struct Case {
   const char* name;
   long (*call)(Silent&);
+  bool needs_signal = false;  // without the instructions for the stop signal it is the plain call
 };
 std::ostream& operator<<(std::ostream& out, const Case& one) { return out << one.name; }
 
@@ -116,9 +120,9 @@ constexpr Case kCases[] = {
        const iovec part{s.bytes.data(), 4096};
        return posix::writev(s.full_pipe.writing(), &part, 1);
      }},
-    {"open", [](Silent& s) -> long { return posix::open((s.folder + "/fifo").c_str(), O_RDONLY); }},
+    {"open", [](Silent& s) -> long { return posix::open((s.folder + "/fifo").c_str(), O_RDONLY); }, true},
     {"openat",
-     [](Silent& s) -> long { return posix::openat(AT_FDCWD, (s.folder + "/fifo").c_str(), O_WRONLY); }},
+     [](Silent& s) -> long { return posix::openat(AT_FDCWD, (s.folder + "/fifo").c_str(), O_WRONLY); }, true},
     {"recv", [](Silent& s) -> long { return posix::recv(s.sockets.reading(), s.bytes.data(), 64, 0); }},
     {"recvfrom",
      [](Silent& s) -> long {
@@ -212,13 +216,14 @@ constexpr Case kCases[] = {
        sigfillset(&all);
        return posix::epoll_pwait(s.epoll, &event, 1, -1, &all);
      }},
-    {"wait4", [](Silent& s) -> long { return posix::wait4(s.child, nullptr, 0, nullptr); }},
-    {"waitpid", [](Silent& s) -> long { return posix::waitpid(s.child, nullptr, 0); }},
+    {"wait4", [](Silent& s) -> long { return posix::wait4(s.child, nullptr, 0, nullptr); }, true},
+    {"waitpid", [](Silent& s) -> long { return posix::waitpid(s.child, nullptr, 0); }, true},
     {"waitid",
      [](Silent& s) -> long {
        siginfo_t info{};
        return posix::waitid(P_PID, static_cast<id_t>(s.child), &info, WEXITED);
-     }},
+     },
+     true},
     {"nanosleep",
      [](Silent&) -> long {
        const timespec hour{3600, 0};
@@ -235,12 +240,13 @@ constexpr Case kCases[] = {
        errno = posix::clock_nanosleep(CLOCK_MONOTONIC, 0, &hour, nullptr);
        return errno == 0 ? 0 : -1;
      }},
-    {"flock", [](Silent& s) -> long { return posix::flock(s.other_file, LOCK_EX); }},
+    {"flock", [](Silent& s) -> long { return posix::flock(s.other_file, LOCK_EX); }, true},
     {"fcntl",
      [](Silent& s) -> long {
        struct flock whole = Silent::whole_file();
        return posix::fcntl(s.other_file, F_OFD_SETLKW, &whole);
-     }},
+     },
+     true},
     {"sigtimedwait",
      [](Silent&) -> long {
        sigset_t set;
@@ -248,13 +254,15 @@ constexpr Case kCases[] = {
        sigaddset(&set, SIGUSR2);
        const timespec hour{3600, 0};
        return posix::sigtimedwait(&set, nullptr, &hour);
-     }},
+     },
+     true},
     {"sigwaitinfo",
      [](Silent&) -> long {
        sigset_t all;
        sigfillset(&all);
        return posix::sigwaitinfo(&all, nullptr);
-     }},
+     },
+     true},
     {"pause", [](Silent&) -> long { return posix::pause(); }},
     {"sigsuspend",
      [](Silent&) -> long {
@@ -275,7 +283,8 @@ constexpr Case kCases[] = {
        ::mq_close(queue);
        errno = error;
        return result;
-     }},
+     },
+     true},
     {"mq_timedsend",
      [](Silent& s) -> long {
        const std::string name = "/tg-" + std::to_string(::getpid());
@@ -290,8 +299,9 @@ constexpr Case kCases[] = {
        ::mq_close(queue);
        errno = error;
        return result;
-     }},
-    {"msgrcv", [](Silent& s) -> long { return posix::msgrcv(s.messages, s.bytes.data(), 64, 0, 0); }},
+     },
+     true},
+    {"msgrcv", [](Silent& s) -> long { return posix::msgrcv(s.messages, s.bytes.data(), 64, 0, 0); }, true},
     {"msgsnd",
      [](Silent& s) -> long {
        struct {
@@ -301,31 +311,36 @@ constexpr Case kCases[] = {
        while (::msgsnd(s.messages, &message, sizeof message.text, IPC_NOWAIT) == 0) {
        }
        return posix::msgsnd(s.messages, &message, sizeof message.text, 0);
-     }},
+     },
+     true},
     {"semop",
      [](Silent& s) -> long {
        sembuf take{0, -1, 0};
        return posix::semop(s.semaphores, &take, 1);
-     }},
+     },
+     true},
     {"semtimedop",
      [](Silent& s) -> long {
        sembuf take{0, -1, 0};
        const timespec hour{3600, 0};
        return posix::semtimedop(s.semaphores, &take, 1, &hour);
-     }},
+     },
+     true},
     {"sem_wait", [](Silent& s) -> long { return posix::sem_wait(&s.semaphore); }},
     {"splice",
      [](Silent& s) -> long {
        return posix::splice(s.empty_pipe.reading(), nullptr, s.sockets.writing(), nullptr, 64, 0);
-     }},
+     },
+     true},
 };
 
 class PosixCall : public testing::TestWithParam<Case> {
  protected:
   Silent silent_;
 };
+class BlockingPosixCall : public PosixCall {};
 
-TEST_P(PosixCall, is_stopped_while_it_blocks) {
+TEST_P(BlockingPosixCall, is_stopped_while_it_blocks) {
   ThreadGroup group("calls");
   std::atomic<int> thread{0};
   long result = 0;
@@ -356,15 +371,22 @@ TEST_P(PosixCall, returns_at_once_when_the_caller_is_stopped) {
   EXPECT_EQ(error, ECANCELED);
 }
 
-TEST_P(PosixCall, is_stopped_by_the_deadline_of_a_scope_on_a_thread_of_the_program) {
+TEST_P(BlockingPosixCall, is_stopped_by_the_deadline_of_a_scope_on_a_thread_of_the_program) {
   const StopScope scope(10ms);
   const long result = GetParam().call(silent_);
   EXPECT_EQ(result, -1);
   EXPECT_EQ(errno, ECANCELED);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, PosixCall, testing::ValuesIn(kCases),
-                         [](const auto& test) { return std::string(test.param.name); });
+std::vector<Case> calls_that_a_stop_ends() {
+  std::vector<Case> calls(std::begin(kCases), std::end(kCases));
+  if (!runtime::kHasStoppableCalls) std::erase_if(calls, [](const Case& one) { return one.needs_signal; });
+  return calls;
+}
+
+const auto name_of = [](const auto& test) { return std::string(test.param.name); };
+INSTANTIATE_TEST_SUITE_P(All, PosixCall, testing::ValuesIn(kCases), name_of);
+INSTANTIATE_TEST_SUITE_P(All, BlockingPosixCall, testing::ValuesIn(calls_that_a_stop_ends()), name_of);
 
 }  // namespace
 }  // namespace calls_test

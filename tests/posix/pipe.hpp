@@ -22,9 +22,14 @@ namespace tg::test {
 /// Throws `std::system_error` if the process has no descriptors left.
 class Pipe {
  public:
-  Pipe() { require(::pipe(ends_.data())); }
-  /// UNIX sockets of type SOCK_STREAM.
-  static Pipe of_sockets() { return Pipe(kSockets); }
+  /// The sockets are UNIX sockets of type SOCK_STREAM.
+  enum class Kind { pipe, sockets };
+  explicit Pipe(Kind kind = Kind::pipe) {
+    const int result =
+        kind == Kind::pipe ? ::pipe(ends_.data()) : ::socketpair(AF_UNIX, SOCK_STREAM, 0, ends_.data());
+    if (result != 0) throw std::system_error(errno, std::generic_category(), "a pipe for a test");
+  }
+  static Pipe of_sockets() { return Pipe(Kind::sockets); }
   ~Pipe() {
     for (const int end : ends_) ::close(end);
   }
@@ -55,12 +60,6 @@ class Pipe {
   }
 
  private:
-  enum Kind { kSockets };
-  explicit Pipe(Kind) { require(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends_.data())); }
-  static void require(int result) {
-    if (result != 0) throw std::system_error(errno, std::generic_category(), "a pipe for a test");
-  }
-
   std::array<int, 2> ends_{};
 };
 
