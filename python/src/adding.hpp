@@ -8,6 +8,6 @@ namespace tg::python {
 
 /// As many as there are, and then one that is all null.
 extern PyMethodDef adding_methods[];
-constexpr std::size_t kAddingMethods = 5;
+constexpr std::size_t kAddingMethods = 6;
 
 }  // namespace tg::python

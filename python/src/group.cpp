@@ -16,16 +16,8 @@
 #include "caller.hpp"
 #include "condition.hpp"
 #include "group_life.hpp"
+#include "member.hpp"
 #include "shutdown.hpp"
-
-#if PY_VERSION_HEX >= 0x030C0000
-#define TG_PY_SIZE_MEMBER Py_T_PYSSIZET
-#define TG_PY_READONLY Py_READONLY
-#else
-#include <structmember.h>
-#define TG_PY_SIZE_MEMBER T_PYSSIZET
-#define TG_PY_READONLY READONLY
-#endif
 
 namespace tg::python {
 

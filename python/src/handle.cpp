@@ -19,16 +19,8 @@
 #include "caller.hpp"
 #include "event/callers_task.hpp"
 #include "group.hpp"
+#include "member.hpp"
 #include "result/task_watcher.hpp"
-
-#if PY_VERSION_HEX >= 0x030C0000
-#define TG_PY_SIZE_MEMBER Py_T_PYSSIZET
-#define TG_PY_READONLY Py_READONLY
-#else
-#include <structmember.h>
-#define TG_PY_SIZE_MEMBER T_PYSSIZET
-#define TG_PY_READONLY READONLY
-#endif
 
 namespace tg::python {
 
@@ -186,6 +178,14 @@ PyObject* handle_cancel(PyObject* self, PyObject*) {
   });
 }
 
+PyObject* handle_set_event(PyObject* self, PyObject* message) {
+  return guarded([&]() -> PyObject* {
+    const SourceLocation where = python_caller();
+    std::string text = to_text(message);
+    return PyBool_FromLong(without_gil([&] { return task_of(self).set_event(std::move(text), where); }));
+  });
+}
+
 // --- Notifying of the end ---
 
 // Calls a Python function with the handle, once.
@@ -317,6 +317,9 @@ PyMethodDef methods[] = {
      "cancel($self, /)\n--\n\n"
      "Skip the task unless it has begun. True if it never runs. A task that runs is not stopped: set its "
      "group's event for that."},
+    {"_set_event", &handle_set_event, METH_O,
+     "_set_event($self, message, /)\n--\n\n"
+     "Stop only this task, which was added by `_add_stoppable`; skip it if it has not begun."},
     {"_keep_waiting", as_method(&handle_keep_waiting), METH_FASTCALL,
      "_keep_waiting($self, seen, waiting, ended, /)\n--\n\n"
      "Keep `waiting` as `_waiting`, and have ended(self) called when the task has ended, unless another "

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests share: programs in processes of their own, and a forest that is empty between tests."""
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 import pytest
 
 import threadgroup_core
+from threadgroup_core import blocking
 
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would the programs that they start.
@@ -39,6 +41,19 @@ def wait_until_in():
             time.sleep(0.001)
 
     return wait
+
+
+@pytest.fixture
+def on_end(tmp_path):
+    with contextlib.ExitStack() as stack:
+        stack.folder = str(tmp_path)
+        yield stack
+
+
+@pytest.fixture
+def installed():
+    with blocking.install():
+        yield
 
 
 def running_groups():

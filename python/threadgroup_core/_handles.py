@@ -258,6 +258,35 @@ def _as_completed(
     return as_completed(handles, timeout)
 
 
+async def run(self: "_core.ThreadGroup", fn: "Callable[..., _T]", /, *args: Any, **kwargs: Any) -> "_T":
+    """Run fn(*args, **kwargs) in a task, and wait for its result without blocking the event loop.
+
+        page = await group.run(fetch, url)
+
+    If the asyncio task that waits is cancelled, the call is stopped, and no other task of the group: it has an event of its own. The
+    CancelledError is raised when the call has ended; at once if it has not begun, and at the second cancellation.
+    """
+    import asyncio
+
+    handle = self._add_stoppable(fn, *args, **kwargs)
+    try:
+        return await handle
+    except asyncio.CancelledError:
+        handle._set_event("the asyncio task that waits for it was cancelled")
+        if not handle.done():
+            await _end_of(handle)
+        raise
+
+
+async def _end_of(handle: "_core.TaskHandle[Any]") -> None:
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    ended: "asyncio.Future[None]" = loop.create_future()
+    _add_callback(handle, functools.partial(_wake, loop, ended))
+    await ended
+
+
 _as_completed.__name__, _as_completed.__doc__ = "as_completed", as_completed.__doc__
 
 _handle: Any = _core.TaskHandle
@@ -268,4 +297,5 @@ _handle._waiters = property(_get_waiters)
 _handle._state = property(_get_state)
 _group: Any = _core.ThreadGroup
 _group.map = map
+_group.run = run
 _group.as_completed = _as_completed

@@ -13,7 +13,7 @@ from typing import Any, Iterator, List, Optional
 from typing_extensions import assert_type
 
 import threadgroup_core as core
-from threadgroup_core import Executor, TaskHandle, ThreadGroup, thread_utils
+from threadgroup_core import Executor, TaskHandle, ThreadGroup, blocking, thread_utils
 
 
 def length(text: str, *, twice: bool = False) -> int:
@@ -155,6 +155,22 @@ def executors() -> None:
     assert_type(Executor().submit(length, "x").result(timeout=1), int)
     assert_type(Executor().group, ThreadGroup)
     Executor("8")  # type: ignore[arg-type]
+
+
+async def awaited(group: ThreadGroup) -> None:
+    assert_type(await group.run(length, "x"), int)
+    await group.run(length, 5)  # type: ignore[arg-type]
+
+
+def blocking_calls() -> None:
+    with blocking.install() as installed:
+        assert_type(installed, blocking.Installed)
+    numbers: "blocking.Queue[int]" = blocking.Queue()
+    assert_type(numbers.get(), int)
+    assert_type(blocking.socket().recv(10), bytes)
+    assert_type(blocking.read(0, 10), bytes)
+    assert_type(blocking.Lock().acquire(timeout=1), bool)
+    blocking.sleep("1")  # type: ignore[arg-type]
 
 
 def from_inside() -> None:

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`await group.run(f)`: asyncio waits for a task, and its cancellation stops the task's calls."""
+
+import asyncio
+import statistics
+import threading
+import time
+
+import pytest
+
+from blocking_cases import CASES, is_blocked
+from threadgroup_core import ThreadGroup, blocking
+
+
+
+def run_and_cancel(group, call, handle_seen):
+    """How long a call goes on after the asyncio task that waits for it was cancelled."""
+
+    async def main():
+        task = asyncio.ensure_future(group.run(call))
+        while not handle_seen():
+            await asyncio.sleep(0.001)
+        begin = time.perf_counter()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert group.statistics.running == 0 or group.join(1)
+        return time.perf_counter() - begin
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("case", ["recv", "sleep", "run", "Queue.get", "select", "Lock", "accept", "waitpid"])
+def test_cancelling_an_awaited_run_ends_the_call_of_the_thread(case, on_end):
+    took = []
+    for _ in range(20 if case == "recv" else 3):
+        with ThreadGroup("calls") as group:
+            call, ident = CASES[case](blocking, on_end), []
+            took.append(run_and_cancel(group, lambda: (ident.append(threading.get_ident()), call()),
+                                       lambda: ident and is_blocked(group, ident[0])))
+            assert not group.event_is_set()
+            assert group.statistics.stopped == 1
+    assert statistics.median(took) < 0.05
+
+
+def test_run_returns_and_raises_what_the_function_does_and_stops_no_other_task(on_end):
+    go = threading.Event()
+
+    async def main(group):
+        assert await group.run(lambda a, b: a + b, 1, b=2) == 3
+        with pytest.raises(ZeroDivisionError):
+            await group.run(lambda: 1 / 0)
+        other = group.add_task(go.wait)
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(group.run(blocking.sleep, 1000), 0.02)
+        assert other.running()
+        go.set()
+        assert other.get()
+
+    with ThreadGroup("calls") as group:
+        asyncio.run(main(group))
+
+
+def test_a_run_that_has_not_begun_is_skipped(on_end):
+    go = threading.Event()
+
+    async def main(group):
+        running = group.add_task(go.wait)
+        task = asyncio.ensure_future(group.run(pytest.fail, "it was cancelled"))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        go.set()
+        running.wait()
+
+    with ThreadGroup("calls", 1) as group:
+        asyncio.run(main(group))
+        assert group.statistics.skipped == 1

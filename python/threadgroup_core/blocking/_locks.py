@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``threading`` and ``queue``: the types whose waits can be stopped.
+
+``threading``'s other types wait by a ``Condition``, so a ``Condition`` that can be stopped is enough for them, and for the futures of
+``concurrent.futures``.
+"""
+
+from __future__ import annotations
+
+import collections
+import queue as _queue
+import threading as _threading
+from typing import TYPE_CHECKING, Any, Callable, Deque, Generic, Optional, TypeVar
+
+from .. import _core
+from .._types import Stopped, WaitOutcome
+from ._waits import Deadline, is_covered, raise_if_stopped
+
+_T = TypeVar("_T")
+
+_CONDITION, _THREAD, _ITEM = "a condition", "a thread", "an item of a queue"
+_LONGEST_LOOK = 0.01  # for what only a lock of the interpreter tells
+
+Lock = _core._Lock
+RLock = _core._RLock
+
+# --- Condition ---
+
+_condition_wait = _threading.Condition.wait
+
+
+def condition_wait(self: Any, timeout: Optional[float] = None) -> bool:
+    """As ``threading.Condition.wait``. Raises ``WaitInterrupted``, with the lock held as always, if the caller is stopped first."""
+    if not is_covered() or (timeout is not None and timeout <= 0):
+        return _condition_wait(self, timeout)
+    if not self._is_owned():
+        raise RuntimeError("cannot wait on un-acquired lock")
+    raise_if_stopped(_CONDITION)
+    waiter = Lock()
+    waiter.acquire()
+    self._waiters.append(waiter)
+    saved = self._release_save()
+    notified = False
+    stopped = False
+    try:
+        notified = waiter._wait(timeout)
+        return notified
+    except Stopped:
+        stopped = True
+        raise
+    finally:
+        _take_back(self, saved)
+        if not notified:
+            try:
+                self._waiters.remove(waiter)
+            except ValueError:
+                # It was notified in the same moment. A caller that timed out looks once more at what it waits for; one that is
+                # stopped does not, so the notification goes to the next one.
+                if stopped:
+                    self.notify()
+
+
+def _take_back(condition: Any, saved: Any) -> None:
+    with _core.Shield(None):  # it is taken in any case
+        condition._acquire_restore(saved)
+
+
+class Condition(_threading.Condition):
+    """As ``threading.Condition``, with a ``wait`` that a stop ends."""
+
+    def __init__(self, lock: Any = None) -> None:
+        given: Any = RLock() if lock is None else lock
+        super().__init__(given)
+
+    wait = condition_wait
+
+
+
+class Event(_threading.Event):
+    """As ``threading.Event``, with a ``wait`` that a stop ends. If it is set, a stopped caller gets True."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cond = Condition(Lock())
+
+
+class Semaphore(_threading.Semaphore):
+    """As ``threading.Semaphore``, with an ``acquire`` that a stop ends. A stopped caller gets a permit that is there."""
+
+    def __init__(self, value: int = 1) -> None:
+        super().__init__(value)
+        self._cond = Condition(Lock())
+
+
+class BoundedSemaphore(_threading.BoundedSemaphore):
+    """As ``threading.BoundedSemaphore``, with an ``acquire`` that a stop ends."""
+
+    def __init__(self, value: int = 1) -> None:
+        super().__init__(value)
+        self._cond = Condition(Lock())
+
+
+_barrier_wait = _threading.Barrier.wait
+
+
+def barrier_wait(self: Any, timeout: Optional[float] = None) -> int:
+    """As ``threading.Barrier.wait``. If a caller is stopped, the barrier is broken: the others would wait for it."""
+    try:
+        return _barrier_wait(self, timeout)
+    except Stopped:
+        self.abort()
+        raise
+
+
+class Barrier(_threading.Barrier):
+    """As ``threading.Barrier``, with a ``wait`` that a stop ends; that breaks the barrier."""
+
+    def __init__(self, parties: int, action: "Optional[Callable[[], Any]]" = None, timeout: Optional[float] = None) -> None:
+        super().__init__(parties, action, timeout)
+        self._cond = Condition(Lock())
+
+    wait = barrier_wait
+
+
+# --- Thread ---
+
+_thread_start, _thread_join = _threading.Thread.start, _threading.Thread.join
+
+
+def thread_start(self: Any) -> None:
+    """As ``threading.Thread.start``, which waits until the thread runs: a moment, which a stop does not end."""
+    if not is_covered():
+        return _thread_start(self)
+    with _core.Shield(None):
+        _thread_start(self)
+
+
+def thread_join(self: Any, timeout: Optional[float] = None) -> None:
+    """As ``threading.Thread.join``. Raises ``WaitInterrupted`` if the caller is stopped first."""
+    if not is_covered() or (timeout is not None and timeout <= 0):
+        return _thread_join(self, timeout)
+    deadline = Deadline(timeout)
+    delay = 0.0005
+    while True:
+        left = deadline.left()
+        _thread_join(self, delay if left is None else min(delay, left))
+        if not self.is_alive() or deadline.is_over():
+            return
+        raise_if_stopped(_THREAD)
+        delay = min(2 * delay, _LONGEST_LOOK)
+
+
+class Thread(_threading.Thread):
+    """As ``threading.Thread``, with a ``join`` that a stop ends."""
+
+    start = thread_start
+    join = thread_join
+
+
+# --- queue ---
+
+_queue_get = _queue.Queue.get
+
+
+def queue_get(self: Any, block: bool = True, timeout: Optional[float] = None) -> Any:
+    """As ``queue.Queue.get``. Raises ``WaitInterrupted`` if the caller is stopped, also if there is an item, so that a consumer
+    ends; the item stays in the queue."""
+    if block and timeout != 0:
+        raise_if_stopped(_ITEM)
+    return _queue_get(self, block, timeout)
+
+
+def _use_ours(queue: Any) -> None:
+    queue.mutex = Lock()
+    queue.not_empty, queue.not_full, queue.all_tasks_done = (Condition(queue.mutex) for _ in range(3))
+
+
+class Queue(_queue.Queue[_T]):
+    """As ``queue.Queue``, with a ``get``, ``put`` and ``join`` that a stop ends. A stopped caller can put as long as there is room."""
+
+    def __init__(self, maxsize: int = 0) -> None:
+        super().__init__(maxsize)
+        _use_ours(self)
+
+    if not TYPE_CHECKING:  # the original says what it returns
+        get = queue_get
+
+
+class LifoQueue(_queue.LifoQueue[_T]):
+    """As ``queue.LifoQueue``, with the waits of ``Queue``."""
+
+    def __init__(self, maxsize: int = 0) -> None:
+        super().__init__(maxsize)
+        _use_ours(self)
+
+    if not TYPE_CHECKING:  # the original says what it returns
+        get = queue_get
+
+
+class PriorityQueue(_queue.PriorityQueue[_T]):
+    """As ``queue.PriorityQueue``, with the waits of ``Queue``."""
+
+    def __init__(self, maxsize: int = 0) -> None:
+        super().__init__(maxsize)
+        _use_ours(self)
+
+    if not TYPE_CHECKING:  # the original says what it returns
+        get = queue_get
+
+
+class SimpleQueue(Generic[_T]):
+    """As ``queue.SimpleQueue``, with a ``get`` that a stop ends. ``put`` may be called by a destructor, at any moment."""
+
+    def __init__(self) -> None:
+        self._items: "Deque[_T]" = collections.deque()
+        self._count = _core.Semaphore(0)
+
+    def put(self, item: _T, block: bool = True, timeout: Optional[float] = None) -> None:
+        self._items.append(item)
+        self._count.release()
+
+    def get(self, block: bool = True, timeout: Optional[float] = None) -> _T:
+        if timeout is not None and timeout < 0:
+            raise ValueError("'timeout' must be a non-negative number")
+        if not block or timeout == 0:
+            return self.get_nowait()
+        outcome = self._count.acquire(1, timeout)
+        if outcome is WaitOutcome.EVENT_SET:
+            raise_if_stopped(_ITEM)
+        if outcome is not WaitOutcome.READY:
+            raise _queue.Empty
+        return self._items.popleft()
+
+    def put_nowait(self, item: _T) -> None:
+        self.put(item)
+
+    def get_nowait(self) -> _T:
+        if not self._count.try_acquire():
+            raise _queue.Empty
+        return self._items.popleft()
+
+    def empty(self) -> bool:
+        return not self._items
+
+    def qsize(self) -> int:
+        return len(self._items)

@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sockets whose calls can be stopped.
+
+A call of a caller that can be stopped is made so that it never waits in the kernel, and the wait is a poll of the socket and the
+caller's stop. The socket's own descriptor keeps its mode (``MSG_DONTWAIT`` is a flag of the call), for other threads and processes
+may use it. So what was not taken stays in the socket: a stop loses no byte.
+"""
+
+from __future__ import annotations
+
+import _socket
+import errno
+import os as _os
+import socket as _stdlib
+from select import poll as _poll
+from typing import Any, Callable, Dict, Optional, Tuple
+
+from .._types import Stopped
+from ._waits import READABLE, WRITABLE, Deadline, is_covered, pause, raise_if_stopped, wait_for_descriptor
+
+_RECEIVE, _SEND, _ACCEPT, _CONNECT = "data from a socket", "room in a socket", "a connection", "the peer of a connect"
+# As plain numbers: those of `socket` are enumerations, which take microseconds to combine.
+_WAIT_ALL, _DONT_WAIT, _STREAM = int(_stdlib.MSG_WAITALL), int(_stdlib.MSG_DONTWAIT), int(_stdlib.SOCK_STREAM)
+_CONNECT_AGAIN = 0.005  # a full backlog of a local socket cannot be waited for by poll
+
+_Base = _socket.socket
+# Without the enumerations that the properties of `socket.socket` make.
+_family, _type, _proto = (vars(_Base)[name].__get__ for name in ("family", "type", "proto"))
+_accept: Any = vars(_Base)["_accept"]
+_stdlib_accept, _stdlib_sendfile = _stdlib.socket.accept, _stdlib.socket.sendfile
+
+
+class _Twin(_Base):
+    """Makes calls on the descriptor of a socket that never wait: it has no time-out, and no Python code of a subclass."""
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        """The descriptor is not its own, and is not closed with it."""
+
+
+def _twin(sock: Any) -> Any:
+    fd = sock.fileno()
+    if fd < 0:
+        raise OSError(errno.EBADF, _os.strerror(errno.EBADF))
+    if _socket.getdefaulttimeout() is None:
+        return _Twin(_family(sock), _type(sock), _proto(sock), fd)
+    mode = _os.get_blocking(fd)  # a time-out by default changes it
+    twin = _Twin(_family(sock), _type(sock), _proto(sock), fd)
+    twin.settimeout(None)
+    _os.set_blocking(fd, mode)
+    return twin
+
+
+def _that_never_waits(sock: Any, timeout: Optional[float]) -> Any:
+    """Calls with ``MSG_DONTWAIT`` on this socket fail instead of waiting. The methods of one with a time-out wait before the call."""
+    return sock if timeout is None else _twin(sock)
+
+
+def _must_wait_here(sock: Any, flags: int = 0) -> bool:
+    """Whether the call may wait, and a stop is to end it."""
+    return is_covered() and sock.gettimeout() != 0 and not flags & _DONT_WAIT
+
+
+def _wait(sock: Any, events: int, deadline: Deadline, what: str) -> None:
+    if not wait_for_descriptor(sock.fileno(), events, deadline, what):
+        raise _stdlib.timeout("timed out")
+
+
+def _repeat(sock: Any, events: int, what: str, deadline: Deadline, call: "Callable[..., Any]", *args: Any) -> Any:
+    """The result of the call, once it does not have to wait."""
+    while True:
+        raise_if_stopped(what)
+        try:
+            return call(*args)
+        except BlockingIOError:
+            _wait(sock, events, deadline, what)
+
+
+def _once(sock: Any, events: int, what: str, method: "Callable[..., Any]", *args: Any) -> Any:
+    raise_if_stopped(what)
+    timeout = sock.gettimeout()
+    target = _that_never_waits(sock, timeout)
+    try:
+        return method(target, *args)
+    except BlockingIOError:
+        return _repeat(sock, events, what, Deadline(timeout), method, target, *args)
+
+
+# --- Receiving ---
+
+
+def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
+    if not _must_wait_here(self, flags):
+        return _Base.recv(self, bufsize, flags)
+    if flags & _WAIT_ALL:
+        room = bytearray(bufsize)
+        return bytes(memoryview(room)[: recv_into(self, room, 0, flags)])
+    result: bytes = _once(self, READABLE, _RECEIVE, _Base.recv, bufsize, flags | _DONT_WAIT)
+    return result
+
+
+def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+    if not _must_wait_here(self, flags):
+        return _Base.recv_into(self, buffer, nbytes, flags)
+    if not flags & _WAIT_ALL:
+        one: int = _once(self, READABLE, _RECEIVE, _Base.recv_into, buffer, nbytes, flags | _DONT_WAIT)
+        return one
+    timeout = self.gettimeout()
+    target, deadline = _that_never_waits(self, timeout), Deadline(timeout)
+    with memoryview(buffer) as view, view.cast("B") as room:
+        wanted, got = nbytes or len(room), 0
+        while got < wanted:
+            try:
+                part = _repeat(
+                    self, READABLE, _RECEIVE, deadline, _Base.recv_into, target, room[got:wanted], 0, flags | _DONT_WAIT
+                )
+            except Exception:
+                if got:
+                    break  # as the kernel does: what is there, and the next call says why
+                raise
+            got += part
+            if not part:
+                break
+        return got
+
+
+def recvfrom(self: Any, bufsize: int, flags: int = 0, /) -> Any:
+    if not _must_wait_here(self, flags):
+        return _Base.recvfrom(self, bufsize, flags)
+    return _once(self, READABLE, _RECEIVE, _Base.recvfrom, bufsize, flags | _DONT_WAIT)
+
+
+def recvfrom_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> Any:
+    if not _must_wait_here(self, flags):
+        return _Base.recvfrom_into(self, buffer, nbytes, flags)
+    return _once(self, READABLE, _RECEIVE, _Base.recvfrom_into, buffer, nbytes, flags | _DONT_WAIT)
+
+
+def recvmsg(self: Any, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> Any:
+    if not _must_wait_here(self, flags):
+        return _Base.recvmsg(self, bufsize, ancbufsize, flags)
+    return _once(self, READABLE, _RECEIVE, _Base.recvmsg, bufsize, ancbufsize, flags | _DONT_WAIT)
+
+
+def recvmsg_into(self: Any, buffers: Any, ancbufsize: int = 0, flags: int = 0, /) -> Any:
+    if not _must_wait_here(self, flags):
+        return _Base.recvmsg_into(self, buffers, ancbufsize, flags)
+    buffers = list(buffers)  # it may be an iterator, and the call may be made twice
+    return _once(self, READABLE, _RECEIVE, _Base.recvmsg_into, buffers, ancbufsize, flags | _DONT_WAIT)
+
+
+# --- Sending ---
+
+
+def _is_waiting_stream(sock: Any) -> bool:
+    # A blocking socket takes all or fails, one with a time-out what there is room for.
+    return sock.gettimeout() is None and _type(sock) == _STREAM
+
+
+def send(self: Any, data: Any, flags: int = 0, /) -> int:
+    if not _must_wait_here(self, flags):
+        return _Base.send(self, data, flags)
+    sent: int = _once(self, WRITABLE, _SEND, _Base.send, data, flags | _DONT_WAIT)
+    return _send_rest(self, data, sent, flags) if _is_waiting_stream(self) else sent
+
+
+def _send_rest(sock: Any, data: Any, sent: int, flags: int) -> int:
+    """The count of all that is sent, after the first call has sent a part. As in the kernel, nothing is raised then: the next call says
+    what is wrong."""
+    with memoryview(data) as view, view.cast("B") as octets:
+        try:
+            while sent < len(octets):
+                sent += _once(sock, WRITABLE, _SEND, _Base.send, octets[sent:], flags | _DONT_WAIT)
+        except (Stopped, OSError):
+            pass
+    return sent
+
+
+def sendall(self: Any, data: Any, flags: int = 0, /) -> None:
+    """As ``socket.sendall``. The ``WaitInterrupted`` of a stop has the number of the bytes that were sent in ``bytes_sent``."""
+    if not _must_wait_here(self, flags):
+        return _Base.sendall(self, data, flags)
+    timeout = self.gettimeout()
+    target, deadline, sent = _that_never_waits(self, timeout), Deadline(timeout), 0
+    with memoryview(data) as view, view.cast("B") as octets:
+        try:
+            while sent < len(octets):
+                sent += _repeat(self, WRITABLE, _SEND, deadline, _Base.send, target, octets[sent:], flags | _DONT_WAIT)
+        except Stopped as stopped:
+            stopped.bytes_sent = sent  # type: ignore[attr-defined]
+            raise
+
+
+def sendto(self: Any, data: Any, *flags_and_address: Any) -> int:
+    flags, address = (0, *flags_and_address)[-2:] if 1 <= len(flags_and_address) <= 2 else (_DONT_WAIT, None)
+    if not isinstance(flags, int) or not _must_wait_here(self, flags):
+        return _Base.sendto(self, data, *flags_and_address)
+    sent: int = _once(self, WRITABLE, _SEND, _Base.sendto, data, flags | _DONT_WAIT, address)
+    return sent
+
+
+def sendmsg(self: Any, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
+    if not _must_wait_here(self, flags):
+        return _Base.sendmsg(self, buffers, ancdata, flags, address)
+    buffers = list(buffers)  # as above
+    sent: int = _once(self, WRITABLE, _SEND, _Base.sendmsg, buffers, ancdata, flags | _DONT_WAIT, address)
+    if _is_waiting_stream(self) and sent < sum(memoryview(one).nbytes for one in buffers):
+        return _send_rest(self, b"".join(buffers), sent, flags)
+    return sent
+
+
+def sendfile(self: Any, file: Any, offset: int = 0, count: Optional[int] = None) -> int:
+    if not _must_wait_here(self):
+        return _stdlib_sendfile(self, file, offset, count)
+    sent: int = self._sendfile_use_send(file, offset, count)
+    return sent
+
+
+# --- Connections ---
+
+
+def accept(self: Any) -> "Tuple[Any, Any]":
+    if not _must_wait_here(self):
+        while True:
+            try:
+                return _stdlib_accept(self)
+            except BlockingIOError:
+                if self.gettimeout() is not None:
+                    raise
+                poll = _poll()  # another thread has called it in a task: see below
+                poll.register(self.fileno(), READABLE)
+                poll.poll()
+    if self.gettimeout() is None:
+        # This call has no flag. Threads that accept at the same time must not wait in the kernel for what another one
+        # took; so the listening descriptor is non-blocking from here on, as it always is for sockets with a time-out.
+        _os.set_blocking(self.fileno(), False)
+    fd, address = _once(self, READABLE, _ACCEPT, _accept)
+    made = (socket if isinstance(self, socket) else _stdlib.socket)(_family(self), _type(self), _proto(self), fileno=fd)
+    if _socket.getdefaulttimeout() is None and self.gettimeout():
+        made.setblocking(True)
+    return made, address
+
+
+def _connect(sock: Any, address: Any) -> int:
+    """An error number, or 0. After a stop the connection is made in the background, as POSIX says for an interrupted connect."""
+    fd, deadline = sock.fileno(), Deadline(sock.gettimeout())
+    raise_if_stopped(_CONNECT)
+    twin: _Twin = _twin(sock)
+    mode = _os.get_blocking(fd)
+    _os.set_blocking(fd, False)
+    try:
+        while (error := twin.connect_ex(address)) == errno.EAGAIN and not deadline.is_over():
+            pause(_CONNECT_AGAIN, _CONNECT)
+        if error != errno.EINPROGRESS:
+            return error
+        _wait(sock, WRITABLE, deadline, _CONNECT)
+        return twin.getsockopt(_stdlib.SOL_SOCKET, _stdlib.SO_ERROR)
+    finally:
+        if mode:
+            _os.set_blocking(fd, True)
+
+
+def connect(self: Any, address: Any, /) -> None:
+    if not _must_wait_here(self):
+        return _Base.connect(self, address)
+    error = _connect(self, address)
+    if error == errno.EAGAIN and self.gettimeout() is not None:
+        raise _stdlib.timeout("timed out")
+    if error:
+        raise OSError(error, _os.strerror(error))
+
+
+def connect_ex(self: Any, address: Any, /) -> int:
+    if not _must_wait_here(self):
+        return _Base.connect_ex(self, address)
+    try:
+        return _connect(self, address)
+    except _stdlib.timeout:
+        return errno.EWOULDBLOCK
+
+
+METHODS: "Dict[str, Any]" = {
+    each.__name__: each
+    for each in (
+        recv, recv_into, recvfrom, recvfrom_into, recvmsg, recvmsg_into, send, sendall, sendto, sendmsg, sendfile, accept, connect,
+        connect_ex,
+    )
+}  # fmt: skip
+
+
+class socket(_stdlib.socket):
+    """As ``socket.socket``. Its calls raise ``WaitInterrupted`` if the caller is stopped; what they have not returned is still in the
+    socket, and what they have not sent was not sent. So do the reads and writes of ``makefile()``."""
+
+    __slots__ = ()
+
+
+for _name, _method in METHODS.items():
+    setattr(socket, _name, _method)
