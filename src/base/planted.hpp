@@ -49,6 +49,7 @@
   ONE(call_is_entered_without_fence)       /* T10, the flow */                                  \
   ONE(call_does_not_wait_for_setter)       /* T11 */                                            \
   ONE(call_leaves_its_signal_behind)       /* T11 */                                            \
+  ONE(call_look_holds_no_reference)        /* T12 */                                            \
   ONE(fresh_link_is_not_checked_again)     /* F3, the flow */                                   \
   ONE(fresh_unlink_is_not_checked_again)   /* F3, the flow */                                   \
   ONE(fresh_groups_are_not_revealed)       /* F2 */                                             \

@@ -2,10 +2,12 @@
 // One system call of a flow that can be stopped.
 #pragma once
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <string>
 
+#include "posix/polled_call.hpp"
 #include "runtime/engine.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/stoppable_call.hpp"
@@ -29,8 +31,10 @@ class CoveredCall {
     if (flow == nullptr || flow->event == nullptr) return;
     flow_ = flow;
   }
-  /// Whether the call can be stopped: something can stop the caller, and the processor has the instructions.
-  explicit operator bool() const noexcept { return flow_ != nullptr && runtime::kHasStoppableCalls; }
+  /// Whether something can stop the caller, and the library can make the call itself.
+  explicit operator bool() const noexcept {
+    return flow_ != nullptr && (runtime::kHasStoppableCalls || kPolls);
+  }
 
   /// Whether the caller is stopped.
   bool is_stopped() const noexcept { return flow_->event->is_set(); }
@@ -44,6 +48,10 @@ class CoveredCall {
   template <class... A>
   long make_raw(long number, A... arguments) const {
     Node* const node = innermost_node(*flow_);
+    if constexpr (!runtime::kHasStoppableCalls)
+      return node != nullptr && node->event().is_set()
+                 ? -ECANCELED
+                 : poll_first(node, number, {runtime::to_argument(arguments)...});
     // If the caller is a signal handler that has interrupted a change of scope or of the registration: a call that nothing stops.
     static constinit const void* const never = nullptr;
     if (node == nullptr) [[unlikely]]
@@ -56,6 +64,7 @@ class CoveredCall {
     if (mine.is_changing()) [[unlikely]]
       return runtime::stoppable_call(&never, number, arguments...);
     mine.cover(*node);
+    mine.name_call(name_);
     const void* const outer = mine.calls().enter(event.word());
     const long result = runtime::stoppable_call(event.word(), number, arguments...);
     mine.calls().leave(outer);
@@ -65,6 +74,13 @@ class CoveredCall {
   }
 
  private:
+  // Where a `long` has 32 bits, some arguments take two of them.
+  static constexpr bool kPolls = sizeof(long) == 8;
+
+  long poll_first(Node* node, long number, const std::array<long, 6>& arguments) const {
+    const Waiting waiting(flow_->wait_word, name_);
+    return polled_call(node, number, arguments);
+  }
   // Out of line, and takes the object in registers, so that a caller outside groups saves no registers.
   template <class... A>
   [[gnu::noinline]] static long make_or_set_errno(CoveredCall call, long number, A... arguments) {

@@ -14,10 +14,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <utility>
+#include <ctime>
 
 #include <threadgroup/detail/mutex.hpp>
 
+#include "posix/arguments.hpp"
 #include "posix/covered_call.hpp"
 #include "runtime/event_descriptor.hpp"
 #include "runtime/fork.hpp"
@@ -54,40 +55,10 @@ namespace tg::inline v0::posix {
 namespace {
 
 using detail::CoveredCall;
-
+using detail::SignalSet;
+using detail::TimeLeft;
+using detail::Timeout;
 using runtime::kMaskBytes;
-
-// A set of signals without the one that stops calls: it must reach the thread while it waits.
-class SignalSet {
- public:
-  explicit SignalSet(const sigset_t* set) : is_there_(set != nullptr) {
-    if (!is_there_) return;
-    set_ = *set;
-    ::sigdelset(&set_, runtime::StopSignal::number());
-  }
-  const sigset_t* get() const noexcept { return is_there_ ? &set_ : nullptr; }
-
- private:
-  bool is_there_;
-  sigset_t set_{};
-};
-
-// A copy of a time-out, for the kernel writes the remaining time into it, and POSIX's calls do not change the caller's.
-class Timeout {
- public:
-  explicit Timeout(const timespec* time)
-      : is_there_(time != nullptr), time_(is_there_ ? *time : timespec{}) {}
-  static Timeout of_milliseconds(int milliseconds) {
-    const timespec time{milliseconds / 1000, (milliseconds % 1000) * 1'000'000L};
-    return Timeout(milliseconds < 0 ? nullptr : &time);
-  }
-  timespec* get() noexcept { return is_there_ ? &time_ : nullptr; }
-  const timespec& left() const noexcept { return time_; }
-
- private:
-  bool is_there_;
-  timespec time_;
-};
 
 int select_with(const CoveredCall& call, int count, fd_set* readable, fd_set* writable, fd_set* others,
                 Timeout& timeout, const SignalSet& blocked) {
@@ -280,24 +251,6 @@ int waitid(idtype_t kind, id_t id, siginfo_t* info, int options) {
 
 // --- Time ---
 
-namespace {
-// What a sleep that was stopped before the kernel has seen it has left: all of its time.
-class TimeLeft {
- public:
-  TimeLeft(timespec* left, timespec time) : left_(left) {
-    if (left_ != nullptr) before_ = std::exchange(*left_, time);
-  }
-  // A sleep that was not interrupted leaves the caller's value alone.
-  void end(int error) const {
-    if (error != EINTR && error != ECANCELED && left_ != nullptr) *left_ = before_;
-  }
-
- private:
-  timespec* const left_;
-  timespec before_{};
-};
-}  // namespace
-
 int clock_nanosleep(clockid_t clock, int flags, const timespec* time, timespec* left) {
   const CoveredCall call("nanosleep");
   if (!call || clock == CLOCK_THREAD_CPUTIME_ID) return ::clock_nanosleep(clock, flags, time, left);
@@ -421,7 +374,17 @@ int sem_wait(sem_t* semaphore) {
     return -1;
   }
 #else
-  return ::sem_wait(semaphore);
+  if (!call) return ::sem_wait(semaphore);
+  for (;;) {
+    if (call.is_stopped()) {
+      errno = ECANCELED;
+      return -1;
+    }
+    // Only the C library knows how a waiter waits here, so the stop is looked at now and then.
+    const timespec soon = detail::milliseconds_from_now(10);
+    if (::sem_timedwait(semaphore, &soon) == 0) return 0;
+    if (errno != ETIMEDOUT) return -1;
+  }
 #endif
 }
 

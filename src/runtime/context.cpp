@@ -15,6 +15,7 @@
 
 #include "base/sanitizers.hpp"
 #include "runtime/flow.hpp"
+#include "runtime/processor.hpp"
 
 #if TG_ADDRESS_SANITIZER
 #include <sanitizer/asan_interface.h>
@@ -25,7 +26,7 @@
 #endif
 
 #if !defined(TG_PORTABLE_CONTEXT)  // a build may ask for it, to test it
-#if (defined(__x86_64__) && !defined(__ILP32__)) || defined(__aarch64__)
+#if TG_X86_64 || TG_AARCH64
 #define TG_PORTABLE_CONTEXT 0
 #else
 #define TG_PORTABLE_CONTEXT 1
@@ -45,7 +46,7 @@ extern "C" void tg_v0_switch_stack(void** from, void* to);
 extern "C" void tg_v0_begin_context();
 #endif
 
-#if !TG_PORTABLE_CONTEXT && defined(__x86_64__)
+#if !TG_PORTABLE_CONTEXT && TG_X86_64
 // From the top of what is saved: the modes of SSE and x87, r15, r14, r13, r12, rbx, rbp, the return address.
 asm(R"(
   .pushsection .text
@@ -138,7 +139,7 @@ void fill_frame(std::uintptr_t* frame, void (*begin)(void*) noexcept, void* argu
 }  // namespace
 #endif
 
-#if !TG_PORTABLE_CONTEXT && defined(__aarch64__)
+#if !TG_PORTABLE_CONTEXT && TG_AARCH64
 // What is saved, in words: x19 to x30, d8 to d15, the mode of the floating-point unit, and a word of padding.
 // `hint #34` is a landing pad for indirect calls, where the processor asks for one.
 asm(R"(

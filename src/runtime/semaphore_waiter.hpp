@@ -10,7 +10,9 @@
 #include <cstdint>
 #include <cstring>
 
-#if defined(__GLIBC__) && (defined(__x86_64__) || defined(__aarch64__)) && !defined(__ILP32__)
+#include "runtime/processor.hpp"
+
+#if defined(__GLIBC__) && TG_STOPPABLE_CALLS
 #define TG_KNOWS_SEMAPHORES 1
 
 namespace tg::inline v0::runtime {

@@ -11,7 +11,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <ctime>
+#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -25,6 +27,7 @@
 #include "runtime/flow.hpp"
 #include "runtime/fork.hpp"
 #include "runtime/futex.hpp"
+#include "runtime/processor.hpp"
 #include "runtime/stoppable_call.hpp"
 
 namespace tg::inline v0::runtime {
@@ -79,9 +82,9 @@ struct KernelAction {
   void (*restorer)();  // on AArch64 unused
   std::uint64_t mask;
 };
-static_assert(sizeof(KernelAction) == 32);
+static_assert(sizeof(KernelAction) == 3 * sizeof(long) + sizeof(std::uint64_t));
 
-#if defined(__x86_64__)
+#if TG_X86_64
 constexpr unsigned long kHasRestorer = 0x04000000;
 // 15 is rt_sigreturn. The `nop` is there because unwinders look at the byte before a return address.
 extern "C" [[gnu::visibility("hidden")]] void tg_return_from_stop_signal();
@@ -105,9 +108,9 @@ tg_return_from_stop_signal:
 #if !defined(TG_SIMULATION)
 /// Runs on any thread at any moment, so it calls nothing but system calls, and none of the functions of `CallState`.
 struct StopSignalHandler {
-#if defined(__x86_64__)
+#if TG_STOPPABLE_CALLS && TG_X86_64
 #define TG_PROGRAM_COUNTER(context) (context).uc_mcontext.gregs[REG_RIP]
-#elif defined(__aarch64__)
+#elif TG_STOPPABLE_CALLS && TG_AARCH64
 #define TG_PROGRAM_COUNTER(context) (context).uc_mcontext.pc
 #endif
 
@@ -190,7 +193,7 @@ void StopSignal::install() {
   ours.handler = &StopSignalHandler::handle;
   ours.flags = SA_RESTART | SA_ONSTACK | SA_SIGINFO;
   ours.mask = ~std::uint64_t{0};
-#if defined(__x86_64__)
+#if TG_X86_64
   ours.flags |= kHasRestorer;
   ours.restorer = &tg_return_from_stop_signal;
 #endif
@@ -269,6 +272,27 @@ void CallState::receive() noexcept {
   announced_.store(false, std::memory_order_relaxed);
 }
 
+std::string CallState::thread_that_blocks_it() const {
+#if defined(TG_SIMULATION)
+  return blocks_signal_.load() && signals_.load() != 0 ? "1 'flow'" : "";
+#else
+  const std::string thread = std::to_string(thread_.load(std::memory_order_relaxed));
+  std::ifstream status("/proc/self/task/" + thread + "/status");
+  std::string name;
+  bool is_pending = false;
+  for (std::string line; std::getline(status, line);) {
+    const auto holds_signal = [&] {
+      return (std::strtoull(line.c_str() + sizeof "SigPnd:" - 1, nullptr, 16) &
+              mask_of(StopSignal::number())) != 0;
+    };
+    if (line.starts_with("Name:\t")) name = line.substr(sizeof "Name:");
+    if (line.starts_with("SigPnd:")) is_pending = holds_signal();
+    if (line.starts_with("SigBlk:") && is_pending && holds_signal()) return thread + " '" + name + "'";
+  }
+  return {};
+#endif
+}
+
 void CallState::pass_on() noexcept {
   if (!received_.load(std::memory_order_acquire)) return;  // it was not sent, or is still to come
 #if !defined(TG_SIMULATION)
@@ -286,6 +310,7 @@ void CallState::reset() noexcept {
   announced_.store(false, std::memory_order_relaxed);
 #if defined(TG_SIMULATION)
   signals_.store(0, std::memory_order_relaxed);
+  blocks_signal_.store(false, std::memory_order_relaxed);
 #endif
 }
 

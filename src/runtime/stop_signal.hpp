@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/export.hpp>
@@ -47,6 +48,14 @@ class CallState {
   void send() noexcept;
   /// If a signal was announced, waits until it has come, or takes it where it is blocked.
   void receive() noexcept;
+  /// From any thread: whether a signal was announced for the call that the word stops, and has not come yet.
+  bool is_unheard_in(const void* word) const noexcept {
+    return announced_.load(std::memory_order_acquire) && !received_.load(std::memory_order_acquire) &&
+           is_in(word);
+  }
+  /// From any thread: the thread's number and name, "4711 'reader'", if the signal is pending because the thread
+  /// blocks it; otherwise empty. Throws `std::bad_alloc`.
+  std::string thread_that_blocks_it() const;
   /// For a handler of the program that has interrupted a stopped call: if the signal was received here, sends it
   /// again, blocked until the handler returns.
   void pass_on() noexcept;
@@ -56,10 +65,13 @@ class CallState {
 #if defined(TG_SIMULATION)
   /// A call that ends only when it is stopped, as the instructions and the kernel make it.
   long block_until_signal(FunctionRef<bool()> is_marked) noexcept;
+  /// The flow blocks the signal.
+  void block_signal() noexcept { blocks_signal_.store(true); }
 #endif
 
  private:
   friend struct StopSignalHandler;
+  friend struct CallStateProbe;  // of the tests
   [[gnu::always_inline]] void set_word(const void* word) noexcept {
     if (has_heavy_fence()) [[likely]] {
       word_.store(word, std::memory_order_relaxed);
@@ -70,6 +82,7 @@ class CallState {
   }
 #if defined(TG_SIMULATION)
   tg::detail::Atomic<std::uint32_t> signals_{0};
+  tg::detail::Atomic<bool> blocks_signal_{false};
 #endif
   // Atomic: written by the thread, read by those who stop it.
   tg::detail::Atomic<const void*> word_{nullptr};

@@ -8,7 +8,7 @@
       TG_LABEL("tg_stoppable_call_end")                                         \
           TG_LABEL("tg_stoppable_call_stopped") "  .type tg_stoppable_call, %function\n"
 
-#if defined(__x86_64__) && !defined(__ILP32__)
+#if TG_STOPPABLE_CALLS && TG_X86_64
 asm(TG_LABELS R"(
   .balign 16
 tg_stoppable_call:
@@ -33,7 +33,7 @@ tg_stoppable_call_stopped:
   .cfi_endproc
   .size tg_stoppable_call, . - tg_stoppable_call
 )");
-#elif defined(__aarch64__)
+#elif TG_STOPPABLE_CALLS && TG_AARCH64
 asm(TG_LABELS R"(
   .balign 16
 tg_stoppable_call:

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "base/sanitizers.hpp"
+#include "runtime/processor.hpp"
 
 #if TG_THREAD_SANITIZER
 extern "C" void __tsan_acquire(void*);
@@ -16,8 +17,8 @@ extern "C" void __tsan_release(void*);
 
 namespace tg::inline v0::runtime {
 
-/// Whether this processor has the instructions below.
-#if (defined(__x86_64__) && !defined(__ILP32__)) || defined(__aarch64__)
+/// Whether the library has the instructions below.
+#if TG_STOPPABLE_CALLS
 constexpr bool kHasStoppableCalls = true;
 
 // A look at the word, and the system call. The handler of the stop signal finds the thread

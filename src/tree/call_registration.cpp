@@ -2,12 +2,21 @@
 // Registering, and meeting a setter.
 #include "tree/call_registration.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
+#include <exception>
+#include <memory>
+#include <string>
 #include <utility>
 
 #include "base/planted.hpp"
+#include "base/report.hpp"
 #include "runtime/fork.hpp"
+#include "runtime/steady_clock.hpp"
+#include "tree/forest.hpp"
+#include "tree/time_limits.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -15,6 +24,9 @@ constinit Atomic<std::uint32_t> CallRegistration::registered_{0};
 constinit Atomic<CallRegistration*> CallRegistration::all_{nullptr};
 
 namespace {
+// After this time a thread that can receive signals has long received one.
+constexpr Duration kDeafAfter = Duration::from_nanos(100'000'000);
+
 [[gnu::constructor(runtime::at_load::kLeaves)]] void register_calls() {
   runtime::at_fork(nullptr, nullptr, [] { CallRegistration::forget_all(); });
 }
@@ -56,7 +68,11 @@ void CallRegistration::move_to(Node& node) noexcept {
   const Change change(*this);
   end();
   node.add_reference();
-  node_ = &node;
+  {
+    MutexLock lock(mutex_);
+    node_ = &node;
+    is_reported_ = false;
+  }
   looked_.store(false, std::memory_order_relaxed);
   calls_.begin();
   link_.emplace(*this, node.event().word());
@@ -70,7 +86,12 @@ void CallRegistration::end() noexcept {
   if (node_ == nullptr) return;
   if (!node_->event().waiters().unlink(*link_)) wait_for_setter();
   registered_.fetch_sub(1, std::memory_order_relaxed);
-  std::exchange(node_, nullptr)->release();
+  Node* node = nullptr;
+  {
+    MutexLock lock(mutex_);
+    node = std::exchange(node_, nullptr);
+  }
+  node->release();
 }
 
 void CallRegistration::end_if_covered_by(const Node& node) noexcept {
@@ -84,12 +105,57 @@ void CallRegistration::stop(WaitNode& raw) noexcept {
   auto& link = static_cast<Link&>(raw);
   CallRegistration& self = link.owner;
   const bool is_in_call = self.calls_.is_in(link.word);
-  if (is_in_call) self.calls_.announce();
+  if (is_in_call) {
+    self.stopped_at_.store(runtime::coarse_now().nanos(), std::memory_order_relaxed);
+    self.calls_.announce();
+  }
   // T11: from here on the flow may destroy the link. The flow itself stays.
   self.looked_.store(true, std::memory_order_release);
   self.flow_.unpark();
-  if (is_in_call) self.calls_.send();
+  if (!is_in_call) return;
+  self.calls_.send();
+  TimeLimits::instance().look_at_calls_in(kDeafAfter);
 }
+
+// --- Threads that do not hear the signal ---
+
+TimePoint CallRegistration::report_deaf(TimePoint now) noexcept {
+  TimePoint next = TimePoint::never();
+  for (CallRegistration* one = all_.load(std::memory_order_acquire); one != nullptr; one = one->next_)
+    next = std::min(next, one->report_if_deaf(now));
+  return next;
+}
+
+// The flow may leave the call, and end the registration, at any moment.
+TimePoint CallRegistration::report_if_deaf(TimePoint now) noexcept {
+  Node* node = nullptr;
+  {
+    MutexLock lock(mutex_);
+    if (node_ == nullptr || is_reported_ || !calls_.is_unheard_in(node_->event().word()))
+      return TimePoint::never();
+    const TimePoint due = TimePoint::from_nanos(stopped_at_.load(std::memory_order_relaxed)) + kDeafAfter;
+    if (now < due) return due;
+    is_reported_ = true;  // or it is slow; the mask of a thread in a call does not change
+    node = node_;
+    if (!TG_PLANTED(call_look_holds_no_reference)) node->add_reference();  // T12
+  }
+  try {
+    // A late look may see the thread in its next call, so the answer of the system comes last.
+    const std::string call = call_name_.load(std::memory_order_relaxed);
+    const std::string path = Forest::instance().path(*node);
+    if (const std::string thread = calls_.thread_that_blocks_it(); !thread.empty()) {
+      const std::string signal = std::to_string(runtime::StopSignal::number());
+      report_line({"the stop of '", path, "' does not reach thread ", thread, " in its call of ", call,
+                   ", because the thread blocks signal ", signal,
+                   "; leave this signal, which tg::posix needs, out of the masks of threads that run tasks"});
+    }
+  } catch (const std::exception&) {  // no memory for a report
+  }
+  node->release();
+  return TimePoint::never();
+}
+
+// --- The flow meets the setter ---
 
 void CallRegistration::wait_until_looked() noexcept {
   if (looked_.load(std::memory_order_acquire)) return;
@@ -127,6 +193,7 @@ void CallRegistration::forget_all() noexcept {
   }
 #else
   for (CallRegistration* one = all_.load(std::memory_order_relaxed); one != nullptr; one = one->next_) {
+    std::construct_at(&one->mutex_);  // a flow of the parent may hold it
     one->node_ = nullptr;
     one->link_.reset();
     one->calls_.reset();

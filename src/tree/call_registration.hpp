@@ -6,14 +6,19 @@
 //       set before it enters the kernel, or the second finds it in the call and sends it the signal.
 //   T11. A setter sends at most one signal for each registration (the thread may send it to itself again), and the flow
 //       has received it before the registration ends.
+//   T12. The node of a registration is changed under its lock. So a flow that looks at the registrations of others and
+//       finds a node has time to take a reference to it.
 //
 // docs/system_calls.md explains the calls, src/posix/README.md the protocol.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include <threadgroup/detail/atomic.hpp>
+#include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/detail/wait_queue.hpp>
+#include <threadgroup/duration.hpp>
 
 #include "event/event.hpp"
 #include "runtime/flow.hpp"
@@ -32,7 +37,7 @@ namespace tg::inline v0::detail {
 ///     mine.calls().leave(outer);
 ///     if (node.event().is_set()) result = mine.end_of_stopped(result, outer);
 ///
-/// Thread safety: by the flow itself; `any` from any thread.
+/// Thread safety: by the flow itself; `any` and `report_deaf` from any thread.
 /// Lifetime: stays with the flow, whose memory is never given back. While it is registered it holds a reference to
 /// the node.
 class CallRegistration {
@@ -41,8 +46,13 @@ class CallRegistration {
   static CallRegistration& of(runtime::Flow& flow) {
     return flow.call_registration != nullptr ? *flow.call_registration : make_for(flow);
   }
+  /// Reports each flow whose signal was sent a while before `now` and does not come, because the thread blocks it.
+  /// Returns when to look again: never if no younger signal is on its way.
+  static TimePoint report_deaf(TimePoint now) noexcept;
 
   runtime::CallState& calls() noexcept { return calls_; }
+  /// The flow is about to enter this call, "read"; a static text.
+  void name_call(const char* name) noexcept { call_name_.store(name, std::memory_order_relaxed); }
   /// The caller is a handler of the program that has interrupted a change of the registration. Its call cannot be stopped.
   bool is_changing() const noexcept { return is_changing_; }
   /// From here on the event of the node stops the flow's calls. Requires: the event is the flow's innermost one.
@@ -78,6 +88,7 @@ class CallRegistration {
   void wait_until_looked() noexcept;
   void wait_for_setter() noexcept;
   static void stop(WaitNode& link) noexcept;
+  TimePoint report_if_deaf(TimePoint now) noexcept;
 
   static constinit Atomic<std::uint32_t>
       registered_;  // atomic: changed by all flows, read by those who set events
@@ -87,10 +98,15 @@ class CallRegistration {
   runtime::Flow& flow_;
   CallRegistration* next_ = nullptr;  // constant once it is in the list
   runtime::CallState calls_;
-  Node* node_ = nullptr;               // with which it is registered
-  volatile bool is_changing_ = false;  // read by handlers on the same thread
-  std::optional<Link> link_;           // in the queue of the node's event, or taken by a setter
-  Atomic<bool> looked_{false};         // atomic: the setter's last write, which the flow waits for
+  Atomic<const char*> call_name_{nullptr};  // atomic: written by the flow, for a report by another one
+  Mutex mutex_;
+  // With which it is registered. The flow writes it under the lock, and reads it without; others read it under the lock.
+  Node* node_ = nullptr;
+  bool is_reported_ TG_GUARDED_BY(mutex_) = false;
+  Atomic<std::int64_t> stopped_at_{0};  // in nanoseconds; atomic: written by the setter, for that report
+  volatile bool is_changing_ = false;   // read by handlers on the same thread
+  std::optional<Link> link_;            // in the queue of the node's event, or taken by a setter
+  Atomic<bool> looked_{false};          // atomic: the setter's last write, which the flow waits for
 };
 
 }  // namespace tg::inline v0::detail

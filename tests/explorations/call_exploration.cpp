@@ -94,6 +94,35 @@ TG_EXPLORATION(CallExploration, a_stop_meets_the_end_of_the_registration) {
 }
 TG_IN_WEAK_MEMORY(CallExploration, a_stop_meets_the_end_of_the_registration)
 
+// A third flow looks whether the signal has come. It may find the registration in its last moment.
+TG_EXPLORATION(CallExploration, a_look_for_deaf_threads_meets_the_end_of_the_registration) {
+  Linked node("node");
+  BareNode& raw = *node;
+  raw.add_reference();
+  together({{"calls",
+             [&] {
+               {
+                 const Inside inside(raw);
+                 call(raw, true);
+               }
+               node.reset();
+             }},
+            {"sets",
+             [&] {
+               detail::Forest::instance().set_event(raw, Reason{});
+               require(BareNode::alive == 1, "this reference holds the node");
+               raw.release();
+             }},
+            {"looks", [] {
+               const TimePoint later = runtime::now() + std::chrono::hours(1);
+               require(CallRegistration::report_deaf(later).is_never(), "there is nothing to look at again");
+             }}});
+  require(!CallRegistration::any(), "no flow is registered");
+}
+TG_FINDS(CallExploration, a_look_for_deaf_threads_meets_the_end_of_the_registration,
+         call_look_holds_no_reference, 2000)
+TG_IN_WEAK_MEMORY(CallExploration, a_look_for_deaf_threads_meets_the_end_of_the_registration)
+
 }  // namespace
 }  // namespace call_exploration
 }  // namespace tg::test

@@ -21,6 +21,7 @@
 #include <threadgroup/posix.hpp>
 #include <threadgroup/threadgroup.hpp>
 
+#include "posix/pipe.hpp"
 #include "support/eventually.hpp"
 #include "support/threads_asleep.hpp"
 #include "tree/call_registration.hpp"
@@ -69,8 +70,7 @@ TEST(Edges, a_stopped_sem_wait_loses_no_post) {
   sigset_t all;
   sigfillset(&all);
   ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
-  std::array<int, 2> ends{};
-  if (::pipe(ends.data()) != 0) ::_exit(2);
+  const Pipe pipe;
   ThreadGroup group("masks", {.max_concurrent_threads = 1});
   group.post([&] {
     sigset_t one;
@@ -78,15 +78,15 @@ TEST(Edges, a_stopped_sem_wait_loses_no_post) {
     sigemptyset(&one);
     sigaddset(&one, SIGPIPE);
     ::pthread_sigmask(SIG_BLOCK, &one, &before);
-    posix::write(ends[1], "x", 1);
+    posix::write(pipe.writing(), "x", 1);
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   });
   std::atomic<int> thread{0};
   group.post([&] {
     char byte = 0;
-    posix::read(ends[0], &byte, 1);
+    posix::read(pipe.reading(), &byte, 1);
     thread = this_thread_number();
-    posix::read(ends[0], &byte, 1);
+    posix::read(pipe.reading(), &byte, 1);
   });
   eventually([&] { return thread != 0 && is_asleep(thread); });
   group.set_event("stop");
@@ -120,12 +120,11 @@ TEST(Edges, calls_that_rarely_block_work_until_a_stop_and_are_refused_afterwards
   std::array<char, 4> bytes{'a', 'b', 'c', 'd'};
   off_t begin = 0;
   off_t middle = 8;
-  std::array<int, 2> ends{};
-  ASSERT_EQ(::pipe(ends.data()), 0);
+  const Pipe pipe;
   StopScope scope;
   EXPECT_EQ(posix::pwrite(from, bytes.data(), 4, 0), 4);
   EXPECT_EQ(posix::pread(from, bytes.data(), 4, 0), 4);
-  EXPECT_EQ(posix::sendfile(ends[1], from, &begin, 4), 4);
+  EXPECT_EQ(posix::sendfile(pipe.writing(), from, &begin, 4), 4);
   begin = 0;
   EXPECT_EQ(posix::copy_file_range(from, &begin, to, &middle, 4, 0), 4);
   EXPECT_EQ(posix::getrandom(bytes.data(), 4, 0), 4);
@@ -133,10 +132,10 @@ TEST(Edges, calls_that_rarely_block_work_until_a_stop_and_are_refused_afterwards
   const auto is_refused = [](ssize_t result) { return result == -1 && errno == ECANCELED; };
   EXPECT_TRUE(is_refused(posix::pwrite(from, bytes.data(), 4, 0)));
   EXPECT_TRUE(is_refused(posix::pread(from, bytes.data(), 4, 0)));
-  EXPECT_TRUE(is_refused(posix::sendfile(ends[1], from, &begin, 4)));
+  EXPECT_TRUE(is_refused(posix::sendfile(pipe.writing(), from, &begin, 4)));
   EXPECT_TRUE(is_refused(posix::copy_file_range(from, &begin, to, &middle, 4, 0)));
   EXPECT_TRUE(is_refused(posix::getrandom(bytes.data(), 4, 0)));
-  for (const int fd : {from, to, ends[0], ends[1]}) ::close(fd);
+  for (const int fd : {from, to}) ::close(fd);
 }
 
 TEST(Edges, a_sleep_that_is_stopped_before_it_begins_has_all_its_time_left) {
@@ -172,21 +171,19 @@ TEST(Edges, a_thread_that_ends_in_a_scope_ends_its_registration) {
 
 // For ThreadSanitizer: what is written before a `write` may be read after the `read` that gets the byte.
 TEST(Edges, a_read_sees_what_was_written_before_the_write) {
-  std::array<int, 2> ends{};
-  ASSERT_EQ(::pipe(ends.data()), 0);
+  const Pipe pipe;
   ThreadGroup group("data");
   int data = 0;
   group.post([&] {
     data = 1;
-    posix::write(ends[1], "x", 1);
+    posix::write(pipe.writing(), "x", 1);
   });
   group.post([&] {
     char byte = 0;
-    EXPECT_EQ(posix::read(ends[0], &byte, 1), 1);
+    EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), 1);
     EXPECT_EQ(data, 1);
   });
   EXPECT_TRUE(group.join().failures.empty());
-  for (const int end : ends) ::close(end);
 }
 
 }  // namespace

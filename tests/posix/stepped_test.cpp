@@ -10,7 +10,6 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -21,6 +20,7 @@
 #include <threadgroup/posix.hpp>
 #include <threadgroup/threadgroup.hpp>
 
+#include "posix/pipe.hpp"
 #include "support/eventually.hpp"
 #include "support/in_child.hpp"
 #include "support/threads_asleep.hpp"
@@ -60,12 +60,8 @@ class Stepping : public testing::Test {
     action.sa_sigaction = &count_step;
     action.sa_flags = SA_SIGINFO | SA_RESTART;
     ::sigaction(SIGTRAP, &action, &before_);
-    ASSERT_EQ(::pipe(pipe_.data()), 0);
   }
-  void TearDown() override {
-    ::sigaction(SIGTRAP, &before_, nullptr);
-    for (const int end : pipe_) ::close(end);
-  }
+  void TearDown() override { ::sigaction(SIGTRAP, &before_, nullptr); }
 
   // A task reads from a pipe, and is stopped at its n-th instruction from there on. Returns the call's `errno`, or 0 if it
   // read a byte: then the stop was lost.
@@ -82,7 +78,7 @@ class Stepping : public testing::Test {
       if (has_called_before_) read(-1, &byte);
       thread = this_thread_number();
       asm volatile("pushfq\n orq $0x100, (%%rsp)\n popfq" ::: "memory", "cc");
-      const ssize_t got = read(pipe_[0], &byte);
+      const ssize_t got = read(pipe_.reading(), &byte);
       asm volatile("pushfq\n andq $~0x100, (%%rsp)\n popfq" ::: "memory", "cc");
       error = got < 0 ? errno : 0;
       has_returned = true;
@@ -96,10 +92,10 @@ class Stepping : public testing::Test {
     is_stopped = true;
     if (!group.join(patience_)) {
       ++lost_;
-      EXPECT_EQ(::write(pipe_[1], "x", 1), 1);
+      EXPECT_EQ(::write(pipe_.writing(), "x", 1), 1);
       group.join();
       if (error != 0) {
-        EXPECT_EQ(::read(pipe_[0], &byte_, 1), 1);  // the task ended meanwhile
+        EXPECT_EQ(::read(pipe_.reading(), &byte_, 1), 1);  // the task ended meanwhile
       }
     }
     if (was_in_the_kernel_) steps_to_kernel_ = taken;
@@ -114,7 +110,7 @@ class Stepping : public testing::Test {
     return steps_to_kernel_;
   }
 
-  std::array<int, 2> pipe_{};
+  const Pipe pipe_;
   bool has_called_before_ = true;  // under its group, so that the flow is registered
   Duration patience_ = 30s;        // how long a stop may take
   int lost_ = 0;
@@ -161,14 +157,14 @@ TEST_F(Stepping, a_look_before_the_call_loses_the_stop_in_between) {
 
 // --- A handler of the program, at instructions of the end of a scope: the first ones, and then fewer and fewer ---
 
-std::array<int, 2> silent{};
+int silent = -1;
 
 void call_at_step(int, siginfo_t*, void* context) {
   if (--steps_left > 0) return;
   static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL] &= ~kTrapFlag;
   is_reached = true;
   const int error = errno;
-  pollfd one{silent[0], POLLIN, 0};
+  pollfd one{silent, POLLIN, 0};
   posix::poll(&one, 1, 4);
   errno = error;
 }
@@ -196,13 +192,14 @@ void call_at_step(int, siginfo_t*, void* context) {
   }
   asm volatile("pushfq\n andq $~0x100, (%%rsp)\n popfq" ::: "memory", "cc");
   is_over = true;
-  pollfd one{silent[0], POLLIN, 0};
+  pollfd one{silent, POLLIN, 0};
   const bool is_stopped_here = posix::poll(&one, 1, 10'000) == -1 && errno == ECANCELED;
   ::_exit(!is_stopped_here ? 1 : is_reached ? 0 : 2);
 }
 
 TEST(SteppedScope, whose_end_is_interrupted_by_a_handler_that_makes_a_call_ends_well) {
-  ASSERT_EQ(::pipe(silent.data()), 0);
+  const Pipe pipe;
+  silent = pipe.reading();
   int status = 0;
   int step = 0;
   while (status == 0) {
@@ -211,7 +208,6 @@ TEST(SteppedScope, whose_end_is_interrupted_by_a_handler_that_makes_a_call_ends_
   }
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 2) << "at step " << step << ": " << status;
   EXPECT_GT(step, 50);
-  for (const int end : silent) ::close(end);
 }
 
 }  // namespace

@@ -5,6 +5,9 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -22,5 +25,16 @@ inline bool forbid(int call) {
   return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
          ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) == 0;
 }
+
+/// Whether `forbid` works in a child of this process.
+inline bool can_forbid() {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(forbid(SYS_membarrier) ? 0 : 1);
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  return status == 0;
+}
+
+constexpr const char* kNeedsFilters = "the system has no filters for system calls";
 
 }  // namespace tg::test

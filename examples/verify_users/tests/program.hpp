@@ -9,6 +9,10 @@
 
 namespace verify_users {
 
+inline bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
 struct Exit {
   int status;  // what it returned; 128 + n if signal n ended it
   std::string out;

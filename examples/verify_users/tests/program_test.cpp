@@ -18,8 +18,6 @@ namespace {
 // So long that a program that does not wake from it runs into the test's time limit.
 const std::string kForEver = "1h";
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 std::string users_file(const std::string& name, const std::vector<std::string>& users) {
   std::string text = "user\n";
   for (const std::string& user : users) text += user + '\n';

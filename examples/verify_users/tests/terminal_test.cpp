@@ -13,8 +13,6 @@
 namespace verify_users {
 namespace {
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 struct Drawing {
   std::string text;                    // without escape sequences
   std::vector<std::string> sequences;  // "[11A"

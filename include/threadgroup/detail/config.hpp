@@ -3,6 +3,10 @@
 // other header of ours include this one.
 #pragma once
 
+#if !defined(__SIZEOF_INT128__)
+#error "threadgroup needs a 64-bit processor: durations are computed with __int128"
+#endif
+
 #if !defined(__cpp_exceptions)
 #error "threadgroup needs exceptions: tasks report failures by them. Compile without -fno-exceptions."
 #endif

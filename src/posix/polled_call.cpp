@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// How each call waits, and how it is made without blocking.
+#include "posix/polled_call.hpp"
+
+#include "runtime/processor.hpp"
+
+#if !TG_STOPPABLE_CALLS
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/syscall.h>
+
+#include <threadgroup/detail/mutex.hpp>
+
+#include "posix/polled_transfer.hpp"
+#include "posix/polled_wait.hpp"
+#include "runtime/fork.hpp"
+
+namespace tg::inline v0::detail {
+
+namespace polled {
+namespace {
+
+constinit Mutex accept_mutex;
+[[gnu::constructor(runtime::at_load::kLeaves)]] void hold_accept_mutex() {
+  runtime::hold_across_forks([]() -> Mutex& { return accept_mutex; });
+}
+
+// --- Connections ---
+
+// Several threads see the same peer; without the lock all but one would then block in the call.
+long accept(const Poll& poll, const Arguments& a) {
+  const int fd = number_of(a[0]);
+  if (is_nonblocking(fd)) return plain(SYS_accept4, a);
+  const Limit limit = limit_of(fd, SO_RCVTIMEO);
+  for (;;) {
+    if (const long error = poll.wait(fd, POLLIN, limit); error != 0) return error;
+    const MutexLock lock(accept_mutex);
+    pollfd one{fd, POLLIN, 0};
+    if (::poll(&one, 1, 0) == 1) return plain(SYS_accept4, a);
+  }
+}
+
+// The socket does not block in between, which other threads that use it at the same time may notice.
+long connect(const Poll& poll, const Arguments& a) {
+  const int fd = number_of(a[0]);
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || (flags & O_NONBLOCK) != 0) return plain(SYS_connect, a);
+  const Limit limit = limit_of(fd, SO_SNDTIMEO);
+  constexpr timespec kQueueIsFull{0, 5'000'000};  // no descriptor tells when a UNIX listener has room
+  for (;;) {
+    ::fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    const long result = plain(SYS_connect, a);
+    ::fcntl(fd, F_SETFL, flags);
+    if (result == -EAGAIN) {
+      if (const std::optional<timespec> left = limit.left(); left && left->tv_sec == 0 && left->tv_nsec == 0)
+        return result;
+      if (const long error = poll.wait(nullptr, 0, Limit(&kQueueIsFull)); error != 0) return error;
+      continue;
+    }
+    if (result != -EINPROGRESS && result != -EALREADY) return result;
+    const long error = poll.wait(fd, POLLOUT, limit);
+    if (error != 0) return error == -EAGAIN ? -EINPROGRESS : error;
+    int failure = 0;
+    socklen_t size = sizeof failure;
+    return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &size) != 0 ? -errno : -failure;
+  }
+}
+
+// --- Waiting for descriptors, and for a time ---
+
+long poll_them(const Poll& poll, const Arguments& a) {
+  auto* const timeout = pointer<timespec>(a[2]);
+  if (timeout != nullptr && !is_valid(*timeout)) return -EINVAL;
+  const Limit limit(timeout);
+  return poll.wait(pointer<pollfd>(a[0]), static_cast<std::size_t>(a[1]), limit,
+                   pointer<const sigset_t>(a[3]));
+}
+
+long select_them(const Poll& poll, const Arguments& a) {
+  auto* const timeout = pointer<timespec>(a[4]);
+  if (a[0] < 0 || a[0] > FD_SETSIZE || (timeout != nullptr && !is_valid(*timeout))) return -EINVAL;
+  struct Kind {
+    fd_set* set;
+    short asked;
+    int answers;
+  };
+  const std::array<Kind, 3> kinds{{{pointer<fd_set>(a[1]), POLLIN, POLLIN | POLLHUP | POLLERR},
+                                   {pointer<fd_set>(a[2]), POLLOUT, POLLOUT | POLLERR},
+                                   {pointer<fd_set>(a[3]), POLLPRI, POLLPRI}}};
+  std::vector<pollfd> fds;
+  for (int fd = 0; fd < a[0]; ++fd) {
+    short events = 0;
+    for (const Kind& kind : kinds)
+      if (kind.set != nullptr && FD_ISSET(fd, kind.set)) events = static_cast<short>(events | kind.asked);
+    if (events != 0) fds.push_back({fd, events, 0});
+  }
+  const Limit limit(timeout);
+  const auto* const mask = pointer<const sigset_t* const>(a[5]);  // a pointer to the set, and its size
+  const long ready = poll.wait(fds.data(), fds.size(), limit, mask != nullptr ? *mask : nullptr);
+  if (timeout != nullptr) *timeout = *limit.left();
+  if (ready < 0) return ready;
+  if (std::any_of(fds.begin(), fds.end(), [](const pollfd& one) { return (one.revents & POLLNVAL) != 0; }))
+    return -EBADF;
+  long bits = 0;
+  for (const Kind& kind : kinds) {
+    for (const pollfd& one : fds) {
+      if (kind.set == nullptr || !FD_ISSET(one.fd, kind.set)) continue;
+      if ((one.revents & kind.answers) != 0) ++bits;
+      else FD_CLR(one.fd, kind.set);
+    }
+  }
+  return bits;
+}
+
+long wait_for_epoll(const Poll& poll, const Arguments& a) {
+  const int epoll = number_of(a[0]);
+  const int milliseconds = number_of(a[3]);
+  const timespec time{milliseconds / 1'000, milliseconds % 1'000 * 1'000'000L};
+  const Limit limit(milliseconds < 0 ? nullptr : &time);
+  for (;;) {
+    const int ready = ::epoll_wait(epoll, pointer<epoll_event>(a[1]), number_of(a[2]), 0);
+    if (ready != 0) return ready < 0 ? -errno : ready;
+    pollfd one{epoll, POLLIN, 0};
+    const long result = poll.wait(&one, 1, limit, pointer<const sigset_t>(a[4]));
+    if (result <= 0) return result;
+  }
+}
+
+long sleep(const Poll& poll, clockid_t clock, bool until, const timespec* time, timespec* left) {
+  if (!is_valid(*time)) return -EINVAL;
+  // The steady clock is near enough to those that cannot be polled with.
+  const timespec from_now = until ? difference(*time, time_on(clock)) : *time;
+  const Limit limit(&from_now);
+  const long result = poll.wait(nullptr, 0, limit);
+  if (result < 0 && !until && left != nullptr) *left = *limit.left();
+  return result;
+}
+
+}  // namespace
+}  // namespace polled
+
+long polled_call(Node* node, long number, const std::array<long, 6>& a) {
+  using namespace polled;
+  if (node == nullptr) return plain(number, a);
+  const Poll poll(*node);
+  switch (number) {
+    case SYS_read:
+    case SYS_readv:
+    case SYS_write:
+    case SYS_writev:
+      return read_or_write(poll, number, a);
+    case SYS_recvfrom:
+    case SYS_recvmsg:
+      return receive_from(poll, number, a);
+    case SYS_sendto:
+    case SYS_sendmsg:
+      return send_to(poll, number, a);
+    case SYS_accept4:
+      return accept(poll, a);
+    case SYS_connect:
+      return connect(poll, a);
+    case SYS_ppoll:
+      return poll_them(poll, a);
+    case SYS_pselect6:
+      return select_them(poll, a);
+    case SYS_epoll_pwait:
+      return wait_for_epoll(poll, a);
+    case SYS_nanosleep:
+      return sleep(poll, CLOCK_MONOTONIC, false, pointer<const timespec>(a[0]), pointer<timespec>(a[1]));
+    case SYS_clock_nanosleep:
+      return sleep(poll, number_of(a[0]), (a[1] & TIMER_ABSTIME) != 0, pointer<const timespec>(a[2]),
+                   pointer<timespec>(a[3]));
+    case SYS_rt_sigsuspend:
+      return poll.wait(nullptr, 0, Limit(nullptr), pointer<const sigset_t>(a[0]));
+    default:
+      return plain(number, a);
+  }
+}
+
+}  // namespace tg::inline v0::detail
+#endif

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// What calls do besides blocking: results that count, plain calls, shields and scopes; and the descriptor of a stop.
+#include <gtest/gtest.h>
+
+#include <poll.h>
+#include <semaphore.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <vector>
+
+#include <threadgroup/posix.hpp>
+#include <threadgroup/threadgroup.hpp>
+
+#include "posix/pipe.hpp"
+#include "support/eventually.hpp"
+#include "support/threads_asleep.hpp"
+
+namespace tg::test {
+namespace results_test {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(Posix, what_was_done_before_the_stop_counts) {
+  const Pipe pipe;
+  std::vector<char> megabyte(1 << 20);
+  ThreadGroup group("calls");
+  std::atomic<int> thread{0};
+  ssize_t written = 0;
+  group.post([&] {
+    thread = this_thread_number();
+    written = posix::write(pipe.writing(), megabyte.data(), megabyte.size());
+    EXPECT_EQ(posix::write(pipe.writing(), megabyte.data(), 1), -1);
+    EXPECT_EQ(errno, ECANCELED);
+  });
+  eventually([&] { return thread != 0 && is_asleep(thread); });
+  group.set_event("stop");
+  group.join();
+  EXPECT_GT(written, 0);
+  EXPECT_EQ(pipe.drain(), written);
+}
+
+TEST(Posix, outside_of_groups_and_scopes_it_is_the_plain_call) {
+  const Pipe pipe;
+  EXPECT_EQ(posix::write(pipe.writing(), "abc", 3), 3);
+  char bytes[8];
+  EXPECT_EQ(posix::read(pipe.reading(), bytes, sizeof bytes), 3);
+  EXPECT_EQ(posix::read(-1, bytes, 1), -1);
+  EXPECT_EQ(errno, EBADF);
+}
+
+TEST(Posix, in_a_task_that_is_not_stopped_it_does_what_the_plain_call_does) {
+  const Pipe pipe;
+  ThreadGroup group("calls");
+  group.post([&] {
+    EXPECT_EQ(posix::write(pipe.writing(), "abc", 3), 3);
+    char bytes[8];
+    EXPECT_EQ(posix::read(pipe.reading(), bytes, sizeof bytes), 3);
+    EXPECT_EQ(posix::read(-1, bytes, 1), -1);
+    EXPECT_EQ(errno, EBADF);
+    timeval short_time{0, 10'000};
+    EXPECT_EQ(posix::select(0, nullptr, nullptr, nullptr, &short_time), 0);
+    EXPECT_EQ(short_time.tv_usec, 0);
+    EXPECT_EQ(posix::poll(nullptr, 0, 1), 0);
+    EXPECT_EQ(posix::getrandom(bytes, sizeof bytes, 0), 8);
+  });
+  EXPECT_TRUE(group.join().failures.empty());
+}
+
+TEST(Posix, a_stopped_task_unlocks_files_and_takes_no_semaphore) {
+  const int file = ::memfd_create("locked", MFD_CLOEXEC);
+  ASSERT_GE(file, 0);
+  sem_t semaphore;
+  ::sem_init(&semaphore, 0, 1);
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  {
+    StopScope scope;
+    EXPECT_EQ(posix::flock(file, LOCK_EX), 0);
+    EXPECT_EQ(posix::fcntl(file, F_OFD_SETLKW, &whole), 0);
+    scope.set_event("stop");
+    EXPECT_EQ(posix::flock(file, LOCK_EX), -1);
+    EXPECT_EQ(errno, ECANCELED);
+    EXPECT_EQ(posix::flock(file, LOCK_UN), 0);
+    whole.l_type = F_UNLCK;
+    EXPECT_EQ(posix::fcntl(file, F_OFD_SETLKW, &whole), 0);
+    EXPECT_EQ(posix::sem_wait(&semaphore), -1);
+    EXPECT_EQ(errno, ECANCELED);
+  }
+  int value = 0;
+  ::sem_getvalue(&semaphore, &value);
+  EXPECT_EQ(value, 1);
+  ::sem_destroy(&semaphore);
+  ::close(file);
+}
+
+TEST(Posix, a_shield_lets_a_stopped_task_go_on) {
+  const Pipe pipe;
+  ThreadGroup group("calls");
+  std::atomic<int> thread{0};
+  group.post([&] {
+    char byte = 0;
+    thread = this_thread_number();
+    EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1);
+    const Shield shield(10s);
+    EXPECT_EQ(posix::write(pipe.writing(), "x", 1), 1);
+    EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), 1);
+  });
+  eventually([&] { return thread != 0 && is_asleep(thread); });
+  group.set_event("stop");
+  group.join();
+}
+
+TEST(Posix, calls_under_changing_scopes_are_stopped_by_the_innermost) {
+  const Pipe pipe;
+  ThreadGroup group("calls");
+  group.post([&] {
+    for (int i = 0; i < 100; ++i) {
+      char byte = 0;
+      {
+        const StopScope scope(1ms);
+        EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1);
+        EXPECT_EQ(errno, ECANCELED);
+      }
+      EXPECT_EQ(posix::write(pipe.writing(), "x", 1), 1);
+      EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), 1);
+    }
+  });
+  EXPECT_TRUE(group.join().failures.empty());
+}
+
+TEST(StopFd, becomes_readable_when_the_group_is_stopped_and_is_one_for_all) {
+  ThreadGroup group("calls");
+  std::atomic<int> fd{-1};
+  int again = -1;
+  group.post([&] {
+    again = stop_fd();
+    fd = stop_fd();
+    pollfd one{fd, POLLIN, 0};
+    EXPECT_EQ(::poll(&one, 1, -1), 1);
+  });
+  eventually([&] { return fd >= 0; });
+  pollfd one{fd, POLLIN, 0};
+  EXPECT_EQ(::poll(&one, 1, 0), 0);
+  group.set_event("stop");
+  group.join();
+  EXPECT_EQ(again, fd);
+}
+
+TEST(StopFd, of_a_stopped_task_is_readable_and_outside_of_groups_it_never_is) {
+  ThreadGroup group("calls");
+  group.post([&] {
+    thread_utils::set_event("stop");
+    pollfd one{stop_fd(), POLLIN, 0};
+    EXPECT_EQ(::poll(&one, 1, 0), 1);
+  });
+  group.join();
+  pollfd one{stop_fd(), POLLIN, 0};
+  EXPECT_EQ(::poll(&one, 1, 0), 0);
+}
+
+}  // namespace
+}  // namespace results_test
+}  // namespace tg::test
