@@ -47,6 +47,9 @@ Options parse(int argc, char** argv) {
       "run_commands"};
   app.footer(
       "In COMMAND {} is the input and {#} its number; without {} the input is the last argument.\n"
+      "With --tree the input a/b/c is run in the group a/b, which is a part of the group a. Each group has a line\n"
+      "at the end, which counts what is below it, too. With --stop-on-failure a command that fails then stops its\n"
+      "own group and all below it, and other groups go on; -j counts the commands of all groups.\n"
       "Exit status: 0 all have succeeded, 1 some have not, 2 bad usage, 128 + n stopped by signal n (130: Ctrl-C).");
   const CLI::AsNumberWithUnit seconds(
       std::map<std::string, double>{{"ms", 0.001}, {"s", 1}, {"m", 60}, {"h", 3600}},
@@ -60,9 +63,10 @@ Options parse(int argc, char** argv) {
                  "time between TERM and KILL for a command that is ended (5s)")
       ->transform(seconds);
   app.add_flag("--stop-on-failure", options.stops_on_failure,
-               "the first command that fails stops all others");
-  app.add_flag("--tree", options.makes_tree,
-               "a group for each folder of the inputs, with a summary for each");
+               "the first command that fails stops all others; with --tree those of its group and below");
+  app.add_flag(
+      "--tree", options.makes_tree,
+      "nested groups by the folders of the inputs: a command in a/b is part of the groups a/b and a");
   app.prefix_command();  // the rest is the command's
   try {
     app.parse(argc, argv);
@@ -135,7 +139,7 @@ class InOrder {
 tg::Duration seconds(double count) { return tg::Duration(std::chrono::duration<double>(count)); }
 
 // One command, in a task. A failure is an exception, so that the group counts it.
-void run(const Options& options, std::size_t number, InOrder& output, tg::ThreadGroup& all) {
+void run(const Options& options, std::size_t number, InOrder& output) {
   tg::ProcessOptions how;
   how.grace = seconds(options.grace_seconds);
   how.out = tg::Output::captured(std::size_t{64} << 20);
@@ -149,14 +153,9 @@ void run(const Options& options, std::size_t number, InOrder& output, tg::Thread
   const tg::ExitStatus status = result.status;
   output.print(number, std::move(result));
   if (status.ok()) return;
-  tg::thread_utils::throw_if_event_set();  // the whole run was stopped
-  if (options.stops_on_failure) all.set_event("a command has failed");
+  tg::thread_utils::throw_if_event_set();  // it was stopped with its group
+  if (options.stops_on_failure) tg::thread_utils::set_event("a command has failed");
   throw std::runtime_error(options.inputs[number] + ": " + (status.stopped ? "timed out" : status.text()));
-}
-
-std::string folder_of(const std::string& input) {
-  const std::size_t end = input.rfind('/');
-  return end == std::string::npos ? "." : input.substr(0, end);
 }
 
 struct Counts {
@@ -164,6 +163,11 @@ struct Counts {
   std::uint64_t failed = 0;
   std::uint64_t stopped = 0;
 
+  void add(const Counts& other) {
+    succeeded += other.succeeded;
+    failed += other.failed;
+    stopped += other.stopped;
+  }
   void add(const tg::JoinResult& result) {
     succeeded += result.counts.succeeded;
     failed += result.counts.failed;
@@ -182,29 +186,53 @@ struct Counts {
   }
 };
 
-// Adds all commands, and waits for them. With a tree, each folder has a group below `all`.
+// The groups of the tree by their folders: "a/b" is a child of "a", which is a child of the group of all.
+class Tree {
+ public:
+  explicit Tree(tg::ThreadGroup& all) : all_(all) {}
+
+  // The group of the input: that of its folder.
+  tg::ThreadGroup& group_of(const std::string& input) { return group(parent_of(input)); }
+  // Waits for all groups, those below first, and prints a line for each.
+  Counts wait() {
+    std::map<std::string, Counts> counts;
+    for (auto one = groups_.rbegin(); one != groups_.rend(); ++one) {  // "a/b" comes before "a"
+      counts[one->first].add(one->second.wait_idle());
+      counts[parent_of(one->first)].add(counts[one->first]);
+    }
+    for (const auto& [folder, group] : groups_) std::cerr << folder << ": " << counts[folder].text() << '\n';
+    return counts[""];
+  }
+
+ private:
+  static std::string parent_of(const std::string& path) {
+    const std::size_t end = path.rfind('/');
+    return end == std::string::npos ? "" : path.substr(0, end);
+  }
+  tg::ThreadGroup& group(const std::string& folder) {
+    if (folder.empty()) return all_;
+    const auto found = groups_.find(folder);
+    if (found != groups_.end()) return found->second;
+    const tg::Attached below(group(parent_of(folder)));
+    return groups_.try_emplace(folder, folder.substr(folder.rfind('/') + 1)).first->second;
+  }
+
+  tg::ThreadGroup& all_;
+  std::map<std::string, tg::ThreadGroup> groups_;
+};
+
+// Adds all commands, and waits for them.
 Counts run_all(const Options& options, tg::ThreadGroup& all, InOrder& output) {
-  const tg::Attached below(all);
-  std::map<std::string, tg::ThreadGroup> folders;
+  Tree tree(all);
   for (std::size_t number = 0; number < options.inputs.size(); ++number) {
-    const std::string folder = folder_of(options.inputs[number]);
-    tg::ThreadGroup& group = options.makes_tree ? folders.try_emplace(folder, folder).first->second : all;
-    group.post([&options, &output, &all, number] { run(options, number, output, all); });
+    tg::ThreadGroup& group = options.makes_tree ? tree.group_of(options.inputs[number]) : all;
+    group.post([&options, &output, number] { run(options, number, output); });
   }
   std::optional<tg::ProgressReporter> progress;
   if (!options.makes_tree && ::isatty(STDERR_FILENO) != 0 && ::isatty(STDOUT_FILENO) == 0) {
     progress.emplace(all, tg::progress_line());
   }
-  Counts total;
-  for (auto& [folder, group] : folders) {
-    const tg::JoinResult result = group.wait_idle();
-    Counts counts;
-    counts.add(result);
-    std::cerr << folder << ": " << counts.text() << '\n';
-    total.succeeded += counts.succeeded;
-    total.failed += counts.failed;
-    total.stopped += counts.stopped;
-  }
+  Counts total = tree.wait();
   total.add(all.wait_idle());
   output.print_all();
   return total;

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 import uuid
@@ -11,8 +12,8 @@ from pathlib import Path
 PROGRAM = ""
 
 
-def run(*arguments, text=""):
-    done = subprocess.run([PROGRAM, *arguments], input=text, capture_output=True, text=True, timeout=20)
+def run(*arguments, text="", cwd=None):
+    done = subprocess.run([PROGRAM, *arguments], input=text, capture_output=True, text=True, timeout=20, cwd=cwd)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -55,11 +56,30 @@ class RunCommandsTest(unittest.TestCase):
         self.assertEqual(code, 1)
         self.assertIn("run_commands: 1000: timed out", err)
 
-    def test_a_tree_has_a_summary_for_each_folder(self):
-        code, _, err = run("--tree", "-j", "2", "--", "test", "x", "=", ":::", "a/x", "a/y", "b/c/x", "d")
+    def test_a_tree_has_a_group_for_each_folder_which_counts_what_is_below(self):
+        code, _, err = run("--tree", "-j", "2", "--", "test", "a/b/c/x", "=", ":::", "a/x", "a/y", "a/b/c/x", "b/y", "/d/z", "d")
         self.assertEqual(code, 1)
-        for line in ("a: 0 succeeded, 2 failed", "b/c: 0 succeeded, 1 failed", ".: 0 succeeded, 1 failed"):
-            self.assertIn(line, err)
+        lines = err.splitlines()
+        for line in ("a: 1 succeeded, 2 failed", "a/b: 1 succeeded, 0 failed", "a/b/c: 1 succeeded, 0 failed", "b: 0 succeeded, 1 failed",
+                     "/d: 0 succeeded, 1 failed"):
+            self.assertIn(line, lines)
+        self.assertIn("1 succeeded, 5 failed", lines[-1])
+
+    def test_in_a_tree_a_failure_stops_its_subtree_and_no_other(self):
+        # bad/x fails once the others run, and good/x goes on once bad/deep/y was stopped.
+        script = """
+            case $1 in
+                bad/x) until [ -e deep ] && [ -e ok ]; do sleep 0.01; done; exit 1;;
+                bad/deep/y) trap 'touch stopped; exit 1' TERM; touch deep; sleep 1000 & wait;;
+                good/x) touch ok; until [ -e stopped ]; do sleep 0.01; done; echo went on;;
+                *) echo never;;
+            esac"""
+        with tempfile.TemporaryDirectory() as folder:
+            code, out, err = run("--tree", "--stop-on-failure", "-j", "3", "--", "sh", "-c", script, "sh", "{}", ":::", "bad/x", "bad/deep/y",
+                                 "good/x", "bad/z", cwd=folder)
+        self.assertEqual((code, out), (1, "went on\n"))
+        for line in ("bad: 0 succeeded, 1 failed, 2 stopped", "bad/deep: 0 succeeded, 0 failed, 1 stopped", "good: 1 succeeded, 0 failed"):
+            self.assertIn(line, err.splitlines())
 
     def test_without_a_command_it_says_so(self):
         code, _, err = run(text="x\n")
@@ -84,5 +104,5 @@ class RunCommandsTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    PROGRAM = sys.argv.pop(1)
+    PROGRAM = str(Path(sys.argv.pop(1)).resolve())
     unittest.main()
