@@ -20,8 +20,9 @@ function(tg_add_supervisor target)
       list(APPEND flags --sysroot=${CMAKE_SYSROOT})
     endif()
     add_custom_command(
-      OUTPUT ${image} DEPENDS ${source} ${PROJECT_SOURCE_DIR}/src/process/supervisor.hpp ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
-      COMMAND ${CMAKE_CXX_COMPILER} ${CMAKE_CXX_COMPILER_ARG1} ${flags} -I${PROJECT_SOURCE_DIR}/src ${source} ${links} -o ${folder}/supervisor
+      OUTPUT ${image} DEPENDS ${source} ${PROJECT_SOURCE_DIR}/cmake/embed.cmake DEPFILE ${folder}/supervisor.d
+      COMMAND ${CMAKE_CXX_COMPILER} ${CMAKE_CXX_COMPILER_ARG1} ${flags} -I${PROJECT_SOURCE_DIR}/src
+              -MD -MF ${folder}/supervisor.d -MT ${image} ${source} ${links} -o ${folder}/supervisor
       COMMAND ${CMAKE_COMMAND} -DFILE=${folder}/supervisor -DTO=${image} -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
       COMMENT "Building the supervisor of commands" VERBATIM)
   else()
