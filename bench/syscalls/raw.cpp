@@ -6,12 +6,38 @@
 #include <thread>
 #include <vector>
 
+#include "../memory/resident.hpp"
 #include "../wake/work.hpp"
 #include "work.hpp"
+
+namespace {
+double kib_per_polling_thread(std::int64_t threads) {
+  return bench::in_child([&] {
+    const std::int64_t before = bench::resident_bytes();
+    const bench::Pipe silent;
+    std::latch there(threads);
+    for (std::int64_t i = 0; i < threads; ++i) {
+      std::thread([&] {
+        there.count_down();
+        pollfd one{silent.ends[0], POLLIN, 0};
+        static_cast<void>(::poll(&one, 1, -1));
+      }).detach();
+    }
+    there.wait();
+    bench::let_them_fall_asleep();
+    return static_cast<double>(bench::resident_bytes() - before) / 1024 / static_cast<double>(threads);
+  });
+}
+}  // namespace
 
 void bench::run(const Options& options) {
   const std::int64_t calls = options.get("calls", 100'000);
   const std::int64_t threads = options.get("threads", 1'000);
+  if (options.get("memory", 0) != 0) {
+    const double kib = kib_per_polling_thread(threads);
+    report("asleep_kib", kib);
+    return report("call_kib", kib);
+  }
   // In a second thread, as in ours.cpp: glibc's `read` is faster while the process has only one.
   std::jthread([&] {
     const auto [plain, again] = ns_per_ready_read(calls, &::read, &::read);
@@ -41,4 +67,5 @@ void bench::run(const Options& options) {
   awake.let_them_end();
   report("read_ms", ms);
   report("poll_ms", ms);
+  report("accept_ms", ms);
 }

@@ -3,6 +3,9 @@
 #pragma once
 
 #include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +24,35 @@ struct Pipe {
   }
   std::array<int, 2> ends{};
 };
+
+/// A listening UNIX socket, to which no peer connects. It stays open until the process ends.
+inline int listening_socket() {
+  const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  // Without a path the system chooses an unused name, which is no file.
+  if (::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address.sun_family) != 0 ||
+      ::listen(listener, 1) != 0)
+    std::abort();
+  return listener;
+}
+
+/// The result of `measure` in a forked child. Requires that the process has one thread.
+template <class Measure>
+double in_child(Measure measure) {
+  const Pipe result;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const double value = measure();
+    ::_exit(::write(result.ends[1], &value, sizeof value) == sizeof value ? 0 : 1);
+  }
+  double value = 0;
+  int status = 0;
+  if (::waitpid(child, &status, 0) != child || status != 0 ||
+      ::read(result.ends[0], &value, sizeof value) != sizeof value)
+    std::abort();
+  return value;
+}
 
 /// Two functions `read(fd, buffer, bytes)`, alternately, get 64 bytes of a pipe that has them. Returns the median of
 /// each, without the writing.
