@@ -14,8 +14,9 @@ class Threadgroup(ConanFile):
     license = "Apache-2.0"
     package_type = "library"
     settings = "os", "compiler", "build_type", "arch"
-    options = {"shared": [True, False], "vault_json": [True, False], "fmt_header_only": [True, False]}
-    default_options = {"shared": False, "vault_json": True, "fmt_header_only": False}
+    options = {"shared": [True, False], "vault_json": [True, False], "fmt_header_only": [True, False],
+               "interpose": [True, False]}
+    default_options = {"shared": False, "vault_json": True, "fmt_header_only": False, "interpose": False}
     exports_sources = "CMakeLists.txt", "LICENSE", "cmake/*", "include/*", "src/*", "tools/gdb/*.py"
 
     def set_version(self):
@@ -47,6 +48,7 @@ class Threadgroup(ConanFile):
             "TG_BUILD_EXAMPLES": "OFF",
             "TG_CHECK_HOUSE": "OFF",
             "TG_BUILD_VAULT_JSON": "ON" if self.options.vault_json else "OFF",
+            "TG_BUILD_INTERPOSE": "ON" if self.options.interpose else "OFF",
             "TG_FMT_HEADER_ONLY": "ON" if self.options.fmt_header_only else "OFF",
         }
 
@@ -77,3 +79,12 @@ class Threadgroup(ConanFile):
             json.requires = ["threadgroup", "nlohmann_json::nlohmann_json"]
             json.set_property("cmake_target_name", "threadgroup::vault_json")
             json.set_property("pkg_config_name", "threadgroup_vault_json")
+        if self.options.interpose:
+            interpose = self.cpp_info.components["interpose"]
+            interpose.libs = ["threadgroup_interpose"]
+            interpose.requires = ["threadgroup"]
+            # Else the linker would leave it out of a program that calls none of its functions itself.
+            keep = ["-Wl,--no-as-needed"] if self.options.shared else ["-Wl,-u,tg_interpose"]
+            interpose.exelinkflags = keep
+            interpose.set_property("cmake_target_name", "threadgroup::interpose")
+            interpose.set_property("pkg_config_name", "threadgroup_interpose")

@@ -18,6 +18,7 @@
 
 #include "runtime/flow.hpp"
 #include "runtime/fork.hpp"
+#include "runtime/own_calls.hpp"
 #include "runtime/steady_clock.hpp"
 #include "tree/forest.hpp"
 #include "turnstile.hpp"
@@ -83,7 +84,7 @@ void after_fork_in_child() {
 }  // namespace
 
 void park_forever() noexcept {
-  for (;;) ::pause();
+  for (;;) runtime::own::ppoll(nullptr, 0, nullptr);
 }
 
 void take_back(PyThreadState* state) noexcept {

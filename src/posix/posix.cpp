@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The calls, each by its number. `open`, `poll`, `accept` and others that newer processors lack are made by their
 // successors: `openat`, `ppoll`, `accept4`.
+//
+// The C library's functions may be the interposer's, which call these again where the caller can be stopped. So they are called only
+// where it cannot.
 #include <threadgroup/posix.hpp>
 
 #include <sys/file.h>
@@ -22,6 +25,7 @@
 #include "posix/covered_call.hpp"
 #include "runtime/event_descriptor.hpp"
 #include "runtime/fork.hpp"
+#include "runtime/own_calls.hpp"
 #include "runtime/semaphore_waiter.hpp"
 #include "runtime/stop_signal.hpp"
 #include "tree/stop_source.hpp"
@@ -253,7 +257,8 @@ int waitid(idtype_t kind, id_t id, siginfo_t* info, int options) {
 
 int clock_nanosleep(clockid_t clock, int flags, const timespec* time, timespec* left) {
   const CoveredCall call("nanosleep");
-  if (!call || clock == CLOCK_THREAD_CPUTIME_ID) return ::clock_nanosleep(clock, flags, time, left);
+  if (!call) return ::clock_nanosleep(clock, flags, time, left);
+  if (clock == CLOCK_THREAD_CPUTIME_ID) return EINVAL;  // as the C library does
   const TimeLeft at_first((flags & TIMER_ABSTIME) != 0 ? nullptr : left, *time);
   const int error = static_cast<int>(-call.make_raw(SYS_clock_nanosleep, clock, flags, time, left));
   at_first.end(error);
@@ -273,16 +278,18 @@ int nanosleep(const timespec* time, timespec* left) {
 
 int flock(int fd, int operation) {
   const CoveredCall call("flock");
-  if ((operation & LOCK_UN) != 0) return ::flock(fd, operation);  // a stopped task unlocks
-  return call ? static_cast<int>(call.make(SYS_flock, fd, operation)) : ::flock(fd, operation);
+  if (!call) return ::flock(fd, operation);
+  if ((operation & LOCK_UN) != 0) return runtime::own::flock(fd, operation);  // a stopped task unlocks
+  return static_cast<int>(call.make(SYS_flock, fd, operation));
 }
 
 int fcntl(int fd, int command, struct flock* lock) {
   const CoveredCall call("fcntl");
   const bool waits =
       (command == F_SETLKW || command == F_OFD_SETLKW) && lock != nullptr && lock->l_type != F_UNLCK;
-  return call && waits ? static_cast<int>(call.make(SYS_fcntl, fd, command, lock))
-                       : ::fcntl(fd, command, lock);
+  if (!call) return ::fcntl(fd, command, lock);
+  return waits ? static_cast<int>(call.make(SYS_fcntl, fd, command, lock))
+               : runtime::own::fcntl(fd, command, lock);
 }
 
 // --- Signals ---
@@ -347,8 +354,9 @@ int semtimedop(int set, sembuf* operations, std::size_t count, const timespec* t
   const CoveredCall call("semop");
   const bool waits =
       std::any_of(operations, operations + count, [](const sembuf& one) { return one.sem_op <= 0; });
-  return call && waits ? static_cast<int>(call.make(SYS_semtimedop, set, operations, count, timeout))
-                       : ::semtimedop(set, operations, count, timeout);
+  if (!call) return ::semtimedop(set, operations, count, timeout);
+  return waits ? static_cast<int>(call.make(SYS_semtimedop, set, operations, count, timeout))
+               : static_cast<int>(::syscall(SYS_semtimedop, set, operations, count, timeout));
 }
 
 int semop(int set, sembuf* operations, std::size_t count) {

@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "runtime/own_calls.hpp"
+
 namespace tg::inline v0::process {
 
 void throw_error(int error, const std::string& what) {
@@ -29,7 +31,7 @@ Descriptor copy_of(int fd, const char* what) {
 void write_all(const Descriptor& file, const void* bytes, std::size_t count, const char* what) {
   const char* at = static_cast<const char*>(bytes);
   while (count > 0) {
-    const ssize_t written = ::write(file.get(), at, count);
+    const ssize_t written = runtime::own::write(file.get(), at, count);
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) throw_error(errno, std::string("cannot write ") + what);
     at += written;

@@ -25,6 +25,7 @@
 
 #include "process/supervisor.hpp"
 #include "process/supervisor_image.hpp"
+#include "runtime/own_calls.hpp"
 
 extern "C" char** environ;
 
@@ -181,7 +182,8 @@ int milliseconds_of(Duration duration) {
 void reap(const Descriptor& supervisor) noexcept {
   // Fails if the program has reaped it (a `wait` for any child, or SIGCHLD ignored), which is fine.
   siginfo_t ignored;
-  while (::waitid(P_PIDFD, static_cast<id_t>(supervisor.get()), &ignored, WEXITED) != 0 && errno == EINTR) {
+  while (runtime::own::waitid(P_PIDFD, static_cast<id_t>(supervisor.get()), &ignored, WEXITED) != 0 &&
+         errno == EINTR) {
   }
 }
 
@@ -211,9 +213,9 @@ Launched launch(const std::vector<std::string>& command, const ProcessOptions& o
   // A fork of the program may hold the supervisor's end, so that only the pidfd tells of its end.
   std::array<pollfd, 2> both{pollfd{launched.control.get(), POLLIN, 0},
                              pollfd{launched.supervisor.get(), POLLIN, 0}};
-  while (::poll(both.data(), both.size(), -1) < 0) {
+  while (runtime::own::poll(both.data(), both.size(), -1) < 0) {
   }
-  const ssize_t got = ::recv(launched.control.get(), &report, sizeof report, MSG_DONTWAIT);
+  const ssize_t got = runtime::own::recv(launched.control.get(), &report, sizeof report, MSG_DONTWAIT);
   if (got == sizeof report && report.kind == Report::Kind::started) {
     launched.command = report.value;
     return launched;

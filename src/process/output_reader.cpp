@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <string_view>
 
+#include "runtime/own_calls.hpp"
+
 namespace tg::inline v0::process {
 
 namespace {
@@ -36,7 +38,7 @@ void OutputReader::finish() {
 std::size_t OutputReader::read_at_most(std::size_t bytes) {
   std::array<char, kAtATime> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): the system writes it
   ssize_t got = 0;
-  do got = ::read(pipe_.get(), buffer.data(), bytes);
+  do got = runtime::own::read(pipe_.get(), buffer.data(), bytes);
   while (got < 0 && errno == EINTR);
   if (got > 0) take(buffer.data(), static_cast<std::size_t>(got));
   else if (got == 0 || errno != EAGAIN) end();

@@ -20,6 +20,7 @@
 
 #include "posix/covered_call.hpp"
 #include "runtime/engine.hpp"
+#include "runtime/own_calls.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -32,7 +33,7 @@ namespace {
 
 Descriptor open(const std::string& path, int flags) {
   process::refuse_null_byte(path);
-  const Descriptor file(::open(path.c_str(), flags | O_CLOEXEC, 0666));
+  const Descriptor file(runtime::own::open(path.c_str(), flags | O_CLOEXEC, 0666));
   if (!file) process::throw_error(errno, "cannot open `" + path + "`");
   return process::copy_of(file.get(), "an open file");
 }
@@ -189,11 +190,11 @@ bool RunningProcess::poll(bool can_be_stopped) {
           call.make_raw(SYS_ppoll, fds.data(), fds.size(), nullptr, nullptr, runtime::kMaskBytes);
       is_stopped = result == -ECANCELED;
     } else {
-      ::poll(fds.data(), fds.size(), -1);
+      runtime::own::poll(fds.data(), fds.size(), -1);
     }
   } else {
     constexpr int kOrdersAgainAfter = 10;  // milliseconds
-    ::poll(fds.data(), fds.size(), is_ending_ ? -1 : kOrdersAgainAfter);
+    runtime::own::poll(fds.data(), fds.size(), is_ending_ ? -1 : kOrdersAgainAfter);
   }
   take_reports();
   // The supervisor has ended, and its reports are read. The socket may not say so: a fork of the program may hold its other end.
@@ -206,7 +207,7 @@ bool RunningProcess::poll(bool can_be_stopped) {
 void RunningProcess::take_reports() noexcept {
   while (!is_over_) {
     Report report{};
-    const ssize_t got = ::recv(launched_.control.get(), &report, sizeof report, MSG_DONTWAIT);
+    const ssize_t got = runtime::own::recv(launched_.control.get(), &report, sizeof report, MSG_DONTWAIT);
     // ECONNRESET: the supervisor has ended with an order unread. Its reports follow.
     if (got < 0 && (errno == EINTR || errno == ECONNRESET)) continue;
     if (got < 0 && errno == EAGAIN) return;
@@ -245,7 +246,7 @@ bool RunningProcess::send_signal(int number) noexcept {
 
 bool RunningProcess::send(Order order) noexcept {
   ssize_t sent = 0;
-  do sent = ::send(launched_.control.get(), &order, sizeof order, MSG_NOSIGNAL | MSG_DONTWAIT);
+  do sent = runtime::own::send(launched_.control.get(), &order, sizeof order, MSG_NOSIGNAL | MSG_DONTWAIT);
   while (sent < 0 && errno == EINTR);
   return sent == sizeof order;
 }

@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <system_error>
 
+#include "runtime/own_calls.hpp"
+
 namespace tg::inline v0::runtime {
 
 /// A descriptor that becomes and stays readable. It is closed with the object.
@@ -27,7 +29,7 @@ class EventDescriptor {
   int number() const noexcept { return number_; }
   void make_readable() const noexcept {
     const std::uint64_t one = 1;
-    static_cast<void>(::write(number_, &one, sizeof one));
+    static_cast<void>(own::write(number_, &one, sizeof one));
   }
 
  private:

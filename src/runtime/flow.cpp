@@ -26,6 +26,7 @@
 #include "runtime/futex.hpp"
 #include "runtime/gate.hpp"
 #include "runtime/module.hpp"
+#include "runtime/own_calls.hpp"
 #include "runtime/sleep.hpp"
 #include "runtime/steady_clock.hpp"
 #include "runtime/this_thread.hpp"
@@ -376,7 +377,7 @@ void Flow::unpark(bool may_switch) noexcept {
 void Flow::wake_from_poll() noexcept {
   const std::uint64_t one = 1;
   // Stored before `state_` said that it polls, which the caller has acquired.
-  static_cast<void>(::write(wake_descriptor_.load(std::memory_order_relaxed), &one, sizeof one));
+  static_cast<void>(own::write(wake_descriptor_.load(std::memory_order_relaxed), &one, sizeof one));
 }
 
 int Flow::wake_descriptor() {

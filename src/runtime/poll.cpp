@@ -14,6 +14,7 @@
 #include <system_error>
 
 #include "runtime/engine.hpp"
+#include "runtime/own_calls.hpp"
 #include "runtime/sleep.hpp"
 #include "runtime/steady_clock.hpp"
 #include "runtime/threads.hpp"
@@ -40,7 +41,7 @@ int Poll::poll(TimePoint deadline) noexcept {
     left.tv_sec = static_cast<std::time_t>(nanos / 1'000'000'000);
     left.tv_nsec = static_cast<long>(nanos % 1'000'000'000);
   }
-  const int ready = ::ppoll(polled_.data(), polled_.size(), deadline.is_never() ? nullptr : &left, nullptr);
+  const int ready = own::ppoll(polled_.data(), polled_.size(), deadline.is_never() ? nullptr : &left);
   if (ready >= 0) return ready;
   const int error = errno;
   for (pollfd& one : polled_) one.revents = 0;
@@ -86,7 +87,7 @@ bool Poll::park(Flow& me, TimePoint deadline) noexcept {
   me.end_polling();
   if (polled_[0].revents != 0) {
     std::uint64_t wakes = 0;
-    static_cast<void>(::read(polled_[0].fd, &wakes, sizeof wakes));
+    static_cast<void>(own::read(polled_[0].fd, &wakes, sizeof wakes));
   }
   return ready >= 0;
 }

@@ -9,6 +9,7 @@
 #include "base/spin.hpp"
 #include "runtime/engine.hpp"
 #include "runtime/futex.hpp"
+#include "runtime/own_calls.hpp"
 #include "runtime/steady_clock.hpp"
 
 namespace tg::inline v0::runtime {
@@ -32,7 +33,7 @@ void PolledMutex::lock_slow() noexcept {
     } else {
       // In the system, also for a flow of an engine: as in `Mutex`, the holder is on another thread.
       const timespec pause{0, kSleepNanos};
-      ::nanosleep(&pause, nullptr);
+      own::nanosleep(&pause);
     }
     if (TG_PLANTED(polled_mutex_trusts_its_sleep)) return;
   } while (held_.load(std::memory_order_relaxed) != 0 || !try_take());

@@ -15,6 +15,7 @@
 
 #include <threadgroup/vault_json.hpp>
 
+#include "runtime/own_calls.hpp"
 #include "vault_json/file_calls.hpp"
 
 namespace tg::inline v0::detail {
@@ -75,7 +76,7 @@ std::string temporary_name(const std::string& path) {
   unsigned char bytes[kRandomDigits / 2] = {};
   // If the system has no random bytes to give, the name can be guessed; a file that is there already is then
   // an error and nothing worse.
-  static_cast<void>(::getrandom(bytes, sizeof bytes, GRND_NONBLOCK));
+  static_cast<void>(runtime::own::getrandom(bytes, sizeof bytes, GRND_NONBLOCK));
   std::string name = path + ".";
   for (const unsigned char byte : bytes)
     name += {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};

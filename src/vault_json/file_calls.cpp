@@ -9,20 +9,22 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "runtime/own_calls.hpp"
+
 namespace tg::inline v0::detail {
 
 constinit FileCalls file_calls = {
-    .open = [](const char* path, int flags, mode_t mode) { return ::open(path, flags, mode); },
+    .open = runtime::own::open,
     .close = ::close,
-    .read = ::read,
-    .write = ::write,
+    .read = runtime::own::read,
+    .write = runtime::own::write,
     .ftruncate = ::ftruncate,
     .fsync = ::fsync,
     .fchmod = ::fchmod,
     .fstat = ::fstat,
     .stat = ::stat,
     .lstat = ::lstat,
-    .flock = ::flock,
+    .flock = runtime::own::flock,
     .rename = ::rename,
     .unlink = ::unlink,
     .realpath = ::realpath,

@@ -188,6 +188,13 @@ class CheckLayers(unittest.TestCase):
         self.assertEqual(self.found_in({"src/runtime/fork.hpp": "std::atomic<int> n;\n"}), [])
         self.assert_found("atomic", "src/pool/fork.hpp", "std::atomic<int> n;\n")
 
+    def test_call_that_a_stop_may_end_is_found(self):
+        for text in ("n = ::read(fd, p, 1);", "call = {.write = ::write};", "while (::poll(&one, 1, -1) < 0) {"):
+            self.assert_found("own", "src/event/event.hpp", f"{text}\n")
+        for text in ("::fcntl(fd, F_GETFD);", "runtime::own::read(fd, p, 1);", "poll.read(x);", "void Reader::read() {}"):
+            self.assertEqual(self.found_in({"src/event/event.hpp": f"{text}\n"}), [])
+        self.assertEqual(self.found_in({"src/posix/x.hpp": "n = ::read(fd, p, 1);\n"}), [])
+
     def test_unnamed_namespace_of_a_test_that_is_compiled_with_others_is_found(self):
         self.assert_found("test", "tests/sync/mutex_test.cpp", "namespace {\n}\n")
         self.assertEqual(self.found_in({"tests/sync/mutex_test.cpp": "namespace mutex_test {\nnamespace {\n}\n}\n"}), [])

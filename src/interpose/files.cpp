@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// Of a file on a disk, these calls do not wait for another program, and a library must be able to roll back, to write its log and to
+// save its files also in a stopped task. So there they are the plain calls, once they were stopped.
+#include "interpose/files.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdarg>
+#include <cstddef>
+
+#include <threadgroup/posix.hpp>
+
+#include "interpose/next_function.hpp"
+#include "posix/foreign_call.hpp"
+
+extern "C" {
+// What <unistd.h> and <fcntl.h> make of the calls under _FORTIFY_SOURCE. `room` is how much memory there is.
+ssize_t __read_chk(int fd, void* buffer, std::size_t bytes, std::size_t room);
+int __open_2(const char* path, int flags);
+int __open64_2(const char* path, int flags);
+int __openat_2(int folder, const char* path, int flags);
+int __openat64_2(int folder, const char* path, int flags);
+}
+
+namespace tg::inline v0::interpose {
+
+namespace {
+using detail::ForeignCall;
+
+constinit NextFunction next_read("read", ::read);
+constinit NextFunction next_read_chk("__read_chk", ::__read_chk);
+constinit NextFunction next_readv("readv", ::readv);
+constinit NextFunction next_write("write", ::write);
+constinit NextFunction next_writev("writev", ::writev);
+constinit NextFunction next_open("open", ::open);
+constinit NextFunction next_open_2("__open_2", ::__open_2);
+constinit NextFunction next_openat("openat", ::openat);
+constinit NextFunction next_openat_2("__openat_2", ::__openat_2);
+constinit NextFunction next_creat("creat", ::creat);
+constinit NextFunction next_splice("splice", ::splice);
+constinit NextFunction next_sendfile("sendfile", ::sendfile);
+constinit NextFunction next_flock("flock", ::flock);
+constinit NextFunction next_fcntl("fcntl", ::fcntl);
+
+bool was_stopped(ssize_t result) noexcept { return result < 0 && errno == ECANCELED; }
+
+bool is_on_disk(int fd) noexcept {
+  const int error = errno;
+  struct stat found {};
+  const bool is_there = ::fstat(fd, &found) == 0;
+  errno = error;
+  return is_there && (S_ISREG(found.st_mode) || S_ISBLK(found.st_mode) || S_ISDIR(found.st_mode));
+}
+
+// To open one of these may wait for another program, or for a line to be connected.
+bool may_wait_to_open(int folder, const char* path) noexcept {
+  const int error = errno;
+  struct stat found {};
+  const bool is_there = ::fstatat(folder, path, &found, 0) == 0;
+  errno = error;
+  return is_there && (S_ISFIFO(found.st_mode) || S_ISCHR(found.st_mode));
+}
+
+// `open` has a mode only with some flags.
+bool has_mode(int flags) noexcept { return (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE; }
+mode_t mode_of(int flags, va_list arguments) noexcept {
+  return has_mode(flags) ? va_arg(arguments, mode_t) : mode_t{0};
+}
+}  // namespace
+
+void find_functions_of_files() noexcept {
+  find_all(next_read, next_read_chk, next_readv, next_write, next_writev, next_open, next_open_2, next_openat,
+           next_openat_2, next_creat, next_splice, next_sendfile, next_flock, next_fcntl);
+}
+
+// --- Reading and writing ---
+
+TG_INTERPOSED ssize_t read(int fd, void* buffer, std::size_t bytes) {
+  if (!ForeignCall::can_be_stopped()) [[likely]]
+    return next_read(fd, buffer, bytes);
+  const ssize_t result = posix::read(fd, buffer, bytes);
+  return was_stopped(result) && is_on_disk(fd) ? next_read(fd, buffer, bytes) : result;
+}
+
+TG_INTERPOSED ssize_t __read_chk(int fd, void* buffer, std::size_t bytes, std::size_t room) {
+  return bytes > room ? next_read_chk(fd, buffer, bytes, room) : interpose::read(fd, buffer, bytes);
+}
+
+TG_INTERPOSED ssize_t readv(int fd, const iovec* parts, int count) {
+  if (!ForeignCall::can_be_stopped()) [[likely]]
+    return next_readv(fd, parts, count);
+  const ssize_t result = posix::readv(fd, parts, count);
+  return was_stopped(result) && is_on_disk(fd) ? next_readv(fd, parts, count) : result;
+}
+
+TG_INTERPOSED ssize_t write(int fd, const void* data, std::size_t bytes) {
+  if (!ForeignCall::can_be_stopped()) [[likely]]
+    return next_write(fd, data, bytes);
+  const ssize_t result = posix::write(fd, data, bytes);
+  return was_stopped(result) && is_on_disk(fd) ? next_write(fd, data, bytes) : result;
+}
+
+TG_INTERPOSED ssize_t writev(int fd, const iovec* parts, int count) {
+  if (!ForeignCall::can_be_stopped()) [[likely]]
+    return next_writev(fd, parts, count);
+  const ssize_t result = posix::writev(fd, parts, count);
+  return was_stopped(result) && is_on_disk(fd) ? next_writev(fd, parts, count) : result;
+}
+
+TG_INTERPOSED ssize_t splice(int from, off64_t* from_offset, int to, off64_t* to_offset, std::size_t bytes,
+                             unsigned flags) {
+  return ForeignCall::can_be_stopped() ? posix::splice(from, from_offset, to, to_offset, bytes, flags)
+                                       : next_splice(from, from_offset, to, to_offset, bytes, flags);
+}
+
+TG_INTERPOSED ssize_t sendfile(int to, int from, off_t* offset, std::size_t bytes) noexcept {
+  if (!ForeignCall::can_be_stopped()) [[likely]]
+    return next_sendfile(to, from, offset, bytes);
+  const ssize_t result = posix::sendfile(to, from, offset, bytes);
+  return was_stopped(result) && is_on_disk(to) ? next_sendfile(to, from, offset, bytes) : result;
+}
+TG_INTERPOSED ssize_t sendfile64(int, int, off64_t*, std::size_t) noexcept
+    __attribute__((alias("sendfile"), visibility("default")));
+
+// --- Opening ---
+
+TG_INTERPOSED int open(const char* path, int flags, ...) {
+  va_list arguments;
+  va_start(arguments, flags);
+  const mode_t mode = mode_of(flags, arguments);
+  va_end(arguments);
+  if (!ForeignCall::can_be_stopped()) [[likely]]
+    return next_open(path, flags, mode);
+  const int opened = posix::open(path, flags, mode);
+  return was_stopped(opened) && !may_wait_to_open(AT_FDCWD, path) ? next_open(path, flags, mode) : opened;
+}
+TG_INTERPOSED int open64(const char*, int, ...) __attribute__((alias("open"), visibility("default")));
+
+TG_INTERPOSED int openat(int folder, const char* path, int flags, ...) {
+  va_list arguments;
+  va_start(arguments, flags);
+  const mode_t mode = mode_of(flags, arguments);
+  va_end(arguments);
+  if (!ForeignCall::can_be_stopped()) [[likely]]
+    return next_openat(folder, path, flags, mode);
+  const int opened = posix::openat(folder, path, flags, mode);
+  return was_stopped(opened) && !may_wait_to_open(folder, path) ? next_openat(folder, path, flags, mode)
+                                                                : opened;
+}
+TG_INTERPOSED int openat64(int, const char*, int, ...)
+    __attribute__((alias("openat"), visibility("default")));
+
+TG_INTERPOSED int creat(const char* path, mode_t mode) {
+  if (!ForeignCall::can_be_stopped()) [[likely]]
+    return next_creat(path, mode);
+  return interpose::open(path, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}
+TG_INTERPOSED int creat64(const char*, mode_t) __attribute__((alias("creat"), visibility("default")));
+
+// The C library ends the program if the flags need a mode.
+TG_INTERPOSED int __open_2(const char* path, int flags) {
+  return ForeignCall::can_be_stopped() && !has_mode(flags) ? interpose::open(path, flags)
+                                                           : next_open_2(path, flags);
+}
+TG_INTERPOSED int __open64_2(const char*, int) __attribute__((alias("__open_2"), visibility("default")));
+
+TG_INTERPOSED int __openat_2(int folder, const char* path, int flags) {
+  return ForeignCall::can_be_stopped() && !has_mode(flags) ? interpose::openat(folder, path, flags)
+                                                           : next_openat_2(folder, path, flags);
+}
+TG_INTERPOSED int __openat64_2(int, const char*, int)
+    __attribute__((alias("__openat_2"), visibility("default")));
+
+// --- Locks ---
+
+TG_INTERPOSED int flock(int fd, int operation) noexcept {
+  return ForeignCall::can_be_stopped() && (operation & LOCK_NB) == 0 ? posix::flock(fd, operation)
+                                                                     : next_flock(fd, operation);
+}
+
+TG_INTERPOSED int fcntl(int fd, int command, ...) {
+  va_list arguments;
+  va_start(arguments, command);
+  void* const argument = va_arg(arguments, void*);  // as the C library takes it, also where there is none
+  va_end(arguments);
+  const bool may_wait = command == F_SETLKW || command == F_OFD_SETLKW;
+  return may_wait && ForeignCall::can_be_stopped()
+             ? posix::fcntl(fd, command, static_cast<struct flock*>(argument))
+             : next_fcntl(fd, command, argument);
+}
+TG_INTERPOSED int fcntl64(int, int, ...) __attribute__((alias("fcntl"), visibility("default")));
+
+}  // namespace tg::inline v0::interpose

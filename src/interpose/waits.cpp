@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// Each is the call of tg::posix where a stop can end it, else the plain one.
+#include "interpose/waits.hpp"
+
+#include <poll.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX's, with sigset_t
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/select.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <ctime>
+
+#include <threadgroup/posix.hpp>
+
+#include "interpose/next_function.hpp"
+#include "posix/foreign_call.hpp"
+
+extern "C" {
+// What <poll.h> makes of the calls under _FORTIFY_SOURCE. `room` is how many bytes of memory there are.
+int __poll_chk(pollfd* fds, nfds_t count, int milliseconds, std::size_t room);
+int __ppoll_chk(pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* blocked,
+                std::size_t room);
+}
+
+namespace tg::inline v0::interpose {
+
+namespace {
+using detail::ForeignCall;
+
+constinit NextFunction next_poll("poll", ::poll);
+constinit NextFunction next_poll_chk("__poll_chk", ::__poll_chk);
+constinit NextFunction next_ppoll("ppoll", ::ppoll);
+constinit NextFunction next_ppoll_chk("__ppoll_chk", ::__ppoll_chk);
+constinit NextFunction next_select("select", ::select);
+constinit NextFunction next_pselect("pselect", ::pselect);
+constinit NextFunction next_epoll_wait("epoll_wait", ::epoll_wait);
+constinit NextFunction next_epoll_pwait("epoll_pwait", ::epoll_pwait);
+constinit NextFunction next_wait("wait", ::wait);
+constinit NextFunction next_wait3("wait3", ::wait3);
+constinit NextFunction next_wait4("wait4", ::wait4);
+constinit NextFunction next_waitpid("waitpid", ::waitpid);
+constinit NextFunction next_waitid("waitid", ::waitid);
+constinit NextFunction next_sleep("sleep", ::sleep);
+constinit NextFunction next_usleep("usleep", ::usleep);
+constinit NextFunction next_nanosleep("nanosleep", ::nanosleep);
+constinit NextFunction next_clock_nanosleep("clock_nanosleep", ::clock_nanosleep);
+constinit NextFunction next_pause("pause", ::pause);
+
+bool fits(nfds_t count, std::size_t room) noexcept { return count <= room / sizeof(pollfd); }
+}  // namespace
+
+void find_functions_of_waits() noexcept {
+  find_all(next_poll, next_poll_chk, next_ppoll, next_ppoll_chk, next_select, next_pselect, next_epoll_wait,
+           next_epoll_pwait, next_wait, next_wait3, next_wait4, next_waitpid, next_waitid, next_sleep,
+           next_usleep, next_nanosleep, next_clock_nanosleep, next_pause);
+}
+
+// --- Descriptors ---
+
+TG_INTERPOSED int poll(pollfd* fds, nfds_t count, int milliseconds) {
+  return ForeignCall::can_be_stopped() ? posix::poll(fds, count, milliseconds)
+                                       : next_poll(fds, count, milliseconds);
+}
+
+TG_INTERPOSED int __poll_chk(pollfd* fds, nfds_t count, int milliseconds, std::size_t room) {
+  return fits(count, room) && ForeignCall::can_be_stopped() ? posix::poll(fds, count, milliseconds)
+                                                            : next_poll_chk(fds, count, milliseconds, room);
+}
+
+TG_INTERPOSED int ppoll(pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* blocked) {
+  return ForeignCall::can_be_stopped() ? posix::ppoll(fds, count, timeout, blocked)
+                                       : next_ppoll(fds, count, timeout, blocked);
+}
+
+TG_INTERPOSED int __ppoll_chk(pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* blocked,
+                              std::size_t room) {
+  return fits(count, room) && ForeignCall::can_be_stopped()
+             ? posix::ppoll(fds, count, timeout, blocked)
+             : next_ppoll_chk(fds, count, timeout, blocked, room);
+}
+
+TG_INTERPOSED int select(int count, fd_set* readable, fd_set* writable, fd_set* others, timeval* timeout) {
+  return ForeignCall::can_be_stopped() ? posix::select(count, readable, writable, others, timeout)
+                                       : next_select(count, readable, writable, others, timeout);
+}
+
+TG_INTERPOSED int pselect(int count, fd_set* readable, fd_set* writable, fd_set* others,
+                          const timespec* timeout, const sigset_t* blocked) {
+  return ForeignCall::can_be_stopped() ? posix::pselect(count, readable, writable, others, timeout, blocked)
+                                       : next_pselect(count, readable, writable, others, timeout, blocked);
+}
+
+TG_INTERPOSED int epoll_wait(int epoll, epoll_event* events, int most, int milliseconds) {
+  return ForeignCall::can_be_stopped() ? posix::epoll_wait(epoll, events, most, milliseconds)
+                                       : next_epoll_wait(epoll, events, most, milliseconds);
+}
+
+TG_INTERPOSED int epoll_pwait(int epoll, epoll_event* events, int most, int milliseconds,
+                              const sigset_t* blocked) {
+  return ForeignCall::can_be_stopped() ? posix::epoll_pwait(epoll, events, most, milliseconds, blocked)
+                                       : next_epoll_pwait(epoll, events, most, milliseconds, blocked);
+}
+
+// --- Processes: a stopped task can still ask without waiting ---
+
+TG_INTERPOSED pid_t wait(int* status) {
+  return ForeignCall::can_be_stopped() ? posix::waitpid(-1, status, 0) : next_wait(status);
+}
+
+TG_INTERPOSED pid_t wait3(int* status, int options, struct rusage* usage) noexcept {
+  return (options & WNOHANG) == 0 && ForeignCall::can_be_stopped() ? posix::wait4(-1, status, options, usage)
+                                                                   : next_wait3(status, options, usage);
+}
+
+TG_INTERPOSED pid_t wait4(pid_t process, int* status, int options, struct rusage* usage) noexcept {
+  return (options & WNOHANG) == 0 && ForeignCall::can_be_stopped()
+             ? posix::wait4(process, status, options, usage)
+             : next_wait4(process, status, options, usage);
+}
+
+TG_INTERPOSED pid_t waitpid(pid_t process, int* status, int options) {
+  return (options & WNOHANG) == 0 && ForeignCall::can_be_stopped() ? posix::waitpid(process, status, options)
+                                                                   : next_waitpid(process, status, options);
+}
+
+TG_INTERPOSED int waitid(idtype_t kind, id_t id, siginfo_t* info, int options) {
+  return (options & WNOHANG) == 0 && ForeignCall::can_be_stopped() ? posix::waitid(kind, id, info, options)
+                                                                   : next_waitid(kind, id, info, options);
+}
+
+// --- Time ---
+
+// A stopped sleep has slept less than it was asked to, so it never returns 0.
+TG_INTERPOSED unsigned sleep(unsigned seconds) {
+  if (!ForeignCall::can_be_stopped()) return next_sleep(seconds);
+  timespec left{static_cast<std::time_t>(seconds), 0};
+  if (posix::nanosleep(&left, &left) == 0) return 0;
+  return static_cast<unsigned>(left.tv_sec) + (left.tv_nsec > 0 ? 1 : 0);
+}
+
+TG_INTERPOSED int usleep(useconds_t micros) {
+  if (!ForeignCall::can_be_stopped()) return next_usleep(micros);
+  const timespec time{static_cast<std::time_t>(micros / 1'000'000),
+                      static_cast<long>(micros % 1'000'000) * 1000};
+  return posix::nanosleep(&time, nullptr);
+}
+
+TG_INTERPOSED int nanosleep(const timespec* time, timespec* left) {
+  return ForeignCall::can_be_stopped() ? posix::nanosleep(time, left) : next_nanosleep(time, left);
+}
+
+TG_INTERPOSED int clock_nanosleep(clockid_t clock, int flags, const timespec* time, timespec* left) {
+  return ForeignCall::can_be_stopped() ? posix::clock_nanosleep(clock, flags, time, left)
+                                       : next_clock_nanosleep(clock, flags, time, left);
+}
+
+TG_INTERPOSED int pause() { return ForeignCall::can_be_stopped() ? posix::pause() : next_pause(); }
+
+}  // namespace tg::inline v0::interpose

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The system calls that the library makes for itself.
+#pragma once
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX's, with siginfo_t
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <ctime>
+
+/// Calls that no stop ends, although the caller may be a stopped task and the program may have replaced the C library's
+/// functions by ones that a stop ends (`threadgroup::interpose`): each is made by its number. Same parameters and results as
+/// the functions of these names. `tools/check_layers` finds calls of those functions elsewhere in the library.
+///
+/// They are no cancellation points of `pthread_cancel`, and sanitizers do not see them.
+namespace tg::inline v0::runtime::own {
+
+inline ssize_t read(int fd, void* buffer, std::size_t bytes) noexcept {
+  return ::syscall(SYS_read, fd, buffer, bytes);
+}
+inline ssize_t write(int fd, const void* buffer, std::size_t bytes) noexcept {
+  return ::syscall(SYS_write, fd, buffer, bytes);
+}
+inline int open(const char* path, int flags, mode_t mode) noexcept {
+  return static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, flags, mode));
+}
+inline ssize_t recv(int socket, void* buffer, std::size_t bytes, int flags) noexcept {
+  return ::syscall(SYS_recvfrom, socket, buffer, bytes, flags, nullptr, nullptr);
+}
+inline ssize_t send(int socket, const void* buffer, std::size_t bytes, int flags) noexcept {
+  return ::syscall(SYS_sendto, socket, buffer, bytes, flags, nullptr, 0);
+}
+/// The kernel writes the time that is left into `timeout`.
+inline int ppoll(pollfd* fds, nfds_t count, timespec* timeout) noexcept {
+  return static_cast<int>(::syscall(SYS_ppoll, fds, count, timeout, nullptr, 0));
+}
+inline int poll(pollfd* fds, nfds_t count, int milliseconds) noexcept {
+  timespec timeout{milliseconds / 1000, (milliseconds % 1000) * 1'000'000L};
+  return own::ppoll(fds, count, milliseconds < 0 ? nullptr : &timeout);
+}
+inline int waitid(idtype_t kind, id_t id, siginfo_t* info, int options) noexcept {
+  return static_cast<int>(::syscall(SYS_waitid, kind, id, info, options, nullptr));
+}
+inline int nanosleep(const timespec* time) noexcept {
+  return static_cast<int>(::syscall(SYS_nanosleep, time, nullptr));
+}
+inline int flock(int fd, int operation) noexcept {
+  return static_cast<int>(::syscall(SYS_flock, fd, operation));
+}
+inline int fcntl(int fd, int command, void* argument) noexcept {
+  return static_cast<int>(::syscall(SYS_fcntl, fd, command, argument));
+}
+inline ssize_t getrandom(void* buffer, std::size_t bytes, unsigned flags) noexcept {
+  return ::syscall(SYS_getrandom, buffer, bytes, flags);
+}
+
+}  // namespace tg::inline v0::runtime::own

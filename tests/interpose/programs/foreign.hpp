@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// A library that knows nothing of threadgroup.
+#pragma once
+
+#include <cstddef>
+
+extern "C" {
+/// Reads a line from a descriptor, byte by byte. Returns its length, or -1 with `errno`.
+[[gnu::visibility("default")]] long foreign_read_line(int fd, char* line, std::size_t room);
+/// The same by `poll` and `recv`, with a time-out as large as possible.
+[[gnu::visibility("default")]] long foreign_receive(int socket, char* bytes, std::size_t room);
+}
