@@ -38,7 +38,7 @@ tg_add_aarch64_test(contexts_switch runtime -O2 ${PROJECT_SOURCE_DIR}/src/runtim
 
 # All layers that tg::posix needs.
 set(library "")
-foreach(layer base runtime event tree pool result group sync posix)
+foreach(layer base runtime event tree pool abandon result group sync posix)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${layer}/*.cpp)
   list(APPEND library ${sources})
 endforeach()

@@ -2,6 +2,7 @@
 // All of the library except the vault, `posix.hpp` and `process.hpp`: groups, handles, the forest, and the calls that tasks make.
 #pragma once
 
+#include <threadgroup/abandonable.hpp>
 #include <threadgroup/as_completed.hpp>
 #include <threadgroup/attached.hpp>
 #include <threadgroup/barrier.hpp>

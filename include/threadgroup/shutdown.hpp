@@ -38,6 +38,11 @@ struct TG_EXPORT ShutdownReport {
     std::string path;  ///< of its group: "MainThread/web/connection 17"
     RunningTask task;  ///< name, age, what it waits for, where it was added
   };
+  /// A call of `abandonable` that runs on although its caller was stopped.
+  struct CallLeft {
+    std::string name;    ///< "getaddrinfo"
+    AbandonedCall call;  ///< who has abandoned it, and when
+  };
 
   bool drained = false;  ///< all tasks had ended before the groups were stopped
   Duration drain_took;   ///< how long the first stage took
@@ -47,6 +52,7 @@ struct TG_EXPORT ShutdownReport {
   GroupStatistics counts;
   std::optional<StopLatency> slowest_stop;  ///< of the group that was the slowest to stop, if any had to
   std::vector<TaskLeft> ran_over;           ///< the tasks that still run, the oldest first
+  std::vector<CallLeft> left_behind;        ///< the abandoned calls that still run
 
   /// True if no task is left.
   explicit operator bool() const noexcept { return counts.idle() && ran_over.empty(); }
@@ -56,6 +62,8 @@ struct TG_EXPORT ShutdownReport {
   ///     not drained in 1.00 s; stopped in 0.01 s: 3 succeeded, 4 stopped, 2 skipped
   ///     stopped, but 1 task runs on after 5.00 s: 3 stopped
   ///       MainThread/web: 'fetch 17' (for 12.0 s; waits for a condition for 9.9 s; added at main.cpp:42)
+  ///     stopped in 0.01 s: 1 stopped
+  ///       call 'getaddrinfo', abandoned by 'MainThread/web' 0.0 s ago
   std::string str() const;
 };
 

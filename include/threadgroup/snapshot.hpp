@@ -28,22 +28,30 @@ enum class NodeKind : std::uint8_t {
   daemon,          ///< a group that is the root of a tree of its own
   scope,           ///< a `StopScope`, or a task's own event; it has no tasks
   shield,          ///< a `Shield`; it has no tasks
+  call,            ///< a call of `abandonable`; it has no tasks
 };
 /// The enumerator's name: "main_thread".
 TG_EXPORT const char* to_string(NodeKind kind) noexcept;
 
+/// Who has abandoned a call of `abandonable` that still runs.
+struct AbandonedCall {
+  std::string caller;  ///< the path of the caller's group or scope: "MainThread/Fetch"
+  Duration ago;        ///< the time since the caller was stopped and went on
+};
+
 /// One node of the forest at the moment of the snapshot.
 struct NodeSnapshot {
-  GroupId id;                        ///< the group's id
-  std::optional<GroupId> parent;     ///< none for a root
-  std::size_t depth = 0;             ///< the number of nodes above; 0 for a root
-  NodeKind kind = NodeKind::group;   ///< a group, or a node of another kind
-  std::string name;                  ///< the group's name: "Users"
-  bool event_is_set = false;         ///< true if the group was stopped
-  std::optional<Reason> reason;      ///< why it was stopped, if it was
-  std::optional<StopLatency> stop;   ///< how fast it was then, if tasks were running
-  GroupStatistics counts;            ///< of the group's own tasks, without the groups below
-  std::vector<RunningTask> running;  ///< the tasks that run, read right after the counts
+  GroupId id;                                   ///< the group's id
+  std::optional<GroupId> parent;                ///< none for a root
+  std::size_t depth = 0;                        ///< the number of nodes above; 0 for a root
+  NodeKind kind = NodeKind::group;              ///< a group, or a node of another kind
+  std::string name;                             ///< the group's name: "Users"
+  bool event_is_set = false;                    ///< true if the group was stopped
+  std::optional<Reason> reason;                 ///< why it was stopped, if it was
+  std::optional<StopLatency> stop;              ///< how fast it was then, if tasks were running
+  GroupStatistics counts;                       ///< of the group's own tasks, without the groups below
+  std::vector<RunningTask> running;             ///< the tasks that run, read right after the counts
+  std::optional<AbandonedCall> abandoned = {};  ///< for a call that its caller has abandoned
 };
 
 /// All nodes of the forest, tree by tree, each parent before its children.
@@ -60,6 +68,8 @@ struct TG_EXPORT ForestSnapshot {
   std::vector<const NodeSnapshot*> roots() const;
   /// The nodes directly below this one.
   std::vector<const NodeSnapshot*> children(GroupId id) const;
+  /// The calls of `abandonable` that still run although their callers have gone on.
+  std::vector<const NodeSnapshot*> abandoned() const;
 };
 
 /// Draws the forest, one line for each node:

@@ -121,7 +121,10 @@
   ONE(barrier_breaks_in_silence)           /* a broken barrier wakes all waiters */             \
   ONE(channel_links_without_second_look)   /* E2 */                                             \
   ONE(channel_waiter_leaves_no_next)       /* E2 */                                             \
-  ONE(channel_waiter_is_never_hungry)      /* E3 */
+  ONE(channel_waiter_is_never_hungry)      /* E3 */                                             \
+  ONE(abandon_caller_leaves_what_ended)    /* a call has one owner */                           \
+  ONE(abandon_thread_does_not_wake)        /* no wake-up is lost */                             \
+  ONE(abandon_leaver_keeps_its_permit)     /* a permit is given back once */
 
 // Those that make the order of an access too weak, or leave out a fence.
 #define TG_PLANTED_ORDERS(ONE)                                                                               \
@@ -155,7 +158,9 @@
   ONE(sync_mutex_publishes_nothing)           /* likewise */                                                 \
   ONE(latch_publishes_nothing)                /* what came before a count down is seen by a waiter */        \
   ONE(channel_stamp_is_not_ordered)           /* E2 */                                                       \
-  ONE(channel_item_is_not_published)          /* E1 */
+  ONE(channel_item_is_not_published)          /* E1 */                                                       \
+  ONE(abandon_thread_publishes_nothing)       /* the owner sees what the call has done */                    \
+  ONE(abandon_caller_sees_nothing)            /* likewise */
 
 namespace tg::inline v0::detail {
 enum class Planted {

@@ -47,6 +47,9 @@ std::string ShutdownReport::str() const {
   text = detail::escaped(text);
   for (const TaskLeft& left : ran_over)
     text += fmt::format("\n  {}: {}", detail::escaped(left.path), detail::escaped(left.task.str()));
+  for (const CallLeft& left : left_behind) {
+    text += "\n  " + detail::escaped("call '" + left.name + "', " + detail::describe_abandoned(left.call));
+  }
   return text;
 }
 

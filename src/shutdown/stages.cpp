@@ -83,8 +83,8 @@ class Groups {
   GroupStatistics before_;
 };
 
-std::vector<ShutdownReport::TaskLeft> tasks_left(const Node* top) {
-  std::vector<ShutdownReport::TaskLeft> left;
+// The tasks that run over, unless all is quiet, and the calls that were abandoned.
+void note_what_is_left(const Node* top, bool quiet, ShutdownReport& report) {
   const ForestSnapshot forest = Forest::instance().snapshot();
   std::vector<std::string> path;  // by depth
   std::size_t inside = 0;         // the depth of `top`, plus one, while the nodes are below it
@@ -96,11 +96,12 @@ std::vector<ShutdownReport::TaskLeft> tasks_left(const Node* top) {
       if (node.id == top->id()) inside = node.depth + 1;
       if (inside == 0) continue;
     }
-    for (const RunningTask& task : node.running) left.push_back({path.back(), task});
+    if (node.abandoned) report.left_behind.push_back({node.name, *node.abandoned});
+    if (quiet) continue;
+    for (const RunningTask& task : node.running) report.ran_over.push_back({path.back(), task});
   }
-  std::stable_sort(left.begin(), left.end(),
+  std::stable_sort(report.ran_over.begin(), report.ran_over.end(),
                    [](const auto& a, const auto& b) { return a.task.running_for > b.task.running_for; });
-  return left;
 }
 
 ReasonPointer draining_reason(const Stages& stages) {
@@ -139,7 +140,7 @@ ShutdownReport shut_down(Stages stages, FunctionRef<bool()> hurry) {
   // What others add now is counted, and is being skipped by them: it is not left.
   if (quiet) report.counts.skipped += std::exchange(report.counts.pending, 0);
   report.slowest_stop = groups.slowest_stop();
-  if (!quiet) report.ran_over = tasks_left(stages.top);
+  note_what_is_left(stages.top, quiet, report);
   return report;
 }
 

@@ -36,6 +36,11 @@ std::string describe_ends(const GroupStatistics& counts) {
   return text;
 }
 
+std::string describe_abandoned(const AbandonedCall& call) {
+  return fmt::format("abandoned by '{}' {:.1f} s ago", call.caller,
+                     static_cast<double>(call.ago.nanos()) / 1e9);
+}
+
 std::string describe_slow_stop(const StopLatency& stop) {
   constexpr Duration kSlow = Duration::from_nanos(1'000'000'000);
   if (stop.time < kSlow) return {};

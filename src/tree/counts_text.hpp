@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counts of tasks in words.
+// Counts of tasks, and abandoned calls, in words.
 #pragma once
 
 #include <cstddef>
 #include <string>
 #include <vector>
 
+#include <threadgroup/snapshot.hpp>
 #include <threadgroup/statistics.hpp>
 
 namespace tg::inline v0::detail {
@@ -15,6 +16,9 @@ std::string describe_running(std::size_t count, std::vector<RunningTask> tasks);
 
 /// "3 succeeded, 1 failed, 2 skipped": how tasks ended; counts of zero are left out.
 std::string describe_ends(const GroupStatistics& counts);
+
+/// "abandoned by 'MainThread/Fetch' 2.1 s ago".
+std::string describe_abandoned(const AbandonedCall& call);
 
 /// "; its last task, 'fetch 17', ended 2.3 s after the stop" for a stop that took a second or more; else
 /// nothing.

@@ -338,6 +338,7 @@ void Forest::append_snapshot_locked(Node& top, TimePoint now, ForestSnapshot& ou
     }
     shot.counts = node->statistics();
     if (shot.counts.running > 0) shot.running = node->running_tasks(now);
+    shot.abandoned = node->abandoned(now);
     out.nodes.push_back(std::move(shot));
     node = next_in_walk_locked(*node, top, depth);
     if (node == nullptr) return;
@@ -417,6 +418,7 @@ void Forest::finish_process() noexcept try {
     if (!node->wait_until_quiet(deadline)) report_still_running(*node, "at exit");
     node->release();
   }
+  report_abandoned("at exit", snapshot());
   runtime::ThreadCache::instance().retire_idle_threads(deadline);
 } catch (const std::exception& e) {
   report_line({"at exit: ", e.what()});

@@ -66,8 +66,8 @@ class Node {
   const std::string& name() const noexcept { return name_; }
   GroupId id() const noexcept { return id_; }
   NodeKind kind() const noexcept { return kind_; }
-  /// A scope or a shield: it has no tasks.
-  bool is_scope() const noexcept { return kind_ == NodeKind::scope || kind_ == NodeKind::shield; }
+  /// A scope, a shield or a call: it has no tasks.
+  bool is_scope() const noexcept { return kind_ >= NodeKind::scope; }
   bool is_thread_root() const noexcept {
     return kind_ == NodeKind::main_thread || kind_ == NodeKind::foreign_thread;
   }
@@ -127,6 +127,8 @@ class Node {
   virtual std::vector<RunningTask> running_tasks(TimePoint) const { return {}; }
   /// Once the event is set: when the last task has ended that was running then, and which.
   virtual std::optional<StopLatency> stop_latency() const { return {}; }
+  /// Called under the forest's lock: whether this is a call whose caller has gone on, and who and when that was.
+  virtual std::optional<AbandonedCall> abandoned(TimePoint) const { return {}; }
   /// A task of this group waits for another one. If that is pending, it is run here and now, on the waiting
   /// flow and in its slot, as far as the stack allows; else nothing is done, and the answer is false.
   virtual bool run_now(Task&) noexcept { return false; }

@@ -46,7 +46,7 @@ class Permits {
     bool is_promised_ = false;
   };
 
-  explicit Permits(std::size_t count) noexcept : free_(static_cast<std::ptrdiff_t>(count)) {}
+  explicit constexpr Permits(std::size_t count) noexcept : free_(static_cast<std::ptrdiff_t>(count)) {}
   Permits(const Permits&) = delete;
   Permits& operator=(const Permits&) = delete;
 

@@ -26,6 +26,8 @@ const char* to_string(NodeKind kind) noexcept {
       return "scope";
     case NodeKind::shield:
       return "shield";
+    case NodeKind::call:
+      return "call";
   }
   return "unknown";
 }
@@ -60,6 +62,30 @@ std::vector<const NodeSnapshot*> ForestSnapshot::children(GroupId id) const {
   return found;
 }
 
+std::vector<const NodeSnapshot*> ForestSnapshot::abandoned() const {
+  std::vector<const NodeSnapshot*> found;
+  for (const NodeSnapshot& node : nodes) {
+    if (node.abandoned) found.push_back(&node);
+  }
+  return found;
+}
+
+namespace {
+// What a line says of the node behind its name.
+std::string kind_label(const NodeSnapshot& node) {
+  switch (node.kind) {
+    case NodeKind::daemon:
+    case NodeKind::scope:
+    case NodeKind::shield:
+      return std::string(" (") + to_string(node.kind) + ')';
+    case NodeKind::call:
+      return node.abandoned ? " (call, " + detail::describe_abandoned(*node.abandoned) + ')' : " (call)";
+    default:
+      return {};
+  }
+}
+}  // namespace
+
 std::string to_text(const ForestSnapshot& snapshot) {
   // Whether a node has a later sibling decides the shape of its branch, and of the lines below it.
   const std::size_t count = snapshot.nodes.size();
@@ -82,9 +108,7 @@ std::string to_text(const ForestSnapshot& snapshot) {
     open[node.depth] = has_later_sibling[i];
     for (std::size_t depth = 1; depth < node.depth; ++depth) text += open[depth] ? "|   " : "    ";
     if (node.depth > 0) text += open[node.depth] ? "|-- " : "`-- ";
-    text += detail::escaped(node.name);
-    if (node.kind == NodeKind::daemon || node.kind == NodeKind::scope || node.kind == NodeKind::shield)
-      text += std::string(" (") + to_string(node.kind) + ')';
+    text += detail::escaped(node.name + kind_label(node));
     const GroupStatistics& counts = node.counts;
     if (counts.total() > 0) {
       text += "  [" + std::to_string(counts.pending) + " pending, " +

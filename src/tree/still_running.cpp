@@ -13,6 +13,7 @@
 
 #include "base/escaped.hpp"
 #include "base/report.hpp"
+#include "tree/counts_text.hpp"
 #include "tree/forest.hpp"
 
 namespace tg::inline v0::detail {
@@ -34,6 +35,20 @@ void report_still_running(const Node& group, const std::string& when) {
   if (const std::size_t pending = group.statistics().pending; pending > 0)
     text += fmt::format("{}has {} pending\n", begin, pending);
   report_lines(text);
+}
+
+void report_abandoned(const std::string& when, const ForestSnapshot& snapshot) {
+  const std::vector<const NodeSnapshot*> calls = snapshot.abandoned();
+  if (calls.empty()) return;
+  std::string text = fmt::format("threadgroup: {}, {} abandoned call{} still run{}", when, calls.size(),
+                                 calls.size() == 1 ? "" : "s", calls.size() == 1 ? "s" : "");
+  for (std::size_t i = 0; i < std::min(calls.size(), kMostNamed); ++i) {
+    const NodeSnapshot& call = *calls[i];
+    text += escaped(
+        fmt::format("{} '{}', {}", i == 0 ? ":" : ";", call.name, describe_abandoned(*call.abandoned)));
+  }
+  if (calls.size() > kMostNamed) text += fmt::format("; and {} more", calls.size() - kMostNamed);
+  report_lines(text + "\n");
 }
 
 }  // namespace tg::inline v0::detail

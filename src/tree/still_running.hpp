@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reports the tasks that a long wait waits for.
+// Reports the tasks that a long wait waits for, and the calls that the end of the process leaves behind.
 #pragma once
 
 #include <string>
@@ -14,5 +14,10 @@ namespace tg::inline v0::detail {
 ///
 /// `when` is what comes before the comma. Takes the forest's lock; throws `std::bad_alloc`.
 void report_still_running(const Node& group, const std::string& when);
+
+/// Writes to stderr which calls of `abandonable` still run although their callers have gone on, if there are any.
+///
+///     threadgroup: at exit, 1 abandoned call still runs: 'getaddrinfo', abandoned by 'MainThread/Fetch' 2.1 s ago
+void report_abandoned(const std::string& when, const ForestSnapshot& snapshot);
 
 }  // namespace tg::inline v0::detail

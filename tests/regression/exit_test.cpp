@@ -64,6 +64,24 @@ TEST_F(Exit, daemon_that_sleeps_is_stopped_and_ends_before_the_process) {
       ExitedWithCode(7), "^told: the process is ending$");
 }
 
+TEST_F(Exit, call_that_was_abandoned_is_named_and_the_process_ends) {
+  EXPECT_EXIT(
+      {
+        static std::latch running(1);
+        ThreadGroup& group = leaked_group("fetch", true);
+        group.post([] {
+          tg::abandonable(tg::TaskName("getaddrinfo"), [] {
+            running.count_down();
+            wait_forever();
+          });
+        });
+        running.wait();
+        std::exit(3);  // which stops the task
+      },
+      ExitedWithCode(3),
+      "^threadgroup: at exit, 1 abandoned call still runs: 'getaddrinfo', abandoned by 'fetch' 0.. s ago\n$");
+}
+
 TEST_F(Exit, daemon_that_does_not_stop_is_named_and_the_process_ends) {
   EXPECT_EXIT(
       {

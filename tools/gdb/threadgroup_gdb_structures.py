@@ -134,7 +134,7 @@ def path_of_node(node):
 def label_of_kind(kind):
     """" (daemon)", as a dump has it behind the name; nothing for a group and the root of a thread."""
     name = enum_name(kind)
-    return f" ({name})" if name in ("daemon", "scope", "shield") else ""
+    return f" ({name})" if name in ("daemon", "scope", "shield", "call") else ""
 
 
 def parts_of(core):

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// The caller's side, and the thread's.
+#include <threadgroup/detail/abandonable_call.hpp>
+
+#include <new>
+
+#include <threadgroup/errors.hpp>
+#include <threadgroup/scope.hpp>
+
+#include "abandon/call_bound.hpp"
+#include "abandon/call_node.hpp"
+#include "base/planted.hpp"
+#include "event/callers_task.hpp"
+#include "event/wait.hpp"
+#include "event/wait_note.hpp"
+#include "runtime/flow.hpp"
+#include "runtime/threads.hpp"
+#include "tree/forest.hpp"
+#include "tree/scope_entry.hpp"
+#include "tree/task_context.hpp"
+
+namespace tg::inline v0::detail {
+
+namespace {
+
+// The thread is in the call's node, as in a scope.
+class InsideCall : private Scope {
+ public:
+  explicit InsideCall(CallNode& node) : Scope(node) {}
+  ~InsideCall() { static_cast<void>(leave()); }
+};
+
+[[noreturn]] void throw_stopped(const std::string& what, const ReasonPointer& reason) {
+  throw Stopped(what + ": " + reason->str(), reason);
+}
+
+[[noreturn]] void throw_not_made(const std::string& name, const ReasonPointer& reason) {
+  throw_stopped("call '" + name + "' was not made, because its caller was stopped", reason);
+}
+
+std::string name_of_caller() {
+  const TaskContext* const task = TaskContext::current();
+  if (task != nullptr && task->task != nullptr) return task->task_name();
+  return innermost_node_of_caller()->shown_name();
+}
+
+}  // namespace
+
+AbandonableCall::~AbandonableCall() {
+  // In a forked child, node and permit are the parent's.
+  if (fork_generation_ != runtime::fork_generation()) return;
+  if (node_ != nullptr) node_->end();
+  if (has_permit_) CallBound::instance().give_back();
+}
+
+bool AbandonableCall::is_for_caller(std::string& name) {
+  const Node* const node = innermost_node_of_caller();
+  if (node == nullptr) return false;
+  if (name.empty()) name = name_of_caller();
+  if (const ReasonPointer reason = event_of_caller()->reason()) throw_not_made(name, reason);
+  return node->kind() != NodeKind::call;
+}
+
+void AbandonableCall::begin() {
+  Event& event = *event_of_caller();
+  ReasonPointer reason = CallBound::instance().take(event);
+  has_permit_ = !reason;
+  if (!reason) reason = event.reason();  // it may have waited
+  if (reason) throw_not_made(name_, reason);
+  node_ = &CallNode::make(std::string(name_));
+  caller_ = &runtime::Flow::current();
+  runtime::ThreadCache::instance().start({&AbandonableCall::serve, this});
+}
+
+void AbandonableCall::run(std::unique_ptr<AbandonableCall>& call) {
+  call->begin();
+  Event& event = *event_of_caller();
+  const WaitNote note("an abandonable call");
+  const WatchedEvents events{&event, nullptr};
+  const auto has_ended = [&] {
+    return call->state_.load(TG_ORDER(acquire, abandon_caller_sees_nothing, relaxed)) == State::ended;
+  };
+  if (wait_unparked(has_ended, events, TimePoint::never()) != WaitOutcome::ready) {
+    const std::string what = call->prepare_to_abandon();
+    State expected = State::runs;
+    if (call->state_.compare_exchange_strong(expected, State::abandoned) ||
+        TG_PLANTED(abandon_caller_leaves_what_ended)) {
+      static_cast<void>(call.release());
+      throw_stopped(what, event.reason());
+    }
+  }
+  if (call->exception_) std::rethrow_exception(call->exception_);
+}
+
+// Before the thread may take over, because it destroys the call then. Returns what the exception says.
+std::string AbandonableCall::prepare_to_abandon() noexcept {
+  std::string caller;
+  std::string what;
+  try {
+    what = "call '" + name_ + "' was abandoned, because its caller was stopped";
+    caller = Forest::instance().path(*innermost_node_of_caller());
+  } catch (const std::bad_alloc&) {  // exception and snapshots say less
+  }
+  node_->abandon(std::move(caller));
+  return what;
+}
+
+void AbandonableCall::serve(void* raw) noexcept {
+  auto* const call = static_cast<AbandonableCall*>(raw);
+  runtime::Flow* const caller = call->caller_;
+  runtime::Flow::current().set_os_name(call->name_);
+  {
+    const InsideCall inside(*call->node_);
+    try {
+      call->make();
+    } catch (...) {
+      call->exception_ = std::current_exception();
+    }
+  }
+  State expected = State::runs;
+  if (!call->state_.compare_exchange_strong(expected, State::ended,
+                                            TG_ORDER(acq_rel, abandon_thread_publishes_nothing, relaxed))) {
+    delete call;
+  } else if (!TG_PLANTED(abandon_thread_does_not_wake)) {
+    caller->unpark();  // a flow is never gone
+  }
+}
+
+}  // namespace tg::inline v0::detail

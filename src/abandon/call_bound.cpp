@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Waiting for a permit, and changing how many there are.
+#include "abandon/call_bound.hpp"
+
+#include <new>
+#include <string>
+#include <utility>
+
+#include "base/planted.hpp"
+#include "event/wait.hpp"
+#include "event/wait_note.hpp"
+#include "runtime/flow.hpp"
+#include "runtime/fork.hpp"
+
+namespace tg::inline v0::detail {
+
+constinit CallBound CallBound::only_;
+
+namespace {
+[[gnu::constructor(runtime::at_load::kLeaves)]] void hold_call_bound() { CallBound::hold_across_forks(); }
+}  // namespace
+
+void CallBound::hold_across_forks() {
+  runtime::hold_across_forks([]() -> Mutex& { return only_.mutex_; }, [] { only_.forget_all(); });
+  using runtime::Engine;
+  Engine::register_part(Engine::Part::calls, {[]() -> void* { return new CallBound; },
+                                              [](void* part) noexcept {
+                                                auto& bound = *static_cast<CallBound*>(part);
+                                                bound.forget_all();
+                                                bound.set_most(kMost);
+                                              }});
+}
+
+// In a forked child, where the calls and those who wait are the parent's; and before an engine begins again.
+void CallBound::forget_all() noexcept TG_NO_THREAD_SAFETY_ANALYSIS {  // no other flow is there
+  if constexpr (runtime::kIsExplored) most_ = kMost;  // a child keeps what the program has chosen
+  ::new (&permits_) Permits(most_);
+}
+
+ReasonPointer CallBound::take(Event& of_caller) {
+  if (permits_.try_take()) return {};
+  const WaitNote note("another abandonable call to end (set_max_abandonable_calls)");
+  Permits::Waiter waiter(runtime::Flow::current());
+  const WatchedEvents events{&of_caller, nullptr};
+  const WaitOutcome outcome = wait_unparked(  // by the flow that gives a permit back
+      [&] { return permits_.take_or_wait(waiter); }, events, TimePoint::never());
+  if (outcome == WaitOutcome::ready) return {};
+  if (permits_.withdraw(waiter) && !TG_PLANTED(abandon_leaver_keeps_its_permit)) give_back();
+  return of_caller.reason();
+}
+
+void CallBound::set_most(std::size_t most) noexcept {
+  std::size_t before = 0;
+  {
+    const MutexLock lock(mutex_);
+    before = std::exchange(most_, most);
+  }
+  if (most > before) permits_.give_back(most - before);
+  for (; before > most; --before) permits_.take_anyway();
+}
+
+std::size_t CallBound::most() const noexcept {
+  const MutexLock lock(mutex_);
+  return most_;
+}
+
+}  // namespace tg::inline v0::detail

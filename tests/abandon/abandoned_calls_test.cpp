@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// What shows the calls that were left behind, how many there may be, and what a fork does to them.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <latch>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+
+#include <threadgroup/threadgroup.hpp>
+
+#include "abandon/gate.hpp"
+#include "base/spin.hpp"
+#include "runtime/faults.hpp"
+#include "support/eventually.hpp"
+#include "support/in_child.hpp"
+#include "support/thread_cache.hpp"
+
+namespace tg::test {
+namespace abandoned_calls_test {
+namespace {
+
+using namespace std::chrono_literals;
+
+using AbandonedCalls = NoCallLeft;
+
+// --- What shows it ---
+
+TEST_F(AbandonedCalls, snapshot_shows_which_call_was_abandoned_by_whom) {
+  const auto gate = std::make_shared<Gate>();
+  auto group = std::make_unique<ThreadGroup>("fetch");
+  group->post([gate] { abandonable(TaskName("getaddrinfo"), pass, gate); });
+  gate->has_begun.acquire();
+  const std::string before = to_text(ThreadEventsController::instance().snapshot());
+  EXPECT_NE(before.find("    `-- getaddrinfo (call)\n"), std::string::npos) << before;
+  group->set_event("enough");
+  group->join();
+  group.reset();
+  const ForestSnapshot after = ThreadEventsController::instance().snapshot();
+  ASSERT_EQ(after.abandoned().size(), 1u);
+  const NodeSnapshot& call = *after.abandoned()[0];
+  EXPECT_EQ(call.name, "getaddrinfo");
+  EXPECT_EQ(call.kind, NodeKind::call);
+  EXPECT_EQ(call.abandoned->caller, "MainThread/fetch");
+  EXPECT_LT(call.abandoned->ago, 60s);
+  const std::string text = to_text(after);
+  EXPECT_NE(text.find("`-- getaddrinfo (call, abandoned by 'MainThread/fetch' 0."), std::string::npos)
+      << text;
+  gate->may_end.release();
+}
+
+TEST_F(AbandonedCalls, call_has_the_name_of_its_task) {
+  const auto gate = std::make_shared<Gate>();
+  ThreadGroup group("group");
+  group.post(TaskName("page 3"), [gate] { abandonable(pass, gate); });
+  gate->has_begun.acquire();
+  const ForestSnapshot snapshot = ThreadEventsController::instance().snapshot();
+  const NodeSnapshot* const call = snapshot.find("page 3");
+  ASSERT_NE(call, nullptr);
+  EXPECT_EQ(call->kind, NodeKind::call);
+  gate->may_end.release();
+  group.join();
+}
+
+TEST_F(AbandonedCalls, snapshot_says_that_the_task_waits_for_the_call) {
+  const auto gate = std::make_shared<Gate>();
+  ThreadGroup group("group");
+  group.post([gate] { abandonable(pass, gate); });
+  gate->has_begun.acquire();
+  eventually([] {
+    const ForestSnapshot snapshot = ThreadEventsController::instance().snapshot();
+    const NodeSnapshot* const node = snapshot.find("group");
+    return node->running.size() == 1 && node->running[0].waits_for == "an abandonable call";
+  });
+  gate->may_end.release();
+  group.join();
+}
+
+TEST_F(AbandonedCalls, report_of_a_shutdown_names_the_calls_that_were_left_behind) {
+  const auto gate = std::make_shared<Gate>();
+  ThreadGroup group("web");
+  group.post([gate] { abandonable(TaskName("getaddrinfo"), pass, gate); });
+  gate->has_begun.acquire();
+  const ShutdownReport report = group.shut_down({.drain = 0s, .stop = 1h});
+  EXPECT_TRUE(report);
+  ASSERT_EQ(report.left_behind.size(), 1u);
+  EXPECT_EQ(report.left_behind[0].name, "getaddrinfo");
+  EXPECT_NE(report.str().find("\n  call 'getaddrinfo', abandoned by 'MainThread/web' 0."), std::string::npos)
+      << report.str();
+  gate->may_end.release();
+}
+
+// --- The bound ---
+
+TEST_F(AbandonedCalls, calls_beyond_the_bound_wait_in_order_and_abandoned_ones_count) {
+  set_max_abandonable_calls(1);
+  const auto gate = std::make_shared<Gate>();
+  {
+    const StopScope scope(10ms);
+    EXPECT_THROW(abandonable(pass, gate), Stopped);
+  }
+  static std::atomic<int> calls{0};
+  calls = 0;
+  {
+    const StopScope scope(10ms);
+    EXPECT_THROW(abandonable([] { ++calls; }), Stopped);
+  }
+  EXPECT_EQ(calls, 0);
+  ThreadGroup group("group");
+  const auto task = group.add_task([] { return abandonable([] { return ++calls; }); });
+  eventually([] {
+    const ForestSnapshot snapshot = ThreadEventsController::instance().snapshot();
+    const NodeSnapshot* const node = snapshot.find("group");
+    return node->running.size() == 1 &&
+           node->running[0].waits_for.starts_with("another abandonable call to end");
+  });
+  EXPECT_EQ(calls, 0);
+  gate->may_end.release();
+  EXPECT_EQ(task.get(), 1);
+}
+
+TEST_F(AbandonedCalls, higher_bound_lets_a_waiting_call_begin) {
+  set_max_abandonable_calls(1);
+  const auto gate = std::make_shared<Gate>();
+  {
+    const StopScope scope(10ms);
+    EXPECT_THROW(abandonable(pass, gate), Stopped);
+  }
+  ThreadGroup group("group");
+  const auto task = group.add_task([] { return abandonable([] { return 3; }); });
+  set_max_abandonable_calls(2);
+  EXPECT_EQ(task.get(), 3);
+  gate->may_end.release();
+}
+
+TEST_F(AbandonedCalls, bound_of_zero_is_refused) {
+  EXPECT_THROW(set_max_abandonable_calls(0), std::invalid_argument);
+}
+
+using CallsWithoutIdleThreads = NoIdleThreads;
+
+TEST_F(CallsWithoutIdleThreads, call_that_gets_no_thread_is_not_made_and_takes_no_permit) {
+  set_max_abandonable_calls(1);
+  const StopScope scope;
+  static std::atomic<int> calls{0};
+  runtime::faults::refuse_threads(1);
+  EXPECT_THROW(abandonable([] { ++calls; }), std::system_error);
+  EXPECT_EQ(calls, 0);
+  abandonable([] { ++calls; });
+  EXPECT_EQ(calls, 1);
+  set_max_abandonable_calls(64);
+}
+
+// --- Forks ---
+
+TEST_F(AbandonedCalls, forked_child_has_none_of_the_calls) {
+  set_max_abandonable_calls(1);
+  const auto gate = std::make_shared<Gate>();
+  const StopScope scope(10ms);
+  EXPECT_THROW(abandonable(pass, gate), Stopped);
+  EXPECT_EQ(in_child([] {
+              REQUIRE_IN_CHILD(abandoned() == 0);
+              const StopScope own;
+              REQUIRE_IN_CHILD(abandonable([] { return 3; }) == 3);
+            }),
+            0);
+  gate->may_end.release();
+}
+
+TEST_F(AbandonedCalls, call_may_fork) {
+  const StopScope scope;
+  const int status = abandonable([] {
+    return in_child([] {
+      const StopScope own;
+      REQUIRE_IN_CHILD(abandonable([] { return 3; }) == 3);
+    });
+  });
+  EXPECT_EQ(status, 0);
+}
+
+// --- Stops at random moments ---
+
+TEST_F(AbandonedCalls, stops_at_random_moments_lose_neither_call_nor_permit) {
+  set_max_abandonable_calls(3);
+  const auto alive = std::make_shared<int>(0);
+  for (int round = 0; round < 250; ++round) {
+    ThreadGroup group("group");
+    std::latch running(4);
+    for (int i = 0; i < 4; ++i) {
+      group.post([&, alive] {
+        running.count_down();
+        for (;;) abandonable([](const std::shared_ptr<int>& a) { return a; }, alive);
+      });
+    }
+    running.wait();
+    for (int spins = 100 * (round % 50); spins > 0; --spins) detail::relax();
+    group.set_event("enough");
+    EXPECT_EQ(group.join().counts.stopped, 4u);
+  }
+  eventually([&] { return alive.use_count() == 1; });
+  set_max_abandonable_calls(1);
+  const StopScope scope;
+  EXPECT_EQ(abandonable([] { return 1; }), 1);
+}
+
+}  // namespace
+}  // namespace abandoned_calls_test
+}  // namespace tg::test

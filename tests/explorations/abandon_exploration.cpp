@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls that may be abandoned, and stops that meet their ends.
+#include <threadgroup/abandonable.hpp>
+#include <threadgroup/errors.hpp>
+
+#include <memory>
+
+#include "abandon/call_bound.hpp"
+#include "explorations/explore.hpp"
+#include "explorations/signals.hpp"
+#include "sim/plain.hpp"
+#include "support/nodes.hpp"
+
+namespace tg::test {
+namespace abandon_exploration {
+namespace {
+
+// How many results there are. They are made on one flow and destroyed on another.
+class Result {
+ public:
+  explicit Result(int& alive) : alive_(&alive) { ++*alive_; }
+  Result(Result&& other) noexcept : alive_(std::exchange(other.alive_, nullptr)), value_(other.value_) {}
+  ~Result() {
+    if (alive_ != nullptr) --*alive_;
+  }
+  int value() const { return value_; }
+
+ private:
+  int* alive_;
+  int value_ = 7;
+};
+struct Alive {
+  int& count;
+};
+
+// As one call after the other needs the only permit, it shows whether each is given back.
+void make_two(int& alive, int& stopped) {
+  for (int i = 0; i < 2; ++i) {
+    try {
+      const Result result = abandonable(
+          TaskName("call"), [](Alive a) { return Result(a.count); }, Alive{alive});
+      require(result.value() == 7, "the caller has the result");
+    } catch (const Stopped&) {
+      ++stopped;
+    }
+  }
+}
+
+TG_EXPLORATION(AbandonExploration, a_stop_meets_the_end_of_a_call) {
+  hold_clock();
+  set_max_abandonable_calls(1);
+  int alive = 0;
+  {
+    const Linked node("node");
+    together({{"calls",
+               [&] {
+                 const Inside inside(*node);
+                 int stopped = 0;
+                 make_two(alive, stopped);
+                 require(stopped == 0 || node->event().is_set(), "only a stop ends a call");
+               }},
+              {"sets", [&] { set_event(node); }}});
+  }
+  pause();  // until the thread of a call that was abandoned has ended
+  require(alive == 0, "each result was destroyed once");
+  require(ThreadEventsController::instance().snapshot().nodes.empty(), "no call is left");
+  const Linked other("other");
+  const Inside inside(*other);
+  require(abandonable(TaskName("last"), [] { return 5; }) == 5, "the permit was given back");
+}
+TG_FINDS(AbandonExploration, a_stop_meets_the_end_of_a_call, abandon_caller_leaves_what_ended, 500)
+TG_FINDS(AbandonExploration, a_stop_meets_the_end_of_a_call, abandon_thread_does_not_wake, 500)
+
+// Two flows, one permit: the one that waits is stopped as the permit comes to it, and a third needs it.
+TG_EXPLORATION(AbandonExploration, a_stop_meets_a_permit) {
+  hold_clock();
+  set_max_abandonable_calls(1);
+  const Linked first("first");
+  const Linked second("second");
+  const auto call_in = [](const Linked& node) {
+    const Inside inside(*node);
+    try {
+      require(abandonable(TaskName("call"), [] { return 5; }) == 5, "the call was made");
+    } catch (const Stopped&) {
+      require(node.is_set(), "only a stop ends a wait");
+    }
+  };
+  together({{"calls", [&] { call_in(first); }},
+            {"calls too", [&] { call_in(first); }},
+            {"is stopped", [&] { call_in(second); }},
+            {"sets", [&] { set_event(second); }}});
+}
+TG_FINDS(AbandonExploration, a_stop_meets_a_permit, abandon_leaver_keeps_its_permit, 4000)
+
+TG_WEAK_EXPLORATION(AbandonExploration, the_owner_sees_what_the_call_has_done) {
+  hold_clock();
+  struct Parts {
+    sim::Plain<int>& argument;
+    sim::Plain<int>& result;
+  };
+  sim::Plain<int> argument{0};
+  sim::Plain<int> result{0};
+  const Linked node("node");
+  const Inside inside(*node);
+  argument.write(3);
+  abandonable(
+      TaskName("call"), [](Parts parts) { parts.result.write(parts.argument.read() + 4); },
+      Parts{argument, result});
+  require(result.read() == 7, "the result is complete");
+}
+TG_FINDS(AbandonExploration, the_owner_sees_what_the_call_has_done, abandon_thread_publishes_nothing, 2000)
+TG_FINDS(AbandonExploration, the_owner_sees_what_the_call_has_done, abandon_caller_sees_nothing, 2000)
+
+}  // namespace
+}  // namespace abandon_exploration
+}  // namespace tg::test

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls that are left behind, in simulated time.
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include <threadgroup/resolve.hpp>
+#include <threadgroup/sim.hpp>
+#include <threadgroup/threadgroup.hpp>
+
+namespace tg {
+namespace abandonable_test {
+namespace {
+
+using namespace std::chrono_literals;
+using thread_utils::event_aware_sleep;
+
+// As a call that does not see a stop.
+int answer_after(Duration time) {
+  const Shield shield(1h);
+  event_aware_sleep(time);
+  return 7;
+}
+
+std::size_t left_behind() { return ThreadEventsController::instance().snapshot().abandoned().size(); }
+
+TEST(SimulatedAbandonable, caller_goes_on_at_its_deadline_and_the_call_ends_by_itself) {
+  const sim::Report report = sim::explore({.schedules = 100}, [] {
+    const TimePoint begin = now();
+    {
+      const StopScope scope(1s);
+      try {
+        static_cast<void>(abandonable(answer_after, Duration(10s)));
+        sim::check(false, "the call takes longer");
+      } catch (const Stopped&) {
+      }
+    }
+    sim::check(now() - begin < 2s, "the caller went on at its deadline");
+    sim::check(left_behind() == 1, "the call runs on");
+    event_aware_sleep(10s);
+    sim::check(left_behind() == 0, "the call has ended");
+  });
+  EXPECT_FALSE(report.failure) << report.str();
+}
+
+TEST(SimulatedAbandonable, call_and_stop_at_the_same_moment_have_one_outcome) {
+  bool has_ended = false;
+  bool was_stopped = false;
+  const sim::Report report = sim::explore({.schedules = 300}, [&] {
+    {
+      ThreadGroup group("Group");
+      group.post([&] {
+        try {
+          sim::check(abandonable(answer_after, Duration(1s)) == 7, "a call that ends has its result");
+          has_ended = true;
+        } catch (const Stopped&) {
+          was_stopped = true;
+        }
+      });
+      event_aware_sleep(1s);
+      group.set_event("now");
+      group.join();
+    }
+    event_aware_sleep(1s);
+    sim::check(left_behind() == 0, "the call has ended");
+  });
+  EXPECT_FALSE(report.failure) << report.str();
+  EXPECT_TRUE(has_ended);
+  EXPECT_TRUE(was_stopped);
+}
+
+TEST(SimulatedAbandonable, lookup_is_refused) {
+  const sim::Report report = sim::explore({.schedules = 1}, [] {
+    try {
+      static_cast<void>(resolve("localhost", "80"));
+      sim::check(false, "the system is not simulated");
+    } catch (const std::logic_error&) {
+    }
+  });
+  EXPECT_FALSE(report.failure) << report.str();
+}
+
+}  // namespace
+}  // namespace abandonable_test
+}  // namespace tg
