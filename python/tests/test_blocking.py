@@ -289,6 +289,19 @@ def test_several_threads_may_accept_on_one_listener(on_end):
     server.accept()[0].close()  # outside tasks it waits as before
 
 
+def test_a_time_out_by_default_and_one_of_a_socket_do_not_change_the_descriptor(on_end):
+    socket.setdefaulttimeout(1000)
+    on_end.callback(socket.setdefaulttimeout, None)
+    one, other = connected(blocking, on_end)
+    with StopScope(1000):
+        for timeout in (None, 1000):
+            one.settimeout(timeout)
+            mode = os.get_blocking(one.fileno())
+            other.send(b"x")
+            assert one.recv(1) == b"x" and os.get_blocking(one.fileno()) is mode is (timeout is None)
+    assert one.fileno() >= 0 and os.fstat(one.fileno())
+
+
 def test_a_stop_that_the_caller_waits_for_itself_is_no_error(lib, on_end):
     from threadgroup_core import thread_utils
 

@@ -198,6 +198,7 @@ def test_consumers_of_a_queue_end(installed):
         for n in range(100):
             items.put(n)
         items.join()
+        wait_until(lambda: group.statistics.running == 3)
         group.set_event()
         assert group.join(20).counts.stopped == 3
 
