@@ -20,6 +20,7 @@
 #include "interpose/next_function.hpp"
 #include "posix/foreign_call.hpp"
 
+// NOLINTBEGIN(bugprone-reserved-identifier): the C library's names
 extern "C" {
 // What <unistd.h> and <fcntl.h> make of the calls under _FORTIFY_SOURCE. `room` is how much memory there is.
 ssize_t __read_chk(int fd, void* buffer, std::size_t bytes, std::size_t room);
@@ -28,6 +29,7 @@ int __open64_2(const char* path, int flags);
 int __openat_2(int folder, const char* path, int flags);
 int __openat64_2(int folder, const char* path, int flags);
 }
+// NOLINTEND(bugprone-reserved-identifier)
 
 namespace tg::inline v0::interpose {
 

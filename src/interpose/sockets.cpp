@@ -12,12 +12,14 @@
 #include "interpose/next_function.hpp"
 #include "posix/foreign_call.hpp"
 
+// NOLINTBEGIN(bugprone-reserved-identifier): the C library's names
 extern "C" {
 // What <sys/socket.h> makes of the calls under _FORTIFY_SOURCE. `room` is how much memory there is.
 ssize_t __recv_chk(int socket, void* buffer, std::size_t bytes, std::size_t room, int flags);
 ssize_t __recvfrom_chk(int socket, void* buffer, std::size_t bytes, std::size_t room, int flags,
                        sockaddr* from, socklen_t* size);
 }
+// NOLINTEND(bugprone-reserved-identifier)
 
 namespace tg::inline v0::interpose {
 

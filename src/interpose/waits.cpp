@@ -19,12 +19,14 @@
 #include "interpose/next_function.hpp"
 #include "posix/foreign_call.hpp"
 
+// NOLINTBEGIN(bugprone-reserved-identifier): the C library's names
 extern "C" {
 // What <poll.h> makes of the calls under _FORTIFY_SOURCE. `room` is how many bytes of memory there are.
 int __poll_chk(pollfd* fds, nfds_t count, int milliseconds, std::size_t room);
 int __ppoll_chk(pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* blocked,
                 std::size_t room);
 }
+// NOLINTEND(bugprone-reserved-identifier)
 
 namespace tg::inline v0::interpose {
 
