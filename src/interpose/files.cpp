@@ -7,6 +7,7 @@
 #include <sys/file.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -53,24 +54,30 @@ constinit NextFunction next_fcntl("fcntl", ::fcntl);
 
 bool was_stopped(ssize_t result) noexcept { return result < 0 && errno == ECANCELED; }
 
-bool is_on_disk(int fd) noexcept {
+constexpr unsigned kMemoryDevices = 1;  // their major number: /dev/null, /dev/urandom
+
+bool never_waits(const struct stat& file) noexcept {
+  return S_ISREG(file.st_mode) || S_ISBLK(file.st_mode) || S_ISDIR(file.st_mode) ||
+         (S_ISCHR(file.st_mode) && major(file.st_rdev) == kMemoryDevices);
+}
+
+bool never_waits(int fd) noexcept {
   const int error = errno;
   struct stat found {};
   const bool is_there = ::fstat(fd, &found) == 0;
   errno = error;
-  return is_there && (S_ISREG(found.st_mode) || S_ISBLK(found.st_mode) || S_ISDIR(found.st_mode));
+  return is_there && never_waits(found);
 }
 
-// To open one of these may wait for another program, or for a line to be connected.
+// To open others may wait: a FIFO for another program, a terminal for its line.
 bool may_wait_to_open(int folder, const char* path) noexcept {
   const int error = errno;
   struct stat found {};
   const bool is_there = ::fstatat(folder, path, &found, 0) == 0;
   errno = error;
-  return is_there && (S_ISFIFO(found.st_mode) || S_ISCHR(found.st_mode));
+  return is_there && !never_waits(found);
 }
 
-// `open` has a mode only with some flags.
 bool has_mode(int flags) noexcept { return (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE; }
 mode_t mode_of(int flags, va_list arguments) noexcept {
   return has_mode(flags) ? va_arg(arguments, mode_t) : mode_t{0};
@@ -88,7 +95,7 @@ TG_INTERPOSED ssize_t read(int fd, void* buffer, std::size_t bytes) {
   if (!ForeignCall::can_be_stopped()) [[likely]]
     return next_read(fd, buffer, bytes);
   const ssize_t result = posix::read(fd, buffer, bytes);
-  return was_stopped(result) && is_on_disk(fd) ? next_read(fd, buffer, bytes) : result;
+  return was_stopped(result) && never_waits(fd) ? next_read(fd, buffer, bytes) : result;
 }
 
 TG_INTERPOSED ssize_t __read_chk(int fd, void* buffer, std::size_t bytes, std::size_t room) {
@@ -99,21 +106,21 @@ TG_INTERPOSED ssize_t readv(int fd, const iovec* parts, int count) {
   if (!ForeignCall::can_be_stopped()) [[likely]]
     return next_readv(fd, parts, count);
   const ssize_t result = posix::readv(fd, parts, count);
-  return was_stopped(result) && is_on_disk(fd) ? next_readv(fd, parts, count) : result;
+  return was_stopped(result) && never_waits(fd) ? next_readv(fd, parts, count) : result;
 }
 
 TG_INTERPOSED ssize_t write(int fd, const void* data, std::size_t bytes) {
   if (!ForeignCall::can_be_stopped()) [[likely]]
     return next_write(fd, data, bytes);
   const ssize_t result = posix::write(fd, data, bytes);
-  return was_stopped(result) && is_on_disk(fd) ? next_write(fd, data, bytes) : result;
+  return was_stopped(result) && never_waits(fd) ? next_write(fd, data, bytes) : result;
 }
 
 TG_INTERPOSED ssize_t writev(int fd, const iovec* parts, int count) {
   if (!ForeignCall::can_be_stopped()) [[likely]]
     return next_writev(fd, parts, count);
   const ssize_t result = posix::writev(fd, parts, count);
-  return was_stopped(result) && is_on_disk(fd) ? next_writev(fd, parts, count) : result;
+  return was_stopped(result) && never_waits(fd) ? next_writev(fd, parts, count) : result;
 }
 
 TG_INTERPOSED ssize_t splice(int from, off64_t* from_offset, int to, off64_t* to_offset, std::size_t bytes,
@@ -126,7 +133,7 @@ TG_INTERPOSED ssize_t sendfile(int to, int from, off_t* offset, std::size_t byte
   if (!ForeignCall::can_be_stopped()) [[likely]]
     return next_sendfile(to, from, offset, bytes);
   const ssize_t result = posix::sendfile(to, from, offset, bytes);
-  return was_stopped(result) && is_on_disk(to) ? next_sendfile(to, from, offset, bytes) : result;
+  return was_stopped(result) && never_waits(to) ? next_sendfile(to, from, offset, bytes) : result;
 }
 TG_INTERPOSED ssize_t sendfile64(int, int, off64_t*, std::size_t) noexcept
     __attribute__((alias("sendfile"), visibility("default")));

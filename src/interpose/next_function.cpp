@@ -36,12 +36,16 @@ void* function_of_sanitizer(const char* name) noexcept {
 void* NextSymbol::find() noexcept {
   void* found = function_of_sanitizer(name_);
   if (found == nullptr) found = ::dlsym(RTLD_NEXT, name_);
+  address_.store(found, std::memory_order_release);
+  return found;
+}
+
+void* NextSymbol::find_or_end() noexcept {
+  void* const found = find();
   if (found == nullptr) {
-    detail::report_line(
-        {"the C library has no function ", name_, "; threadgroup::interpose needs a shared one"});
+    detail::report_line({"threadgroup::interpose finds no function ", name_, " in a shared library"});
     std::abort();
   }
-  address_.store(found, std::memory_order_release);
   return found;
 }
 

@@ -16,14 +16,17 @@ class NextSymbol {
   NextSymbol(const NextSymbol&) = delete;
   NextSymbol& operator=(const NextSymbol&) = delete;
 
-  /// Found while the library is loaded, so that calls are safe in signal handlers; a call that comes before finds its own.
+  /// Done while the library is loaded, so that calls are safe in signal handlers. Null if there is none: older C libraries
+  /// have some functions in libraries of their own, which may not be loaded.
+  [[gnu::cold, gnu::noinline]] void* find() noexcept;
+  /// A call that comes before finds its own. Ends the program if there is none.
   void* address() noexcept {
     void* const known = address_.load(std::memory_order_acquire);
-    return known != nullptr ? known : find();
+    return known != nullptr ? known : find_or_end();
   }
 
  private:
-  [[gnu::cold, gnu::noinline]] void* find() noexcept;
+  [[gnu::cold, gnu::noinline]] void* find_or_end() noexcept;
 
   const char* const name_;
   detail::Atomic<void*> address_{nullptr};  // atomic: any thread may find it first
@@ -44,7 +47,7 @@ class NextFunction : public NextSymbol {
 
 template <class... Next>
 void find_all(Next&... functions) noexcept {
-  (static_cast<void>(functions.address()), ...);
+  (static_cast<void>(functions.find()), ...);
 }
 
 }  // namespace tg::inline v0::interpose

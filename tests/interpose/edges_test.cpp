@@ -131,6 +131,9 @@ TEST(Interposed, files_on_a_disk_can_be_opened_written_and_read_in_a_stopped_tas
   EXPECT_EQ(::flock(file, LOCK_UN), 0);
   EXPECT_EQ(::fcntl(file, F_GETFL) & O_ACCMODE, O_RDWR);
   ::close(file);
+  const int random = ::open("/dev/urandom", O_RDONLY);
+  EXPECT_EQ(::read(random, bytes.data(), 4), 4);
+  ::close(random);
   EXPECT_EQ(::open(folder.file("none").c_str(), O_RDONLY), -1);
   EXPECT_EQ(errno, ENOENT);
 }
