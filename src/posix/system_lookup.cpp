@@ -12,9 +12,36 @@
 
 #include <threadgroup/abandonable.hpp>
 
+#include "base/sanitizers.hpp"
+
+#if TG_THREAD_SANITIZER
+extern "C" {
+void AnnotateIgnoreReadsBegin(const char* file, int line);
+void AnnotateIgnoreReadsEnd(const char* file, int line);
+void AnnotateIgnoreWritesBegin(const char* file, int line);
+void AnnotateIgnoreWritesEnd(const char* file, int line);
+}
+#endif
+
 namespace tg::inline v0::detail {
 
 namespace {
+
+// The resolver's threads share memory under a lock of the C library, which ThreadSanitizer does not see.
+struct UnseenLock {
+#if TG_THREAD_SANITIZER
+  UnseenLock() {
+    AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+    AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
+  }
+  ~UnseenLock() {
+    AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
+    AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
+  }
+  UnseenLock(const UnseenLock&) = delete;
+  UnseenLock& operator=(const UnseenLock&) = delete;
+#endif
+};
 
 // What `getaddrinfo` returned, and its addresses.
 struct Found {
@@ -31,9 +58,12 @@ Found ask_system(const std::string& host, const std::string& service, const Reso
   hints.ai_flags = flags | (options.is_passive ? AI_PASSIVE : 0);
   addrinfo* first = nullptr;
   Found found;
-  found.status = ::getaddrinfo(host.empty() ? nullptr : host.c_str(),
-                               service.empty() ? nullptr : service.c_str(), &hints, &first);
-  found.error = errno;
+  {
+    [[maybe_unused]] const UnseenLock unseen;
+    found.status = ::getaddrinfo(host.empty() ? nullptr : host.c_str(),
+                                 service.empty() ? nullptr : service.c_str(), &hints, &first);
+    found.error = errno;
+  }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(first, &::freeaddrinfo);
   for (const addrinfo* one = first; one != nullptr; one = one->ai_next)
     found.addresses.emplace_back(one->ai_addr, one->ai_addrlen, one->ai_socktype, one->ai_protocol);

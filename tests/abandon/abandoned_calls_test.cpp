@@ -12,6 +12,7 @@
 #include <threadgroup/threadgroup.hpp>
 
 #include "abandon/gate.hpp"
+#include "base/sanitizers.hpp"
 #include "base/spin.hpp"
 #include "runtime/faults.hpp"
 #include "support/eventually.hpp"
@@ -155,7 +156,10 @@ TEST_F(CallsWithoutIdleThreads, call_that_gets_no_thread_is_not_made_and_takes_n
 
 // --- Forks ---
 
+constexpr const char* kNoThreadsInChild = "under the sanitizer a child of several threads starts none";
+
 TEST_F(AbandonedCalls, forked_child_has_none_of_the_calls) {
+  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << kNoThreadsInChild;
   set_max_abandonable_calls(1);
   const auto gate = std::make_shared<Gate>();
   const StopScope scope(10ms);
@@ -170,6 +174,7 @@ TEST_F(AbandonedCalls, forked_child_has_none_of_the_calls) {
 }
 
 TEST_F(AbandonedCalls, call_may_fork) {
+  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << kNoThreadsInChild;
   const StopScope scope;
   const int status = abandonable([] {
     return in_child([] {
