@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include <threadgroup/abandonable.hpp>
 #include <threadgroup/duration.hpp>
 #include <threadgroup/errors.hpp>
 #include <threadgroup/posix.hpp>
@@ -53,6 +54,49 @@ PyObject* is_draining(PyObject*, PyObject*) { return PyBool_FromLong(thread_util
 
 PyObject* stop_descriptor(PyObject*, PyObject*) {
   return guarded([] { return PyLong_FromLong(without_gil([] { return stop_fd(); })); });
+}
+
+// A Python call that may outlive its caller. Built under the interpreter's lock, destroyed anywhere.
+struct AbandonableCall {
+  Ref function;
+  Ref args;
+  Ref named;
+};
+
+Ref make_on_this_thread(const AbandonableCall& call) {
+  const GilIfOpen gil;
+  if (!gil) park_forever();
+  Ref result = Ref::steal(
+      calling_python([&] { return PyObject_Call(call.function.get(), call.args.get(), call.named.get()); }));
+  if (result.get() == nullptr) throw PythonError::fetch();
+  return result;
+}
+
+PyObject* abandonable_call(PyObject*, PyObject* arguments) {
+  return guarded([&]() -> PyObject* {
+    PyObject *name = nullptr, *function = nullptr, *args = nullptr, *named = nullptr;
+    if (PyArg_ParseTuple(arguments, "UOO!O!:abandonable", &name, &function, &PyTuple_Type, &args,
+                         &PyDict_Type, &named) == 0)
+      return nullptr;
+    if (detail::event_of_caller() == nullptr) return PyObject_Call(function, args, named);
+    AbandonableCall call{Ref::borrow(function), Ref::borrow(args), Ref::borrow(named)};
+    std::string text = to_text(name);
+    Ref result;
+    std::exception_ptr stopped;  // by a signal handler that raises, unless by a stop
+    wait_without_gil(
+        EndedBy::stops,
+        [&] {
+          try {
+            result = abandonable(TaskName(std::move(text)), &make_on_this_thread, std::move(call));
+          } catch (const Stopped&) {
+            stopped = std::current_exception();
+          }
+          return stopped == nullptr;
+        },
+        [] {});
+    if (stopped) std::rethrow_exception(stopped);
+    return result.release();
+  });
 }
 
 PyObject* throw_if_event_set(PyObject*, PyObject*) {
@@ -246,6 +290,7 @@ PyMethodDef functions[] = {
      "stop_fd($module, /)\n--\n\n"
      "A descriptor that becomes readable, and stays so, when the caller's innermost scope or group is stopped: for "
      "select and the event loops of other libraries. It is only for polling: neither read from it nor close it."},
+    {"_abandonable", &abandonable_call, METH_VARARGS, nullptr},
     {"throw_if_event_set", &throw_if_event_set, METH_NOARGS,
      "throw_if_event_set($module, /)\n--\n\n"
      "Raise Stopped if the calling task's group was stopped: that leaves the task without making it a "

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Events of groups: what sets them, which tasks they stop, and waits for a condition."""
 
+import contextvars
 import select
 import threading
 
@@ -256,3 +257,46 @@ def test_the_descriptor_of_a_stop_wakes_a_task_that_polls():
         group.set_event("enough")
         assert handle.get(30) == descriptors
     assert select.select([thread_utils.stop_fd()], [], [], 0)[0] == []
+
+
+def test_a_call_that_nothing_can_end_is_left_behind_by_a_stop():
+    begun, go = threading.Event(), threading.Event()
+
+    def blocks():
+        begun.set()
+        go.wait(60)
+        return 7
+
+    with ThreadGroup("fetch") as group:
+        handle = group.add_task(thread_utils.abandonable, blocks)
+        assert begun.wait(30)
+        group.set_event("enough")
+        with pytest.raises(core.Stopped, match="enough"):
+            handle.get(30)
+        assert group.join().counts.stopped == 1
+        assert "blocks (call, abandoned by 'MainThread/fetch'" in core.tree_text()
+    go.set()
+
+
+def test_a_call_on_a_thread_of_its_own_gives_its_result_or_its_exception():
+    variable = contextvars.ContextVar("variable", default=0)
+
+    def caller():
+        variable.set(5)
+        main = threading.get_ident()
+        assert thread_utils.abandonable(threading.get_ident) != main
+        with pytest.raises(ZeroDivisionError):
+            thread_utils.abandonable(divmod, 1, 0)
+        return thread_utils.abandonable(int, "17", base=8) + thread_utils.abandonable(variable.get)
+
+    with ThreadGroup("group") as group:
+        assert group.add_task(caller).get(30) == 0o17 + 5
+    assert thread_utils.abandonable(threading.get_ident) == threading.get_ident()
+
+
+def test_a_call_on_the_main_thread_is_left_behind_at_a_deadline():
+    go = threading.Event()
+    with core.StopScope(0.01):
+        with pytest.raises(core.Stopped):
+            thread_utils.abandonable(go.wait, 60)
+    go.set()

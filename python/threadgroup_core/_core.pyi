@@ -3,7 +3,7 @@ from concurrent.futures import Future
 from datetime import timedelta
 from threading import Condition
 from types import GenericAlias, TracebackType
-from typing import Any, Callable, Generator, Generic, Iterable, Iterator, List, Optional, Sequence, Tuple, Type, TypeVar, Union, overload
+from typing import Any, Callable, Dict, Generator, Generic, Iterable, Iterator, List, Optional, Sequence, Tuple, Type, TypeVar, Union, overload
 
 from typing_extensions import ParamSpec, Self, final
 
@@ -276,6 +276,9 @@ class Shield:
         /,
     ) -> None: ...
 
+def _abandonable(
+    name: str, function: Callable[..., Any], args: Tuple[Any, ...], named: Dict[str, Any], /
+) -> Any: ...
 def event_aware_sleep(duration: _Seconds) -> bool: ...
 def event_is_set() -> bool: ...
 def is_draining() -> bool: ...
