@@ -70,6 +70,8 @@ class ProgramSignals {
   ~ProgramSignals() {
     over_ = true;
     sender_.join();
+    // Discards those that are pending: by default they would end the process.
+    static_cast<void>(std::signal(SIGUSR1, SIG_IGN));
     ::sigaction(SIGUSR1, &before_, nullptr);
   }
   ProgramSignals(const ProgramSignals&) = delete;
