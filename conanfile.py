@@ -16,6 +16,8 @@ class Threadgroup(ConanFile):
     settings = "os", "compiler", "build_type", "arch"
     options = {"shared": [True, False], "vault_json": [True, False], "fmt_header_only": [True, False],
                "interpose": [True, False]}
+    # `interpose` is off, unlike in CMakeLists.txt: generators that know no components give users the flags of all of them, and a
+    # program must link this one on purpose.
     default_options = {"shared": False, "vault_json": True, "fmt_header_only": False, "interpose": False}
     exports_sources = "CMakeLists.txt", "LICENSE", "cmake/*", "include/*", "src/*", "tools/gdb/*.py"
 

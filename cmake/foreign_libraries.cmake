@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Other people's libraries, with which tests and documents show threadgroup::interpose and the adapters. For each that is
+# Third-party libraries, with which tests and documents show threadgroup::interpose and the adapters. For each that is
 # installed, there is a target tg_foreign_NAME.
 find_package(PkgConfig QUIET)
 

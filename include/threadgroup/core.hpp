@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// All of the library except the vault, `posix.hpp` and `process.hpp`: groups, handles, the forest, and the calls that tasks make.
+// All of the library except the vault, `posix.hpp`, `process.hpp` and `resolve.hpp`: groups, handles, the forest, and the calls that tasks make.
 #pragma once
 
 #include <threadgroup/abandonable.hpp>

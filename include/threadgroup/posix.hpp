@@ -40,15 +40,16 @@ TG_EXPORT int stop_fd();
 ///     const ssize_t bytes = tg::posix::read(socket, buffer, sizeof buffer);
 ///     if (bytes < 0 && errno == ECANCELED) return;      // stopped; no byte was taken
 ///
-/// On processors other than x86-64 and AArch64 they are the plain calls, which a stop does not end; and so is `sem_wait`
-/// with a C library other than glibc.
+/// On processors other than x86-64 and AArch64 the calls poll, and some cannot be stopped: docs/system_calls.md lists
+/// them. With a C library other than glibc, `sem_wait` checks for a stop every 10 ms.
 ///
 /// Guarantees: neither a stop nor a byte is lost. A stop causes EINTR in no other call, except one that is never
 /// restarted, in a signal handler that has interrupted a call of `tg::posix`.
 ///
 /// Errors: the first call under a group or scope installs a handler for one real-time signal (see `use_signal`). It
 /// throws `std::system_error` if the program handles that signal itself or the system forbids signals to threads, and
-/// may throw `std::bad_alloc`. In a simulated program each call throws `std::logic_error`.
+/// may throw `std::bad_alloc`. Calls that poll throw `std::system_error` if the event has no descriptor and cannot get
+/// one. In a simulated program each call throws `std::logic_error`.
 ///
 /// Thread safety: as the calls themselves.
 namespace posix {

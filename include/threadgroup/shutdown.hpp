@@ -40,7 +40,7 @@ struct TG_EXPORT ShutdownReport {
   };
   /// A call of `abandonable` that runs on although its caller was stopped.
   struct CallLeft {
-    std::string name;    ///< "getaddrinfo"
+    std::string name;    ///< the name of the call: "getaddrinfo of db.example"
     AbandonedCall call;  ///< who has abandoned it, and when
   };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `core.hpp` and the vault: everything that needs no other library, except `posix.hpp` and `process.hpp`.
+// `core.hpp` and the vault: everything that needs no other library, except `posix.hpp`, `process.hpp` and `resolve.hpp`.
 #pragma once
 
 #include <threadgroup/core.hpp>

@@ -17,6 +17,7 @@
 #include "arguments.hpp"
 #include "event/callers_task.hpp"
 #include "event/wait_note.hpp"
+#include "runtime/own_calls.hpp"
 #include "waiting.hpp"
 
 namespace tg::python {
@@ -106,7 +107,7 @@ PyObject* poll_until_stopped(PyObject*, PyObject* const* args, Py_ssize_t count)
       int error = 0;
       const int ready = without_gil([&] {
         const detail::WaitNote note(what);
-        const int result = ::poll(polled.data(), polled.size(), millis);
+        const int result = runtime::own::poll(polled.data(), polled.size(), millis);
         error = errno;
         return result;
       });

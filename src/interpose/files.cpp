@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Of a file on a disk, these calls do not wait for another program, and a library must be able to roll back, to write its log and to
-// save its files also in a stopped task. So there they are the plain calls, once they were stopped.
+// Reading, writing, opening and locking files. Calls on files on a disk are not stopped, so that a library can roll back, write its
+// log and save its files: if `tg::posix` refuses one, the plain call is made.
 #include "interpose/files.hpp"
 
 #include <fcntl.h>
@@ -69,7 +69,7 @@ bool never_waits(int fd) noexcept {
   return is_there && never_waits(found);
 }
 
-// To open others may wait: a FIFO for another program, a terminal for its line.
+// A FIFO, which waits for another program, a terminal, or another device.
 bool may_wait_to_open(int folder, const char* path) noexcept {
   const int error = errno;
   struct stat found {};

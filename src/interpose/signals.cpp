@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A signal that is pending already is taken also in a stopped task. And a thread of the library never blocks the signal that stops
-// its calls, as no thread can block the signals that the C library needs.
+// Waiting for signals, and signal masks. A signal that is pending already is taken also in a stopped task. A thread of the library never
+// blocks the signal that stops its calls, as no thread can block the signals that the C library needs.
 #include "interpose/signals.hpp"
 
 #include <pthread.h>

@@ -20,6 +20,7 @@
 #include <threadgroup/thread_utils.hpp>
 
 #include "event/wait_note.hpp"
+#include "runtime/own_calls.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -96,7 +97,7 @@ class AresLookup {
     const bool has_timeout = ::ares_timeout(channel_, nullptr, &left) != nullptr;
     const int milliseconds =
         has_timeout ? static_cast<int>(left.tv_sec * 1000 + left.tv_usec / 1000 + 1) : -1;
-    if (::poll(polled.data(), count, milliseconds) < 0) {
+    if (runtime::own::poll(polled.data(), count, milliseconds) < 0) {
       if (errno == EINTR) return;
       throw std::system_error(errno, std::generic_category(), "tg::resolve: poll");
     }

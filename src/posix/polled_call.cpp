@@ -128,7 +128,7 @@ long wait_for_epoll(const Poll& poll, const Arguments& a) {
 
 long sleep(const Poll& poll, clockid_t clock, bool until, const timespec* time, timespec* left) {
   if (!is_valid(*time)) return -EINVAL;
-  // The steady clock is near enough to those that cannot be polled with.
+  // Clocks other than the steady one cannot be polled with; the difference is converted once.
   const timespec from_now = until ? difference(*time, time_on(clock)) : *time;
   const Limit limit(&from_now);
   const long result = poll.wait(nullptr, 0, limit);

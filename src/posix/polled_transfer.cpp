@@ -25,7 +25,7 @@ bool may_be_polled(int fd) noexcept {
          (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode) || S_ISCHR(about.st_mode));
 }
 
-constexpr long kCannotTry = -ENOTSUP;  // such as a terminal
+constexpr long kCannotTry = -ENOTSUP;  // a descriptor that the kernel cannot try, such as a terminal
 
 constexpr long kDoesNotWait = 0x8;  // RWF_NOWAIT, which some headers lack
 
@@ -100,7 +100,7 @@ long send(const Poll& poll, int fd, Parts parts, msghdr message, int flags) {
       if (can_try && ((flags & MSG_DONTWAIT) != 0 || is_nonblocking(fd))) return sent > 0 ? sent : -EAGAIN;
       if (const long error = poll.wait(fd, POLLOUT, limit); error != 0) return sent > 0 ? sent : error;
       if (can_try) continue;
-      // So much can be written without blocking to what is ready.
+      // A descriptor that is ready takes PIPE_BUF bytes without blocking.
       const iovec part = parts.first();
       now = plain(SYS_write, {fd, runtime::to_argument(part.iov_base),
                               static_cast<long>(std::min<std::size_t>(part.iov_len, PIPE_BUF))});

@@ -84,7 +84,7 @@ class Limit {
 
 // --- Waiting ---
 
-// The calling thread, until it is stopped.
+/// Polls for the calling thread, until the event of its node is set.
 class Poll {
  public:
   explicit Poll(Node& node) : stop_(node.stop_source()->descriptor(node.event())) {}

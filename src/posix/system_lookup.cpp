@@ -74,7 +74,8 @@ Found ask_system(const std::string& host, const std::string& service, const Reso
 
 std::vector<Address> look_up_by_system(const std::string& host, const std::string& service,
                                        const ResolveOptions& options) {
-  const Found found = abandonable(TaskName("getaddrinfo of " + host), &ask_system, host, service, options, 0);
+  const std::string& name = host.empty() ? service : host;
+  const Found found = abandonable(TaskName("getaddrinfo of " + name), &ask_system, host, service, options, 0);
   if (found.status == 0) return found.addresses;
   const bool is_of_system = found.status == EAI_SYSTEM;
   throw ResolveError(

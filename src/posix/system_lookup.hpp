@@ -14,7 +14,8 @@ namespace tg::inline v0::detail {
 std::vector<Address> look_up_by_system(const std::string& host, const std::string& service,
                                        const ResolveOptions& options);
 
-/// Without a question to a name server: an address, or this machine, and a port number. Nothing if it takes one.
+/// The addresses, if `host` is a numeric address or empty and `service` a port number or empty. `nullopt` if a lookup is
+/// needed.
 std::optional<std::vector<Address>> addresses_of_numbers(const std::string& host, const std::string& service,
                                                          const ResolveOptions& options);
 

@@ -55,8 +55,5 @@ inline int flock(int fd, int operation) noexcept {
 inline int fcntl(int fd, int command, void* argument) noexcept {
   return static_cast<int>(::syscall(SYS_fcntl, fd, command, argument));
 }
-inline ssize_t getrandom(void* buffer, std::size_t bytes, unsigned flags) noexcept {
-  return ::syscall(SYS_getrandom, buffer, bytes, flags);
-}
 
 }  // namespace tg::inline v0::runtime::own

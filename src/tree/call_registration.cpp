@@ -161,7 +161,8 @@ TimePoint CallRegistration::report_if_deaf(TimePoint now) noexcept {
       return TimePoint::never();
     const TimePoint due = TimePoint::from_nanos(stopped_at_.load(std::memory_order_relaxed)) + kDeafAfter;
     if (now < due) return due;
-    is_reported_ = true;  // or it is slow; the mask of a thread in a call does not change
+    is_reported_ =
+        true;  // once, also if the thread is only slow: the mask of a thread in a call does not change
     node = node_;
     if (!TG_PLANTED(call_look_holds_no_reference)) node->add_reference();  // T12
   }

@@ -6,8 +6,8 @@
 //       set before it enters the kernel, or the second finds it in the call and sends it the signal.
 //   T11. A setter sends at most one signal for each registration (the thread may send it to itself again), and the flow
 //       has received it before the registration ends.
-//   T12. The node of a registration is changed under its lock. So a flow that looks at the registrations of others and
-//       finds a node has time to take a reference to it.
+//   T12. The node of a registration is changed under its lock, so a flow that reads another flow's registration can take
+//       a reference before the node is released.
 //
 // docs/system_calls.md explains the calls, src/posix/README.md the protocol.
 #pragma once

@@ -127,7 +127,7 @@ class Node {
   virtual std::vector<RunningTask> running_tasks(TimePoint) const { return {}; }
   /// Once the event is set: when the last task has ended that was running then, and which.
   virtual std::optional<StopLatency> stop_latency() const { return {}; }
-  /// Called under the forest's lock: whether this is a call whose caller has gone on, and who and when that was.
+  /// For an abandoned call: who abandoned it, and how long ago. Called under the forest's lock.
   virtual std::optional<AbandonedCall> abandoned(TimePoint) const { return {}; }
   /// A task of this group waits for another one. If that is pending, it is run here and now, on the waiting
   /// flow and in its slot, as far as the stack allows; else nothing is done, and the answer is false.

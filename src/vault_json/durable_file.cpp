@@ -76,7 +76,7 @@ std::string temporary_name(const std::string& path) {
   unsigned char bytes[kRandomDigits / 2] = {};
   // If the system has no random bytes to give, the name can be guessed; a file that is there already is then
   // an error and nothing worse.
-  static_cast<void>(runtime::own::getrandom(bytes, sizeof bytes, GRND_NONBLOCK));
+  static_cast<void>(::getrandom(bytes, sizeof bytes, GRND_NONBLOCK));
   std::string name = path + ".";
   for (const unsigned char byte : bytes)
     name += {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};

@@ -95,7 +95,17 @@ TEST_F(AbandonedCalls, report_of_a_shutdown_names_the_calls_that_were_left_behin
 
 // --- The bound ---
 
-TEST_F(AbandonedCalls, calls_beyond_the_bound_wait_in_order_and_abandoned_ones_count) {
+// The only task of the group "group".
+void await_task_that_waits_for_another_call() {
+  eventually([] {
+    const ForestSnapshot snapshot = ThreadEventsController::instance().snapshot();
+    const NodeSnapshot* const node = snapshot.find("group");
+    return node->running.size() == 1 &&
+           node->running[0].waits_for.starts_with("another abandonable call to end");
+  });
+}
+
+TEST_F(AbandonedCalls, calls_beyond_the_bound_wait_and_abandoned_ones_count) {
   set_max_abandonable_calls(1);
   const auto gate = std::make_shared<Gate>();
   {
@@ -111,12 +121,7 @@ TEST_F(AbandonedCalls, calls_beyond_the_bound_wait_in_order_and_abandoned_ones_c
   EXPECT_EQ(calls, 0);
   ThreadGroup group("group");
   const auto task = group.add_task([] { return abandonable([] { return ++calls; }); });
-  eventually([] {
-    const ForestSnapshot snapshot = ThreadEventsController::instance().snapshot();
-    const NodeSnapshot* const node = snapshot.find("group");
-    return node->running.size() == 1 &&
-           node->running[0].waits_for.starts_with("another abandonable call to end");
-  });
+  await_task_that_waits_for_another_call();
   EXPECT_EQ(calls, 0);
   gate->may_end.release();
   EXPECT_EQ(task.get(), 1);
@@ -131,6 +136,7 @@ TEST_F(AbandonedCalls, higher_bound_lets_a_waiting_call_begin) {
   }
   ThreadGroup group("group");
   const auto task = group.add_task([] { return abandonable([] { return 3; }); });
+  await_task_that_waits_for_another_call();
   set_max_abandonable_calls(2);
   EXPECT_EQ(task.get(), 3);
   gate->may_end.release();

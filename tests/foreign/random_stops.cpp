@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Stops tasks one by one, and measures their ends.
 #include "foreign/random_stops.hpp"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stops tasks at random moments while they use a library of others, and measures how fast each task ends.
+// Stops tasks at random moments while they use a third-party library, and measures how fast each task ends.
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Starts the programs of the servers, waits until they answer, and ends them.
 #include "foreign/servers.hpp"
 
 #include <arpa/inet.h>

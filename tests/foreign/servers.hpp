@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Servers for the tests of other people's libraries: on loopback, on free ports, in temporary folders.
+// Servers for the tests of third-party libraries: on loopback, on free ports, in temporary folders.
 #pragma once
 
 #include <filesystem>
@@ -29,7 +29,7 @@ class TemporaryFolder {
 /// A port of 127.0.0.1 on which nothing listens.
 int free_port();
 
-/// A peer that never says a word: connections are made, for the kernel does so, and never accepted.
+/// A peer that sends nothing: the kernel completes connections, which are never accepted.
 class SilentPeer {
  public:
   SilentPeer();
@@ -66,7 +66,7 @@ bool has_postgres();
 /// The same of Redis.
 bool has_redis();
 
-/// A real PostgreSQL server with an empty data base. It does not run as root, so for root it runs as the user `postgres`.
+/// A real PostgreSQL server with an empty database. It does not run as root, so for root it runs as the user `postgres`.
 class Postgres {
  public:
   Postgres();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SQLite: a wait for a locked data base, and a query that computes.
+// SQLite: a wait for a locked database, and a query that computes.
 #include <gtest/gtest.h>
 
 #include <sqlite3.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// cpp-httplib as the server, and its certificate.
 #include "foreign/web_server.hpp"
 
 #include <httplib.h>

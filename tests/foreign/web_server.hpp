@@ -9,7 +9,7 @@ namespace tg::test {
 
 class WebServer {
  public:
-  /// With TLS it has a self-signed certificate, made for the occasion.
+  /// With TLS it has a self-signed certificate, generated at the start.
   explicit WebServer(bool tls);
   ~WebServer();
   WebServer(const WebServer&) = delete;

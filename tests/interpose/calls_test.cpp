@@ -6,6 +6,7 @@
 #include <mqueue.h>
 #include <poll.h>
 #include <sys/msg.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -77,6 +78,12 @@ constexpr BlockingCall kOthers[] = {
      [](Silent& s) -> long {
        struct flock whole = Silent::whole_file();
        return ::fcntl64(s.other_file, F_OFD_SETLKW, &whole);
+     }},
+    {"sendfile64",
+     [](Silent& s) -> long {
+       Silent::require(::pwrite(s.other_file, s.bytes.data(), 4096, 0) == 4096);
+       off64_t begin = 0;
+       return ::sendfile64(s.full_sockets.writing(), s.other_file, &begin, 4096);
      }},
     {"wait", [](Silent&) -> long { return ::wait(nullptr); }},
     {"wait3", [](Silent&) -> long { return ::wait3(nullptr, 0, nullptr); }},

@@ -6,7 +6,9 @@
 #include <pthread.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -136,6 +138,28 @@ TEST(Interposed, files_on_a_disk_can_be_opened_written_and_read_in_a_stopped_tas
   ::close(random);
   EXPECT_EQ(::open(folder.file("none").c_str(), O_RDONLY), -1);
   EXPECT_EQ(errno, ENOENT);
+}
+
+TEST(Interposed, files_on_a_disk_take_vectors_and_sendfile_in_a_stopped_task) {
+  const Folder folder;
+  StopScope scope;
+  scope.set_event("stop");
+  const int file = ::open(folder.file("log").c_str(), O_CREAT | O_RDWR, 0640);
+  const int copy = ::open(folder.file("copy").c_str(), O_CREAT | O_RDWR, 0640);
+  std::array<char, 3> first{'a', 'b', 'c'};
+  std::array<char, 2> second{'d', 'e'};
+  const std::array<iovec, 2> parts{{{first.data(), first.size()}, {second.data(), second.size()}}};
+  EXPECT_EQ(::writev(file, parts.data(), 2), 5);
+  off_t begin = 0;
+  EXPECT_EQ(::sendfile(copy, file, &begin, 5), 5);
+  first = {};
+  second = {};
+  ::lseek(copy, 0, SEEK_SET);
+  EXPECT_EQ(::readv(copy, parts.data(), 2), 5);
+  EXPECT_EQ(first[0], 'a');
+  EXPECT_EQ(second[1], 'e');
+  ::close(file);
+  ::close(copy);
 }
 
 TEST(Interposed, what_does_not_wait_is_done_in_a_stopped_task) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The program of those who use the component interpose: a scope ends a read of the C++ library, which is another library.
+// A user's program with interpose: a scope ends a `read` inside libstdc++.
 #include <threadgroup/threadgroup.hpp>
 
 #include <unistd.h>

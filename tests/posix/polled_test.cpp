@@ -55,7 +55,7 @@ TEST(PolledCalls, of_many_readers_lose_no_stop_and_no_byte) {
   }
 }
 
-TEST(PolledCalls, of_many_threads_that_accept_are_stopped_after_one_connection) {
+TEST(PolledCalls, of_many_threads_that_accept_take_each_connection_once_and_are_stopped) {
   const int listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -104,7 +104,7 @@ TEST(PolledCalls, write_all_that_the_reader_takes) {
   }
 }
 
-TEST(PolledCalls, keep_what_a_program_has_asked_for) {
+TEST(PolledCalls, keep_MSG_DONTWAIT_O_NONBLOCK_SO_RCVTIMEO_and_MSG_PEEK) {
   const Pipe pipe = Pipe::of_sockets();
   const StopScope scope;
   char byte = 0;

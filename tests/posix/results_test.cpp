@@ -133,7 +133,7 @@ TEST(Posix, calls_under_changing_scopes_are_stopped_by_the_innermost) {
   EXPECT_TRUE(group.join().failures.empty());
 }
 
-TEST(StopFd, becomes_readable_when_the_group_is_stopped_and_is_one_for_all) {
+TEST(StopFd, becomes_readable_when_the_group_is_stopped_and_is_the_same_each_time) {
   ThreadGroup group("calls");
   std::atomic<int> fd{-1};
   int again = -1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls that block, by the namespace TG_CALLS: that of the library, or (empty) the functions of the C library.
+// A table of blocking calls. The includer defines TG_CALLS: `posix` for those of tg::posix, nothing for the C library's.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -9,6 +9,7 @@
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -325,6 +326,13 @@ inline constexpr BlockingCall kBlockingCalls[] = {
     {"splice",
      [](Silent& s) -> long {
        return TG_CALLS::splice(s.empty_pipe.reading(), nullptr, s.sockets.writing(), nullptr, 64, 0);
+     },
+     true},
+    {"sendfile",
+     [](Silent& s) -> long {
+       Silent::require(::pwrite(s.other_file, s.bytes.data(), 4096, 0) == 4096);
+       off_t begin = 0;
+       return TG_CALLS::sendfile(s.full_sockets.writing(), s.other_file, &begin, 4096);
      },
      true},
 };

@@ -193,7 +193,10 @@ class CheckLayers(unittest.TestCase):
             self.assert_found("own", "src/event/event.hpp", f"{text}\n")
         for text in ("::fcntl(fd, F_GETFD);", "runtime::own::read(fd, p, 1);", "poll.read(x);", "void Reader::read() {}"):
             self.assertEqual(self.found_in({"src/event/event.hpp": f"{text}\n"}), [])
-        self.assertEqual(self.found_in({"src/posix/x.hpp": "n = ::read(fd, p, 1);\n"}), [])
+        for header in ("src/posix/polled_x.hpp", "src/interpose/x.hpp"):
+            self.assertEqual(self.found_in({header: "n = ::read(fd, p, 1);\n"}), [])
+        for header in ("src/posix/x.hpp", "python/src/x.hpp"):
+            self.assert_found("own", header, "n = ::read(fd, p, 1);\n")
 
     def test_unnamed_namespace_of_a_test_that_is_compiled_with_others_is_found(self):
         self.assert_found("test", "tests/sync/mutex_test.cpp", "namespace {\n}\n")

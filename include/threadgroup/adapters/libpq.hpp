@@ -30,7 +30,7 @@ namespace tg::inline v0::adapters {
 /// Thread safety: as the connection's.
 class StoppableLibpq {
  public:
-  /// `grace` limits how long a stopped caller waits for the server.
+  /// `grace`: how long a stopped caller waits for the server; 0.5 s by default.
   explicit StoppableLibpq(PGconn* connection, Duration grace = Duration::from_nanos(500'000'000)) noexcept
       : connection_(connection), grace_(grace) {}
 

@@ -28,7 +28,7 @@ class CallNode;
 /// A call that runs on a thread of the library while its caller waits, and that the thread takes over when the caller
 /// is stopped.
 ///
-///     std::unique_ptr<AbandonableCall> call = std::make_unique<...>(...);
+///     std::unique_ptr<AbandonableCall> call(runtime::InBlock::make<TypedAbandonableCall<...>>(...));
 ///     AbandonableCall::run(call);                      // throws `Stopped` once the caller has gone on
 ///
 /// Guarantees: it is destroyed once, by its owner. That is the caller; and the thread, if the caller is stopped before
@@ -70,6 +70,9 @@ class TG_EXPORT AbandonableCall : public runtime::InBlock {
   Atomic<State> state_{State::runs};  // atomic: caller and thread decide whose the call is
 };
 
+/// A call of a function with its arguments, both owned by the call, and what it returns.
+///
+/// Thread safety: as the base's; `take_result` after `run`, once.
 template <class F, class... Args>
 class TypedAbandonableCall final : public AbandonableCall {
  public:
