@@ -100,28 +100,18 @@ PyObject* group_add_named_task(PyObject* self, PyObject* const* args, Py_ssize_t
   });
 }
 
-// A task that can be stopped by itself, while it runs.
-PyObject* group_add_stoppable(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
-  return add_guarded("_add_stoppable", count, 1, [&]() -> PyObject* {
+// A task that can be stopped by itself, while it runs. None if the group is full.
+PyObject* group_try_add_stoppable(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+  return add_guarded("_try_add_stoppable", count, 1, [&]() -> PyObject* {
     if (!check_callable(args[0])) return nullptr;
     GroupObject& group = group_object(self);
     Ref handle = Ref::steal(new_handle(*group.state));
     if (handle.get() == nullptr) return nullptr;
     PyCall call(*group.state, args[0], Teller::handle, handle.get(), args + 1, count - 1, names);
-    const auto options = [] { return TaskOptions{.own_event = true, .where = SourceLocation{}}; };
-    if (std::optional<TaskHandle<void>> added = group.group->try_add_task(options(), std::move(call))) {
-      bind_handle(handle.get(), *std::move(added));
-      return handle.release();
-    }
-    TaskHandle<void> task;
-    wait_without_gil(
-        EndedBy::stops,
-        [&] {
-          task = group.group->add_task(options(), std::move(call));
-          return task.status() != TaskStatus::skipped;
-        },
-        [] {});
-    bind_handle(handle.get(), std::move(task));
+    std::optional<TaskHandle<void>> added =
+        group.group->try_add_task(TaskOptions{.own_event = true, .where = SourceLocation{}}, std::move(call));
+    if (!added) Py_RETURN_NONE;
+    bind_handle(handle.get(), *std::move(added));
     return handle.release();
   });
 }
@@ -183,7 +173,7 @@ PyMethodDef adding_methods[] = {
     {"post", as_method(&group_post), kFast,
      "post($self, fn, /, *args, **kwargs)\n--\n\n"
      "The same without a handle: cheaper. A result is dropped; a failure still reaches the join."},
-    {"_add_stoppable", as_method(&group_add_stoppable), kFast, nullptr},
+    {"_try_add_stoppable", as_method(&group_try_add_stoppable), kFast, nullptr},
     {"_submit", as_method(&group_submit), kFast, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 

@@ -6,7 +6,10 @@
 
 namespace tg::python {
 
-/// Adds `_is_covered`, `_raise_if_stopped`, `_may_wait` and `_poll`.
+/// The descriptor of the caller's stop. -1 with an OSError set if the process can have no more descriptors.
+int stop_descriptor();
+
+/// Adds `_is_covered`, `_raise_if_stopped`, `_may_wait`, `_poll`, `_read_now` and `_sleep`.
 bool init_blocking(PyObject* module);
 
 }  // namespace tg::python

@@ -15,6 +15,7 @@
 #include "arguments.hpp"
 #include "base/escaped.hpp"
 #include "base/report.hpp"
+#include "blocking.hpp"
 #include "caller.hpp"
 #include "condition.hpp"
 #include "event/callers_task.hpp"
@@ -52,8 +53,11 @@ PyObject* event_is_set(PyObject*, PyObject*) { return PyBool_FromLong(thread_uti
 
 PyObject* is_draining(PyObject*, PyObject*) { return PyBool_FromLong(thread_utils::is_draining()); }
 
-PyObject* stop_descriptor(PyObject*, PyObject*) {
-  return guarded([] { return PyLong_FromLong(without_gil([] { return stop_fd(); })); });
+PyObject* number_of_stop(PyObject*, PyObject*) {
+  return guarded([]() -> PyObject* {
+    const int fd = stop_descriptor();
+    return fd < 0 ? nullptr : PyLong_FromLong(fd);
+  });
 }
 
 // A Python call that may outlive its caller. Built under the interpreter's lock, destroyed anywhere.
@@ -286,7 +290,7 @@ PyMethodDef functions[] = {
      "is_draining($module, /)\n--\n\n"
      "Whether the calling task's group is being shut down, and takes no task from outside any more. A loop that "
      "accepts work ends then."},
-    {"stop_fd", &stop_descriptor, METH_NOARGS,
+    {"stop_fd", &number_of_stop, METH_NOARGS,
      "stop_fd($module, /)\n--\n\n"
      "A descriptor that becomes readable, and stays so, when the caller's innermost scope or group is stopped: for "
      "select and the event loops of other libraries. It is only for polling: neither read from it nor close it."},

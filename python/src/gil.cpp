@@ -46,8 +46,18 @@ auto take_in_turn(const Turnstile::Place& place, F&& take) noexcept {
   }
 }
 
+bool is_finalizing() noexcept {
+#if PY_VERSION_HEX >= 0x030D0000
+  return Py_IsFinalizing() != 0;
+#else
+  return _Py_IsFinalizing() != 0;
+#endif
+}
+
 template <class F>
 auto through_turnstile(F&& take) noexcept {
+  // Then only the main thread gets the lock. Another one may have had the turn, and would not pass it on.
+  if (is_finalizing()) return calling_python(take);
   Turnstile::Place place(runtime::Flow::current());
   turnstile.line_up(place);
   return take_in_turn(place, take);

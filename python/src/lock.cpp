@@ -2,8 +2,10 @@
 // Locks with the methods of `threading.Lock` and `threading.RLock`, whose waits can be stopped.
 //
 // A lock that is free is taken, whether the caller is stopped or not: code that cleans up takes locks, and does not
-// expect to fail there. For the same reason a stopped caller waits for `kPatience` before it gives up, because most
-// locks are held for microseconds, and a stop must not make those fail at random.
+// expect to fail there. For the same reason a stopped caller gives up only after a while, because most locks are held
+// for microseconds, and a stop must not make those fail at random. That while is not one of the clock alone: the caller
+// has to come by the interpreter's lock `kLooks` times without seeing that the lock went to another owner. On a busy
+// machine the holder, which may wait for the interpreter too, has its turns meanwhile; on an idle one it is 20 ms.
 #include "lock.hpp"
 
 #include <cstddef>
@@ -17,6 +19,7 @@
 
 #include "arguments.hpp"
 #include "boxed.hpp"
+#include "how_long.hpp"
 #include "member.hpp"
 #include "runtime/flow.hpp"
 #include "waiting.hpp"
@@ -25,22 +28,24 @@ namespace tg::python {
 
 namespace {
 
-constexpr Duration kPatience = Duration::from_nanos(20'000'000);
-constexpr Duration kSlice = Duration::from_nanos(20'000'000);  // between looks at signals, in the main thread
+constexpr int kLooks = 5;
+constexpr Duration kBetweenLooks = Duration::from_nanos(4'000'000);
 
 struct LockObject {
   PyObject_HEAD PyObject* weak_references;
   // Nothing in a `Mutex` depends on the thread that unlocks it, which may be another one here, as in Python.
   Mutex mutex;
-  // Of an RLock, under the interpreter's lock.
+  // Under the interpreter's lock, as all that follows.
+  std::uint64_t times_taken;
+  // Of an RLock.
   std::uint64_t owner;
   unsigned long count;
 };
 LockObject& of(PyObject* self) noexcept { return *reinterpret_cast<LockObject*>(self); }
 
 constexpr std::uint64_t kNone = ~std::uint64_t{0};
-// Unlike the number of a thread it is not given to another one, and a forked child keeps it.
-std::uint64_t me() noexcept { return PyThreadState_GetID(PyThreadState_Get()); }
+// As in Python. A thread of C code has a new thread state at each of its calls.
+std::uint64_t me() noexcept { return PyThread_get_thread_ident(); }
 
 PyObject* lock_new(PyTypeObject* type, PyObject* args, PyObject* named) {
   static const char* const names[] = {nullptr};
@@ -49,6 +54,7 @@ PyObject* lock_new(PyTypeObject* type, PyObject* args, PyObject* named) {
   if (self == nullptr) return nullptr;
   LockObject& made = of(self);
   ::new (static_cast<void*>(&made.mutex)) Mutex;
+  made.times_taken = 0;
   made.owner = kNone;
   made.count = 0;
   return self;
@@ -79,86 +85,57 @@ class NoEvent {
   detail::Event* const event_;
 };
 
-// Waits until the deadline at most. Throws what Python's signal handlers raise, on the main thread.
-WaitOutcome wait(Mutex& mutex, TimePoint deadline, EndedBy ended_by) {
-  const bool on_main = runtime::Flow::current().is_main();
-  for (;;) {
-    const Duration left = deadline.is_never() ? Duration::max() : deadline - runtime::now();
-    const bool is_last = !on_main || left <= kSlice;
-    const WaitOutcome outcome = without_gil([&] {
-      std::optional<NoEvent> no_event;
-      if (ended_by == EndedBy::nothing_else) no_event.emplace();
-      return mutex.event_aware_lock(is_last ? left : kSlice);
-    });
-    if (outcome != WaitOutcome::timed_out) return outcome;
-    if (on_main && calling_python([] { return PyErr_CheckSignals(); }) != 0) throw py::error_already_set();
-    if (is_last) return WaitOutcome::timed_out;
-  }
+// Throws what Python's signal handlers raise, on the main thread.
+WaitOutcome wait(Mutex& mutex, Duration timeout, EndedBy ended_by) {
+  WaitOutcome outcome = WaitOutcome::timed_out;
+  wait_without_gil(
+      ended_by,
+      [&] {
+        // On the main thread only the event of a signal handler that raises is left.
+        std::optional<NoEvent> no_event;
+        if (ended_by == EndedBy::nothing_else && !runtime::Flow::current().is_main()) no_event.emplace();
+        outcome = mutex.event_aware_lock(timeout);
+        return outcome == WaitOutcome::ready;
+      },
+      [&] { mutex.unlock(); }, OnInterrupt::only_raises);
+  return outcome;
 }
 
-WaitOutcome lock_with_patience(Mutex& mutex, Duration timeout) {
+// Of a stopped caller.
+WaitOutcome wait_patiently(LockObject& lock, Duration timeout) {
+  std::uint64_t seen = lock.times_taken;
+  int looks = 0;
+  WaitOutcome outcome = WaitOutcome::timed_out;
+  wait_with_looks(
+      kBetweenLooks,
+      [&] {
+        if (std::exchange(seen, lock.times_taken) != lock.times_taken) looks = 0;
+        return ++looks < kLooks;
+      },
+      [&] { return (outcome = lock.mutex.event_aware_lock(timeout)) == WaitOutcome::ready; },
+      [&] { lock.mutex.unlock(); });
+  return outcome;
+}
+
+WaitOutcome lock_with_patience(LockObject& lock, Duration timeout) {
   const TimePoint deadline = timeout.is_forever() ? TimePoint::never() : runtime::after(timeout);
-  WaitOutcome outcome = wait(mutex, deadline, EndedBy::stops);
+  const WaitOutcome outcome = wait(lock.mutex, timeout, EndedBy::stops);
   if (outcome != WaitOutcome::event_set) return outcome;
-  const TimePoint end_of_patience = runtime::after(kPatience);
-  const bool comes_first = deadline.is_never() || end_of_patience < deadline;
-  outcome = wait(mutex, comes_first ? end_of_patience : deadline, EndedBy::nothing_else);
-  return outcome == WaitOutcome::timed_out && comes_first ? WaitOutcome::event_set : outcome;
-}
-
-struct HowLong {
-  bool blocking = true;
-  Duration timeout = Duration::max();
-};
-
-// The arguments of `acquire`, with the errors of `threading`.
-bool parse_how_long(PyObject* const* args, Py_ssize_t count, PyObject* names, HowLong& how) {
-  if (count == 0 && names == nullptr) return true;
-  PyObject* given[2] = {nullptr, nullptr};
-  const Py_ssize_t named = names != nullptr ? PyTuple_GET_SIZE(names) : 0;
-  bool is_wrong = count + named > 2;
-  for (Py_ssize_t i = 0; i < count && !is_wrong; ++i) given[i] = args[i];
-  for (Py_ssize_t i = 0; i < named && !is_wrong; ++i) {
-    PyObject* const name = PyTuple_GET_ITEM(names, i);
-    const int place = PyUnicode_CompareWithASCIIString(name, "blocking") == 0  ? 0
-                      : PyUnicode_CompareWithASCIIString(name, "timeout") == 0 ? 1
-                                                                               : -1;
-    is_wrong = place < 0 || given[place] != nullptr;
-    if (!is_wrong) given[place] = args[count + i];
-  }
-  if (is_wrong) {
-    PyErr_SetString(PyExc_TypeError, "acquire(blocking=True, timeout=-1)");
-    return false;
-  }
-  if (given[0] != nullptr) {
-    const int is_true = PyObject_IsTrue(given[0]);
-    if (is_true < 0) return false;
-    how.blocking = is_true != 0;
-  }
-  if (given[1] == nullptr) return true;
-  const double seconds = PyFloat_AsDouble(given[1]);
-  if (seconds == -1.0) return PyErr_Occurred() == nullptr;
-  if (!how.blocking) {
-    PyErr_SetString(PyExc_ValueError, "can't specify a timeout for a non-blocking call");
-  } else if (!(seconds >= 0)) {
-    PyErr_SetString(PyExc_ValueError, "timeout value must be a non-negative number");
-  } else if (seconds > 9223372036.0) {
-    PyErr_SetString(PyExc_OverflowError, "timeout value is too large");
-  } else {
-    how.timeout = to_duration(given[1]);
-    return true;
-  }
-  return false;
+  return wait_patiently(lock, deadline.is_never() ? Duration::max() : deadline - runtime::now());
 }
 
 // --- Lock ---
 
 // 1: locked; 0: not; -1 with an error set.
 int acquire(LockObject& lock, const HowLong& how) {
-  if (lock.mutex.try_lock()) return 1;
+  if (lock.mutex.try_lock()) {
+    ++lock.times_taken;
+    return 1;
+  }
   if (!how.blocking || how.timeout <= Duration()) return 0;
-  switch (lock_with_patience(lock.mutex, how.timeout)) {
+  switch (lock_with_patience(lock, how.timeout)) {
     case WaitOutcome::ready:
+      ++lock.times_taken;
       return 1;
     case WaitOutcome::event_set:
       raise_interrupted("a lock");
@@ -211,18 +188,17 @@ PyObject* lock_locked(PyObject* self, PyObject*) {
 // The waits of a Condition: they end at once, and taking the lock back does not end.
 PyObject* lock_wait(PyObject* self, PyObject* timeout) {
   return guarded([&]() -> PyObject* {
-    const Duration whole = to_duration(timeout);
-    const TimePoint deadline = whole.is_forever() ? TimePoint::never() : runtime::after(whole);
-    const WaitOutcome outcome = wait(of(self).mutex, deadline, EndedBy::stops);
+    const WaitOutcome outcome = wait(of(self).mutex, to_duration(timeout), EndedBy::stops);
     if (outcome == WaitOutcome::event_set) return raise_interrupted("a condition");
     return PyBool_FromLong(outcome == WaitOutcome::ready);
   });
 }
+// As in Python, a signal handler that raises ends this for a Lock, and nothing does for an RLock.
 PyObject* lock_acquire_restore(PyObject* self, PyObject*) {
   return guarded([&] {
-    if (!of(self).mutex.try_lock()) {
-      without_gil([&] { of(self).mutex.lock(); });
-    }
+    LockObject& lock = of(self);
+    if (!lock.mutex.try_lock()) static_cast<void>(wait(lock.mutex, Duration::max(), EndedBy::nothing_else));
+    ++lock.times_taken;
     return none();
   });
 }
@@ -245,10 +221,15 @@ PyObject* lock_repr(PyObject* self) {
 PyMethodDef lock_methods[] = {
     {"acquire", as_method(&lock_acquire), kFast,
      "acquire($self, /, blocking=True, timeout=-1)\n--\n\n"
-     "As threading.Lock.acquire. If the caller is stopped, a wait of more than 20 ms raises WaitInterrupted; a free "
+     "As threading.Lock.acquire. If the caller is stopped, a wait of some 20 ms raises WaitInterrupted; a free "
      "lock is taken all the same."},
     {"release", &lock_release, METH_NOARGS, "release($self, /)\n--\n\nRelease the lock; from any thread."},
     {"locked", &lock_locked, METH_NOARGS, "locked($self, /)\n--\n\nWhether it is locked."},
+    // The old names.
+    {"acquire_lock", as_method(&lock_acquire), kFast,
+     "acquire_lock($self, /, blocking=True, timeout=-1)\n--\n\n"},
+    {"release_lock", &lock_release, METH_NOARGS, "release_lock($self, /)\n--\n\n"},
+    {"locked_lock", &lock_locked, METH_NOARGS, "locked_lock($self, /)\n--\n\n"},
     {"__enter__", &lock_enter, METH_NOARGS, "__enter__($self, /)\n--\n\n"},
     {"__exit__", as_method(&lock_exit), METH_FASTCALL, "__exit__($self, kind, error, traceback, /)\n--\n\n"},
     {"_wait", &lock_wait, METH_O, "_wait($self, timeout, /)\n--\n\n"},
@@ -335,10 +316,13 @@ PyObject* rlock_acquire_restore(PyObject* self, PyObject* state) {
   return guarded([&]() -> PyObject* {
     const unsigned long count = PyLong_AsUnsignedLong(state);
     if (PyErr_Occurred() != nullptr) return nullptr;
-    const Ref locked = Ref::steal(lock_acquire_restore(self, nullptr));
-    if (locked.get() == nullptr) return nullptr;
-    of(self).owner = me();
-    of(self).count = count;
+    LockObject& lock = of(self);
+    if (!lock.mutex.try_lock()) {
+      without_gil([&] { lock.mutex.lock(); });
+    }
+    ++lock.times_taken;
+    lock.owner = me();
+    lock.count = count;
     return none();
   });
 }
@@ -355,7 +339,7 @@ PyObject* rlock_repr(PyObject* self) {
 PyMethodDef rlock_methods[] = {
     {"acquire", as_method(&rlock_acquire), kFast,
      "acquire($self, /, blocking=True, timeout=-1)\n--\n\n"
-     "As threading.RLock.acquire. If the caller is stopped, a wait of more than 20 ms raises WaitInterrupted; a free "
+     "As threading.RLock.acquire. If the caller is stopped, a wait of some 20 ms raises WaitInterrupted; a free "
      "lock is taken all the same."},
     {"release", &rlock_release, METH_NOARGS,
      "release($self, /)\n--\n\nRelease the lock once; in the thread that has it."},

@@ -170,12 +170,13 @@ PyObject* semaphore_new(PyTypeObject* type, PyObject* args, PyObject* named) {
   });
 }
 
-WaitOutcome acquire(Semaphore& semaphore, Py_ssize_t permits, Duration timeout) {
+WaitOutcome acquire(Semaphore& semaphore, Py_ssize_t permits, Duration timeout,
+                    OnInterrupt on_interrupt = OnInterrupt::stops_groups) {
   WaitOutcome outcome = semaphore.acquire(permits, Duration());
   if (outcome != WaitOutcome::timed_out || timeout <= Duration()) return outcome;
   wait_without_gil(
       EndedBy::stops, [&] { return (outcome = semaphore.acquire(permits, timeout)) == WaitOutcome::ready; },
-      [&] { semaphore.release(permits); });
+      [&] { semaphore.release(permits); }, on_interrupt);
   return outcome;
 }
 
@@ -186,6 +187,12 @@ PyObject* semaphore_acquire(PyObject* self, PyObject* args, PyObject* named) {
     PyObject* timeout = nullptr;
     if (!parse(args, named, "|nO:acquire", names, &permits, &timeout)) return nullptr;
     return to_object(acquire(semaphore_of(self), permits, to_duration(timeout)));
+  });
+}
+// For our SimpleQueue.
+PyObject* semaphore_acquire_one(PyObject* self, PyObject* timeout) {
+  return guarded([&] {
+    return to_object(acquire(semaphore_of(self), 1, to_duration(timeout), OnInterrupt::only_raises));
   });
 }
 bool parse_permits(PyObject* args, PyObject* named, const char* format, Py_ssize_t& permits) {
@@ -228,6 +235,7 @@ PyMethodDef semaphore_methods[] = {
      "acquire($self, /, permits=1, timeout=None)\n--\n\n"
      "Take the permits as soon as they are there and all earlier callers are served: WaitOutcome.READY. EVENT_SET if "
      "the caller is stopped, even if there are permits; TIMED_OUT after the timeout. Unless READY, nothing was taken."},
+    {"_acquire_one", &semaphore_acquire_one, METH_O, nullptr},
     {"try_acquire", as_method(&semaphore_try_acquire), kNamed,
      "try_acquire($self, /, permits=1)\n--\n\n"
      "Take the permits if they are there and no caller waits. Returns whether it did."},

@@ -18,11 +18,24 @@ namespace tg::python {
 
 namespace {
 
-/// A wait of the main thread. Meanwhile the event of the flow is one of its own, which a signal handler that raises can
-/// set, too.
-class MainWait {
+constexpr Duration kBetweenSignals = Duration::from_nanos(20'000'000);
+
+void check_signals(OnInterrupt on_interrupt) {
+  if (on_interrupt == OnInterrupt::stops_groups) {
+    python::check_signals();
+  } else if (calling_python([] { return PyErr_CheckSignals(); }) != 0) {
+    throw py::error_already_set();
+  }
+}
+
+constexpr auto kAlways = [] { return true; };
+
+/// A wait with breaks, in which the thread has the interpreter's lock. Meanwhile the event of the flow is one of its
+/// own, which a signal handler that raises can set, too.
+class BrokenWait {
  public:
-  MainWait(runtime::Flow& flow, EndedBy ended_by) : flow_(flow), outer_(flow.event), link_(*this) {
+  BrokenWait(runtime::Flow& flow, EndedBy ended_by, OnInterrupt on_interrupt, FunctionRef<bool()> goes_on)
+      : flow_(flow), on_interrupt_(on_interrupt), goes_on_(goes_on), outer_(flow.event), link_(*this) {
     if (outer_ != nullptr && ended_by == EndedBy::stops) {
       is_linked_ = true;
       outer_->watch();
@@ -31,23 +44,22 @@ class MainWait {
     }
     flow_.event = &event_;
   }
-  ~MainWait() {
+  ~BrokenWait() {
     flow_.event = outer_;
     if (!is_linked_ || outer_->waiters().unlink(link_)) return;
     // It was called, or is about to be.
     while (!link_.was_called.load(std::memory_order_acquire)) flow_.park_until(TimePoint::never());
   }
-  MainWait(const MainWait&) = delete;
-  MainWait& operator=(const MainWait&) = delete;
+  BrokenWait(const BrokenWait&) = delete;
+  BrokenWait& operator=(const BrokenWait&) = delete;
 
-  bool run(FunctionRef<bool()> wait) {
+  bool run(Duration interval, FunctionRef<bool()> wait) {
     bool done = false;
     std::exception_ptr error;
     state_ = PyEval_SaveThread();
     {
-      constexpr Duration kInterval = Duration::from_nanos(20'000'000);
-      const auto look = [this] { look_at_signals(); };
-      const runtime::WaitBreaks breaks(kInterval, look);
+      const auto look_now = [this] { look(); };
+      const runtime::WaitBreaks breaks(interval, look_now);
       try {
         done = wait();
       } catch (...) {
@@ -62,7 +74,7 @@ class MainWait {
 
  private:
   struct Link : detail::WaitNode {
-    explicit Link(MainWait& o) noexcept : WaitNode(&Link::call), owner(o) {}
+    explicit Link(BrokenWait& o) noexcept : WaitNode(&Link::call), owner(o) {}
     static void call(WaitNode& node) noexcept {
       auto& link = static_cast<Link&>(node);
       runtime::Flow& flow = link.owner.flow_;
@@ -70,7 +82,7 @@ class MainWait {
       link.was_called.store(true, std::memory_order_release);  // from here on the wait may be gone
       flow.unpark();
     }
-    MainWait& owner;
+    BrokenWait& owner;
     std::atomic<bool> was_called{false};  // atomic: written by the thread that sets the outer event
   };
 
@@ -78,45 +90,59 @@ class MainWait {
     if (event_.mark(reason.get())) reason.detach();
     event_.release_waiters();
   }
-  void look_at_signals() noexcept {
-    if (raised_) return;
+  void look() noexcept {
+    if (raised_ || !goes_on_now_) return;
     take_back(state_);
     flow_.event = outer_;  // a handler is not part of the wait
     try {
-      check_signals();
+      check_signals(on_interrupt_);
+      goes_on_now_ = goes_on_();
     } catch (...) {
       raised_ = std::current_exception();
     }
     flow_.event = &event_;
     PyEval_SaveThread();
-    if (raised_) end(detail::ReasonPointer::adopt(new detail::SharedReason(Reason{})));
+    if (raised_ || !goes_on_now_) end(detail::ReasonPointer::adopt(new detail::SharedReason(Reason{})));
   }
 
   runtime::Flow& flow_;
+  const OnInterrupt on_interrupt_;
+  const FunctionRef<bool()> goes_on_;
   detail::Event* const outer_;
   detail::Event event_;
   Link link_;
   bool is_linked_ = false;
+  bool goes_on_now_ = true;
   PyThreadState* state_ = nullptr;
   std::exception_ptr raised_;  // under the interpreter's lock
 };
 
-}  // namespace
-
-bool wait_without_gil(EndedBy ended_by, FunctionRef<bool()> wait, FunctionRef<void()> undo) {
-  runtime::Flow& me = runtime::Flow::current();
-  if (!me.is_main()) return without_gil([&] { return wait(); });
+bool wait_with_breaks(Duration interval, EndedBy ended_by, OnInterrupt on_interrupt,
+                      FunctionRef<bool()> goes_on, FunctionRef<bool()> wait, FunctionRef<void()> undo) {
   bool done = false;
   {
-    MainWait on_main(me, ended_by);
-    done = on_main.run(wait);
-    if (on_main.raised()) {
+    BrokenWait broken(runtime::Flow::current(), ended_by, on_interrupt, goes_on);
+    done = broken.run(interval, wait);
+    if (broken.raised()) {
       if (done) undo();
-      std::rethrow_exception(on_main.raised());
+      std::rethrow_exception(broken.raised());
     }
   }
-  if (!done) check_signals();
+  if (!done) check_signals(on_interrupt);
   return done;
+}
+
+}  // namespace
+
+bool wait_without_gil(EndedBy ended_by, FunctionRef<bool()> wait, FunctionRef<void()> undo,
+                      OnInterrupt on_interrupt) {
+  if (!runtime::Flow::current().is_main()) return without_gil([&] { return wait(); });
+  return wait_with_breaks(kBetweenSignals, ended_by, on_interrupt, kAlways, wait, undo);
+}
+
+bool wait_with_looks(Duration interval, FunctionRef<bool()> goes_on, FunctionRef<bool()> wait,
+                     FunctionRef<void()> undo) {
+  return wait_with_breaks(interval, EndedBy::nothing_else, OnInterrupt::only_raises, goes_on, wait, undo);
 }
 
 PyObject* wait_for_outcome(EndedBy ended_by, FunctionRef<WaitOutcome()> wait, FunctionRef<void()> undo) {

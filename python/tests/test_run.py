@@ -77,3 +77,36 @@ def test_a_run_that_has_not_begun_is_skipped(on_end):
     with ThreadGroup("calls", 1) as group:
         asyncio.run(main(group))
         assert group.statistics.skipped == 1
+
+
+def test_a_run_in_a_full_group_waits_without_blocking_the_event_loop():
+    go = threading.Event()
+
+    async def main(group):
+        runs = [asyncio.ensure_future(group.run(go.wait)) for _ in range(4)]
+        await asyncio.sleep(0.05)
+        go.set()  # only the loop can do it
+        assert await asyncio.wait_for(asyncio.gather(*runs), 20) == [True] * 4
+
+    with ThreadGroup("calls", 1, max_pending=1) as group:
+        timer = threading.Timer(10, go.set)
+        timer.start()
+        began = time.monotonic()
+        asyncio.run(main(group))
+        timer.cancel()
+        assert time.monotonic() - began < 8
+
+
+def test_a_run_whose_coroutine_is_closed_is_stopped():
+    begun = threading.Event()
+
+    async def main(group):
+        run = group.run(lambda: (begun.set(), blocking.sleep(1000)))
+        run.send(None)
+        begun.wait()
+        run.close()
+        while not group.statistics.stopped:
+            await asyncio.sleep(0.001)
+
+    with ThreadGroup("calls") as group:
+        asyncio.run(asyncio.wait_for(main(group), 20))

@@ -8,6 +8,7 @@ ids, so no two may share one.
 
 from __future__ import annotations
 
+import _thread
 import functools
 import logging
 import os
@@ -22,6 +23,9 @@ from ._types import TaskStatus
 _T = TypeVar("_T")
 _LOGGER = logging.getLogger("threadgroup_core")
 
+_RLock: Any = vars(_thread)["RLock"]
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.001, 0.02  # between looks for room in a group
+
 _process = object()  # another one in each process: after a fork, threads of the parent may seem to hold the locks
 
 
@@ -31,7 +35,8 @@ class _Waiting:
     __slots__ = ("callbacks", "condition", "ended", "process", "waiters")
 
     def __init__(self, inherited: "Optional[_Waiting]") -> None:
-        self.condition = threading.Condition()
+        # With a lock of Python, whatever `threading` has: a stop must not end the wait for it.
+        self.condition = threading.Condition(_RLock())
         self.callbacks: "List[Callable[[Any], Any]]" = list(inherited.callbacks) if inherited is not None else []
         self.waiters: "List[Any]" = []
         # Changes under the condition only, unlike the status of the task: a thread that holds the condition sees the state
@@ -264,17 +269,26 @@ async def run(self: "_core.ThreadGroup", fn: "Callable[..., _T]", /, *args: Any,
         page = await group.run(fetch, url)
 
     If the asyncio task that waits is cancelled, the call is stopped, and no other task of the group: it has an event of its own. The
-    CancelledError is raised when the call has ended; at once if it has not begun, and at the second cancellation.
+    CancelledError is raised when the call has ended; at once if it has not begun, and at the second cancellation. A result that the
+    call had in that moment is dropped, as with ``asyncio.to_thread``. If the group is full (max_pending), it is tried again every
+    few milliseconds until there is room, not in the order of the callers.
     """
     import asyncio
 
-    handle = self._add_stoppable(fn, *args, **kwargs)
+    delay = _SHORTEST_PAUSE
+    while (handle := self._try_add_stoppable(fn, *args, **kwargs)) is None:
+        await asyncio.sleep(delay)
+        delay = min(2 * delay, _LONGEST_PAUSE)
     try:
         return await handle
     except asyncio.CancelledError:
         handle._set_event("the asyncio task that waits for it was cancelled")
         if not handle.done():
             await _end_of(handle)
+        raise
+    except BaseException:
+        if not handle.done():  # a coroutine that is closed cannot wait
+            handle._set_event("the coroutine that waits for it was closed")
         raise
 
 

@@ -8,6 +8,7 @@ import fcntl as _fcntl
 import os as _os
 import select as _select
 import selectors as _selectors
+import termios as _termios
 import time as _time
 from typing import Any, Callable, Iterable, List, Optional, Tuple
 
@@ -42,7 +43,7 @@ def sleep(secs: float, /) -> None:
     raise_if_stopped(_SLEEP)
     if secs <= 0 or secs != secs:
         return _sleep(secs)  # it yields the processor, or says what is wrong
-    pause(secs, _SLEEP)
+    _core._sleep(secs, _SLEEP)
 
 
 # --- select ---
@@ -56,7 +57,12 @@ _LONGEST_POLL = 2**31 - 1  # milliseconds; more is an error
 
 def _must_listen(fds: "Iterable[int]") -> bool:
     """Whether a stop ends the caller's wait for these. Not if it waits for ``stop_fd()`` itself."""
-    return is_covered() and not runs_event_loop() and _core.stop_fd() not in fds
+    if not is_covered() or runs_event_loop():
+        return False
+    try:
+        return _core.stop_fd() not in fds
+    except OSError:
+        return True  # there is none yet, and no descriptor is left for it
 
 
 def _descriptor(of: Any) -> int:
@@ -133,6 +139,9 @@ class epoll:
         made._epoll = _select_epoll.fromfd(fd)
         return made
 
+    def __reduce__(self) -> Any:
+        raise TypeError("cannot pickle 'select.epoll' object")
+
     def __getattr__(self, name: str) -> Any:  # register, modify, unregister, close, closed, fileno
         return getattr(self._epoll, name)
 
@@ -144,7 +153,7 @@ class epoll:
         self._epoll.close()
 
     def poll(self, timeout: Optional[float] = None, maxevents: int = -1) -> Any:
-        if timeout == 0 or not _must_listen(()):
+        if timeout == 0 or maxevents == 0 or maxevents < -1 or not _must_listen(()):
             return self._epoll.poll(timeout, maxevents)
         deadline = Deadline(None if timeout is None or timeout < 0 else timeout)
         while wait_for_descriptor(self._epoll.fileno(), READABLE, deadline, _POLL):
@@ -219,22 +228,32 @@ _may_wait = _core._may_wait
 _NOT_POSSIBLE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ESPIPE)
 
 
+def _returns_without_input(fd: int) -> bool:
+    """Whether it is a terminal that was set to return nothing after a time, or at once."""
+    try:
+        mode = _termios.tcgetattr(fd)
+    except _termios.error:
+        return False
+    return not mode[3] & _termios.ICANON and mode[6][_termios.VMIN] in (0, b"\0")
+
+
 def read(fd: int, length: int, /) -> bytes:
     """As ``os.read``. Raises ``WaitInterrupted`` if the caller is stopped before there is anything to read; then nothing was
     taken."""
-    if not is_covered() or not length or not _may_wait(fd):
+    if not is_covered() or length <= 0 or not _may_wait(fd):
         return _os_read(fd, length)
     raise_if_stopped(_READ)
-    room = bytearray(length)
     while True:
         # Another thread may take what this one waits for, so it must not wait in the kernel.
         try:
-            return bytes(memoryview(room)[: _os.preadv(fd, (room,), -1, _RWF_NOWAIT)])
+            return _core._read_now(fd, length)
         except BlockingIOError:
             wait_for_descriptor(fd, READABLE, Deadline(None), _READ)
         except OSError as error:
             if error.errno not in _NOT_POSSIBLE:
                 raise
+            if _returns_without_input(fd):
+                return _os_read(fd, length)
             wait_for_descriptor(fd, READABLE, Deadline(None), _READ)
             return _os_read(fd, length)
 

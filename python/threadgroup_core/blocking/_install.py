@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 from types import TracebackType
-from typing import Any, List, NamedTuple, Optional, Type
+from typing import Any, List, NamedTuple, Optional, Tuple, Type
 
 from . import _descriptors, _locks, _processes, _sockets
 
@@ -50,6 +50,7 @@ def _replacements() -> "List[_Replacement]":
         (subprocess.Popen, "__init__", _processes.popen_init),
         (subprocess.Popen, "__exit__", _processes.popen_exit),
         (subprocess.Popen, "_wait", _processes.popen_wait),
+        (subprocess.Popen, "communicate", _processes.popen_communicate),
         (threading, "Lock", _locks.Lock),
         (threading, "RLock", _locks.RLock),
         # In the classes themselves, so that objects are covered that were made before, and those of subclasses.
@@ -76,20 +77,23 @@ def _replacements() -> "List[_Replacement]":
 _NOTHING = object()
 _lock = _thread.allocate_lock()
 _installed = 0  # by how many callers; under the lock
-_originals: "List[_Replacement]" = []
+_originals: "List[Tuple[_Replacement, Any]]" = []  # with what was there before
 
 
 def _put_in_place() -> None:
-    for owner, name, ours in _replacements():
+    for replacement in _replacements():
+        owner, name, ours = replacement
         # A class may have inherited it.
         before = vars(owner).get(name, _NOTHING)
-        _originals.append(_Replacement(owner, name, before))
+        _originals.append((replacement, before))
         setattr(owner, name, ours)
 
 
 def _put_back() -> None:
     while _originals:
-        owner, name, before = _originals.pop()
+        (owner, name, ours), before = _originals.pop()
+        if vars(owner).get(name) is not ours:
+            continue  # what others have put there since stays
         if before is _NOTHING:
             delattr(owner, name)
         else:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import _thread
 import collections
 import queue as _queue
 import threading as _threading
@@ -25,6 +26,8 @@ Lock = _core._Lock
 RLock = _core._RLock
 
 # --- Condition ---
+
+_TAKEN_BACK_IN_ANY_CASE = (Lock, RLock, _thread.LockType, vars(_thread)["RLock"])
 
 _condition_wait = _threading.Condition.wait
 
@@ -49,7 +52,11 @@ def condition_wait(self: Any, timeout: Optional[float] = None) -> bool:
         stopped = True
         raise
     finally:
-        _take_back(self, saved)
+        # Nothing comes between in which a handler of a signal could raise.
+        if isinstance(self._lock, _TAKEN_BACK_IN_ANY_CASE):
+            self._acquire_restore(saved)
+        else:
+            _take_back(self, saved)
         if not notified:
             try:
                 self._waiters.remove(waiter)
@@ -61,7 +68,7 @@ def condition_wait(self: Any, timeout: Optional[float] = None) -> bool:
 
 
 def _take_back(condition: Any, saved: Any) -> None:
-    with _core.Shield(None):  # it is taken in any case
+    with _core.Shield(None):
         condition._acquire_restore(saved)
 
 
@@ -211,33 +218,49 @@ class PriorityQueue(_queue.PriorityQueue[_T]):
 class SimpleQueue(Generic[_T]):
     """As ``queue.SimpleQueue``, with a ``get`` that a stop ends. ``put`` may be called by a destructor, at any moment."""
 
+    # What there is says the deque alone; the semaphore wakes those who wait, and may be wrong for a moment: the handler of a
+    # signal can raise between any two steps.
+
     def __init__(self) -> None:
         self._items: "Deque[_T]" = collections.deque()
         self._count = _core.Semaphore(0)
 
     def put(self, item: _T, block: bool = True, timeout: Optional[float] = None) -> None:
-        self._items.append(item)
-        self._count.release()
+        try:
+            self._items.append(item)
+        finally:
+            self._count.release()
 
     def get(self, block: bool = True, timeout: Optional[float] = None) -> _T:
         if timeout is not None and timeout < 0:
             raise ValueError("'timeout' must be a non-negative number")
         if not block or timeout == 0:
             return self.get_nowait()
-        outcome = self._count.acquire(1, timeout)
-        if outcome is WaitOutcome.EVENT_SET:
+        deadline = Deadline(timeout)
+        while True:
             raise_if_stopped(_ITEM)
-        if outcome is not WaitOutcome.READY:
-            raise _queue.Empty
-        return self._items.popleft()
+            if self._items:
+                try:
+                    return self.get_nowait()
+                except _queue.Empty:
+                    pass  # another thread was faster
+            if self._count._acquire_one(deadline.left()) is WaitOutcome.TIMED_OUT:
+                return self.get_nowait()
+            try:
+                return self._items.popleft()
+            except IndexError:
+                pass
 
     def put_nowait(self, item: _T) -> None:
         self.put(item)
 
     def get_nowait(self) -> _T:
-        if not self._count.try_acquire():
-            raise _queue.Empty
-        return self._items.popleft()
+        try:
+            item = self._items.popleft()
+        except IndexError:
+            raise _queue.Empty from None
+        self._count.try_acquire()
+        return item
 
     def empty(self) -> bool:
         return not self._items

@@ -6,7 +6,7 @@ from __future__ import annotations
 import io as _io
 import os as _os
 import subprocess as _subprocess
-from typing import Any, AnyStr, Callable, Optional
+from typing import Any, AnyStr, Callable, List, Optional, Tuple
 
 from .. import _core
 from .._types import Stopped
@@ -43,8 +43,30 @@ class _Pipe(_io.RawIOBase):
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
+        self._kept = b""  # what a stopped read had
+
+    def keep(self, data: bytes) -> None:
+        """The next read begins with this."""
+        self._kept = data + self._kept
+
+    def readall(self) -> Any:
+        if not is_covered():
+            kept, self._kept = self._kept, b""
+            return kept + (self._raw.readall() or b"") if kept else self._raw.readall()
+        parts: "List[bytes]" = []
+        try:
+            while part := self.read(_io.DEFAULT_BUFFER_SIZE * 8):
+                parts.append(part)
+        except BaseException:
+            self.keep(b"".join(parts))
+            raise
+        return b"".join(parts) if parts or part is not None else None
 
     def readinto(self, buffer: Any) -> Optional[int]:
+        if self._kept:
+            count = min(len(buffer), len(self._kept))
+            buffer[:count], self._kept = self._kept[:count], self._kept[count:]
+            return count
         if not is_covered():
             result: Optional[int] = self._raw.readinto(buffer)
             return result
@@ -87,6 +109,61 @@ class _Pipe(_io.RawIOBase):
         return self._raw.name
 
 
+class _Reader(_io.BufferedReader):
+    """Its reads lose nothing when they are stopped: they take what there is, and give back what they have so far."""
+
+    def _collect(self, take: "Callable[[], Tuple[bytes, bool]]") -> bytes:
+        parts: "List[bytes]" = []
+        try:
+            is_done = False
+            while not is_done:
+                part, is_done = take()
+                parts.append(part)
+        except BaseException:
+            # Only a read of the pipe raises, and the buffer is empty then.
+            self.raw.keep(b"".join(parts))  # type: ignore[attr-defined]
+            raise
+        return b"".join(parts)
+
+    def read(self, size: Optional[int] = -1, /) -> bytes:
+        if not is_covered() or size == 0:
+            return super().read(size)
+        left = None if size is None or size < 0 else size
+
+        def take() -> "Tuple[bytes, bool]":
+            nonlocal left
+            part = self.read1(_io.DEFAULT_BUFFER_SIZE * 8 if left is None else left)
+            if left is not None:
+                left -= len(part)
+            return part, not part or left == 0
+
+        return self._collect(take)
+
+    def readline(self, size: Optional[int] = -1, /) -> bytes:
+        if not is_covered() or size == 0:
+            return super().readline(size)
+        left = None if size is None or size < 0 else size
+
+        def take() -> "Tuple[bytes, bool]":
+            nonlocal left
+            there = self.peek(1)[:left]
+            end = there.find(b"\n") + 1
+            part = self.read1(end or len(there)) if there else b""
+            if left is not None:
+                left -= len(part)
+            return part, not part or bool(end) or left == 0
+
+        return self._collect(take)
+
+    def readinto(self, buffer: Any, /) -> int:
+        if not is_covered():
+            return super().readinto(buffer)
+        with memoryview(buffer) as view, view.cast("B") as room:
+            data = self.read(len(room))
+            room[: len(data)] = data
+        return len(data)
+
+
 def _stoppable(stream: Any, bufsize: int) -> Any:
     """The same stream of a Popen over a pipe that can be stopped."""
     if isinstance(stream, _io.TextIOWrapper):
@@ -97,7 +174,7 @@ def _stoppable(stream: Any, bufsize: int) -> Any:
         return _io.TextIOWrapper(_stoppable(stream.detach(), bufsize), **settings)
     size = bufsize if bufsize > 1 else _io.DEFAULT_BUFFER_SIZE
     if isinstance(stream, _io.BufferedReader):
-        return _io.BufferedReader(_Pipe(stream.detach()), size)
+        return _Reader(_Pipe(stream.detach()), size)
     if isinstance(stream, _io.BufferedWriter):
         return _io.BufferedWriter(_Pipe(stream.detach()), size)
     return _Pipe(stream) if isinstance(stream, _io.FileIO) else stream
@@ -106,6 +183,7 @@ def _stoppable(stream: Any, bufsize: int) -> Any:
 # --- Popen ---
 
 _popen_init, _popen_exit = _subprocess.Popen.__init__, _subprocess.Popen.__exit__
+_popen_communicate = _subprocess.Popen.communicate
 _popen_wait: Any = _subprocess.Popen._wait  # type: ignore[attr-defined]
 
 
@@ -143,6 +221,19 @@ def popen_wait(self: Any, timeout: Optional[float]) -> Any:
             _os.close(fd)
 
 
+def popen_communicate(self: Any, input: Any = None, timeout: Optional[float] = None) -> Any:
+    """As ``Popen.communicate``. What a stopped call had read is returned by the next one."""
+    if timeout is not None or self._communication_started or not is_covered():
+        return _popen_communicate(self, input, timeout)
+    # The original reads a single pipe without keeping what it has.
+    try:
+        result = self._communicate(input, None, None)
+    finally:
+        self._communication_started = True
+    self.wait()
+    return result
+
+
 def popen_exit(self: Any, kind: Any, error: Any, traceback: Any) -> None:
     if is_covered():
         try:
@@ -169,9 +260,12 @@ def _end(command: Any) -> None:
         for stream in (command.stdin, command.stdout, command.stderr):
             try:
                 if stream is not None:
+                    # Without what is in its buffer: a reader may be left, and not read, and then a flush would wait.
+                    buffered = getattr(stream, "buffer", stream)
+                    getattr(buffered, "raw", buffered).close()
                     stream.close()
-            except OSError:
-                pass  # what was not written has no reader any more
+            except (OSError, ValueError):
+                pass
 
 
 class Popen(_subprocess.Popen[AnyStr]):
@@ -182,6 +276,7 @@ class Popen(_subprocess.Popen[AnyStr]):
     __init__ = popen_init
     __exit__ = popen_exit
     _wait = popen_wait
+    communicate = popen_communicate
     _communicate = rebound(_subprocess.Popen._communicate, _PopenSelector=PollSelector)  # type: ignore[attr-defined]
 
 

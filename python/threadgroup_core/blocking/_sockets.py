@@ -9,11 +9,13 @@ may use it. So what was not taken stays in the socket: a stop loses no byte.
 from __future__ import annotations
 
 import _socket
+import _thread
 import errno
 import os as _os
 import socket as _stdlib
+import struct
 from select import poll as _poll
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from .._types import Stopped
 from ._waits import READABLE, WRITABLE, Deadline, is_covered, pause, raise_if_stopped, wait_for_descriptor
@@ -21,7 +23,12 @@ from ._waits import READABLE, WRITABLE, Deadline, is_covered, pause, raise_if_st
 _RECEIVE, _SEND, _ACCEPT, _CONNECT = "data from a socket", "room in a socket", "a connection", "the peer of a connect"
 # As plain numbers: those of `socket` are enumerations, which take microseconds to combine.
 _WAIT_ALL, _DONT_WAIT, _STREAM = int(_stdlib.MSG_WAITALL), int(_stdlib.MSG_DONTWAIT), int(_stdlib.SOCK_STREAM)
+_DOES_NOT_WAIT = _DONT_WAIT | int(getattr(_stdlib, "MSG_ERRQUEUE", 0))
+_PEEK = int(_stdlib.MSG_PEEK)
 _CONNECT_AGAIN = 0.005  # a full backlog of a local socket cannot be waited for by poll
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.01  # nor can the room of a local datagram socket
+
+_TIMEVAL = struct.Struct("@ll")
 
 _Base = _socket.socket
 # Without the enumerations that the properties of `socket.socket` make.
@@ -39,10 +46,21 @@ class _Twin(_Base):
         """The descriptor is not its own, and is not closed with it."""
 
 
-def _twin(sock: Any) -> Any:
-    fd = sock.fileno()
+def _number(sock: Any) -> int:
+    fd: int = sock.fileno()
     if fd < 0:
         raise OSError(errno.EBADF, _os.strerror(errno.EBADF))
+    return fd
+
+
+def _check_is_same(twin: Any, sock: Any) -> None:
+    """Another thread may have closed the socket, and its number may be that of something else now."""
+    if twin is not sock and twin.fileno() != sock.fileno():
+        raise OSError(errno.EBADF, _os.strerror(errno.EBADF))
+
+
+def _twin(sock: Any) -> Any:
+    fd = _number(sock)
     if _socket.getdefaulttimeout() is None:
         return _Twin(_family(sock), _type(sock), _proto(sock), fd)
     mode = _os.get_blocking(fd)  # a time-out by default changes it
@@ -59,41 +77,75 @@ def _that_never_waits(sock: Any, timeout: Optional[float]) -> Any:
 
 def _must_wait_here(sock: Any, flags: int = 0) -> bool:
     """Whether the call may wait, and a stop is to end it."""
-    return is_covered() and sock.gettimeout() != 0 and not flags & _DONT_WAIT
+    return is_covered() and sock.gettimeout() != 0 and not flags & _DOES_NOT_WAIT
+
+
+def _of_the_kernel(sock: Any, events: int) -> Optional[float]:
+    """The time-out that the option of the socket says. The kernel ends a call by EAGAIN then."""
+    option = _stdlib.SO_RCVTIMEO if events == READABLE else _stdlib.SO_SNDTIMEO
+    seconds, micros = _TIMEVAL.unpack(sock.getsockopt(_stdlib.SOL_SOCKET, option, _TIMEVAL.size))
+    return seconds + micros / 1e6 if seconds or micros else None
+
+
+def _deadline(sock: Any, events: int) -> Deadline:
+    timeout = sock.gettimeout()
+    return Deadline(_of_the_kernel(sock, events) if timeout is None else timeout)
 
 
 def _wait(sock: Any, events: int, deadline: Deadline, what: str) -> None:
-    if not wait_for_descriptor(sock.fileno(), events, deadline, what):
+    if not wait_for_descriptor(_number(sock), events, deadline, what):
+        if sock.gettimeout() is None:
+            raise BlockingIOError(errno.EAGAIN, _os.strerror(errno.EAGAIN))
         raise _stdlib.timeout("timed out")
 
 
-def _repeat(sock: Any, events: int, what: str, deadline: Deadline, call: "Callable[..., Any]", *args: Any) -> Any:
-    """The result of the call, once it does not have to wait."""
+def _repeat(sock: Any, events: int, what: str, deadline: Deadline, method: "Callable[..., Any]", target: Any, *args: Any) -> Any:
+    """The result of the method, once it does not have to wait."""
+    delay = 0.0
     while True:
         raise_if_stopped(what)
+        _check_is_same(target, sock)
         try:
-            return call(*args)
+            return method(target, *args)
         except BlockingIOError:
-            _wait(sock, events, deadline, what)
+            pass
+        _wait(sock, events, deadline, what)
+        if events == WRITABLE:
+            # A local datagram socket is said to be writable while its receiver is full.
+            if delay:
+                left = deadline.left()
+                pause(delay if left is None else min(delay, left), what)
+            delay = min(2 * delay, _LONGEST_PAUSE) or _FIRST_PAUSE
 
 
 def _once(sock: Any, events: int, what: str, method: "Callable[..., Any]", *args: Any) -> Any:
     raise_if_stopped(what)
-    timeout = sock.gettimeout()
-    target = _that_never_waits(sock, timeout)
+    target = _that_never_waits(sock, sock.gettimeout())
     try:
         return method(target, *args)
     except BlockingIOError:
-        return _repeat(sock, events, what, Deadline(timeout), method, target, *args)
+        return _repeat(sock, events, what, _deadline(sock, events), method, target, *args)
+
+
+def _takes_all(sock: Any, flags: int) -> bool:
+    """Whether the call waits for as much as it was asked for: the kernel does so for streams only."""
+    return bool(flags & _WAIT_ALL) and _type(sock) == _STREAM
+
+
+def _cannot_be_stopped(sock: Any, flags: int) -> bool:
+    """What is to see or take the whole amount in one call cannot be put together from several ones."""
+    return not _must_wait_here(sock, flags) or _takes_all(sock, flags)
 
 
 # --- Receiving ---
 
 
 def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
-    if not _must_wait_here(self, flags):
+    if not _must_wait_here(self, flags) or bufsize < 0:
         return _Base.recv(self, bufsize, flags)
-    if flags & _WAIT_ALL:
+    if _takes_all(self, flags):
+        if flags & _PEEK:
+            return _Base.recv(self, bufsize, flags)
         room = bytearray(bufsize)
         return bytes(memoryview(room)[: recv_into(self, room, 0, flags)])
     result: bytes = _once(self, READABLE, _RECEIVE, _Base.recv, bufsize, flags | _DONT_WAIT)
@@ -103,11 +155,13 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
 def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
     if not _must_wait_here(self, flags):
         return _Base.recv_into(self, buffer, nbytes, flags)
-    if not flags & _WAIT_ALL:
+    if _takes_all(self, flags) and flags & _PEEK:
+        return _Base.recv_into(self, buffer, nbytes, flags)
+    if not _takes_all(self, flags):
         one: int = _once(self, READABLE, _RECEIVE, _Base.recv_into, buffer, nbytes, flags | _DONT_WAIT)
         return one
     timeout = self.gettimeout()
-    target, deadline = _that_never_waits(self, timeout), Deadline(timeout)
+    target, deadline = _that_never_waits(self, timeout), _deadline(self, READABLE)
     with memoryview(buffer) as view, view.cast("B") as room:
         wanted, got = nbytes or len(room), 0
         while got < wanted:
@@ -126,25 +180,25 @@ def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
 
 
 def recvfrom(self: Any, bufsize: int, flags: int = 0, /) -> Any:
-    if not _must_wait_here(self, flags):
+    if _cannot_be_stopped(self, flags):
         return _Base.recvfrom(self, bufsize, flags)
     return _once(self, READABLE, _RECEIVE, _Base.recvfrom, bufsize, flags | _DONT_WAIT)
 
 
 def recvfrom_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> Any:
-    if not _must_wait_here(self, flags):
+    if _cannot_be_stopped(self, flags):
         return _Base.recvfrom_into(self, buffer, nbytes, flags)
     return _once(self, READABLE, _RECEIVE, _Base.recvfrom_into, buffer, nbytes, flags | _DONT_WAIT)
 
 
 def recvmsg(self: Any, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> Any:
-    if not _must_wait_here(self, flags):
+    if _cannot_be_stopped(self, flags):
         return _Base.recvmsg(self, bufsize, ancbufsize, flags)
     return _once(self, READABLE, _RECEIVE, _Base.recvmsg, bufsize, ancbufsize, flags | _DONT_WAIT)
 
 
 def recvmsg_into(self: Any, buffers: Any, ancbufsize: int = 0, flags: int = 0, /) -> Any:
-    if not _must_wait_here(self, flags):
+    if _cannot_be_stopped(self, flags):
         return _Base.recvmsg_into(self, buffers, ancbufsize, flags)
     buffers = list(buffers)  # it may be an iterator, and the call may be made twice
     return _once(self, READABLE, _RECEIVE, _Base.recvmsg_into, buffers, ancbufsize, flags | _DONT_WAIT)
@@ -182,7 +236,7 @@ def sendall(self: Any, data: Any, flags: int = 0, /) -> None:
     if not _must_wait_here(self, flags):
         return _Base.sendall(self, data, flags)
     timeout = self.gettimeout()
-    target, deadline, sent = _that_never_waits(self, timeout), Deadline(timeout), 0
+    target, deadline, sent = _that_never_waits(self, timeout), _deadline(self, WRITABLE), 0
     with memoryview(data) as view, view.cast("B") as octets:
         try:
             while sent < len(octets):
@@ -220,6 +274,41 @@ def sendfile(self: Any, file: Any, offset: int = 0, count: Optional[int] = None)
 # --- Connections ---
 
 
+# How many calls are in `accept`, and whether the listener was blocking before, by its inode: descriptors share that mode.
+_accepting: "Dict[int, List[Any]]" = {}
+_accepting_lock = _thread.allocate_lock()
+
+
+def _after_fork_in_child() -> None:
+    global _accepting_lock
+    _accepting_lock = _thread.allocate_lock()
+    _accepting.clear()
+
+
+if hasattr(_os, "register_at_fork"):
+    _os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def _accept_now(sock: Any) -> Any:
+    """This call has no flag, and threads that accept at the same time must not wait in the kernel for what another one took. So the
+    listener is non-blocking for the moment of the call."""
+    fd = _number(sock)
+    listener = _os.fstat(fd).st_ino
+    with _accepting_lock:
+        entry = _accepting.setdefault(listener, [0, _os.get_blocking(fd)])
+        entry[0] += 1
+        _os.set_blocking(fd, False)
+    try:
+        return _accept(sock)
+    finally:
+        with _accepting_lock:
+            entry[0] -= 1
+            if not entry[0]:
+                del _accepting[listener]
+                if entry[1] and sock.fileno() == fd:
+                    _os.set_blocking(fd, True)
+
+
 def accept(self: Any) -> "Tuple[Any, Any]":
     if not _must_wait_here(self):
         while True:
@@ -228,14 +317,10 @@ def accept(self: Any) -> "Tuple[Any, Any]":
             except BlockingIOError:
                 if self.gettimeout() is not None:
                     raise
-                poll = _poll()  # another thread has called it in a task: see below
+                poll = _poll()  # another thread was in `_accept_now` in this moment
                 poll.register(self.fileno(), READABLE)
                 poll.poll()
-    if self.gettimeout() is None:
-        # This call has no flag. Threads that accept at the same time must not wait in the kernel for what another one
-        # took; so the listening descriptor is non-blocking from here on, as it always is for sockets with a time-out.
-        _os.set_blocking(self.fileno(), False)
-    fd, address = _once(self, READABLE, _ACCEPT, _accept)
+    fd, address = _once(self, READABLE, _ACCEPT, _accept_now)
     made = (socket if isinstance(self, socket) else _stdlib.socket)(_family(self), _type(self), _proto(self), fileno=fd)
     if _socket.getdefaulttimeout() is None and self.gettimeout():
         made.setblocking(True)
@@ -244,7 +329,7 @@ def accept(self: Any) -> "Tuple[Any, Any]":
 
 def _connect(sock: Any, address: Any) -> int:
     """An error number, or 0. After a stop the connection is made in the background, as POSIX says for an interrupted connect."""
-    fd, deadline = sock.fileno(), Deadline(sock.gettimeout())
+    fd, deadline = _number(sock), Deadline(sock.gettimeout())
     raise_if_stopped(_CONNECT)
     twin: _Twin = _twin(sock)
     mode = _os.get_blocking(fd)
@@ -252,12 +337,14 @@ def _connect(sock: Any, address: Any) -> int:
     try:
         while (error := twin.connect_ex(address)) == errno.EAGAIN and not deadline.is_over():
             pause(_CONNECT_AGAIN, _CONNECT)
+            _check_is_same(twin, sock)
         if error != errno.EINPROGRESS:
             return error
         _wait(sock, WRITABLE, deadline, _CONNECT)
+        _check_is_same(twin, sock)
         return twin.getsockopt(_stdlib.SOL_SOCKET, _stdlib.SO_ERROR)
     finally:
-        if mode:
+        if mode and sock.fileno() == fd:
             _os.set_blocking(fd, True)
 
 

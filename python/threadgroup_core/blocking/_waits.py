@@ -54,8 +54,7 @@ def poll(pairs: "Sequence[Tuple[int, int]]", timeout: Optional[float], what: str
 
 def pause(seconds: float, what: str) -> None:
     """Sleep, and raise ``WaitInterrupted`` if the caller is stopped."""
-    if not _core.event_aware_sleep(seconds):
-        raise_if_stopped(what)
+    _core._sleep(seconds, what)
 
 
 def repeat_until(attempt: "Callable[[], Any]", deadline: Deadline, what: str) -> Any:

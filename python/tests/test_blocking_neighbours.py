@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Blocking calls beside other threads, processes and handlers that use the same sockets, locks and descriptors."""
+
+import concurrent.futures
+import errno
+import os
+import queue
+import resource
+import select
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+from unittest import mock
+
+import pytest
+
+from blocking_cases import BlockedCall, connected, listener, pipe
+from threadgroup_core import StopScope, TaskStatus, ThreadGroup, WaitInterrupted, blocking, thread_utils
+
+_thread_lock = threading.Lock  # the original
+
+
+# --- Descriptors ---
+
+
+def test_a_call_does_not_touch_what_has_got_the_number_of_its_closed_socket(on_end):
+    for timeout in (None, 100):
+        one, other = connected(blocking, on_end)
+        stranger, peer = connected(blocking, on_end)
+        one.settimeout(timeout)
+        number, blocked = one.fileno(), BlockedCall(lambda: one.recv(100))
+        one.close()
+        os.dup2(stranger.fileno(), number)
+        try:
+            peer.send(b"secret")
+            other.send(b"x")
+            assert blocked.handle.exception(20).errno == errno.EBADF
+            assert stranger.recv(100) == b"secret"
+        finally:
+            os.close(number)
+            blocked.stop()
+
+
+def test_a_descriptor_of_the_stop_that_the_program_has_closed_is_an_error(on_end):
+    end, _ = pipe(on_end)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    on_end.callback(os.close, nothing)
+    with StopScope():
+        number = thread_utils.stop_fd()
+        os.close(number)
+        with pytest.raises(OSError, match="has closed descriptor") as raised:
+            blocking.select([end], [], [], 20)
+        assert raised.value.errno == errno.EBADF
+        os.dup2(nothing, number)  # readable, and no stop
+        with pytest.raises(OSError, match="has closed descriptor"):
+            blocking.read(end, 1)
+
+
+def test_without_a_free_descriptor_what_is_ready_is_returned_and_a_wait_is_an_os_error(on_end):
+    one, other = connected(blocking, on_end)
+    other.send(b"x")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    first_free = os.dup(0)
+    os.close(first_free)
+    with StopScope(20):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (first_free, limits[1]))
+        try:
+            assert blocking.select([one], [], [], 1) == ([one], [], [])
+            assert one.recv(1) == b"x"
+            with pytest.raises(OSError) as raised:
+                one.recv(1)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert raised.value.errno == errno.EMFILE
+
+
+def test_a_listener_is_blocking_again_after_a_stopped_accept(on_end):
+    server = listener(blocking, on_end)
+    BlockedCall(server.accept).stop()
+    assert os.get_blocking(server.fileno())
+    with StopScope():
+        on_end.enter_context(socket.create_connection(server.getsockname()))
+        server.accept()[0].close()
+    assert os.get_blocking(server.fileno())
+
+
+@pytest.mark.skipif(not hasattr(os, "eventfd"), reason="Python 3.9 has none")
+def test_a_read_of_an_eventfd_is_stopped(on_end):
+    end = os.eventfd(0)
+    on_end.callback(os.close, end)
+    blocked = BlockedCall(lambda: blocking.read(end, 8))
+    blocked.stop()
+    assert blocked.handle.status is TaskStatus.STOPPED
+
+
+# --- What the kernel does ---
+
+
+def test_time_outs_and_flags_of_the_kernel_hold(on_end):
+    one, other = connected(blocking, on_end)
+    with StopScope(20):
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, 20_000))
+        with pytest.raises(BlockingIOError):
+            one.recv(1)
+        receiver = on_end.enter_context(blocking.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        receiver.bind(("127.0.0.1", 0))
+        with pytest.raises(BlockingIOError):
+            receiver.recvmsg(100, 100, socket.MSG_ERRQUEUE)
+        for data in (b"one", b"two"):
+            other_end = on_end.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            other_end.sendto(data, receiver.getsockname())
+        assert receiver.recv(6, socket.MSG_WAITALL) == b"one"
+        timer = threading.Timer(0.02, other.send, (b"cd",))
+        other.send(b"ab")
+        timer.start()
+        assert one.recvmsg(4, 0, socket.MSG_WAITALL)[0] == b"abcd"
+
+
+def test_a_terminal_that_is_set_not_to_wait_does_not(on_end):
+    pty, termios, tty = (pytest.importorskip(name) for name in ("pty", "termios", "tty"))
+    ends = pty.openpty()
+    for end in ends:
+        on_end.callback(os.close, end)
+    tty.setraw(ends[1])
+    mode = termios.tcgetattr(ends[1])
+    mode[6][termios.VMIN] = mode[6][termios.VTIME] = 0
+    termios.tcsetattr(ends[1], termios.TCSANOW, mode)
+    with StopScope(20) as scope:
+        assert blocking.read(ends[1], 1) == b""
+        assert not scope.timed_out()
+
+
+def test_a_send_to_a_full_receiver_does_not_keep_a_processor_busy(on_end):
+    receiver = on_end.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+    receiver.bind("")
+    sender = on_end.enter_context(blocking.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+    began = time.process_time()
+    with StopScope(0.3), pytest.raises(WaitInterrupted):
+        while True:
+            sender.sendto(b"x", receiver.getsockname())
+    assert time.process_time() - began < 0.15
+
+
+def test_wrong_arguments_raise_in_a_task_what_they_raise_elsewhere(on_end):
+    end, _ = pipe(on_end)
+    polled = blocking.poll()
+    calls = [
+        lambda: blocking.read(-1, 1), lambda: blocking.read(end, -1), lambda: blocking.read(None, 1),
+        lambda: (polled.register(end, 0x8001), polled.poll(1)),
+        lambda: blocking.epoll().poll(0.001, 0),
+    ]  # fmt: skip
+
+    def outcome(call):
+        try:
+            return call()
+        except Exception as error:
+            return type(error), error.args
+
+    outside = [outcome(call) for call in calls]
+    with StopScope(20):
+        assert [outcome(call) for call in calls] == outside
+
+
+# --- Commands ---
+
+
+def test_a_stop_of_a_command_does_not_wait_for_a_full_pipe(on_end):
+    with ThreadGroup("commands") as group:
+
+        def call():
+            # Its child keeps the pipe open, and does not read.
+            with blocking.Popen("sleep 20; true", shell=True, stdin=subprocess.PIPE) as command:
+                for _ in range(200):
+                    command.stdin.write(bytes(1000))
+                command.stdin.flush()
+
+        blocked = BlockedCall(call)
+        assert blocked.stop() < 5
+
+
+@pytest.mark.parametrize("read", [
+    lambda command: command.communicate()[0],
+    lambda command: command.stdout.read(),
+    lambda command: command.stdout.read(12),
+    lambda command: command.stdout.readline(),
+])
+def test_what_a_stopped_read_of_a_command_had_is_returned_by_the_next_one(read, on_end):
+    source, sink = pipe(on_end)
+    with blocking.Popen("printf hello; read x; printf ' world\n'", shell=True, stdin=source, stdout=subprocess.PIPE) as command:
+        select.select([command.stdout], [], [], 20)
+        blocked = BlockedCall(lambda: read(command))
+        blocked.stop()
+        assert blocked.handle.status is TaskStatus.STOPPED
+        os.write(sink, b"\n")
+        assert read(command) == b"hello world\n"
+
+
+# --- Locks and threads ---
+
+
+def test_the_main_thread_gets_a_lock_that_is_never_free_for_long():
+    lock, end = blocking.Lock(), threading.Event()
+
+    def use():
+        while not end.is_set():
+            with lock:
+                time.sleep(0.01)
+
+    threads = [threading.Thread(target=use) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    try:
+        taken = lock.acquire(timeout=3)
+        if taken:
+            lock.release()
+    finally:
+        end.set()
+        for thread in threads:
+            thread.join()
+    assert taken
+
+
+def test_a_stopped_caller_waits_as_long_as_the_lock_goes_from_owner_to_owner():
+    taken = 0
+    for _ in range(5):
+        lock = blocking.Lock()
+        lock.acquire()
+
+        def use():
+            with lock:
+                time.sleep(0.008)
+
+        threads = [threading.Thread(target=use) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.005)  # they wait for the lock
+        lock.release()
+        with StopScope() as scope:
+            scope.set_event()
+            try:
+                with lock:
+                    taken += 1
+            except WaitInterrupted:
+                pass  # an owner was delayed by more than 20 ms
+        for thread in threads:
+            thread.join()
+    assert taken >= 1
+
+
+def test_a_stop_loses_no_callback_of_a_handle(installed):
+    called = threading.Event()
+    with ThreadGroup("tasks", 2) as group:
+        begun = threading.Event()
+        handle = group.add_task(lambda: (begun.set(), thread_utils.event_aware_sleep(1000)))
+        begun.wait()
+        handle.add_done_callback(lambda handle: called.set())
+        with handle._condition:
+            group.set_event()
+            time.sleep(0.1)  # longer than a stopped caller waits for a lock
+        assert called.wait(20)
+        assert concurrent.futures.wait([handle], timeout=20).done == {handle}
+
+
+def test_an_item_whose_put_was_interrupted_is_seen():
+    items = blocking.SimpleQueue()
+
+    class Interrupted:
+        def release(self):
+            raise KeyboardInterrupt
+
+        def try_acquire(self):
+            return False
+
+    items._count = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        items.put(1)
+    assert items.qsize() == 1 and items.get() == 1 and items.empty()
+
+
+@pytest.mark.parametrize("call", ["queue.SimpleQueue().get()", "time.sleep(20)", "queue.Queue().get()"])
+def test_a_ctrl_c_in_a_call_of_the_standard_library_stops_no_group(call, installed):
+    go = _thread_lock()
+    go.acquire()
+    with ThreadGroup("others") as group:
+        group.post(go.acquire)
+        with StopScope():
+            timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
+            timer.start()
+            with pytest.raises(KeyboardInterrupt):
+                eval(call)
+        assert not group.event_is_set()
+        go.release()
+
+
+def test_a_ctrl_c_ends_a_condition_that_takes_its_lock_back():
+    condition, held, go = blocking.Condition(blocking.Lock()), threading.Event(), threading.Event()
+
+    def hold():
+        with condition:
+            held.set()
+            go.wait(20)
+
+    condition.acquire()
+    thread = threading.Thread(target=hold)
+    thread.start()
+
+    def interrupt():
+        held.wait()
+        time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        condition.wait(0.02)
+    assert time.monotonic() - began < 10
+    go.set()
+    thread.join()
+
+
+def test_the_process_ends_while_threads_poll_a_lock_and_a_destructor_waits(run_program):
+    result = run_program("""
+        import os, sys, threading, time, types
+        from threadgroup_core import blocking
+        blocking.install()
+        class Last:
+            def __init__(self):
+                self.lock = threading.Lock()
+                self.lock.acquire()
+            def __del__(self, time=time, os=os):
+                time.sleep(0.05)
+                self.lock.acquire(timeout=0.05)
+                os.write(1, b"ended")
+        module = types.ModuleType("kept")
+        module.last = Last()
+        sys.modules["kept"] = module
+        held = threading.Lock()
+        held.acquire()
+        def poll():
+            while True:
+                held.acquire(timeout=0.001)
+        for _ in range(4):
+            threading.Thread(target=poll, daemon=True).start()
+        time.sleep(0.1)
+        del module
+    """, timeout=20)
+    assert (result.returncode, result.stdout) == (0, "ended")
+
+
+def test_the_old_names_of_a_lock_are_there():
+    lock = blocking.Lock()
+    assert lock.acquire_lock() and lock.locked_lock() and not lock.acquire_lock(False)
+    lock.release_lock()
+    assert not lock.locked()
+
+
+# --- Undoing ---
+
+
+def test_undo_puts_back_only_what_is_ours():
+    original = time.sleep
+    with mock.patch("time.sleep"):
+        installed = blocking.install()
+    installed.undo()
+    assert time.sleep is original
+    installed = blocking.install()
+    with mock.patch("time.sleep") as patched:
+        installed.undo()
+        assert time.sleep is patched
+    time.sleep = original  # the patch has put ours back
