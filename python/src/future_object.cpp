@@ -18,6 +18,7 @@ constexpr const char* kStateNames[kStates] = {"PENDING", "RUNNING", "CANCELLED",
 
 PyObject* state_names[kStates];
 PyObject* condition_type = nullptr;
+PyObject* lock_type = nullptr;  // of Python, whatever `threading` has: a stop must not end the wait for it
 const detail::SharedReason* woken_reason = nullptr;
 
 template <PyObject* FutureObject::*kMember>
@@ -39,7 +40,9 @@ PyObject* get_list(PyObject* self, void*) {
 }
 PyObject* get_condition(PyObject* self, void*) {
   if (of(self).condition == nullptr) {
-    PyObject* const made = PyObject_CallNoArgs(condition_type);
+    const Ref lock = Ref::steal(PyObject_CallNoArgs(lock_type));
+    if (lock.get() == nullptr) return nullptr;
+    PyObject* const made = PyObject_CallOneArg(condition_type, lock.get());
     if (made == nullptr) return nullptr;
     if (of(self).condition == nullptr) {
       of(self).condition = made;
@@ -146,6 +149,7 @@ void future_dealloc(PyObject* self) {
 
 void load_future_object(const py::object& futures) {
   condition_type = py::object(imported("threading").attr("Condition")).release().ptr();
+  lock_type = py::object(imported("_thread").attr("RLock")).release().ptr();
   for (std::size_t i = 0; i < kStates; ++i) {
     state_names[i] = py::object(futures.attr(kStateNames[i])).release().ptr();
   }

@@ -3,6 +3,7 @@
 
 import concurrent.futures
 import errno
+import fcntl
 import os
 import queue
 import resource
@@ -17,8 +18,8 @@ from unittest import mock
 
 import pytest
 
-from blocking_cases import BlockedCall, connected, listener, pipe
-from threadgroup_core import StopScope, TaskStatus, ThreadGroup, WaitInterrupted, blocking, thread_utils
+from blocking_cases import BlockedCall, connected, listener, pipe, wait_until
+from threadgroup_core import Executor, StopScope, TaskStatus, ThreadGroup, WaitInterrupted, blocking, thread_utils
 
 _thread_lock = threading.Lock  # the original
 
@@ -262,6 +263,27 @@ def test_a_stop_loses_no_callback_of_a_handle(installed):
             time.sleep(0.1)  # longer than a stopped caller waits for a lock
         assert called.wait(20)
         assert concurrent.futures.wait([handle], timeout=20).done == {handle}
+
+
+def test_the_locks_of_handles_and_futures_are_those_of_python(installed):
+    with ThreadGroup("tasks") as group, Executor(1) as executor:
+        for made in (group.add_task(int), executor.submit(int)):
+            assert not isinstance(made._condition._lock, blocking.RLock)
+        assert not isinstance(executor._renewing, blocking.RLock)
+
+
+@pytest.mark.parametrize("call, what", [
+    (lambda path: blocking.sleep(1000), "the end of a sleep"),
+    (lambda path: blocking.flock(open(path), fcntl.LOCK_EX), "the lock of a file"),
+])
+def test_a_snapshot_says_what_a_call_waits_for(call, what, tmp_path):
+    path = tmp_path / "file"
+    path.touch()
+    with open(path) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        blocked = BlockedCall(lambda: call(path))
+        wait_until(lambda: blocked.group.join(0).running[0].waits_for == what)
+        blocked.stop()
 
 
 def test_an_item_whose_put_was_interrupted_is_seen():

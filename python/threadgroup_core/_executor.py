@@ -22,6 +22,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple, 
 
 from . import _core
 from ._future import Future
+from ._handles import _RLock
 from ._threads import WorkerThread
 from ._types import ReasonKind
 
@@ -128,7 +129,7 @@ class Executor(ThreadPoolExecutor):
         self._broken: Any = False  # or a text that says why
         self._shutdown = False
         # Reentrant: a destructor may shut the executor down at any moment.
-        self._renewing = threading.RLock()
+        self._renewing = _RLock()  # of Python: a stop must not end the wait for it
         self._renewable = not _in_task()
         self._groups: List[_core.ThreadGroup] = []  # the last one is in use
         self._forks = _forks
