@@ -310,8 +310,8 @@ def test_a_ctrl_c_in_a_call_of_the_standard_library_stops_no_group(call, install
         group.post(go.acquire)
         with StopScope():
             timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
-            timer.start()
             with pytest.raises(KeyboardInterrupt):
+                timer.start()
                 eval(call)
         assert not group.event_is_set()
         go.release()

@@ -236,14 +236,17 @@ class SimpleQueue(Generic[_T]):
             raise ValueError("'timeout' must be a non-negative number")
         if not block or timeout == 0:
             return self.get_nowait()
-        deadline = Deadline(timeout)
+        raise_if_stopped(_ITEM)
+        try:
+            item = self._items.popleft()
+        except IndexError:
+            return self._wait_for_item(Deadline(timeout))
+        self._count.try_acquire()
+        return item
+
+    def _wait_for_item(self, deadline: Deadline) -> _T:
         while True:
             raise_if_stopped(_ITEM)
-            if self._items:
-                try:
-                    return self.get_nowait()
-                except _queue.Empty:
-                    pass  # another thread was faster
             if self._count._acquire_one(deadline.left()) is WaitOutcome.TIMED_OUT:
                 return self.get_nowait()
             try:
