@@ -39,7 +39,8 @@ inline namespace v0 {
 /// The compiler enforces a part of that. `f` is a function, a pointer to a member, or a callable without state: what a
 /// lambda would capture is passed as an argument. Arguments are copied or moved, as by `std::thread`. Neither they
 /// nor the result may be a pointer, a reference, a `std::reference_wrapper`, a view (`std::string_view`, `std::span`),
-/// an iterator, or a container of those. A pointer inside another class is not seen.
+/// a `std::initializer_list`, an iterator, a lock, or a container or smart pointer of those. A pointer inside another class is
+/// not seen, unless the program says that it is there (`OwnsWhatItUses`).
 ///
 /// Returns what `f` returns, and throws what it throws. Throws `Stopped` if the caller is stopped; if that was before the
 /// call, `f` is not called. Otherwise a call that has ended counts, even if the stop came in the same
@@ -48,7 +49,7 @@ inline namespace v0 {
 /// The name is shown in snapshots. Without one, it is that of the caller's task or scope.
 ///
 /// At most 64 calls, abandoned ones included, run at a time (`set_max_abandonable_calls`). Further ones wait,
-/// in order, and are not called if their callers are stopped.
+/// in order, and are not called if their callers are stopped. A call in a scope or group of another one does not wait.
 template <class F, class... Args>
 auto abandonable(TaskName name, F&& f, Args&&... args) {
   using Call = detail::TypedAbandonableCall<std::decay_t<F>, std::decay_t<Args>...>;
@@ -82,7 +83,7 @@ requires(!std::same_as<std::remove_cvref_t<F>, TaskName>) auto abandonable(F&& f
 }
 
 /// How many calls of `abandonable` may run at a time in the process, abandoned ones included; 64 by default. If more
-/// run already, they go on, and new ones wait. Throws `std::invalid_argument` for 0.
+/// run already, they go on, and new ones wait. More than 2^31 - 1 means that. Throws `std::invalid_argument` for 0.
 TG_EXPORT void set_max_abandonable_calls(std::size_t most);
 
 }  // namespace v0

@@ -93,7 +93,7 @@ struct ResolveOptions {
 /// `abandonable`, which goes on until the system gives up. An address with a port number needs no lookup.
 ///
 /// Throws `ResolveError` if there is no such host or service, or if no name server answers; `Stopped`;
-/// what `abandonable` throws; and `std::logic_error` in a simulated program.
+/// `std::invalid_argument` if one of the two contains a NUL character; what `abandonable` throws; and `std::logic_error` in a simulated program.
 TG_EXPORT std::vector<Address> resolve(const std::string& host, const std::string& service,
                                        const ResolveOptions& options = {});
 

@@ -4,6 +4,7 @@
 
 #include <new>
 
+#include <threadgroup/detail/current_failure.hpp>
 #include <threadgroup/errors.hpp>
 #include <threadgroup/scope.hpp>
 
@@ -50,7 +51,10 @@ AbandonableCall::~AbandonableCall() {
   // In a forked child, node and permit are the parent's.
   if (fork_generation_ != runtime::fork_generation()) return;
   if (node_ != nullptr) node_->end();
-  if (has_permit_) CallBound::instance().give_back();
+  if (!has_permit_) return;
+  CallBound& bound = CallBound::instance();
+  if (state_.load(std::memory_order_relaxed) == State::abandoned) bound.count_abandoned(-1);
+  bound.give_back();
 }
 
 bool AbandonableCall::is_for_caller(std::string& name) {
@@ -63,7 +67,14 @@ bool AbandonableCall::is_for_caller(std::string& name) {
 
 void AbandonableCall::begin() {
   Event& event = *event_of_caller();
-  ReasonPointer reason = CallBound::instance().take(event);
+  CallBound& bound = CallBound::instance();
+  ReasonPointer reason;
+  if (Forest::instance().is_inside_call(*innermost_node_of_caller()) &&
+      !TG_PLANTED(abandon_inner_call_waits)) {
+    bound.take_anyway();
+  } else {
+    reason = bound.take(event);
+  }
   has_permit_ = !reason;
   if (!reason) reason = event.reason();  // it may have waited
   if (reason) throw_not_made(name_, reason);
@@ -86,8 +97,10 @@ void AbandonableCall::run(std::unique_ptr<AbandonableCall>& call) {
     if (call->state_.compare_exchange_strong(expected, State::abandoned) ||
         TG_PLANTED(abandon_caller_leaves_what_ended)) {
       static_cast<void>(call.release());
+      CallBound::instance().report_to_waiters();
       throw_stopped(what, event.reason());
     }
+    call->keep();
   }
   if (call->exception_) std::rethrow_exception(call->exception_);
 }
@@ -102,7 +115,14 @@ std::string AbandonableCall::prepare_to_abandon() noexcept {
   } catch (const std::bad_alloc&) {  // exception and snapshots say less
   }
   node_->abandon(std::move(caller));
+  CallBound::instance().count_abandoned(1);
   return what;
+}
+
+// The call has ended before it could be abandoned.
+void AbandonableCall::keep() noexcept {
+  node_->keep();
+  CallBound::instance().count_abandoned(-1);
 }
 
 void AbandonableCall::serve(void* raw) noexcept {
@@ -114,12 +134,18 @@ void AbandonableCall::serve(void* raw) noexcept {
     try {
       call->make();
     } catch (...) {
-      call->exception_ = std::current_exception();
+      call->exception_ = current_failure();
     }
   }
   State expected = State::runs;
   if (!call->state_.compare_exchange_strong(expected, State::ended,
                                             TG_ORDER(acq_rel, abandon_thread_publishes_nothing, relaxed))) {
+    {
+      // What destructors wait for, and the groups that they make, belong to the call.
+      const InsideCall inside(*call->node_);
+      call->destroy_parts();
+      call->exception_ = nullptr;
+    }
     delete call;
   } else if (!TG_PLANTED(abandon_thread_does_not_wake)) {
     caller->unpark();  // a flow is never gone

@@ -2,6 +2,7 @@
 // Waiting for a permit, and changing how many there are.
 #include "abandon/call_bound.hpp"
 
+#include <algorithm>
 #include <new>
 #include <string>
 #include <utility>
@@ -11,6 +12,8 @@
 #include "event/wait_note.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/fork.hpp"
+#include "tree/forest.hpp"
+#include "tree/still_running.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -21,24 +24,31 @@ namespace {
 }  // namespace
 
 void CallBound::hold_across_forks() {
-  runtime::hold_across_forks([]() -> Mutex& { return only_.mutex_; }, [] { only_.forget_all(); });
+  // A child keeps the bound that the program has chosen. An exploration begins with the default.
+  const auto forget = []() TG_NO_THREAD_SAFETY_ANALYSIS {
+    only_.forget_all(runtime::kIsExplored ? kMost : only_.most_);
+  };
+  runtime::hold_across_forks([]() -> Mutex& { return only_.mutex_; }, forget);
   using runtime::Engine;
   Engine::register_part(Engine::Part::calls, {[]() -> void* { return new CallBound; },
                                               [](void* part) noexcept {
                                                 auto& bound = *static_cast<CallBound*>(part);
-                                                bound.forget_all();
-                                                bound.set_most(kMost);
+                                                bound.forget_all(kMost);
                                               }});
 }
 
 // In a forked child, where the calls and those who wait are the parent's; and before an engine begins again.
-void CallBound::forget_all() noexcept TG_NO_THREAD_SAFETY_ANALYSIS {  // no other flow is there
-  if constexpr (runtime::kIsExplored) most_ = kMost;  // a child keeps what the program has chosen
-  ::new (&permits_) Permits(most_);
+void CallBound::forget_all(std::size_t most) noexcept
+    TG_NO_THREAD_SAFETY_ANALYSIS {  // no other flow is there
+  most_ = most;
+  abandoned_.store(0, std::memory_order_relaxed);
+  has_reported_.store(false, std::memory_order_relaxed);
+  ::new (&permits_) Permits(most);
 }
 
 ReasonPointer CallBound::take(Event& of_caller) {
   if (permits_.try_take()) return {};
+  report_if_none_ends();
   const WaitNote note("another abandonable call to end (set_max_abandonable_calls)");
   Permits::Waiter waiter(runtime::Flow::current());
   const WatchedEvents events{&of_caller, nullptr};
@@ -50,13 +60,22 @@ ReasonPointer CallBound::take(Event& of_caller) {
 }
 
 void CallBound::set_most(std::size_t most) noexcept {
+  most = std::min(most, kUnbounded);
   std::size_t before = 0;
   {
     const MutexLock lock(mutex_);
     before = std::exchange(most_, most);
   }
   if (most > before) permits_.give_back(most - before);
-  for (; before > most; --before) permits_.take_anyway();
+  if (before > most) permits_.take_anyway(before - most);
+}
+
+void CallBound::report_if_none_ends() noexcept try {
+  if (abandoned_.load(std::memory_order_relaxed) < static_cast<std::ptrdiff_t>(most())) return;
+  if (has_reported_.exchange(true, std::memory_order_relaxed)) return;
+  report_abandoned("abandonable calls wait for others to end (set_max_abandonable_calls)",
+                   Forest::instance().snapshot());
+} catch (const std::bad_alloc&) {  // without a report
 }
 
 std::size_t CallBound::most() const noexcept {

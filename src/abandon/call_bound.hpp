@@ -3,7 +3,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 
+#include <threadgroup/detail/atomic.hpp>
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/detail/shared_reason.hpp>
 
@@ -23,6 +26,8 @@ namespace tg::inline v0::detail {
 class CallBound {
  public:
   static constexpr std::size_t kMost = 64;
+  /// A higher bound means this one, so that counts of permits do not overflow.
+  static constexpr std::size_t kUnbounded = std::numeric_limits<std::int32_t>::max();
 
   /// That of the caller's engine, else that of the process.
   static CallBound& instance() noexcept {
@@ -33,7 +38,19 @@ class CallBound {
 
   /// Waits for a permit. Null: the caller has one; else why it was stopped first.
   ReasonPointer take(Event& of_caller);
+  /// Takes one beyond the bound if none is free: for a call inside another one, which has a permit that it does not give
+  /// back before the inner call has ended.
+  void take_anyway() noexcept { permits_.take_anyway(); }
   void give_back() noexcept { permits_.give_back(); }
+
+  /// How many more calls are abandoned, and hold a permit.
+  void count_abandoned(std::ptrdiff_t change) noexcept {
+    abandoned_.fetch_add(change, std::memory_order_relaxed);
+  }
+  /// The caller has abandoned a call.
+  void report_to_waiters() noexcept {
+    if (permits_.waiting() > 0) report_if_none_ends();
+  }
 
   /// The new bound. Calls beyond it go on.
   void set_most(std::size_t most) noexcept;
@@ -41,12 +58,17 @@ class CallBound {
 
  private:
   constexpr CallBound() = default;
-  void forget_all() noexcept;
+  void forget_all(std::size_t most) noexcept;
+  /// Once: on stderr, that callers wait while all calls that hold permits are abandoned.
+  void report_if_none_ends() noexcept;
   static CallBound only_;
 
   mutable Mutex mutex_;
   std::size_t most_ TG_GUARDED_BY(mutex_) = kMost;
   Permits permits_{kMost};
+  // Atomic, relaxed: for a report only.
+  Atomic<std::ptrdiff_t> abandoned_{0};
+  Atomic<bool> has_reported_{false};
 };
 
 }  // namespace tg::inline v0::detail

@@ -33,6 +33,11 @@ void CallNode::abandon(std::string&& caller) noexcept {
   abandoned_at_ = now;
 }
 
+void CallNode::keep() noexcept {
+  const MutexLock lock(mutex_);
+  caller_.reset();
+}
+
 std::optional<AbandonedCall> CallNode::abandoned(TimePoint now) const {
   const MutexLock lock(mutex_);
   if (!caller_) return std::nullopt;

@@ -124,7 +124,8 @@
   ONE(channel_waiter_is_never_hungry)      /* E3 */                                             \
   ONE(abandon_caller_leaves_what_ended)    /* a call has one owner */                           \
   ONE(abandon_thread_does_not_wake)        /* no wake-up is lost */                             \
-  ONE(abandon_leaver_keeps_its_permit)     /* a permit is given back once */
+  ONE(abandon_leaver_keeps_its_permit)     /* a permit is given back once */                    \
+  ONE(abandon_inner_call_waits)            /* an inner call does not wait for a permit */
 
 // Those that make the order of an access too weak, or leave out a fence.
 #define TG_PLANTED_ORDERS(ONE)                                                                               \

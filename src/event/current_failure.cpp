@@ -23,8 +23,8 @@ std::exception_ptr current_failure() noexcept {
   }
   report_line(
       {task, " on ", flow.os_label(),
-       " called pthread_exit, or its thread was cancelled by pthread_cancel. A task must return or throw; "
-       "to stop it, set its group's event. The process is aborted."});
+       " called pthread_exit, or its thread was cancelled by pthread_cancel. It must return or throw; "
+       "to stop a task, set its group's event. The process is aborted."});
   std::abort();
 }
 

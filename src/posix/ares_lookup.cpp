@@ -5,10 +5,13 @@
 #if TG_USE_CARES
 
 #include <ares.h>
+#include <netinet/in.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <exception>
 #include <new>
 #include <optional>
@@ -20,6 +23,7 @@
 #include <threadgroup/thread_utils.hpp>
 
 #include "event/wait_note.hpp"
+#include "posix/system_lookup.hpp"
 #include "runtime/own_calls.hpp"
 
 namespace tg::inline v0::detail {
@@ -38,14 +42,14 @@ class AresLookup {
 
   std::vector<Address> run(const ResolveOptions& options, const std::string& servers) {
     throw_if_stopped();
+    ports_ = ports_of_service(host_, service_, options);
     expect(::ares_init(&channel_));
     if (!servers.empty()) expect(::ares_set_servers_ports_csv(channel_, servers.c_str()));
     const int stop = stop_fd();
     ares_addrinfo_hints hints{};
     hints.ai_family = options.family;
-    hints.ai_socktype = options.type;
-    ::ares_getaddrinfo(channel_, host_.c_str(), service_.empty() ? nullptr : service_.c_str(), &hints,
-                       &on_answer, this);
+    hints.ai_socktype = SOCK_STREAM;  // each address once
+    ::ares_getaddrinfo(channel_, host_.c_str(), nullptr, &hints, &on_answer, this);
     const WaitNote note("an answer from a name server");
     while (!has_ended_) advance(stop);
     if (exception_) std::rethrow_exception(exception_);
@@ -60,9 +64,15 @@ class AresLookup {
   }
   void expect(int status) const {
     if (status == ARES_SUCCESS) return;
+    throw_if_stopped();  // if the program has replaced the calls of c-ares by ones that a stop ends, it says something else
     if (status == ARES_ENOMEM) throw std::bad_alloc();
-    throw ResolveError(host_, service_, ::ares_strerror(status),
-                       status == ARES_ETIMEOUT || status == ARES_ECONNREFUSED || status == ARES_ESERVFAIL);
+    throw ResolveError(host_, service_, ::ares_strerror(status), is_temporary(status));
+  }
+  // As `getaddrinfo`, which says EAI_AGAIN for these.
+  static bool is_temporary(int status) {
+    constexpr std::array kTemporary = {ARES_ETIMEOUT, ARES_ECONNREFUSED, ARES_ESERVFAIL,
+                                       ARES_EREFUSED, ARES_ENOTIMP,      ARES_EBADRESP};
+    return std::find(kTemporary.begin(), kTemporary.end(), status) != kTemporary.end();
   }
 
   static void on_answer(void* self, int status, int, ares_addrinfo* answer) noexcept {
@@ -73,12 +83,23 @@ class AresLookup {
     status_ = status;
     if (answer == nullptr) return;
     try {
-      for (const ares_addrinfo_node* one = answer->nodes; one != nullptr; one = one->ai_next)
-        addresses_.emplace_back(one->ai_addr, one->ai_addrlen, one->ai_socktype, one->ai_protocol);
+      for (const ares_addrinfo_node* one = answer->nodes; one != nullptr; one = one->ai_next) add(*one);
     } catch (...) {
       exception_ = std::current_exception();
     }
     ::ares_freeaddrinfo(answer);
+  }
+
+  // With each type and port of the service, as the system does.
+  void add(const ares_addrinfo_node& one) {
+    for (const Address& port : ports_) {
+      sockaddr_storage bytes{};
+      std::memcpy(&bytes, one.ai_addr, std::min<std::size_t>(one.ai_addrlen, sizeof bytes));
+      if (bytes.ss_family == AF_INET) reinterpret_cast<sockaddr_in&>(bytes).sin_port = htons(port.port());
+      if (bytes.ss_family == AF_INET6) reinterpret_cast<sockaddr_in6&>(bytes).sin6_port = htons(port.port());
+      addresses_.emplace_back(reinterpret_cast<const sockaddr*>(&bytes), one.ai_addrlen, port.type(),
+                              port.protocol());
+    }
   }
 
   // Waits for a socket, the next time-out of c-ares, or a stop.
@@ -99,7 +120,9 @@ class AresLookup {
         has_timeout ? static_cast<int>(left.tv_sec * 1000 + left.tv_usec / 1000 + 1) : -1;
     if (runtime::own::poll(polled.data(), count, milliseconds) < 0) {
       if (errno == EINTR) return;
-      throw std::system_error(errno, std::generic_category(), "tg::resolve: poll");
+      const int error = errno;
+      throw_if_stopped();
+      throw std::system_error(error, std::generic_category(), "tg::resolve: poll");
     }
     if (polled[0].revents != 0) throw_if_stopped();
     for (nfds_t i = 1; i < count; ++i) {
@@ -113,6 +136,7 @@ class AresLookup {
 
   const std::string& host_;
   const std::string& service_;
+  std::vector<Address> ports_;
   ares_channel channel_ = nullptr;
   bool has_ended_ = false;
   int status_ = ARES_SUCCESS;

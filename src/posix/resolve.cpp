@@ -61,12 +61,28 @@ ResolveError::ResolveError(std::string host, std::string service, const std::str
       service_(std::move(service)),
       is_temporary_(is_temporary) {}
 
+namespace {
+// The functions of C end a name there, so that another host than the one of the caller's checks would be asked for.
+void refuse_nul(const std::string& what, const std::string& text) {
+  const std::size_t at = text.find('\0');
+  if (at == std::string::npos) return;
+  throw std::invalid_argument("tg::resolve: the " + what + " '" + text.substr(0, at) +
+                              "' has a NUL character after " + std::to_string(at) + " characters");
+}
+}  // namespace
+
 std::vector<Address> resolve(const std::string& host, const std::string& service,
                              const ResolveOptions& options) {
   runtime::refuse_real_io("tg::resolve");
+  refuse_nul("host", host);
+  refuse_nul("service", service);
   if (auto addresses = detail::addresses_of_numbers(host, service, options)) return *std::move(addresses);
 #if TG_USE_CARES
-  if (!host.empty()) return detail::look_up_by_ares(host, service, options);
+  // c-ares knows neither the zones of addresses nor other families.
+  const bool is_internet =
+      options.family == AF_UNSPEC || options.family == AF_INET || options.family == AF_INET6;
+  if (!host.empty() && is_internet && !detail::is_number(host, options))
+    return detail::look_up_by_ares(host, service, options);
 #endif
   return detail::look_up_by_system(host, service, options);
 }

@@ -8,7 +8,9 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <system_error>
+#include <utility>
 
 #include <threadgroup/abandonable.hpp>
 
@@ -70,18 +72,37 @@ Found ask_system(const std::string& host, const std::string& service, const Reso
   return found;
 }
 
-}  // namespace
-
-std::vector<Address> look_up_by_system(const std::string& host, const std::string& service,
-                                       const ResolveOptions& options) {
-  const std::string& name = host.empty() ? service : host;
-  const Found found = abandonable(TaskName("getaddrinfo of " + name), &ask_system, host, service, options, 0);
-  if (found.status == 0) return found.addresses;
+void throw_failure(const std::string& host, const std::string& service, const Found& found) {
+  if (found.status == 0) return;
+  if (found.status == EAI_MEMORY) throw std::bad_alloc();
   const bool is_of_system = found.status == EAI_SYSTEM;
   throw ResolveError(
       host, service,
       is_of_system ? std::generic_category().message(found.error) : ::gai_strerror(found.status),
       is_of_system || found.status == EAI_AGAIN);
+}
+
+}  // namespace
+
+std::vector<Address> look_up_by_system(const std::string& host, const std::string& service,
+                                       const ResolveOptions& options) {
+  const std::string& name = host.empty() ? service : host;
+  Found found = abandonable(TaskName("getaddrinfo of " + name), &ask_system, host, service, options, 0);
+  throw_failure(host, service, found);
+  return std::move(found.addresses);
+}
+
+std::vector<Address> ports_of_service(const std::string& host, const std::string& service,
+                                      const ResolveOptions& options) {
+  ResolveOptions one_family = options;
+  if (options.family == AF_UNSPEC) one_family.family = AF_INET;
+  Found found = ask_system({}, service.empty() ? "0" : service, one_family, 0);
+  throw_failure(host, service, found);
+  return std::move(found.addresses);
+}
+
+bool is_number(const std::string& host, const ResolveOptions& options) {
+  return ask_system(host, {}, options, AI_NUMERICHOST).status == 0;
 }
 
 std::optional<std::vector<Address>> addresses_of_numbers(const std::string& host, const std::string& service,

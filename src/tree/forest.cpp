@@ -313,6 +313,14 @@ bool Forest::is_same_or_descendant(const Node& node, const Node& ancestor) const
   return false;
 }
 
+bool Forest::is_inside_call(const Node& node) const {
+  MutexLock lock(mutex_);
+  for (const Node* n = &node; n != nullptr; n = n->parent()) {
+    if (n->kind() == NodeKind::call) return true;
+  }
+  return false;
+}
+
 bool Forest::has_children(const Node& node) {
   MutexLock lock(mutex_);
   reveal_children_locked(node);

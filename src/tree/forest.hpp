@@ -93,6 +93,8 @@ class Forest {
 
   std::string path(const Node& node) const;
   bool is_same_or_descendant(const Node& node, const Node& ancestor) const;
+  /// Whether the node, or one above it, is a call of `abandonable`.
+  bool is_inside_call(const Node& node) const;
   bool has_children(const Node& node);
   ForestSnapshot snapshot();
   /// The running tasks of one group, as in a snapshot.

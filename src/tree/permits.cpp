@@ -62,15 +62,15 @@ bool Permits::withdraw(Waiter& waiter) noexcept {
   return was_promised && !TG_PLANTED(permits_withdrawn_promise_is_lost);
 }
 
-// The last waiter that has a promise loses it if no permit is left for it.
-void Permits::take_anyway() noexcept {
+// The last waiters that have promises lose them if no permits are left for them.
+void Permits::take_anyway(std::size_t count) noexcept {
   MutexLock lock(mutex_);
-  --free_;
-  if (promised_ == 0 || promised_ <= free_) return;
-  Waiter* const loser = first_unpromised_ != nullptr ? first_unpromised_->previous_ : last_;
-  loser->is_promised_ = false;
-  --promised_;
-  first_unpromised_ = loser;
+  free_ -= static_cast<std::ptrdiff_t>(count);
+  for (; promised_ > 0 && promised_ > free_; --promised_) {
+    Waiter* const loser = first_unpromised_ != nullptr ? first_unpromised_->previous_ : last_;
+    loser->is_promised_ = false;
+    first_unpromised_ = loser;
+  }
 }
 
 void Permits::give_back(std::size_t count) noexcept {

@@ -61,8 +61,8 @@ class Permits {
   /// As `take_or_wait`, but the permit is only promised: the waiter stays in the queue until it takes it.
   bool ask(Waiter& waiter) noexcept;
   bool is_promised(const Waiter& waiter) const noexcept;
-  /// Takes one even if none is free.
-  void take_anyway() noexcept;
+  /// Takes that many even if so many are not free.
+  void take_anyway(std::size_t count = 1) noexcept;
   void give_back(std::size_t count = 1) noexcept;
   std::size_t waiting() const noexcept;
 

@@ -23,7 +23,11 @@ std::stop_token token_of_calling_task() {
 }
 std::string label_of_calling_task() {
   const TaskContext* const task = TaskContext::current();
-  if (task == nullptr || task->task == nullptr) return "code";
+  if (task == nullptr || task->task == nullptr) {
+    const Node* const node = innermost_node_of_caller();
+    if (node == nullptr || node->kind() != NodeKind::call) return "code";
+    return "call '" + node->shown_name() + "'";
+  }
   return "task '" + task->task_name() + "' of group '" + Forest::instance().path(*task->node) + "'";
 }
 void lend_slot_of_calling_task(FunctionRef<void()> wait) {

@@ -3,24 +3,47 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdio>
 #include <filesystem>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <queue>
+#include <shared_mutex>
 #include <span>
+#include <stack>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <tuple>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <threadgroup/threadgroup.hpp>
 
 #include "abandon/gate.hpp"
 #include "support/eventually.hpp"
+
+namespace tg::test::abandonable_test {
+namespace {
+// A container of itself: only the program knows.
+struct Tree : std::map<std::string, Tree> {};
+struct Handle;  // of a C library
+struct Cursor {
+  const int* at = nullptr;
+};
+}  // namespace
+}  // namespace tg::test::abandonable_test
+
+template <>
+struct tg::OwnsWhatItUses<tg::test::abandonable_test::Tree> : std::true_type {};
+template <>
+struct tg::OwnsWhatItUses<tg::test::abandonable_test::Cursor> : std::false_type {};
 
 namespace tg::test {
 namespace abandonable_test {
@@ -59,6 +82,39 @@ TEST_F(Abandonable, call_takes_values_that_own_what_they_use) {
   static_assert(!kCanBeAbandoned<Function, std::map<int, const char*>>);
 }
 
+TEST_F(Abandonable, call_refuses_what_the_standard_library_has_to_refer_to_others) {
+  using detail::kCanBeAbandoned;
+  using Function = int (*)(int);
+  static_assert(!kCanBeAbandoned<Function, std::initializer_list<int>>);  // a reference to the caller's array
+  static_assert(!kCanBeAbandoned<Function, std::vector<std::initializer_list<int>>>);
+  static_assert(!kCanBeAbandoned<Function, std::variant<int, const char*>>);
+  static_assert(!kCanBeAbandoned<Function, std::stack<int*>>);
+  static_assert(!kCanBeAbandoned<Function, std::queue<std::string_view>>);
+  static_assert(!kCanBeAbandoned<Function, std::priority_queue<int*>>);
+  static_assert(!kCanBeAbandoned<Function, std::unique_ptr<std::string_view>>);
+  static_assert(!kCanBeAbandoned<Function, std::unique_ptr<int, std::default_delete<int>&>>);
+  static_assert(!kCanBeAbandoned<Function, std::shared_ptr<int*>>);
+  static_assert(!kCanBeAbandoned<Function, std::weak_ptr<std::vector<int*>>>);
+  static_assert(!kCanBeAbandoned<Function, std::unique_lock<std::mutex>>);
+  static_assert(!kCanBeAbandoned<Function, std::shared_lock<std::shared_mutex>>);
+  static_assert(!kCanBeAbandoned<Function, std::atomic_ref<int>>);
+  static_assert(!kCanBeAbandoned<Function, std::vector<bool>::reference>);
+  static_assert(!kCanBeAbandoned<Function, const std::optional<const std::string_view>>);
+  static_assert(!kCanBeAbandoned<Function, FunctionRef<void()>>);
+  static_assert(kCanBeAbandoned<Function, std::variant<int, std::string>, std::queue<std::string>>);
+  static_assert(kCanBeAbandoned<Function, std::vector<bool>, std::shared_ptr<void>, std::shared_ptr<Handle>>);
+  static_assert(
+      kCanBeAbandoned<Function, std::unique_ptr<std::FILE, int (*)(std::FILE*)>, std::function<void()>>);
+}
+
+TEST_F(Abandonable, program_says_what_the_compiler_cannot_find_out) {
+  static_assert(detail::kCanBeAbandoned<int (*)(int), Tree>);
+  static_assert(!detail::kCanBeAbandoned<int (*)(int), Cursor>);
+  static_assert(!detail::kCanBeAbandoned<int (*)(int), std::vector<Cursor>>);
+  const StopScope scope;
+  EXPECT_EQ(abandonable([](const Tree& tree) { return tree.size(); }, Tree{}), 0u);
+}
+
 // --- Calls that end ---
 
 TEST_F(Abandonable, call_returns_what_the_function_returns) {
@@ -88,6 +144,26 @@ TEST_F(Abandonable, call_inside_another_one_is_made_directly) {
   const StopScope scope;
   EXPECT_TRUE(abandonable(
       [] { return abandonable([] { return std::this_thread::get_id(); }) == std::this_thread::get_id(); }));
+}
+
+TEST_F(Abandonable, call_in_a_scope_or_a_group_of_another_one_waits_for_no_permit) {
+  set_max_abandonable_calls(1);
+  const StopScope scope;
+  EXPECT_EQ(abandonable([] {
+              const StopScope inner(600s);
+              return abandonable([] { return 3; });
+            }),
+            3);
+  EXPECT_EQ(abandonable([] {
+              const Shield inner(600s);
+              return abandonable([] { return 4; });
+            }),
+            4);
+  EXPECT_EQ(abandonable([] {
+              ThreadGroup inner("inner");
+              return inner.add_task([] { return abandonable([] { return 5; }); }).get();
+            }),
+            5);
 }
 
 TEST_F(Abandonable, exception_of_the_call_reaches_the_caller) {
@@ -171,6 +247,30 @@ TEST_F(Abandonable, thread_destroys_arguments_and_result_of_an_abandoned_call) {
   gate->may_end.release();
   eventually([&] { return *destroyed == 2; });
   eventually([&] { return destroyed.use_count() == 1; });
+}
+
+// Its destructor says where it runs.
+struct Last {
+  explicit Last(SharedGate of) : gate(std::move(of)) {}
+  Last(Last&&) = default;
+  ~Last() {
+    if (!gate) return;
+    EXPECT_EQ(thread_utils::current_path(), "MainThread/gauges/driver");
+    EXPECT_TRUE(thread_utils::event_is_set());
+    gate->has_begun.release();
+  }
+  SharedGate gate;
+};
+
+TEST_F(Abandonable, arguments_of_an_abandoned_call_are_destroyed_inside_it) {
+  const auto gate = std::make_shared<Gate>();
+  const StopScope scope(10ms, "gauges");
+  EXPECT_THROW(abandonable(
+                   TaskName("driver"), [](const SharedGate& g, const Last&) { pass(g); }, gate, Last(gate)),
+               Stopped);
+  gate->has_begun.acquire();
+  gate->may_end.release();
+  gate->has_begun.acquire();
 }
 
 struct Failed : std::runtime_error {

@@ -2,8 +2,10 @@
 // What shows the calls that were left behind, how many there may be, and what a fork does to them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <latch>
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -26,6 +28,8 @@ namespace {
 using namespace std::chrono_literals;
 
 using AbandonedCalls = NoCallLeft;
+
+constexpr const char* kNoThreadsInChild = "under the sanitizer a child of several threads starts none";
 
 // --- What shows it ---
 
@@ -142,6 +146,46 @@ TEST_F(AbandonedCalls, higher_bound_lets_a_waiting_call_begin) {
   gate->may_end.release();
 }
 
+TEST_F(AbandonedCalls, bound_may_be_any_number_and_is_changed_in_one_step) {
+  const StopScope scope(60s);
+  for (const std::size_t most :
+       {std::numeric_limits<std::size_t>::max(), std::size_t{200'000'000}, std::size_t{1}}) {
+    const TimePoint before = now();
+    set_max_abandonable_calls(most);
+    EXPECT_LT(now() - before, 100ms);  // one by one it took seconds
+    EXPECT_EQ(abandonable([] { return 3; }), 3) << most;
+  }
+}
+
+TEST_F(AbandonedCalls, waiting_for_calls_that_may_never_end_is_reported) {
+  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << kNoThreadsInChild;
+  EXPECT_EQ(in_child([] {
+              set_max_abandonable_calls(1);
+              const auto gate = std::make_shared<Gate>();
+              const StopScope outer;
+              const auto abandon = [&](auto call, const SharedGate& of) {
+                const StopScope scope(10ms);
+                try {
+                  abandonable(TaskName("driver"), call, of);
+                } catch (const Stopped&) {
+                }
+              };
+              testing::internal::CaptureStderr();
+              abandon(pass, gate);
+              REQUIRE_IN_CHILD(testing::internal::GetCapturedStderr().empty());
+              testing::internal::CaptureStderr();
+              abandon(pass, gate);
+              abandon(pass, gate);
+              const std::string text = testing::internal::GetCapturedStderr();
+              REQUIRE_IN_CHILD(
+                  text.find("threadgroup: abandonable calls wait for others to end "
+                            "(set_max_abandonable_calls), 1 abandoned call still runs: 'driver'") == 0);
+              REQUIRE_IN_CHILD(std::count(text.begin(), text.end(), '\n') == 1);
+              gate->may_end.release();
+            }),
+            0);
+}
+
 TEST_F(AbandonedCalls, bound_of_zero_is_refused) {
   EXPECT_THROW(set_max_abandonable_calls(0), std::invalid_argument);
 }
@@ -161,8 +205,6 @@ TEST_F(CallsWithoutIdleThreads, call_that_gets_no_thread_is_not_made_and_takes_n
 }
 
 // --- Forks ---
-
-constexpr const char* kNoThreadsInChild = "under the sanitizer a child of several threads starts none";
 
 TEST_F(AbandonedCalls, forked_child_has_none_of_the_calls) {
   if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << kNoThreadsInChild;

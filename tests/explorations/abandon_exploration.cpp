@@ -2,6 +2,7 @@
 // Calls that may be abandoned, and stops that meet their ends.
 #include <threadgroup/abandonable.hpp>
 #include <threadgroup/errors.hpp>
+#include <threadgroup/scope.hpp>
 
 #include <memory>
 
@@ -91,6 +92,21 @@ TG_EXPLORATION(AbandonExploration, a_stop_meets_a_permit) {
             {"sets", [&] { set_event(second); }}});
 }
 TG_FINDS(AbandonExploration, a_stop_meets_a_permit, abandon_leaver_keeps_its_permit, 4000)
+
+// The call that holds the only permit waits for a call inside it.
+TG_EXPLORATION(AbandonExploration, an_inner_call_waits_for_no_permit) {
+  hold_clock();
+  set_max_abandonable_calls(1);
+  const Linked node("node");
+  const Inside inside(*node);
+  require(abandonable(TaskName("outer"),
+                      [] {
+                        const StopScope scope;
+                        return abandonable(TaskName("inner"), [] { return 5; });
+                      }) == 5,
+          "both calls were made");
+}
+TG_FINDS(AbandonExploration, an_inner_call_waits_for_no_permit, abandon_inner_call_waits, 10)
 
 TG_WEAK_EXPLORATION(AbandonExploration, the_owner_sees_what_the_call_has_done) {
   hold_clock();

@@ -22,12 +22,14 @@
 #include <latch>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <threadgroup/posix.hpp>
 #include <threadgroup/threadgroup.hpp>
 
 #include "base/spin.hpp"
+#include "posix/name_server.hpp"
 #include "posix/system_lookup.hpp"
 #include "support/eventually.hpp"
 #if TG_USE_CARES
@@ -64,79 +66,11 @@ namespace {
 using namespace std::chrono_literals;
 using namespace tg::resolve_test;
 
-// A name server that knows one name, with one address of each family.
-class NameServer {
+// The system's lookups ask it.
+class SystemsNameServer : public NameServer {
  public:
-  NameServer() {
-    socket_ = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    EXPECT_EQ(::bind(socket_, reinterpret_cast<const sockaddr*>(&address), size), 0);
-    EXPECT_EQ(::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size), 0);
-    port_ = ntohs(address.sin_port);
-    port_of_name_server = port_;
-    group_.post([this] { serve(); });
-  }
-  ~NameServer() {
-    group_.set_event("over");
-    group_.join();
-    port_of_name_server = 0;
-    ::close(socket_);
-  }
-  NameServer(const NameServer&) = delete;
-  NameServer& operator=(const NameServer&) = delete;
-
-  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
-  int questions() const { return questions_; }
-  void be_silent() { is_silent_ = true; }
-
- private:
-  static constexpr std::size_t kHeader = 12;
-
-  void serve() {
-    std::array<std::uint8_t, 512> message{};
-    for (;;) {
-      sockaddr_in peer{};
-      socklen_t size = sizeof peer;
-      const ssize_t bytes = posix::recvfrom(socket_, message.data(), message.size(), 0,
-                                            reinterpret_cast<sockaddr*>(&peer), &size);
-      if (bytes < 0) return;
-      ++questions_;
-      if (is_silent_) continue;
-      const std::vector<std::uint8_t> answer = answer_to({message.begin(), message.begin() + bytes});
-      ::sendto(socket_, answer.data(), answer.size(), 0, reinterpret_cast<const sockaddr*>(&peer), size);
-    }
-  }
-
-  static std::vector<std::uint8_t> answer_to(std::vector<std::uint8_t> message) {
-    std::size_t end = kHeader;
-    while (message[end] != 0) end += message[end] + 1U;
-    const bool is_known = std::memcmp(message.data() + kHeader, "\7printer\4test", 14) == 0;
-    const std::uint8_t kind = message[end + 2];
-    message.resize(end + 5);  // without what a client adds
-    message[2] |= 0x80;       // an answer
-    message[3] = is_known ? 0x80 : 0x83;
-    for (std::size_t i = 6; i < kHeader; ++i) message[i] = 0;
-    const std::vector<std::uint8_t> four = {192, 0, 2, 7};
-    const std::vector<std::uint8_t> six = {0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7};
-    const bool has_address = kind == 1 || kind == 28;
-    if (!is_known || !has_address) return message;
-    const std::vector<std::uint8_t>& data = kind == 1 ? four : six;
-    message[7] = 1;
-    const std::vector<std::uint8_t> record = {0xc0, 0x0c, 0, kind, 0, 1,
-                                              0,    0,    0, 60,   0, static_cast<std::uint8_t>(data.size())};
-    message.insert(message.end(), record.begin(), record.end());
-    message.insert(message.end(), data.begin(), data.end());
-    return message;
-  }
-
-  int socket_ = -1;
-  std::uint16_t port_ = 0;
-  std::atomic<int> questions_{0};
-  std::atomic<bool> is_silent_{false};
-  ThreadGroup group_{"name server"};
+  SystemsNameServer() { port_of_name_server = port(); }
+  ~SystemsNameServer() { port_of_name_server = 0; }
 };
 
 using Texts = std::vector<std::string>;
@@ -167,7 +101,7 @@ class Lookup : public testing::TestWithParam<By> {
   void TearDown() override {
     eventually([] { return ThreadEventsController::instance().snapshot().abandoned().empty(); });
   }
-  NameServer server;
+  SystemsNameServer server;
 };
 
 TEST_P(Lookup, finds_the_addresses_of_both_families) {
@@ -216,6 +150,38 @@ TEST_P(Lookup, of_an_unknown_name_throws_what_names_host_and_service) {
   }
 }
 
+TEST_P(Lookup, failed_name_servers_may_answer_later) {
+  for (const std::uint8_t code : {2, 4, 5}) {
+    server.fail_with(code);
+    try {
+      look_up(GetParam(), server, "printer.test", "80");
+      ADD_FAILURE() << int{code};
+    } catch (const ResolveError& e) {
+      EXPECT_TRUE(e.is_temporary()) << e.what();
+    }
+  }
+}
+
+TEST_P(Lookup, finds_the_types_of_sockets_and_their_protocols) {
+  using Kinds = std::vector<std::pair<int, int>>;
+  const auto kinds = [&](const ResolveOptions& options) {
+    Kinds found;
+    for (const Address& address : look_up(GetParam(), server, "printer.test", "443", options)) {
+      EXPECT_EQ(address.port(), 443);
+      found.emplace_back(address.type(), address.protocol());
+    }
+    return found;
+  };
+  ResolveOptions options;
+  options.family = AF_INET6;
+  EXPECT_EQ(kinds(options), (Kinds{{SOCK_STREAM, IPPROTO_TCP}}));
+  options.type = SOCK_DGRAM;
+  EXPECT_EQ(kinds(options), (Kinds{{SOCK_DGRAM, IPPROTO_UDP}}));
+  options.type = 0;
+  EXPECT_EQ(kinds(options),
+            (Kinds{{SOCK_STREAM, IPPROTO_TCP}, {SOCK_DGRAM, IPPROTO_UDP}, {SOCK_RAW, IPPROTO_IP}}));
+}
+
 TEST_P(Lookup, at_a_silent_name_server_is_ended_by_a_stop) {
   server.be_silent();
   ThreadGroup group("group");
@@ -260,7 +226,7 @@ INSTANTIATE_TEST_SUITE_P(BySystem, Lookup, testing::Values(By::system));
 INSTANTIATE_TEST_SUITE_P(ByAres, Lookup, testing::Values(By::ares));
 
 TEST(Resolve, leaves_nothing_behind_with_c_ares) {
-  NameServer server;
+  SystemsNameServer server;
   server.be_silent();
   const StopScope scope(10ms);
   EXPECT_THROW(detail::look_up_by_ares("printer.test", "80", {}, server.address()), Stopped);
@@ -269,10 +235,36 @@ TEST(Resolve, leaves_nothing_behind_with_c_ares) {
 #endif
 
 TEST(Resolve, addresses_and_ports_need_no_lookup) {
-  const NameServer server;
+  const SystemsNameServer server;
   EXPECT_EQ(texts(resolve("192.0.2.9", "80")), Texts{"192.0.2.9:80"});
   EXPECT_EQ(texts(resolve("2001:db8::1", "80")), Texts{"[2001:db8::1]:80"});
   EXPECT_EQ(server.questions(), 0);
+}
+
+TEST(Resolve, addresses_with_a_zone_are_no_names) {
+  if (::getservbyname("https", "tcp") == nullptr) GTEST_SKIP() << "there is no /etc/services";
+  const SystemsNameServer server;
+  const StopScope scope(10s);
+  EXPECT_EQ(texts(resolve("fe80::1%lo", "https")), Texts{"[fe80::1%lo]:443"});
+  EXPECT_EQ(texts(resolve("192.0.2.9", "https")), Texts{"192.0.2.9:443"});
+  EXPECT_EQ(server.questions(), 0);
+}
+
+TEST(Resolve, refuses_a_nul_character) {
+  using namespace std::string_literals;
+  EXPECT_THROW(resolve("127.0.0.1\0.evil.example"s, "80"), std::invalid_argument);
+  EXPECT_THROW(resolve("127.0.0.1", "80\0abc"s), std::invalid_argument);
+}
+
+TEST(Resolve, other_families_are_refused) {
+  ResolveOptions options;
+  options.family = AF_UNIX;
+  try {
+    resolve("localhost", "80", options);
+    FAIL();
+  } catch (const ResolveError& e) {
+    EXPECT_FALSE(e.is_temporary()) << e.what();
+  }
 }
 
 TEST(Resolve, without_a_host_is_this_machine) {

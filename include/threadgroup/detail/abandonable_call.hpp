@@ -55,8 +55,11 @@ class TG_EXPORT AbandonableCall : public runtime::InBlock {
   enum class State : std::uint8_t { runs, ended, abandoned };
 
   virtual void make() = 0;
+  /// The callable, its arguments, and its result.
+  virtual void destroy_parts() noexcept = 0;
   TG_LOCAL void begin();
   TG_LOCAL std::string prepare_to_abandon() noexcept;
+  TG_LOCAL void keep() noexcept;
   TG_LOCAL static void serve(void* call) noexcept;
 
   // Constant once the thread is started.
@@ -81,8 +84,7 @@ class TypedAbandonableCall final : public AbandonableCall {
   template <class Function, class... Arguments>
   explicit TypedAbandonableCall(std::string&& name, Function&& function, Arguments&&... arguments)
       : AbandonableCall(std::move(name)),
-        function_(std::forward<Function>(function)),
-        arguments_(std::forward<Arguments>(arguments)...) {}
+        parts_(std::in_place, std::forward<Function>(function), std::forward<Arguments>(arguments)...) {}
 
   Result take_result() {
     if constexpr (!std::is_void_v<Result>) return std::move(*result_);
@@ -90,16 +92,22 @@ class TypedAbandonableCall final : public AbandonableCall {
 
  private:
   void make() override {
+    const auto call = [](F&& function, Args&&... arguments) -> Result {
+      return std::invoke(std::move(function), std::move(arguments)...);
+    };
     if constexpr (std::is_void_v<Result>) {
-      std::apply(std::move(function_), std::move(arguments_));
+      std::apply(call, *std::move(parts_));
     } else {
-      result_.emplace(std::apply(std::move(function_), std::move(arguments_)));
+      result_.emplace(std::apply(call, *std::move(parts_)));
     }
+  }
+  void destroy_parts() noexcept override {
+    parts_.reset();
+    if constexpr (!std::is_void_v<Result>) result_.reset();
   }
 
   struct Nothing {};
-  F function_;
-  std::tuple<Args...> arguments_;
+  std::optional<std::tuple<F, Args...>> parts_;
   std::conditional_t<std::is_void_v<Result>, Nothing, std::optional<Result>> result_;
 };
 

@@ -2,49 +2,108 @@
 // Which types own what they refer to, as far as a compiler can tell.
 #pragma once
 
+#include <atomic>
 #include <functional>
+#include <initializer_list>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <ranges>
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include <threadgroup/detail/config.hpp>
+#include <threadgroup/detail/unique_function.hpp>
 
-namespace tg::inline v0::detail {
+namespace tg::inline v0 {
 
+/// Whether objects of a type own what they refer to, so that an abandoned call may use them. Found out for most types; a
+/// program may specialize it for one of its own, such as one that contains a pointer.
+///
+///     template <>
+///     struct tg::OwnsWhatItUses<Cursor> : std::false_type {};
 template <class T>
-inline constexpr bool kHoldsForeign = false;
-template <class T>
-inline constexpr bool kIsReferenceWrapper = false;
-template <class T>
-inline constexpr bool kIsReferenceWrapper<std::reference_wrapper<T>> = true;
+struct OwnsWhatItUses;
 
-/// False for what refers to objects of others: pointers, references, `std::reference_wrapper`, iterators, and views such
-/// as `std::string_view` and `std::span`; and for pairs, tuples, optionals and containers of those. A pointer that is a
-/// member of another class is not seen, nor is what a lambda has captured.
+namespace detail {
+
 template <class T>
 constexpr bool owns_what_it_uses() {
-  if constexpr (std::is_reference_v<T> || std::is_pointer_v<T> || kIsReferenceWrapper<T> ||
-                std::input_or_output_iterator<T>) {
+  return OwnsWhatItUses<std::remove_cv_t<T>>::value;
+}
+
+template <class T>
+constexpr bool pointee_owns_what_it_uses() {
+  using Pointee = std::remove_extent_t<T>;
+  if constexpr (requires { sizeof(Pointee); }) return owns_what_it_uses<Pointee>();
+  else return true;  // void, or the handle of a C library
+}
+
+// What is no range.
+template <class T>
+inline constexpr bool kOwns = true;
+template <class T>
+inline constexpr bool kOwns<std::reference_wrapper<T>> = false;
+template <class Signature>
+inline constexpr bool kOwns<FunctionRef<Signature>> = false;
+template <class T>
+inline constexpr bool kOwns<std::atomic_ref<T>> = false;
+template <>
+inline constexpr bool kOwns<std::vector<bool>::reference> = false;
+template <class... Parts>
+inline constexpr bool kOwns<std::tuple<Parts...>> = (owns_what_it_uses<Parts>() && ...);
+template <class... Parts>
+inline constexpr bool kOwns<std::variant<Parts...>> = (owns_what_it_uses<Parts>() && ...);
+template <class First, class Second>
+inline constexpr bool kOwns<std::pair<First, Second>> =
+    owns_what_it_uses<First>() && owns_what_it_uses<Second>();
+template <class T>
+inline constexpr bool kOwns<std::optional<T>> = owns_what_it_uses<T>();
+template <class T>
+inline constexpr bool kOwns<std::atomic<T>> = owns_what_it_uses<T>();
+template <class T, class Deleter>
+inline constexpr bool kOwns<std::unique_ptr<T, Deleter>> =
+    !std::is_reference_v<Deleter> && pointee_owns_what_it_uses<T>();
+template <class T>
+inline constexpr bool kOwns<std::shared_ptr<T>> = pointee_owns_what_it_uses<T>();
+template <class T>
+inline constexpr bool kOwns<std::weak_ptr<T>> = pointee_owns_what_it_uses<T>();
+
+template <class T>
+inline constexpr bool kIsInitializerList = false;
+template <class T>
+inline constexpr bool kIsInitializerList<std::initializer_list<T>> = true;
+
+/// False for what refers to objects of others: pointers, references, `std::reference_wrapper`, iterators, locks, and views
+/// such as `std::string_view` and `std::span`; and for the standard library's containers, pairs, smart pointers and so on
+/// of those. A pointer that is a member of another class is not seen, nor is what a lambda or a `std::function` has
+/// captured.
+template <class T>
+constexpr bool finds_owner() {
+  if constexpr (std::is_reference_v<T> || std::is_pointer_v<T> || kIsInitializerList<T> ||
+                std::input_or_output_iterator<T> || requires { typename T::mutex_type; }) {
     return false;
   } else if constexpr (std::ranges::range<T>) {
     using Value = std::ranges::range_value_t<T>;
     if constexpr (std::ranges::view<T> || std::ranges::borrowed_range<T>) return false;
     else if constexpr (std::is_same_v<Value, T>) return true;  // as std::filesystem::path
     else return owns_what_it_uses<Value>();
+  } else if constexpr (requires { typename T::container_type; }) {  // as std::queue
+    return owns_what_it_uses<typename T::container_type>();
   } else {
-    return !kHoldsForeign<T>;
+    return kOwns<T>;
   }
 }
-template <class... Parts>
-inline constexpr bool kHoldsForeign<std::tuple<Parts...>> = !(owns_what_it_uses<Parts>() && ...);
-template <class First, class Second>
-inline constexpr bool kHoldsForeign<std::pair<First, Second>> =
-    !(owns_what_it_uses<First>() && owns_what_it_uses<Second>());
+
+}  // namespace detail
+
 template <class T>
-inline constexpr bool kHoldsForeign<std::optional<T>> = !owns_what_it_uses<T>();
+struct OwnsWhatItUses : std::bool_constant<detail::finds_owner<T>()> {};
+
+namespace detail {
 
 /// A function, a pointer to a member, or a callable without state.
 template <class F>
@@ -55,4 +114,5 @@ inline constexpr bool kHasNoState = std::is_empty_v<F> || std::is_member_pointer
 template <class F, class... Args>
 inline constexpr bool kCanBeAbandoned = kHasNoState<F> && (owns_what_it_uses<Args>() && ...);
 
-}  // namespace tg::inline v0::detail
+}  // namespace detail
+}  // namespace tg::inline v0
