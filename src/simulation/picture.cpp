@@ -15,6 +15,7 @@
 #include "event/wait_note.hpp"
 #include "runtime/flow.hpp"
 #include "simulation/simulation.hpp"
+#include "tree/counts_text.hpp"
 #include "tree/task_context.hpp"
 #include "tree/wait_graph.hpp"
 
@@ -141,7 +142,10 @@ std::string groups_left() {
   std::string paths;
   for (const NodeSnapshot& node : ThreadEventsController::instance().snapshot().nodes) {
     if (node.kind == NodeKind::main_thread || node.kind == NodeKind::foreign_thread) continue;
-    paths += (paths.empty() ? "'" : ", '") + detail::escaped(node.name) + "'";
+    if (!paths.empty()) paths += ", ";
+    if (node.kind == NodeKind::call) paths += "call ";
+    paths += "'" + detail::escaped(node.name) + "'";
+    if (node.abandoned) paths += " (" + detail::escaped(detail::describe_abandoned(*node.abandoned)) + ")";
   }
   return paths;
 }

@@ -11,8 +11,11 @@
 
 #include <threadgroup/detail/mutex.hpp>
 #include <threadgroup/reason.hpp>
+#include <threadgroup/snapshot.hpp>
 
 #include "base/sanitizers.hpp"
+#include "event/wait.hpp"
+#include "event/wait_note.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/fork.hpp"
 #include "runtime/random.hpp"
@@ -155,6 +158,18 @@ void Simulation::check_thread() noexcept {
   if (of_caller() != this) runtime::refuse_mixture();
 }
 
+namespace {
+// They go on as in a process that has more to do, but not forever: the pauses add up to some years of virtual time.
+void let_abandoned_calls_end() {
+  const detail::WaitNote note("the end of abandoned calls");
+  Duration pause = Duration::from_nanos(1'000'000);
+  for (int i = 0; i < 40 && !ThreadEventsController::instance().snapshot().abandoned().empty(); ++i) {
+    static_cast<void>(detail::wait_unparked([] { return false; }, {}, runtime::after(pause)));
+    pause = Duration::from_nanos(2 * pause.nanos());
+  }
+}
+}  // namespace
+
 void Simulation::run_to_end(FunctionRef<void()> program) {
   Scheduler::name_flow("program");
   try {
@@ -165,6 +180,7 @@ void Simulation::run_to_end(FunctionRef<void()> program) {
   blocks_until_failure_ = 0;
   faults_ = {};
   tells_ = false;
+  let_abandoned_calls_end();
   // Their tasks may never end.
   if (const std::string left = groups_left(); !left.empty())
     fail_here(outcome_.failure.value_or("groups are left at the end of the program: " + left));

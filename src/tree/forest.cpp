@@ -412,8 +412,12 @@ void Forest::finish_process() noexcept try {
     reveal_all_locked();
     for (NodeCore* root = first_root_; root != nullptr; root = root->next_sibling) {
       std::size_t depth = 0;
+      std::optional<std::size_t> depth_of_abandoned;  // what is below such a call is not waited for either
       for (Node* node = root->node; node != nullptr; node = next_in_walk_locked(*node, *root->node, depth)) {
-        if (!node->is_thread_root() && node->try_add_reference()) left.push_back(node);
+        if (depth_of_abandoned && depth > *depth_of_abandoned) continue;
+        depth_of_abandoned.reset();
+        if (node->abandoned(deadline)) depth_of_abandoned = depth;
+        else if (!node->is_thread_root() && node->try_add_reference()) left.push_back(node);
       }
     }
   }

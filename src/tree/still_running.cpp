@@ -20,6 +20,17 @@ namespace tg::inline v0::detail {
 
 namespace {
 constexpr std::size_t kMostNamed = 10;
+
+// ", with group 'a', with group 'b'"
+std::string groups_below(const NodeSnapshot& call, const ForestSnapshot& snapshot) {
+  std::string text;
+  const NodeSnapshot* const end = snapshot.nodes.data() + snapshot.nodes.size();
+  for (const NodeSnapshot* node = &call + 1; node != end && node->depth > call.depth; ++node) {
+    const bool is_group = node->kind == NodeKind::group || node->kind == NodeKind::daemon;
+    if (is_group) text += escaped(fmt::format(", with group '{}'", node->name));
+  }
+  return text;
+}
 }
 
 void report_still_running(const Node& group, const std::string& when) {
@@ -46,6 +57,7 @@ void report_abandoned(const std::string& when, const ForestSnapshot& snapshot) {
     const NodeSnapshot& call = *calls[i];
     text += escaped(
         fmt::format("{} '{}', {}", i == 0 ? ":" : ";", call.name, describe_abandoned(*call.abandoned)));
+    text += groups_below(call, snapshot);
   }
   if (calls.size() > kMostNamed) text += fmt::format("; and {} more", calls.size() - kMostNamed);
   report_lines(text + "\n");

@@ -18,6 +18,8 @@ void report_still_running(const Node& group, const std::string& when);
 /// Writes to stderr which calls of `abandonable` still run although their callers have gone on, if there are any.
 ///
 ///     threadgroup: at exit, 1 abandoned call still runs: 'getaddrinfo', abandoned by 'MainThread/Fetch' 2.1 s ago
+///
+/// A call that has made groups is followed by ", with group 'a'".
 void report_abandoned(const std::string& when, const ForestSnapshot& snapshot);
 
 }  // namespace tg::inline v0::detail

@@ -29,7 +29,8 @@
 #include "abandon/gate.hpp"
 #include "support/eventually.hpp"
 
-namespace tg::test::abandonable_test {
+namespace tg::test {
+namespace abandonable_test {
 namespace {
 // A container of itself: only the program knows.
 struct Tree : std::map<std::string, Tree> {};
@@ -38,7 +39,8 @@ struct Cursor {
   const int* at = nullptr;
 };
 }  // namespace
-}  // namespace tg::test::abandonable_test
+}  // namespace abandonable_test
+}  // namespace tg::test
 
 template <>
 struct tg::OwnsWhatItUses<tg::test::abandonable_test::Tree> : std::true_type {};

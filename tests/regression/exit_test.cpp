@@ -82,6 +82,31 @@ TEST_F(Exit, call_that_was_abandoned_is_named_and_the_process_ends) {
       "^threadgroup: at exit, 1 abandoned call still runs: 'getaddrinfo', abandoned by 'fetch' 0.. s ago\n$");
 }
 
+TEST_F(Exit, groups_of_a_call_that_was_abandoned_are_named_and_not_waited_for) {
+  EXPECT_EXIT(
+      {
+        ThreadEventsController::instance().set_exit_grace(600s);  // longer than a test may take
+        static std::latch running(1);
+        ThreadGroup& group = leaked_group("fetch", true);
+        group.post([] {
+          tg::abandonable(tg::TaskName("driver"), [] {
+            ThreadGroup inner("inner");
+            inner.post([] {
+              running.count_down();
+              wait_forever();
+            });
+            wait_forever();
+          });
+        });
+        running.wait();
+        group.set_event("enough");
+        group.join();
+        std::exit(3);
+      },
+      ExitedWithCode(3),
+      "^threadgroup: at exit, 1 abandoned call still runs: 'driver', abandoned by 'fetch' 0.. s ago, with group 'inner'\n$");
+}
+
 TEST_F(Exit, daemon_that_does_not_stop_is_named_and_the_process_ends) {
   EXPECT_EXIT(
       {

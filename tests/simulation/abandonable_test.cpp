@@ -69,6 +69,48 @@ TEST(SimulatedAbandonable, call_and_stop_at_the_same_moment_have_one_outcome) {
   EXPECT_TRUE(was_stopped);
 }
 
+TEST(SimulatedAbandonable, call_that_ends_after_the_body_is_no_failure) {
+  const sim::Report report = sim::explore({.schedules = 20}, [] {
+    const StopScope scope(1s);
+    try {
+      static_cast<void>(abandonable(answer_after, Duration(10s)));
+    } catch (const Stopped&) {
+    }
+  });
+  EXPECT_FALSE(report.failure) << report.str();
+}
+
+TEST(SimulatedAbandonable, call_that_never_ends_fails_the_schedule_and_is_named) {
+  const sim::Report report = sim::explore({.schedules = 1}, [] {
+    const StopScope scope(1s, "gauges");
+    try {
+      abandonable(TaskName("driver"), [] {
+        const Shield shield(1'000'000h);
+        event_aware_sleep(1'000'000h);
+      });
+    } catch (const Stopped&) {
+    }
+  });
+  ASSERT_TRUE(report.failure);
+  EXPECT_NE(
+      report.str().find("left at the end of the program: call 'driver' (abandoned by 'MainThread/gauges'"),
+      std::string::npos)
+      << report.str();
+}
+
+TEST(SimulatedAbandonable, inner_call_waits_for_no_permit) {
+  const sim::Report report = sim::explore({.schedules = 20}, [] {
+    set_max_abandonable_calls(1);
+    const StopScope scope;
+    sim::check(abandonable([] {
+                 const StopScope inner;
+                 return abandonable([] { return 3; });
+               }) == 3,
+               "both calls were made");
+  });
+  EXPECT_FALSE(report.failure) << report.str();
+}
+
 TEST(SimulatedAbandonable, lookup_is_refused) {
   const sim::Report report = sim::explore({.schedules = 1}, [] {
     try {

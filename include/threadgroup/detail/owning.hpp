@@ -2,7 +2,6 @@
 // Which types own what they refer to, as far as a compiler can tell.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <initializer_list>
 #include <iterator>
@@ -49,8 +48,6 @@ template <class T>
 inline constexpr bool kOwns<std::reference_wrapper<T>> = false;
 template <class Signature>
 inline constexpr bool kOwns<FunctionRef<Signature>> = false;
-template <class T>
-inline constexpr bool kOwns<std::atomic_ref<T>> = false;
 template <>
 inline constexpr bool kOwns<std::vector<bool>::reference> = false;
 template <class... Parts>
@@ -62,8 +59,6 @@ inline constexpr bool kOwns<std::pair<First, Second>> =
     owns_what_it_uses<First>() && owns_what_it_uses<Second>();
 template <class T>
 inline constexpr bool kOwns<std::optional<T>> = owns_what_it_uses<T>();
-template <class T>
-inline constexpr bool kOwns<std::atomic<T>> = owns_what_it_uses<T>();
 template <class T, class Deleter>
 inline constexpr bool kOwns<std::unique_ptr<T, Deleter>> =
     !std::is_reference_v<Deleter> && pointee_owns_what_it_uses<T>();
@@ -71,6 +66,12 @@ template <class T>
 inline constexpr bool kOwns<std::shared_ptr<T>> = pointee_owns_what_it_uses<T>();
 template <class T>
 inline constexpr bool kOwns<std::weak_ptr<T>> = pointee_owns_what_it_uses<T>();
+
+// `std::atomic_ref`: no other type of the standard library has this member.
+template <class T>
+concept IsAtomicReference = requires {
+  T::required_alignment;
+};
 
 template <class T>
 inline constexpr bool kIsInitializerList = false;
@@ -84,7 +85,8 @@ inline constexpr bool kIsInitializerList<std::initializer_list<T>> = true;
 template <class T>
 constexpr bool finds_owner() {
   if constexpr (std::is_reference_v<T> || std::is_pointer_v<T> || kIsInitializerList<T> ||
-                std::input_or_output_iterator<T> || requires { typename T::mutex_type; }) {
+                std::input_or_output_iterator<T> || IsAtomicReference<T> ||
+                requires { typename T::mutex_type; }) {
     return false;
   } else if constexpr (std::ranges::range<T>) {
     using Value = std::ranges::range_value_t<T>;
