@@ -19,6 +19,7 @@
 #include <threadgroup/posix.hpp>
 
 #include "interpose/next_function.hpp"
+#include "interpose/stoppable.hpp"
 #include "posix/foreign_call.hpp"
 
 // NOLINTBEGIN(bugprone-reserved-identifier): the C library's names
@@ -52,8 +53,6 @@ constinit NextFunction next_sendfile("sendfile", ::sendfile);
 constinit NextFunction next_flock("flock", ::flock);
 constinit NextFunction next_fcntl("fcntl", ::fcntl);
 
-bool was_stopped(ssize_t result) noexcept { return result < 0 && errno == ECANCELED; }
-
 constexpr unsigned kMemoryDevices = 1;  // their major number: /dev/null, /dev/urandom
 
 bool never_waits(const struct stat& file) noexcept {
@@ -69,13 +68,28 @@ bool never_waits(int fd) noexcept {
   return is_there && never_waits(found);
 }
 
-// A FIFO, which waits for another program, a terminal, or another device.
-bool may_wait_to_open(int folder, const char* path) noexcept {
+struct Path {
+  int folder;
+  const char* path;
+};
+
+// To open it. A FIFO waits for another program; a terminal and other devices may wait, too. What is not there does not.
+bool never_waits(const Path& file) noexcept {
   const int error = errno;
   struct stat found {};
-  const bool is_there = ::fstatat(folder, path, &found, 0) == 0;
+  const bool is_there = ::fstatat(file.folder, file.path, &found, 0) == 0;
   errno = error;
-  return is_there && !never_waits(found);
+  return !is_there || never_waits(found);
+}
+
+// As `stoppable`; but where the descriptor, or the path, is that of a file on a disk, a call that was stopped is made.
+template <class File, class Call, class Next, class... Arguments>
+[[gnu::always_inline]] inline auto unless_on_disk(const File& file, Call* call, NextFunction<Next>& next,
+                                                  Arguments... arguments) {
+  if (!ForeignCall::can_be_stopped()) [[likely]]
+    return next(arguments...);
+  const auto result = call(arguments...);
+  return result < 0 && errno == ECANCELED && never_waits(file) ? next(arguments...) : result;
 }
 
 bool has_mode(int flags) noexcept { return (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE; }
@@ -92,10 +106,7 @@ void find_functions_of_files() noexcept {
 // --- Reading and writing ---
 
 TG_INTERPOSED ssize_t read(int fd, void* buffer, std::size_t bytes) {
-  if (!ForeignCall::can_be_stopped()) [[likely]]
-    return next_read(fd, buffer, bytes);
-  const ssize_t result = posix::read(fd, buffer, bytes);
-  return was_stopped(result) && never_waits(fd) ? next_read(fd, buffer, bytes) : result;
+  return unless_on_disk(fd, posix::read, next_read, fd, buffer, bytes);
 }
 
 TG_INTERPOSED ssize_t __read_chk(int fd, void* buffer, std::size_t bytes, std::size_t room) {
@@ -103,37 +114,24 @@ TG_INTERPOSED ssize_t __read_chk(int fd, void* buffer, std::size_t bytes, std::s
 }
 
 TG_INTERPOSED ssize_t readv(int fd, const iovec* parts, int count) {
-  if (!ForeignCall::can_be_stopped()) [[likely]]
-    return next_readv(fd, parts, count);
-  const ssize_t result = posix::readv(fd, parts, count);
-  return was_stopped(result) && never_waits(fd) ? next_readv(fd, parts, count) : result;
+  return unless_on_disk(fd, posix::readv, next_readv, fd, parts, count);
 }
 
 TG_INTERPOSED ssize_t write(int fd, const void* data, std::size_t bytes) {
-  if (!ForeignCall::can_be_stopped()) [[likely]]
-    return next_write(fd, data, bytes);
-  const ssize_t result = posix::write(fd, data, bytes);
-  return was_stopped(result) && never_waits(fd) ? next_write(fd, data, bytes) : result;
+  return unless_on_disk(fd, posix::write, next_write, fd, data, bytes);
 }
 
 TG_INTERPOSED ssize_t writev(int fd, const iovec* parts, int count) {
-  if (!ForeignCall::can_be_stopped()) [[likely]]
-    return next_writev(fd, parts, count);
-  const ssize_t result = posix::writev(fd, parts, count);
-  return was_stopped(result) && never_waits(fd) ? next_writev(fd, parts, count) : result;
+  return unless_on_disk(fd, posix::writev, next_writev, fd, parts, count);
 }
 
 TG_INTERPOSED ssize_t splice(int from, off64_t* from_offset, int to, off64_t* to_offset, std::size_t bytes,
                              unsigned flags) {
-  return ForeignCall::can_be_stopped() ? posix::splice(from, from_offset, to, to_offset, bytes, flags)
-                                       : next_splice(from, from_offset, to, to_offset, bytes, flags);
+  return stoppable(posix::splice, next_splice, from, from_offset, to, to_offset, bytes, flags);
 }
 
 TG_INTERPOSED ssize_t sendfile(int to, int from, off_t* offset, std::size_t bytes) noexcept {
-  if (!ForeignCall::can_be_stopped()) [[likely]]
-    return next_sendfile(to, from, offset, bytes);
-  const ssize_t result = posix::sendfile(to, from, offset, bytes);
-  return was_stopped(result) && never_waits(to) ? next_sendfile(to, from, offset, bytes) : result;
+  return unless_on_disk(to, posix::sendfile, next_sendfile, to, from, offset, bytes);
 }
 TG_INTERPOSED ssize_t sendfile64(int, int, off64_t*, std::size_t) noexcept
     __attribute__((alias("sendfile"), visibility("default")));
@@ -145,10 +143,7 @@ TG_INTERPOSED int open(const char* path, int flags, ...) {
   va_start(arguments, flags);
   const mode_t mode = mode_of(flags, arguments);
   va_end(arguments);
-  if (!ForeignCall::can_be_stopped()) [[likely]]
-    return next_open(path, flags, mode);
-  const int opened = posix::open(path, flags, mode);
-  return was_stopped(opened) && !may_wait_to_open(AT_FDCWD, path) ? next_open(path, flags, mode) : opened;
+  return unless_on_disk(Path{AT_FDCWD, path}, posix::open, next_open, path, flags, mode);
 }
 TG_INTERPOSED int open64(const char*, int, ...) __attribute__((alias("open"), visibility("default")));
 
@@ -157,11 +152,7 @@ TG_INTERPOSED int openat(int folder, const char* path, int flags, ...) {
   va_start(arguments, flags);
   const mode_t mode = mode_of(flags, arguments);
   va_end(arguments);
-  if (!ForeignCall::can_be_stopped()) [[likely]]
-    return next_openat(folder, path, flags, mode);
-  const int opened = posix::openat(folder, path, flags, mode);
-  return was_stopped(opened) && !may_wait_to_open(folder, path) ? next_openat(folder, path, flags, mode)
-                                                                : opened;
+  return unless_on_disk(Path{folder, path}, posix::openat, next_openat, folder, path, flags, mode);
 }
 TG_INTERPOSED int openat64(int, const char*, int, ...)
     __attribute__((alias("openat"), visibility("default")));
@@ -190,8 +181,8 @@ TG_INTERPOSED int __openat64_2(int, const char*, int)
 // --- Locks ---
 
 TG_INTERPOSED int flock(int fd, int operation) noexcept {
-  return ForeignCall::can_be_stopped() && (operation & LOCK_NB) == 0 ? posix::flock(fd, operation)
-                                                                     : next_flock(fd, operation);
+  return (operation & LOCK_NB) == 0 ? stoppable(posix::flock, next_flock, fd, operation)
+                                    : next_flock(fd, operation);
 }
 
 TG_INTERPOSED int fcntl(int fd, int command, ...) {

@@ -15,6 +15,7 @@
 #include <threadgroup/posix.hpp>
 
 #include "interpose/next_function.hpp"
+#include "interpose/stoppable.hpp"
 #include "posix/foreign_call.hpp"
 
 namespace tg::inline v0::interpose {
@@ -42,8 +43,7 @@ void find_functions_of_messages() noexcept {
 
 TG_INTERPOSED int mq_timedsend(mqd_t queue, const char* message, std::size_t bytes, unsigned priority,
                                const timespec* deadline) {
-  return ForeignCall::can_be_stopped() ? posix::mq_timedsend(queue, message, bytes, priority, deadline)
-                                       : next_mq_timedsend(queue, message, bytes, priority, deadline);
+  return stoppable(posix::mq_timedsend, next_mq_timedsend, queue, message, bytes, priority, deadline);
 }
 
 TG_INTERPOSED int mq_send(mqd_t queue, const char* message, std::size_t bytes, unsigned priority) {
@@ -53,8 +53,7 @@ TG_INTERPOSED int mq_send(mqd_t queue, const char* message, std::size_t bytes, u
 
 TG_INTERPOSED ssize_t mq_timedreceive(mqd_t queue, char* message, std::size_t bytes, unsigned* priority,
                                       const timespec* deadline) {
-  return ForeignCall::can_be_stopped() ? posix::mq_timedreceive(queue, message, bytes, priority, deadline)
-                                       : next_mq_timedreceive(queue, message, bytes, priority, deadline);
+  return stoppable(posix::mq_timedreceive, next_mq_timedreceive, queue, message, bytes, priority, deadline);
 }
 
 TG_INTERPOSED ssize_t mq_receive(mqd_t queue, char* message, std::size_t bytes, unsigned* priority) {
@@ -63,30 +62,24 @@ TG_INTERPOSED ssize_t mq_receive(mqd_t queue, char* message, std::size_t bytes, 
 }
 
 TG_INTERPOSED int msgsnd(int queue, const void* message, std::size_t bytes, int flags) {
-  return ForeignCall::can_be_stopped() ? posix::msgsnd(queue, message, bytes, flags)
-                                       : next_msgsnd(queue, message, bytes, flags);
+  return stoppable(posix::msgsnd, next_msgsnd, queue, message, bytes, flags);
 }
 
 TG_INTERPOSED ssize_t msgrcv(int queue, void* message, std::size_t bytes, long type, int flags) {
-  return ForeignCall::can_be_stopped() ? posix::msgrcv(queue, message, bytes, type, flags)
-                                       : next_msgrcv(queue, message, bytes, type, flags);
+  return stoppable(posix::msgrcv, next_msgrcv, queue, message, bytes, type, flags);
 }
 
 // --- Semaphores ---
 
 TG_INTERPOSED int semop(int set, sembuf* operations, std::size_t count) noexcept {
-  return ForeignCall::can_be_stopped() ? posix::semop(set, operations, count)
-                                       : next_semop(set, operations, count);
+  return stoppable(posix::semop, next_semop, set, operations, count);
 }
 
 TG_INTERPOSED int semtimedop(int set, sembuf* operations, std::size_t count,
                              const timespec* timeout) noexcept {
-  return ForeignCall::can_be_stopped() ? posix::semtimedop(set, operations, count, timeout)
-                                       : next_semtimedop(set, operations, count, timeout);
+  return stoppable(posix::semtimedop, next_semtimedop, set, operations, count, timeout);
 }
 
-TG_INTERPOSED int sem_wait(sem_t* semaphore) {
-  return ForeignCall::can_be_stopped() ? posix::sem_wait(semaphore) : next_sem_wait(semaphore);
-}
+TG_INTERPOSED int sem_wait(sem_t* semaphore) { return stoppable(posix::sem_wait, next_sem_wait, semaphore); }
 
 }  // namespace tg::inline v0::interpose

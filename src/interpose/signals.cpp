@@ -12,6 +12,7 @@
 #include <threadgroup/posix.hpp>
 
 #include "interpose/next_function.hpp"
+#include "interpose/stoppable.hpp"
 #include "posix/foreign_call.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/stop_signal.hpp"
@@ -85,7 +86,7 @@ TG_INTERPOSED int sigwait(const sigset_t* signals, int* number) {
 }
 
 TG_INTERPOSED int sigsuspend(const sigset_t* blocked) {
-  return ForeignCall::can_be_stopped() ? posix::sigsuspend(blocked) : next_sigsuspend(blocked);
+  return stoppable(posix::sigsuspend, next_sigsuspend, blocked);
 }
 
 TG_INTERPOSED int pthread_sigmask(int how, const sigset_t* set, sigset_t* before) noexcept {

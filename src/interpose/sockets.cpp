@@ -10,6 +10,7 @@
 #include <threadgroup/posix.hpp>
 
 #include "interpose/next_function.hpp"
+#include "interpose/stoppable.hpp"
 #include "posix/foreign_call.hpp"
 
 // NOLINTBEGIN(bugprone-reserved-identifier): the C library's names
@@ -45,8 +46,7 @@ void find_functions_of_sockets() noexcept {
 }
 
 TG_INTERPOSED ssize_t recv(int socket, void* buffer, std::size_t bytes, int flags) {
-  return ForeignCall::can_be_stopped() ? posix::recv(socket, buffer, bytes, flags)
-                                       : next_recv(socket, buffer, bytes, flags);
+  return stoppable(posix::recv, next_recv, socket, buffer, bytes, flags);
 }
 
 TG_INTERPOSED ssize_t __recv_chk(int socket, void* buffer, std::size_t bytes, std::size_t room, int flags) {
@@ -56,8 +56,7 @@ TG_INTERPOSED ssize_t __recv_chk(int socket, void* buffer, std::size_t bytes, st
 
 TG_INTERPOSED ssize_t recvfrom(int socket, void* buffer, std::size_t bytes, int flags, sockaddr* from,
                                socklen_t* size) {
-  return ForeignCall::can_be_stopped() ? posix::recvfrom(socket, buffer, bytes, flags, from, size)
-                                       : next_recvfrom(socket, buffer, bytes, flags, from, size);
+  return stoppable(posix::recvfrom, next_recvfrom, socket, buffer, bytes, flags, from, size);
 }
 
 TG_INTERPOSED ssize_t __recvfrom_chk(int socket, void* buffer, std::size_t bytes, std::size_t room, int flags,
@@ -68,38 +67,32 @@ TG_INTERPOSED ssize_t __recvfrom_chk(int socket, void* buffer, std::size_t bytes
 }
 
 TG_INTERPOSED ssize_t recvmsg(int socket, msghdr* message, int flags) {
-  return ForeignCall::can_be_stopped() ? posix::recvmsg(socket, message, flags)
-                                       : next_recvmsg(socket, message, flags);
+  return stoppable(posix::recvmsg, next_recvmsg, socket, message, flags);
 }
 
 TG_INTERPOSED ssize_t send(int socket, const void* data, std::size_t bytes, int flags) {
-  return ForeignCall::can_be_stopped() ? posix::send(socket, data, bytes, flags)
-                                       : next_send(socket, data, bytes, flags);
+  return stoppable(posix::send, next_send, socket, data, bytes, flags);
 }
 
 TG_INTERPOSED ssize_t sendto(int socket, const void* data, std::size_t bytes, int flags, const sockaddr* to,
                              socklen_t size) {
-  return ForeignCall::can_be_stopped() ? posix::sendto(socket, data, bytes, flags, to, size)
-                                       : next_sendto(socket, data, bytes, flags, to, size);
+  return stoppable(posix::sendto, next_sendto, socket, data, bytes, flags, to, size);
 }
 
 TG_INTERPOSED ssize_t sendmsg(int socket, const msghdr* message, int flags) {
-  return ForeignCall::can_be_stopped() ? posix::sendmsg(socket, message, flags)
-                                       : next_sendmsg(socket, message, flags);
+  return stoppable(posix::sendmsg, next_sendmsg, socket, message, flags);
 }
 
 TG_INTERPOSED int accept(int socket, sockaddr* peer, socklen_t* size) {
-  return ForeignCall::can_be_stopped() ? posix::accept(socket, peer, size) : next_accept(socket, peer, size);
+  return stoppable(posix::accept, next_accept, socket, peer, size);
 }
 
 TG_INTERPOSED int accept4(int socket, sockaddr* peer, socklen_t* size, int flags) {
-  return ForeignCall::can_be_stopped() ? posix::accept4(socket, peer, size, flags)
-                                       : next_accept4(socket, peer, size, flags);
+  return stoppable(posix::accept4, next_accept4, socket, peer, size, flags);
 }
 
 TG_INTERPOSED int connect(int socket, const sockaddr* peer, socklen_t size) {
-  return ForeignCall::can_be_stopped() ? posix::connect(socket, peer, size)
-                                       : next_connect(socket, peer, size);
+  return stoppable(posix::connect, next_connect, socket, peer, size);
 }
 
 }  // namespace tg::inline v0::interpose

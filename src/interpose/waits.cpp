@@ -17,6 +17,7 @@
 #include <threadgroup/posix.hpp>
 
 #include "interpose/next_function.hpp"
+#include "interpose/stoppable.hpp"
 #include "posix/foreign_call.hpp"
 
 // NOLINTBEGIN(bugprone-reserved-identifier): the C library's names
@@ -64,8 +65,7 @@ void find_functions_of_waits() noexcept {
 // --- Descriptors ---
 
 TG_INTERPOSED int poll(pollfd* fds, nfds_t count, int milliseconds) {
-  return ForeignCall::can_be_stopped() ? posix::poll(fds, count, milliseconds)
-                                       : next_poll(fds, count, milliseconds);
+  return stoppable(posix::poll, next_poll, fds, count, milliseconds);
 }
 
 TG_INTERPOSED int __poll_chk(pollfd* fds, nfds_t count, int milliseconds, std::size_t room) {
@@ -74,8 +74,7 @@ TG_INTERPOSED int __poll_chk(pollfd* fds, nfds_t count, int milliseconds, std::s
 }
 
 TG_INTERPOSED int ppoll(pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* blocked) {
-  return ForeignCall::can_be_stopped() ? posix::ppoll(fds, count, timeout, blocked)
-                                       : next_ppoll(fds, count, timeout, blocked);
+  return stoppable(posix::ppoll, next_ppoll, fds, count, timeout, blocked);
 }
 
 TG_INTERPOSED int __ppoll_chk(pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* blocked,
@@ -86,25 +85,21 @@ TG_INTERPOSED int __ppoll_chk(pollfd* fds, nfds_t count, const timespec* timeout
 }
 
 TG_INTERPOSED int select(int count, fd_set* readable, fd_set* writable, fd_set* others, timeval* timeout) {
-  return ForeignCall::can_be_stopped() ? posix::select(count, readable, writable, others, timeout)
-                                       : next_select(count, readable, writable, others, timeout);
+  return stoppable(posix::select, next_select, count, readable, writable, others, timeout);
 }
 
 TG_INTERPOSED int pselect(int count, fd_set* readable, fd_set* writable, fd_set* others,
                           const timespec* timeout, const sigset_t* blocked) {
-  return ForeignCall::can_be_stopped() ? posix::pselect(count, readable, writable, others, timeout, blocked)
-                                       : next_pselect(count, readable, writable, others, timeout, blocked);
+  return stoppable(posix::pselect, next_pselect, count, readable, writable, others, timeout, blocked);
 }
 
 TG_INTERPOSED int epoll_wait(int epoll, epoll_event* events, int most, int milliseconds) {
-  return ForeignCall::can_be_stopped() ? posix::epoll_wait(epoll, events, most, milliseconds)
-                                       : next_epoll_wait(epoll, events, most, milliseconds);
+  return stoppable(posix::epoll_wait, next_epoll_wait, epoll, events, most, milliseconds);
 }
 
 TG_INTERPOSED int epoll_pwait(int epoll, epoll_event* events, int most, int milliseconds,
                               const sigset_t* blocked) {
-  return ForeignCall::can_be_stopped() ? posix::epoll_pwait(epoll, events, most, milliseconds, blocked)
-                                       : next_epoll_pwait(epoll, events, most, milliseconds, blocked);
+  return stoppable(posix::epoll_pwait, next_epoll_pwait, epoll, events, most, milliseconds, blocked);
 }
 
 // --- Processes: a stopped task can still ask without waiting ---
@@ -119,19 +114,18 @@ TG_INTERPOSED pid_t wait3(int* status, int options, struct rusage* usage) noexce
 }
 
 TG_INTERPOSED pid_t wait4(pid_t process, int* status, int options, struct rusage* usage) noexcept {
-  return (options & WNOHANG) == 0 && ForeignCall::can_be_stopped()
-             ? posix::wait4(process, status, options, usage)
-             : next_wait4(process, status, options, usage);
+  return (options & WNOHANG) == 0 ? stoppable(posix::wait4, next_wait4, process, status, options, usage)
+                                  : next_wait4(process, status, options, usage);
 }
 
 TG_INTERPOSED pid_t waitpid(pid_t process, int* status, int options) {
-  return (options & WNOHANG) == 0 && ForeignCall::can_be_stopped() ? posix::waitpid(process, status, options)
-                                                                   : next_waitpid(process, status, options);
+  return (options & WNOHANG) == 0 ? stoppable(posix::waitpid, next_waitpid, process, status, options)
+                                  : next_waitpid(process, status, options);
 }
 
 TG_INTERPOSED int waitid(idtype_t kind, id_t id, siginfo_t* info, int options) {
-  return (options & WNOHANG) == 0 && ForeignCall::can_be_stopped() ? posix::waitid(kind, id, info, options)
-                                                                   : next_waitid(kind, id, info, options);
+  return (options & WNOHANG) == 0 ? stoppable(posix::waitid, next_waitid, kind, id, info, options)
+                                  : next_waitid(kind, id, info, options);
 }
 
 // --- Time ---
@@ -152,14 +146,13 @@ TG_INTERPOSED int usleep(useconds_t micros) {
 }
 
 TG_INTERPOSED int nanosleep(const timespec* time, timespec* left) {
-  return ForeignCall::can_be_stopped() ? posix::nanosleep(time, left) : next_nanosleep(time, left);
+  return stoppable(posix::nanosleep, next_nanosleep, time, left);
 }
 
 TG_INTERPOSED int clock_nanosleep(clockid_t clock, int flags, const timespec* time, timespec* left) {
-  return ForeignCall::can_be_stopped() ? posix::clock_nanosleep(clock, flags, time, left)
-                                       : next_clock_nanosleep(clock, flags, time, left);
+  return stoppable(posix::clock_nanosleep, next_clock_nanosleep, clock, flags, time, left);
 }
 
-TG_INTERPOSED int pause() { return ForeignCall::can_be_stopped() ? posix::pause() : next_pause(); }
+TG_INTERPOSED int pause() { return stoppable(posix::pause, next_pause); }
 
 }  // namespace tg::inline v0::interpose
