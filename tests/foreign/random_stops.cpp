@@ -20,6 +20,7 @@
 
 #include <threadgroup/threadgroup.hpp>
 
+#include "base/sanitizers.hpp"
 #include "support/eventually.hpp"
 
 namespace tg::test {
@@ -94,12 +95,7 @@ void stop_a_few(std::minstd_rand& random, std::chrono::microseconds longest, con
 // 200 times, under AddressSanitizer 1,000 times, or as TG_FOREIGN_STOPS says.
 int stops_wanted() {
   if (const char* const text = std::getenv("TG_FOREIGN_STOPS")) return std::atoi(text);
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-  return 1'000;
-#endif
-#endif
-  return 200;
+  return TG_ADDRESS_SANITIZER ? 1'000 : 200;
 }
 
 // Of stops in the order of their times.

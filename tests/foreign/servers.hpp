@@ -2,7 +2,6 @@
 // Servers for the tests of third-party libraries: on loopback, on free ports, in temporary folders.
 #pragma once
 
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -11,20 +10,9 @@
 
 #include <threadgroup/process.hpp>
 
+#include "support/temporary_folder.hpp"
+
 namespace tg::test {
-
-/// An empty folder, which is removed with all that is in it.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// A port of 127.0.0.1 on which nothing listens.
 int free_port();

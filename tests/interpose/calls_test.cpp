@@ -108,9 +108,7 @@ constexpr BlockingCall kOthers[] = {
      [](Silent& s) -> long {
        const mqd_t queue = Silent::message_queue();
        const long result = ::mq_receive(queue, s.bytes.data(), 64, nullptr);
-       const int error = errno;
-       ::mq_close(queue);
-       errno = error;
+       keep_errno([&] { ::mq_close(queue); });
        return result;
      }},
     {"mq_send",
@@ -118,9 +116,7 @@ constexpr BlockingCall kOthers[] = {
        const mqd_t queue = Silent::message_queue();
        ::mq_send(queue, s.bytes.data(), 16, 0);  // fills it
        const long result = ::mq_send(queue, s.bytes.data(), 16, 0);
-       const int error = errno;
-       ::mq_close(queue);
-       errno = error;
+       keep_errno([&] { ::mq_close(queue); });
        return result;
      }},
 };

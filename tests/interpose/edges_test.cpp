@@ -17,7 +17,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <filesystem>
 #include <latch>
 #include <string>
 #include <string_view>
@@ -32,8 +31,9 @@
 #endif
 
 #include "interpose/programs/foreign.hpp"
-#include "posix/pipe.hpp"
 #include "support/eventually.hpp"
+#include "support/pipe.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/threads_asleep.hpp"
 
 namespace tg::test {
@@ -41,22 +41,6 @@ namespace edges_test {
 namespace {
 
 using namespace std::chrono_literals;
-
-class Folder {
- public:
-  Folder() {
-    char name[] = "/tmp/tg-interpose-XXXXXX";
-    EXPECT_NE(::mkdtemp(name), nullptr);
-    path_ = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::string file(const char* name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 // Runs `block` in a task, and stops it when it is asleep there.
 template <class F>
@@ -115,7 +99,7 @@ TEST(InterposedLibrary, with_threads_of_its_own_is_left_alone_there) {
 // --- What is not stopped ---
 
 TEST(Interposed, files_on_a_disk_can_be_opened_written_and_read_in_a_stopped_task) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string name = folder.file("log");
   StopScope scope;
   scope.set_event("stop");
@@ -141,7 +125,7 @@ TEST(Interposed, files_on_a_disk_can_be_opened_written_and_read_in_a_stopped_tas
 }
 
 TEST(Interposed, files_on_a_disk_take_vectors_and_sendfile_in_a_stopped_task) {
-  const Folder folder;
+  const TemporaryFolder folder;
   StopScope scope;
   scope.set_event("stop");
   const int file = ::open(folder.file("log").c_str(), O_CREAT | O_RDWR, 0640);
@@ -308,7 +292,7 @@ TEST(InterposedProgram, wakes_a_task_that_polls_from_a_stopped_one) {
 
 #if TG_INTERPOSE_WITH_FILES
 TEST(InterposedProgram, writes_its_vault_in_a_stopped_task) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const Key<int> answer("answer");
   {
     StopScope scope;

@@ -13,9 +13,9 @@
 #include <threadgroup/posix.hpp>
 #include <threadgroup/threadgroup.hpp>
 
-#include "posix/pipe.hpp"
 #include "runtime/steady_clock.hpp"
 #include "support/eventually.hpp"
+#include "support/pipe.hpp"
 #include "support/threads_asleep.hpp"
 #include "tree/call_registration.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls that poll, as on processors without instructions of their own: what they do besides ending with a stop.
+// Calls that poll, as on processors for which the library has no assembly: what they do besides ending with a stop.
 #include <gtest/gtest.h>
 
 #include <poll.h>
@@ -18,9 +18,9 @@
 #include <threadgroup/posix.hpp>
 #include <threadgroup/threadgroup.hpp>
 
-#include "posix/pipe.hpp"
 #include "runtime/stoppable_call.hpp"
 #include "support/eventually.hpp"
+#include "support/pipe.hpp"
 #include "support/threads_asleep.hpp"
 
 namespace tg::test {

@@ -24,10 +24,10 @@
 
 #include "base/spin.hpp"
 #include "posix/counted_signals.hpp"
-#include "posix/pipe.hpp"
 #include "runtime/processor.hpp"
 #include "runtime/stoppable_call.hpp"
 #include "support/eventually.hpp"
+#include "support/pipe.hpp"
 #include "support/threads_asleep.hpp"
 
 #if TG_X86_64

@@ -21,10 +21,10 @@
 
 #include "base/sanitizers.hpp"
 #include "posix/counted_signals.hpp"
-#include "posix/pipe.hpp"
 #include "support/eventually.hpp"
 #include "support/forbidden_call.hpp"
 #include "support/in_child.hpp"
+#include "support/pipe.hpp"
 #include "support/threads_asleep.hpp"
 
 namespace tg::test {

@@ -20,9 +20,9 @@
 #include <threadgroup/posix.hpp>
 #include <threadgroup/threadgroup.hpp>
 
-#include "posix/pipe.hpp"
 #include "support/eventually.hpp"
 #include "support/in_child.hpp"
+#include "support/pipe.hpp"
 #include "support/threads_asleep.hpp"
 
 namespace tg::test {

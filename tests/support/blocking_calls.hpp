@@ -18,13 +18,13 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <string>
 #include <system_error>
 
 #include <threadgroup/posix.hpp>
 
-#include "posix/pipe.hpp"
+#include "support/pipe.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace tg::test {
 
@@ -34,9 +34,6 @@ class Silent {
   Silent() {
     full_pipe.fill();
     full_sockets.fill();
-    char name[] = "/tmp/tg-posix-XXXXXX";
-    require(::mkdtemp(name) != nullptr);
-    folder = name;
     require(::mkfifo((folder + "/fifo").c_str(), 0600) == 0);
     locked_file = ::open((folder + "/locked").c_str(), O_CREAT | O_RDWR, 0600);
     require(::flock(locked_file, LOCK_EX) == 0);
@@ -65,8 +62,6 @@ class Silent {
     for (const int fd : {locked_file, other_file, listener, first_peer, epoll}) ::close(fd);
     ::msgctl(messages, IPC_RMID, nullptr);
     ::semctl(semaphores, 0, IPC_RMID);
-    for (const char* const file : {"/fifo", "/locked", "/socket"}) ::unlink((folder + file).c_str());
-    ::rmdir(folder.c_str());
   }
   Silent(const Silent&) = delete;
   Silent& operator=(const Silent&) = delete;
@@ -94,7 +89,8 @@ class Silent {
 
   const Pipe empty_pipe, full_pipe;
   const Pipe sockets = Pipe::of_sockets(), full_sockets = Pipe::of_sockets();
-  std::string folder;
+  const TemporaryFolder temporary;
+  const std::string folder = temporary.path();
   int locked_file = -1, other_file = -1, listener = -1, first_peer = -1, epoll = -1, messages = -1,
       semaphores = -1;
   sem_t semaphore{};
@@ -102,6 +98,14 @@ class Silent {
   pid_t child = 0;
   std::array<char, 1 << 16> bytes{};
 };
+
+/// Leaves `errno` as it was: for what follows a call whose error is still to be examined.
+template <class F>
+void keep_errno(F follow) {
+  const int error = errno;
+  follow();
+  errno = error;
+}
 
 struct BlockingCall {
   const char* name;
@@ -171,9 +175,7 @@ inline constexpr BlockingCall kBlockingCalls[] = {
        ::connect(s.first_peer, to, sizeof s.address);  // fills the queue of the listener
        const int second = ::socket(AF_UNIX, SOCK_STREAM, 0);
        const long result = TG_CALLS::connect(second, to, sizeof s.address);
-       const int error = errno;
-       ::close(second);
-       errno = error;
+       keep_errno([&] { ::close(second); });
        return result;
      }},
     {"poll",
@@ -234,9 +236,7 @@ inline constexpr BlockingCall kBlockingCalls[] = {
        const timespec hour{3600, 0};
        timespec left{};
        const long result = TG_CALLS::nanosleep(&hour, &left);
-       const int error = errno;
-       EXPECT_TRUE(left.tv_sec > 3000 || left.tv_sec == 0) << left.tv_sec;
-       errno = error;
+       keep_errno([&] { EXPECT_TRUE(left.tv_sec > 3000 || left.tv_sec == 0) << left.tv_sec; });
        return result;
      }},
     {"clock_nanosleep",
@@ -279,9 +279,7 @@ inline constexpr BlockingCall kBlockingCalls[] = {
      [](Silent& s) -> long {
        const mqd_t queue = Silent::message_queue();
        const long result = TG_CALLS::mq_timedreceive(queue, s.bytes.data(), 64, nullptr, &Silent::kFarAway);
-       const int error = errno;
-       ::mq_close(queue);
-       errno = error;
+       keep_errno([&] { ::mq_close(queue); });
        return result;
      },
      true},
@@ -290,9 +288,7 @@ inline constexpr BlockingCall kBlockingCalls[] = {
        const mqd_t queue = Silent::message_queue();
        ::mq_send(queue, s.bytes.data(), 16, 0);
        const long result = TG_CALLS::mq_timedsend(queue, s.bytes.data(), 16, 0, &Silent::kFarAway);
-       const int error = errno;
-       ::mq_close(queue);
-       errno = error;
+       keep_errno([&] { ::mq_close(queue); });
        return result;
      },
      true},

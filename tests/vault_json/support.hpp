@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -14,34 +13,28 @@
 #include <string>
 
 #include "support/in_child.hpp"
+#include "support/temporary_folder.hpp"
 #include "vault/support.hpp"
 
 namespace tg::test {
 
 /// A folder that is gone afterwards; in memory where there is such a file system, which saves time.
-class Folder {
+class Folder : public TemporaryFolder {
  public:
-  Folder() {
-    const std::filesystem::path memory = "/dev/shm";
-    const bool in_memory = ::access(memory.c_str(), W_OK) == 0;
-    std::string name =
-        ((in_memory ? memory : std::filesystem::temp_directory_path()) / "tg_vault_XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path_); }
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
+  Folder() : TemporaryFolder(fast_place()) {}
   /// The names of all that is in it.
   std::set<std::string> names() const {
     std::set<std::string> found;
-    for (const auto& entry : std::filesystem::directory_iterator(path_))
+    for (const auto& entry : std::filesystem::directory_iterator(path()))
       found.insert(entry.path().filename());
     return found;
   }
 
  private:
-  std::filesystem::path path_;
+  static std::filesystem::path fast_place() {
+    const std::filesystem::path memory = "/dev/shm";
+    return ::access(memory.c_str(), W_OK) == 0 ? memory : std::filesystem::temp_directory_path();
+  }
 };
 
 inline std::string contents(const std::string& path) {
