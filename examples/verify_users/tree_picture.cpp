@@ -76,6 +76,7 @@ std::string label_of(const tg::NodeSnapshot& node) {
     case tg::NodeKind::daemon:
     case tg::NodeKind::scope:
     case tg::NodeKind::shield:
+    case tg::NodeKind::call:
       return node.name + " (" + to_string(node.kind) + ")";
     case tg::NodeKind::foreign_thread:
       return node.name + " (thread)";
