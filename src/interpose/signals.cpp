@@ -34,7 +34,9 @@ int wait_for_signal(const sigset_t* signals, siginfo_t* info, const timespec* ti
   const int number = posix::sigtimedwait(signals, info, timeout);
   if (number >= 0 || errno != ECANCELED) return number;
   const timespec at_once{};
-  const int pending = next_sigtimedwait(signals, info, &at_once);
+  sigset_t others = *signals;
+  ::sigdelset(&others, runtime::StopSignal::number());  // it is the library's to take
+  const int pending = next_sigtimedwait(&others, info, &at_once);
   if (pending < 0) errno = ECANCELED;
   return pending;
 }

@@ -60,16 +60,15 @@ class CoveredCall {
     if (event.is_set()) [[unlikely]]
       return -ECANCELED;
     const Waiting waiting(flow_->wait_word, name_);
-    CallRegistration& mine = CallRegistration::of(*flow_);
-    if (mine.is_changing()) [[unlikely]]
+    CallRegistration* const mine = CallRegistration::of(*flow_);
+    if (mine == nullptr || !mine->cover(*node)) [[unlikely]]
       return runtime::stoppable_call(&never, number, arguments...);
-    mine.cover(*node);
-    mine.name_call(name_);
-    const void* const outer = mine.calls().enter(event.word());
+    mine->name_call(name_);
+    const void* const outer = mine->calls().enter(event.word());
     const long result = runtime::stoppable_call(event.word(), number, arguments...);
-    mine.calls().leave(outer);
+    mine->calls().leave(outer);
     if (event.is_set()) [[unlikely]]
-      return mine.end_of_stopped(result, outer);
+      return mine->end_of_stopped(result, outer);
     return result;
   }
 

@@ -20,12 +20,11 @@ constinit Atomic<bool> signal_is_refused{false};
 bool ForeignCall::prepare(runtime::Flow& flow) noexcept {
   if (signal_is_refused.load(std::memory_order_relaxed)) return false;
   try {
-    CallRegistration::of(flow);
-    return true;
+    return CallRegistration::of(flow) != nullptr;
   } catch (const std::system_error& error) {
     if (!signal_is_refused.exchange(true, std::memory_order_relaxed))
       report_line({"a stop will not end the calls of other libraries: ", error.what()});
-  } catch (const std::exception&) {  // no memory: the next call tries again
+  } catch (const std::exception&) {  // no memory for a text: the next call tries again
   }
   return false;
 }

@@ -20,6 +20,7 @@ namespace tg::inline v0::detail {
 namespace polled {
 namespace {
 
+// Held for a few calls that do not block.
 constinit Mutex accept_mutex;
 [[gnu::constructor(runtime::at_load::kLeaves)]] void hold_accept_mutex() {
   runtime::hold_across_forks([]() -> Mutex& { return accept_mutex; });
@@ -27,16 +28,27 @@ constinit Mutex accept_mutex;
 
 // --- Connections ---
 
-// Several threads see the same peer; without the lock all but one would then block in the call.
+// Several threads or processes may see the same peer. The listener does not block while a thread tries to accept, which other
+// processes may notice. The lock keeps it from the threads of this one.
+long try_to_accept(const Arguments& a, bool& is_blocking) {
+  const MutexLock lock(accept_mutex);
+  const int fd = number_of(a[0]);
+  const int flags = ::fcntl(fd, F_GETFL);
+  is_blocking = flags >= 0 && (flags & O_NONBLOCK) == 0;
+  if (is_blocking) ::fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+  const long result = plain(SYS_accept4, a);
+  if (is_blocking) ::fcntl(fd, F_SETFL, flags);
+  return result;
+}
+
 long accept(const Poll& poll, const Arguments& a) {
   const int fd = number_of(a[0]);
-  if (is_nonblocking(fd)) return plain(SYS_accept4, a);
   const Limit limit = limit_of(fd, SO_RCVTIMEO);
   for (;;) {
+    bool is_blocking = false;
+    const long result = try_to_accept(a, is_blocking);
+    if (result != -EAGAIN || !is_blocking) return result;
     if (const long error = poll.wait(fd, POLLIN, limit); error != 0) return error;
-    const MutexLock lock(accept_mutex);
-    pollfd one{fd, POLLIN, 0};
-    if (::poll(&one, 1, 0) == 1) return plain(SYS_accept4, a);
   }
 }
 

@@ -74,6 +74,7 @@ class Parts {
 };
 
 long receive(const Poll& poll, int fd, msghdr& message, int flags, long number, const Arguments& a) {
+  if ((flags & MSG_ERRQUEUE) != 0) flags |= MSG_DONTWAIT;  // as the kernel does
   const Limit limit = limit_of(fd, SO_RCVTIMEO);
   bool can_try = (flags & MSG_WAITALL) == 0;
   for (;;) {

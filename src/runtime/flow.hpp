@@ -2,6 +2,7 @@
 // A flow: one line of execution that can be parked and unparked. It is an OS thread, or a context of an engine.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -124,7 +125,12 @@ class Flow {
   WaitWord* wait_word = nullptr;                    // the same for other flows; of the task, null outside one
   CallState* calls = nullptr;  // its system calls that can be stopped; stays with the flow
   tg::detail::CallRegistration* call_registration = nullptr;  // the tree's, as above
-  tg::detail::ThreadRoot* root = nullptr;                     // the tree that this thread roots
+  volatile bool is_registering_calls = false;                 // read by handlers on the same thread
+#if !defined(TG_SIMULATION)
+  // For `call_registration`, which may be made in a signal handler: no memory can be allocated there.
+  alignas(void*) std::byte call_memory[160] = {};
+#endif
+  tg::detail::ThreadRoot* root = nullptr;       // the tree that this thread roots
   tg::detail::FreshLink* fresh_link = nullptr;  // the tree's; stays with the flow, as its blocks do
   std::uint64_t shared_queues = 0;          // a bit for each pool into whose shared lists it may have added
   std::uint64_t last_helped = 0;            // the number of the group whose tasks it ran last as it waited

@@ -32,6 +32,10 @@ constexpr int kOtherLibraries = 110;  // the components that are libraries of th
 /// consistent. Throws `std::bad_alloc`.
 TG_EXPORT void at_fork(void (*prepare)(), void (*parent)(), void (*child)());
 
+/// Whether the caller runs in a child of `vfork`: in the memory of its parent, and as a process of its own. Makes a system
+/// call. Async-signal-safe. True also in a child that was forked past the functions above, such as by the raw system call.
+TG_EXPORT bool is_in_vfork_child() noexcept;
+
 struct NothingInTheChild {
   void operator()() const noexcept {}
 };

@@ -19,13 +19,12 @@
 #include <system_error>
 #include <type_traits>
 
-#include <threadgroup/detail/mutex.hpp>
+#include <threadgroup/detail/atomic.hpp>
 
 #include "base/planted.hpp"
 #include "base/report.hpp"
 #include "runtime/asymmetric_fence.hpp"
 #include "runtime/flow.hpp"
-#include "runtime/fork.hpp"
 #include "runtime/futex.hpp"
 #include "runtime/processor.hpp"
 #include "runtime/stoppable_call.hpp"
@@ -37,12 +36,14 @@ namespace {
 // `SIGRTMAX - 3`: programs usually count from the first or from the last signal, and glibc hides the first two.
 constexpr int kFromTheLast = 3;
 
-constinit tg::detail::Mutex mutex;
-constinit tg::detail::Atomic<int> chosen{0};             // atomic: read by handlers; 0: the default
-constinit tg::detail::Atomic<bool> is_installed{false};  // atomic: looked at without the lock
+// The chosen signal, 0 for the default one; with `kIsInstalled` it is settled. Atomic: any thread chooses or installs, and
+// handlers read it.
+constinit tg::detail::Atomic<int> signal_state{0};
+constexpr int kIsInstalled = 1 << 16;
 
-[[gnu::constructor(at_load::kLeaves)]] void hold_stop_signal() {
-  hold_across_forks([]() -> tg::detail::Mutex& { return mutex; });
+int number_in(int state) noexcept {
+  const int number = state & ~kIsInstalled;
+  return number != 0 ? number : SIGRTMAX - kFromTheLast;
 }
 
 #if !defined(TG_SIMULATION)
@@ -158,10 +159,7 @@ struct StopSignalHandler {
 
 // --- The signal ---
 
-int StopSignal::number() noexcept {
-  const int number = chosen.load(std::memory_order_relaxed);
-  return number != 0 ? number : SIGRTMAX - kFromTheLast;
-}
+int StopSignal::number() noexcept { return number_in(signal_state.load(std::memory_order_relaxed)); }
 
 void StopSignal::choose(int number) {
   if (number < SIGRTMIN || number > SIGRTMAX) {
@@ -169,26 +167,41 @@ void StopSignal::choose(int number) {
                                 "): only real-time signals, from " + std::to_string(SIGRTMIN) + " to " +
                                 std::to_string(SIGRTMAX) + ", can be used");
   }
-  tg::detail::MutexLock lock(mutex);
-  if (is_installed.load(std::memory_order_relaxed)) {
-    throw std::logic_error("tg::posix::use_signal: signal " + std::to_string(StopSignal::number()) +
-                           " is in use already; choose one before the first call of tg::posix");
-  }
-  chosen.store(number, std::memory_order_relaxed);
+  int state = signal_state.load(std::memory_order_relaxed);
+  do {
+    if ((state & kIsInstalled) != 0) {
+      throw std::logic_error("tg::posix::use_signal: signal " + std::to_string(number_in(state)) +
+                             " is in use already; choose one before the first call of tg::posix");
+    }
+  } while (!signal_state.compare_exchange_weak(state, number));
 }
+
+#if !defined(TG_SIMULATION)
+namespace {
+// A handler that is ours was installed by another thread at the same time.
+void exchange_action(int number, const KernelAction* to, KernelAction& found) {
+  if (::syscall(SYS_rt_sigaction, number, to, &found, kMaskBytes) != 0) {
+    throw std::system_error(errno, std::generic_category(),
+                            "tg::posix: signal " + std::to_string(number) + " cannot be handled");
+  }
+  if (found.handler == nullptr || found.handler == &StopSignalHandler::handle) return;
+  if (to != nullptr) ::syscall(SYS_rt_sigaction, number, &found, nullptr, kMaskBytes);
+  throw std::system_error(std::make_error_code(std::errc::device_or_resource_busy),
+                          "tg::posix: signal " + std::to_string(number) +
+                              " is already handled or ignored by the program; choose another signal with "
+                              "tg::posix::use_signal");
+}
+}  // namespace
+#endif
 
 void StopSignal::install() {
 #if !defined(TG_SIMULATION)
-  if (is_installed.load(std::memory_order_acquire)) return;
-  tg::detail::MutexLock lock(mutex);
-  if (is_installed.load(std::memory_order_relaxed)) return;
-  const int number = StopSignal::number();
-  const std::string name = "tg::posix: signal " + std::to_string(number);
+  int state = signal_state.load(std::memory_order_acquire);
+  if ((state & kIsInstalled) != 0) return;
   if (::syscall(SYS_tgkill, ::getpid(), static_cast<int>(::syscall(SYS_gettid)), 0) != 0) {
     throw std::system_error(errno, std::generic_category(),
                             "tg::posix: the system does not let this process send signals to its threads");
   }
-  KernelAction found{};
   KernelAction ours{};
   ours.handler = &StopSignalHandler::handle;
   ours.flags = SA_RESTART | SA_ONSTACK | SA_SIGINFO;
@@ -197,19 +210,17 @@ void StopSignal::install() {
   ours.flags |= kHasRestorer;
   ours.restorer = &tg_return_from_stop_signal;
 #endif
-  // A look first, so that a handler of the program stays where it is; and one more, for it may have come in between.
-  for (const KernelAction* action :
-       {static_cast<const KernelAction*>(nullptr), static_cast<const KernelAction*>(&ours)}) {
-    if (::syscall(SYS_rt_sigaction, number, action, &found, kMaskBytes) != 0)
-      throw std::system_error(errno, std::generic_category(), name + " cannot be handled");
-    if (reinterpret_cast<std::uintptr_t>(found.handler) == 0) continue;
-    if (action != nullptr) ::syscall(SYS_rt_sigaction, number, &found, nullptr, kMaskBytes);
-    throw std::system_error(
-        std::make_error_code(std::errc::device_or_resource_busy),
-        name +
-            " is already handled or ignored by the program; choose another signal with tg::posix::use_signal");
+  while ((state & kIsInstalled) == 0) {
+    const int number = number_in(state);
+    KernelAction found{};
+    // A look first, so that a handler of the program stays where it is; and one more, for it may have come in between.
+    exchange_action(number, nullptr, found);
+    exchange_action(number, &ours, found);
+    if (signal_state.compare_exchange_strong(state, number | kIsInstalled)) return;
+    // Another thread has been faster, or has chosen another signal.
+    const KernelAction none{};
+    if (number_in(state) != number) ::syscall(SYS_rt_sigaction, number, &none, nullptr, kMaskBytes);
   }
-  is_installed.store(true, std::memory_order_release);
 #endif
 }
 

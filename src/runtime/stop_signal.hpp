@@ -48,10 +48,11 @@ class CallState {
   void send() noexcept;
   /// If a signal was announced, waits until it has come, or takes it where it is blocked.
   void receive() noexcept;
-  /// From any thread: whether a signal was announced for the call that the word stops, and has not come yet.
+  /// From any thread: whether a signal was announced for the call that the word stops, and has not come yet. One
+  /// that waits for the end of a handler of the program has come.
   bool is_unheard_in(const void* word) const noexcept {
     return announced_.load(std::memory_order_acquire) && !received_.load(std::memory_order_acquire) &&
-           is_in(word);
+           !is_blocked_.load(std::memory_order_relaxed) && is_in(word);
   }
   /// From any thread: the thread's number and name, "4711 'reader'", if the signal is pending because the thread
   /// blocks it; otherwise empty. Throws `std::bad_alloc`.
@@ -105,7 +106,7 @@ class StopSignal {
   /// Chooses another one. Throws `std::logic_error` once the handler is installed, and `std::invalid_argument` if it is
   /// not a real-time signal.
   TG_EXPORT static void choose(int number);
-  /// Installs the handler, once. Throws `std::system_error` if the program handles the signal itself, or if the system
+  /// Installs the handler, once, without a lock: also in a handler of the program. Throws `std::system_error` if the program handles the signal itself, or if the system
   /// permits no signals to threads.
   static void install();
 };

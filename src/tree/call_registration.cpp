@@ -28,28 +28,7 @@ namespace {
 // After this time a thread that can receive signals has long received one.
 constexpr Duration kDeafAfter = Duration::from_nanos(100'000'000);
 
-#if !defined(TG_SIMULATION)
-// Registrations are never given back. They come from chunks: a thread that allocates nothing else needs no cache of the
-// C library's then, which is four times as large as a registration.
-constexpr std::size_t kInChunk = 24;
-constinit Mutex chunk_mutex;
-constinit std::byte* chunk TG_GUARDED_BY(chunk_mutex) = nullptr;
-constinit std::size_t left_in_chunk TG_GUARDED_BY(chunk_mutex) = 0;
-
-void* take_from_chunk(std::size_t bytes) {
-  const MutexLock lock(chunk_mutex);
-  if (left_in_chunk == 0) {
-    chunk = static_cast<std::byte*>(::operator new(kInChunk* bytes));
-    left_in_chunk = kInChunk;
-  }
-  return chunk + --left_in_chunk * bytes;
-}
-#endif
-
 [[gnu::constructor(runtime::at_load::kLeaves)]] void register_calls() {
-#if !defined(TG_SIMULATION)
-  runtime::hold_across_forks([]() -> Mutex& { return chunk_mutex; });
-#endif
   runtime::at_fork(nullptr, nullptr, [] { CallRegistration::forget_all(); });
 }
 }  // namespace
@@ -73,24 +52,32 @@ class CallRegistration::Change {
   const bool outer_;
 };
 
-CallRegistration& CallRegistration::make_for(runtime::Flow& flow) {
+// A handler of the program may interrupt this anywhere; its own calls are plain ones then.
+CallRegistration* CallRegistration::make_for(runtime::Flow& flow) {
+  if (flow.is_registering_calls || runtime::is_in_vfork_child()) return nullptr;
   runtime::StopSignal::install();
+  flow.is_registering_calls = true;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
 #if defined(TG_SIMULATION)
   auto* const made = new CallRegistration(flow);
 #else
-  auto* const made = ::new (take_from_chunk(sizeof(CallRegistration))) CallRegistration(flow);
+  static_assert(sizeof(CallRegistration) <= sizeof flow.call_memory &&
+                alignof(CallRegistration) <= alignof(void*));
+  auto* const made = ::new (static_cast<void*>(flow.call_memory)) CallRegistration(flow);
 #endif
-  const Change change(*made);  // a handler of the program finds it unusable until it is complete
-  flow.call_registration = made;
   flow.calls = &made->calls_;
   flow.end_calls = [](runtime::Flow& ended) { ended.call_registration->end(); };
   made->next_ = all_.load(std::memory_order_relaxed);
   while (!all_.compare_exchange_weak(made->next_, made)) {
   }
-  return *made;
+  flow.call_registration = made;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  flow.is_registering_calls = false;
+  return made;
 }
 
-void CallRegistration::move_to(Node& node) noexcept {
+bool CallRegistration::move_to(Node& node) noexcept {
+  if (runtime::is_in_vfork_child()) return false;
   const Change change(*this);
   end();
   node.add_reference();
@@ -105,6 +92,7 @@ void CallRegistration::move_to(Node& node) noexcept {
   registered_.fetch_add(1, std::memory_order_seq_cst);  // T10: before the look at the event
   if (!TG_PLANTED(call_does_not_watch)) node.event().watch();
   node.event().waiters().link(*link_);
+  return true;
 }
 
 void CallRegistration::end() noexcept {
@@ -152,20 +140,27 @@ TimePoint CallRegistration::report_deaf(TimePoint now) noexcept {
   return next;
 }
 
+// Takes a reference to the node if it is to be reported now, and says when to look again.
+Node* CallRegistration::begin_report_locked(TimePoint now, TimePoint& again) noexcept {
+  if (node_ == nullptr || is_reported_ || !calls_.is_unheard_in(node_->event().word())) return nullptr;
+  const TimePoint due = TimePoint::from_nanos(stopped_at_.load(std::memory_order_relaxed)) + kDeafAfter;
+  if (now < due) {
+    again = due;
+    return nullptr;
+  }
+  is_reported_ = true;  // or it is slow; the mask of a thread in a call does not change
+  if (!TG_PLANTED(call_look_holds_no_reference)) node_->add_reference();  // T12
+  return node_;
+}
+
 // The flow may leave the call, and end the registration, at any moment.
 TimePoint CallRegistration::report_if_deaf(TimePoint now) noexcept {
-  Node* node = nullptr;
-  {
-    MutexLock lock(mutex_);
-    if (node_ == nullptr || is_reported_ || !calls_.is_unheard_in(node_->event().word()))
-      return TimePoint::never();
-    const TimePoint due = TimePoint::from_nanos(stopped_at_.load(std::memory_order_relaxed)) + kDeafAfter;
-    if (now < due) return due;
-    is_reported_ =
-        true;  // once, also if the thread is only slow: the mask of a thread in a call does not change
-    node = node_;
-    if (!TG_PLANTED(call_look_holds_no_reference)) node->add_reference();  // T12
-  }
+  TimePoint again = TimePoint::never();
+  // A flow that has the lock is in no call. It may have it forever, if a handler of the program has left by `siglongjmp`.
+  if (!mutex_.try_lock()) return again;
+  Node* const node = begin_report_locked(now, again);
+  mutex_.unlock();
+  if (node == nullptr) return again;
   try {
     // A late look may see the thread in its next call, so the answer of the system comes last.
     const std::string call = call_name_.load(std::memory_order_relaxed);
@@ -197,6 +192,8 @@ void CallRegistration::wait_for_setter() noexcept {
 }
 
 long CallRegistration::end_of_stopped(long result, const void* outer) noexcept {
+  // The signal is the parent's, which sleeps until the child ends: it arrives then.
+  if (runtime::is_in_vfork_child()) return result;
   if (outer == nullptr) {
     end();
   } else if (node_ != nullptr) {

@@ -30,21 +30,23 @@ namespace tg::inline v0::detail {
 /// Registers a flow with the event that stops its calls: with the first call under that event, so that the calls
 /// which follow cost a few stores and loads.
 ///
-///     CallRegistration& mine = CallRegistration::of(flow);
-///     mine.cover(node);
-///     const void* const outer = mine.calls().enter(node.event().word());
+///     CallRegistration* const mine = CallRegistration::of(flow);
+///     if (mine == nullptr || !mine->cover(node)) return plain_call(...);
+///     const void* const outer = mine->calls().enter(node.event().word());
 ///     long result = stoppable_call(node.event().word(), ...);
-///     mine.calls().leave(outer);
-///     if (node.event().is_set()) result = mine.end_of_stopped(result, outer);
+///     mine->calls().leave(outer);
+///     if (node.event().is_set()) result = mine->end_of_stopped(result, outer);
 ///
 /// Thread safety: by the flow itself; `any` and `report_deaf` from any thread.
-/// Lifetime: stays with the flow, whose memory is never given back. While it is registered it holds a reference to
+/// Lifetime: stays with the flow, in whose memory it is. That memory is never given back. While it is registered it holds a reference to
 /// the node.
 class CallRegistration {
  public:
-  /// Made at the flow's first use. Throws `std::bad_alloc`, and as `StopSignal::install`.
-  static CallRegistration& of(runtime::Flow& flow) {
-    return flow.call_registration != nullptr ? *flow.call_registration : make_for(flow);
+  /// Made at the flow's first use, without a lock, and without memory but in a simulation: the first call may be one of a
+  /// signal handler that has interrupted anything. Null in a handler that has interrupted the making, and at the first use
+  /// in a child of `vfork`. Throws as `StopSignal::install`.
+  static CallRegistration* of(runtime::Flow& flow) {
+    return flow.call_registration != nullptr ? flow.call_registration : make_for(flow);
   }
   /// Reports each flow whose signal was sent a while before `now` and does not come, because the thread blocks it.
   /// Returns when to look again: never if no younger signal is on its way.
@@ -53,13 +55,17 @@ class CallRegistration {
   runtime::CallState& calls() noexcept { return calls_; }
   /// The flow is about to enter this call, "read"; a static text.
   void name_call(const char* name) noexcept { call_name_.store(name, std::memory_order_relaxed); }
-  /// The caller is a handler of the program that has interrupted a change of the registration. Its call cannot be stopped.
-  bool is_changing() const noexcept { return is_changing_; }
-  /// From here on the event of the node stops the flow's calls. Requires: the event is the flow's innermost one.
-  void cover(Node& node) noexcept {
+  /// From here on the event of the node stops the flow's calls. False if its next call cannot be stopped: the caller is a
+  /// handler of the program that has interrupted a change of the registration, or a child of `vfork`, which would register
+  /// itself instead of its parent. Requires: the event is the flow's innermost one.
+  bool cover(Node& node) noexcept {
+    if (is_changing_) [[unlikely]]
+      return false;
     if (node_ != &node) [[unlikely]]
-      move_to(node);
-    else if (calls_.must_unblock()) [[unlikely]] calls_.unblock();
+      return move_to(node);
+    if (calls_.must_unblock()) [[unlikely]]
+      calls_.unblock();
+    return true;
   }
   /// To be called after a call, once the event is set. Waits for the signal, if one was announced. Returns the result of
   /// the call, which is `-ECANCELED` if it was interrupted.
@@ -82,13 +88,14 @@ class CallRegistration {
     const void* const word;
   };
   explicit CallRegistration(runtime::Flow& flow) noexcept : flow_(flow) {}
-  static CallRegistration& make_for(runtime::Flow& flow);
+  static CallRegistration* make_for(runtime::Flow& flow);
   class Change;
-  void move_to(Node& node) noexcept;
+  bool move_to(Node& node) noexcept;
   void wait_until_looked() noexcept;
   void wait_for_setter() noexcept;
   static void stop(WaitNode& link) noexcept;
   TimePoint report_if_deaf(TimePoint now) noexcept;
+  Node* begin_report_locked(TimePoint now, TimePoint& again) noexcept TG_REQUIRES(mutex_);
 
   static constinit Atomic<std::uint32_t>
       registered_;  // atomic: changed by all flows, read by those who set events

@@ -16,7 +16,7 @@ using detail::CallRegistration;
 // As `CoveredCall` makes it.
 long call(detail::Node& node, bool blocks) {
   if (node.event().is_set()) return -ECANCELED;
-  CallRegistration& mine = CallRegistration::of(runtime::Flow::current());
+  CallRegistration& mine = *CallRegistration::of(runtime::Flow::current());
   mine.cover(node);
   const auto is_set = [&] { return node.event().is_set(); };
   const void* const outer = mine.calls().enter(node.event().word());
@@ -67,7 +67,7 @@ TG_EXPLORATION(CallExploration, a_signal_does_not_reach_a_later_call) {
                is_in_second.send();
                require(call(*second, true) == -ECANCELED && second->event().is_set(),
                        "only the second stop ended the second call");
-               CallRegistration::of(runtime::Flow::current()).end();
+               CallRegistration::of(runtime::Flow::current())->end();
              }},
             {"sets both", [&] {
                set_event(first);
@@ -87,7 +87,7 @@ TG_EXPLORATION(CallExploration, a_stop_meets_the_end_of_the_registration) {
                  const Inside inside(*node);
                  call(*node, false);
                }
-               CallRegistration::of(runtime::Flow::current()).end();
+               CallRegistration::of(runtime::Flow::current())->end();
              }},
             {"sets", [&] { set_event(node); }}});
   require(!CallRegistration::any(), "no flow is registered");

@@ -3,16 +3,19 @@
 #include <gtest/gtest.h>
 
 #include <pthread.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <string>
 
 #include <threadgroup/posix.hpp>
 #include <threadgroup/threadgroup.hpp>
 
+#include "base/sanitizers.hpp"
 #include "runtime/steady_clock.hpp"
 #include "support/eventually.hpp"
 #include "support/pipe.hpp"
@@ -134,6 +137,43 @@ TEST(DeafThreads, are_not_threads_that_leave_their_calls_or_were_not_sent_a_sign
     group.join();
     EXPECT_FALSE(is_any_looked_at_again());
   }
+  EXPECT_EQ(reports.take(), "");
+}
+
+constinit std::atomic<bool> handler_is_in{false};
+constinit std::atomic<bool> handler_may_return{false};
+void spin(int) {
+  handler_is_in = true;
+  while (!handler_may_return) {
+  }
+}
+
+TEST(DeafThreads, are_not_threads_whose_call_a_handler_of_the_program_has_interrupted) {
+  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "the sanitizer keeps the handler until the call has ended";
+  const Pipe pipe;
+  Reports reports;
+  struct sigaction action {};
+  struct sigaction before {};
+  action.sa_handler = &spin;
+  action.sa_flags = SA_RESTART;
+  ::sigaction(SIGUSR2, &action, &before);
+  ThreadGroup group("ordinary");
+  std::atomic<int> thread{0};
+  group.post([&] {
+    thread = this_thread_number();
+    char byte = 0;
+    EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1);
+  });
+  eventually([&] { return thread != 0 && is_asleep(thread); });
+  ::syscall(SYS_tgkill, ::getpid(), thread.load(), SIGUSR2);
+  eventually([] { return handler_is_in.load(); });
+  group.set_event("stop");
+  eventually([] { return !is_any_looked_at_again(); });
+  const auto end = std::chrono::steady_clock::now() + 200ms;  // also for the look by the library
+  eventually([&] { return std::chrono::steady_clock::now() >= end; });
+  handler_may_return = true;
+  group.join();
+  ::sigaction(SIGUSR2, &before, nullptr);
   EXPECT_EQ(reports.take(), "");
 }
 

@@ -13,9 +13,9 @@ namespace tg::test {
 
 inline int this_thread_number() { return static_cast<int>(::syscall(SYS_gettid)); }
 
-/// The thread has given up its processor, to wait.
-inline bool is_asleep(int thread) {
-  std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+/// The thread of that process has given up its processor, to wait.
+inline bool is_asleep(int thread, int process = ::getpid()) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/task/" + std::to_string(thread) + "/stat");
   std::string stat;
   std::getline(file, stat);
   const auto end = stat.rfind(')');
