@@ -302,7 +302,7 @@ def test_an_item_whose_put_was_interrupted_is_seen():
     assert items.qsize() == 1 and items.get() == 1 and items.empty()
 
 
-@pytest.mark.parametrize("call", ["queue.SimpleQueue().get()", "time.sleep(20)", "queue.Queue().get()"])
+@pytest.mark.parametrize("call", [lambda: queue.SimpleQueue().get(), lambda: time.sleep(20), lambda: queue.Queue().get()])
 def test_a_ctrl_c_in_a_call_of_the_standard_library_stops_no_group(call, installed):
     go = _thread_lock()
     go.acquire()
@@ -312,7 +312,7 @@ def test_a_ctrl_c_in_a_call_of_the_standard_library_stops_no_group(call, install
             timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
             with pytest.raises(KeyboardInterrupt):
                 timer.start()
-                eval(call)
+                call()
         assert not group.event_is_set()
         go.release()
 
