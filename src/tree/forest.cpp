@@ -3,6 +3,7 @@
 #include "tree/forest.hpp"
 
 #include <cstdlib>
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <utility>
@@ -412,12 +413,13 @@ void Forest::finish_process() noexcept try {
     reveal_all_locked();
     for (NodeCore* root = first_root_; root != nullptr; root = root->next_sibling) {
       std::size_t depth = 0;
-      std::optional<std::size_t> depth_of_abandoned;  // what is below such a call is not waited for either
+      constexpr std::size_t kNowhere = std::numeric_limits<std::size_t>::max();
+      std::size_t abandoned_at = kNowhere;  // what is below such a call is not waited for either
       for (Node* node = root->node; node != nullptr; node = next_in_walk_locked(*node, *root->node, depth)) {
-        if (depth_of_abandoned && depth > *depth_of_abandoned) continue;
-        depth_of_abandoned.reset();
-        if (node->abandoned(deadline)) depth_of_abandoned = depth;
-        else if (!node->is_thread_root() && node->try_add_reference()) left.push_back(node);
+        if (depth > abandoned_at) continue;
+        abandoned_at = node->abandoned(deadline) ? depth : kNowhere;
+        if (abandoned_at == kNowhere && !node->is_thread_root() && node->try_add_reference())
+          left.push_back(node);
       }
     }
   }
