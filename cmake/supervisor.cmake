@@ -22,7 +22,7 @@ function(tg_add_supervisor target)
     add_custom_command(
       OUTPUT ${image} DEPENDS ${source} ${PROJECT_SOURCE_DIR}/cmake/embed.cmake DEPFILE ${folder}/supervisor.d
       COMMAND ${CMAKE_CXX_COMPILER} ${CMAKE_CXX_COMPILER_ARG1} ${flags} -I${PROJECT_SOURCE_DIR}/src
-              -MD -MF ${folder}/supervisor.d -MT ${image} ${source} ${links} -o ${folder}/supervisor
+              -MD -MF ${folder}/supervisor.d -MQ ${image} ${source} ${links} -o ${folder}/supervisor
       COMMAND ${CMAKE_COMMAND} -DFILE=${folder}/supervisor -DTO=${image} -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
       COMMENT "Building the supervisor of commands" VERBATIM)
   else()

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading, writing, opening and locking files. Calls on files on a disk are not stopped, so that a library can roll back, write its
-// log and save its files: if `tg::posix` refuses one, the plain call is made.
+// Reading, writing, opening and locking files. A stopped task can roll back, write its log, save its files and wake other threads:
+// if `tg::posix` refuses a call that does not wait, the plain call is made.
 #include "interpose/files.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 
 #include <threadgroup/posix.hpp>
 
+#include "interpose/at_once.hpp"
 #include "interpose/next_function.hpp"
 #include "interpose/stoppable.hpp"
 #include "posix/foreign_call.hpp"
@@ -37,6 +37,7 @@ namespace tg::inline v0::interpose {
 
 namespace {
 using detail::ForeignCall;
+using interpose::never_waits;
 
 constinit NextFunction next_read("read", ::read);
 constinit NextFunction next_read_chk("__read_chk", ::__read_chk);
@@ -53,21 +54,6 @@ constinit NextFunction next_sendfile("sendfile", ::sendfile);
 constinit NextFunction next_flock("flock", ::flock);
 constinit NextFunction next_fcntl("fcntl", ::fcntl);
 
-constexpr unsigned kMemoryDevices = 1;  // their major number: /dev/null, /dev/urandom
-
-bool never_waits(const struct stat& file) noexcept {
-  return S_ISREG(file.st_mode) || S_ISBLK(file.st_mode) || S_ISDIR(file.st_mode) ||
-         (S_ISCHR(file.st_mode) && major(file.st_rdev) == kMemoryDevices);
-}
-
-bool never_waits(int fd) noexcept {
-  const int error = errno;
-  struct stat found {};
-  const bool is_there = ::fstat(fd, &found) == 0;
-  errno = error;
-  return is_there && never_waits(found);
-}
-
 struct Path {
   int folder;
   const char* path;
@@ -82,14 +68,14 @@ bool never_waits(const Path& file) noexcept {
   return !is_there || never_waits(found);
 }
 
-// As `stoppable`; but where the descriptor, or the path, is that of a file on a disk, a call that was stopped is made.
+// As `stoppable`; but where calls on the descriptor, or the path, never wait, a call that was stopped is made.
 template <class File, class Call, class Next, class... Arguments>
-[[gnu::always_inline]] inline auto unless_on_disk(const File& file, Call* call, NextFunction<Next>& next,
+[[gnu::always_inline]] inline auto unless_at_once(const File& file, Call* call, NextFunction<Next>& next,
                                                   Arguments... arguments) {
   if (!ForeignCall::can_be_stopped()) [[likely]]
     return next(arguments...);
   const auto result = call(arguments...);
-  return result < 0 && errno == ECANCELED && never_waits(file) ? next(arguments...) : result;
+  return was_stopped(result) && never_waits(file) ? next(arguments...) : result;
 }
 
 bool has_mode(int flags) noexcept { return (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE; }
@@ -106,7 +92,7 @@ void find_functions_of_files() noexcept {
 // --- Reading and writing ---
 
 TG_INTERPOSED ssize_t read(int fd, void* buffer, std::size_t bytes) {
-  return unless_on_disk(fd, posix::read, next_read, fd, buffer, bytes);
+  return unless_at_once(fd, posix::read, next_read, fd, buffer, bytes);
 }
 
 TG_INTERPOSED ssize_t __read_chk(int fd, void* buffer, std::size_t bytes, std::size_t room) {
@@ -114,15 +100,22 @@ TG_INTERPOSED ssize_t __read_chk(int fd, void* buffer, std::size_t bytes, std::s
 }
 
 TG_INTERPOSED ssize_t readv(int fd, const iovec* parts, int count) {
-  return unless_on_disk(fd, posix::readv, next_readv, fd, parts, count);
+  return unless_at_once(fd, posix::readv, next_readv, fd, parts, count);
 }
 
+// Output that need not wait is written: the standard output is shared with all other tasks, and a stream that has failed once
+// writes no more.
 TG_INTERPOSED ssize_t write(int fd, const void* data, std::size_t bytes) {
-  return unless_on_disk(fd, posix::write, next_write, fd, data, bytes);
+  const ssize_t result = unless_at_once(fd, posix::write, next_write, fd, data, bytes);
+  if (!was_stopped(result)) [[likely]]
+    return result;
+  const iovec whole{const_cast<void*>(data), bytes};
+  return write_at_once(fd, &whole, 1);
 }
 
 TG_INTERPOSED ssize_t writev(int fd, const iovec* parts, int count) {
-  return unless_on_disk(fd, posix::writev, next_writev, fd, parts, count);
+  const ssize_t result = unless_at_once(fd, posix::writev, next_writev, fd, parts, count);
+  return was_stopped(result) ? write_at_once(fd, parts, count) : result;
 }
 
 TG_INTERPOSED ssize_t splice(int from, off64_t* from_offset, int to, off64_t* to_offset, std::size_t bytes,
@@ -131,7 +124,7 @@ TG_INTERPOSED ssize_t splice(int from, off64_t* from_offset, int to, off64_t* to
 }
 
 TG_INTERPOSED ssize_t sendfile(int to, int from, off_t* offset, std::size_t bytes) noexcept {
-  return unless_on_disk(to, posix::sendfile, next_sendfile, to, from, offset, bytes);
+  return unless_at_once(to, posix::sendfile, next_sendfile, to, from, offset, bytes);
 }
 TG_INTERPOSED ssize_t sendfile64(int, int, off64_t*, std::size_t) noexcept
     __attribute__((alias("sendfile"), visibility("default")));
@@ -143,7 +136,7 @@ TG_INTERPOSED int open(const char* path, int flags, ...) {
   va_start(arguments, flags);
   const mode_t mode = mode_of(flags, arguments);
   va_end(arguments);
-  return unless_on_disk(Path{AT_FDCWD, path}, posix::open, next_open, path, flags, mode);
+  return unless_at_once(Path{AT_FDCWD, path}, posix::open, next_open, path, flags, mode);
 }
 TG_INTERPOSED int open64(const char*, int, ...) __attribute__((alias("open"), visibility("default")));
 
@@ -152,7 +145,7 @@ TG_INTERPOSED int openat(int folder, const char* path, int flags, ...) {
   va_start(arguments, flags);
   const mode_t mode = mode_of(flags, arguments);
   va_end(arguments);
-  return unless_on_disk(Path{folder, path}, posix::openat, next_openat, folder, path, flags, mode);
+  return unless_at_once(Path{folder, path}, posix::openat, next_openat, folder, path, flags, mode);
 }
 TG_INTERPOSED int openat64(int, const char*, int, ...)
     __attribute__((alias("openat"), visibility("default")));

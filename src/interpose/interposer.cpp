@@ -5,6 +5,7 @@
 #include "interpose/files.hpp"
 #include "interpose/messages.hpp"
 #include "interpose/signals.hpp"
+#include "interpose/sleeps.hpp"
 #include "interpose/sockets.hpp"
 #include "interpose/waits.hpp"
 
@@ -18,6 +19,7 @@ namespace {
   find_functions_of_files();
   find_functions_of_sockets();
   find_functions_of_waits();
+  find_functions_of_sleeps();
   find_functions_of_signals();
   find_functions_of_messages();
 }

@@ -43,14 +43,10 @@ constinit NextFunction next_pselect("pselect", ::pselect);
 constinit NextFunction next_epoll_wait("epoll_wait", ::epoll_wait);
 constinit NextFunction next_epoll_pwait("epoll_pwait", ::epoll_pwait);
 constinit NextFunction next_wait("wait", ::wait);
-constinit NextFunction next_wait3("wait3", ::wait3);
-constinit NextFunction next_wait4("wait4", ::wait4);
+constinit NextFunction<pid_t(int*, int, struct rusage*)> next_wait3("wait3", ::wait3);
+constinit NextFunction<pid_t(pid_t, int*, int, struct rusage*)> next_wait4("wait4", ::wait4);
 constinit NextFunction next_waitpid("waitpid", ::waitpid);
 constinit NextFunction next_waitid("waitid", ::waitid);
-constinit NextFunction next_sleep("sleep", ::sleep);
-constinit NextFunction next_usleep("usleep", ::usleep);
-constinit NextFunction next_nanosleep("nanosleep", ::nanosleep);
-constinit NextFunction next_clock_nanosleep("clock_nanosleep", ::clock_nanosleep);
 constinit NextFunction next_pause("pause", ::pause);
 
 bool fits(nfds_t count, std::size_t room) noexcept { return count <= room / sizeof(pollfd); }
@@ -58,8 +54,7 @@ bool fits(nfds_t count, std::size_t room) noexcept { return count <= room / size
 
 void find_functions_of_waits() noexcept {
   find_all(next_poll, next_poll_chk, next_ppoll, next_ppoll_chk, next_select, next_pselect, next_epoll_wait,
-           next_epoll_pwait, next_wait, next_wait3, next_wait4, next_waitpid, next_waitid, next_sleep,
-           next_usleep, next_nanosleep, next_clock_nanosleep, next_pause);
+           next_epoll_pwait, next_wait, next_wait3, next_wait4, next_waitpid, next_waitid, next_pause);
 }
 
 // --- Descriptors ---
@@ -104,16 +99,21 @@ TG_INTERPOSED int epoll_pwait(int epoll, epoll_event* events, int most, int mill
 
 // --- Processes: a stopped task can still ask without waiting ---
 
+// <sys/wait.h> declares `wait3` and `wait4` as `noexcept`, but pthread_cancel unwinds through them. So they have other names here,
+// and that of the C library for the linker.
+TG_INTERPOSED pid_t cancellable_wait3(int*, int, struct rusage*) __asm__("wait3");
+TG_INTERPOSED pid_t cancellable_wait4(pid_t, int*, int, struct rusage*) __asm__("wait4");
+
 TG_INTERPOSED pid_t wait(int* status) {
   return ForeignCall::can_be_stopped() ? posix::waitpid(-1, status, 0) : next_wait(status);
 }
 
-TG_INTERPOSED pid_t wait3(int* status, int options, struct rusage* usage) noexcept {
+TG_INTERPOSED pid_t cancellable_wait3(int* status, int options, struct rusage* usage) {
   return (options & WNOHANG) == 0 && ForeignCall::can_be_stopped() ? posix::wait4(-1, status, options, usage)
                                                                    : next_wait3(status, options, usage);
 }
 
-TG_INTERPOSED pid_t wait4(pid_t process, int* status, int options, struct rusage* usage) noexcept {
+TG_INTERPOSED pid_t cancellable_wait4(pid_t process, int* status, int options, struct rusage* usage) {
   return (options & WNOHANG) == 0 ? stoppable(posix::wait4, next_wait4, process, status, options, usage)
                                   : next_wait4(process, status, options, usage);
 }
@@ -128,30 +128,7 @@ TG_INTERPOSED int waitid(idtype_t kind, id_t id, siginfo_t* info, int options) {
                                   : next_waitid(kind, id, info, options);
 }
 
-// --- Time ---
-
-// A stopped sleep has slept less than it was asked to, so it never returns 0.
-TG_INTERPOSED unsigned sleep(unsigned seconds) {
-  if (!ForeignCall::can_be_stopped()) return next_sleep(seconds);
-  timespec left{static_cast<std::time_t>(seconds), 0};
-  if (posix::nanosleep(&left, &left) == 0) return 0;
-  return static_cast<unsigned>(left.tv_sec) + (left.tv_nsec > 0 ? 1 : 0);
-}
-
-TG_INTERPOSED int usleep(useconds_t micros) {
-  if (!ForeignCall::can_be_stopped()) return next_usleep(micros);
-  const timespec time{static_cast<std::time_t>(micros / 1'000'000),
-                      static_cast<long>(micros % 1'000'000) * 1000};
-  return posix::nanosleep(&time, nullptr);
-}
-
-TG_INTERPOSED int nanosleep(const timespec* time, timespec* left) {
-  return stoppable(posix::nanosleep, next_nanosleep, time, left);
-}
-
-TG_INTERPOSED int clock_nanosleep(clockid_t clock, int flags, const timespec* time, timespec* left) {
-  return stoppable(posix::clock_nanosleep, next_clock_nanosleep, clock, flags, time, left);
-}
+// --- Signals ---
 
 TG_INTERPOSED int pause() { return stoppable(posix::pause, next_pause); }
 

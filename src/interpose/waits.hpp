@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Waiting for descriptors, processes and time.
+// Waiting for descriptors, processes and signals.
 #pragma once
 
 namespace tg::inline v0::interpose {

@@ -9,6 +9,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <threads.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -94,6 +95,16 @@ constexpr BlockingCall kOthers[] = {
        EXPECT_GT(left, 3000U);
        EXPECT_LE(left, 3600U);
        return -1;
+     }},
+    {"thrd_sleep",
+     [](Silent&) -> long {
+       const timespec hour{3600, 0};
+       timespec left{};
+       const int result = ::thrd_sleep(&hour, &left);
+       EXPECT_LT(result, 0);
+       EXPECT_GT(left.tv_sec, 3000);
+       errno = ECANCELED;  // it has none
+       return result + 1;
      }},
     {"sigwait",
      [](Silent&) -> long {

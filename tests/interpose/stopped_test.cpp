@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a stopped task still does, because it does not wait; and how its loops end.
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <threads.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <thread>
+
+#include <threadgroup/threadgroup.hpp>
+
+#include "support/pipe.hpp"
+
+#define TG_CALLS  // the functions of the C library
+
+namespace tg::test {
+namespace stopped_test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class StoppedCaller : public testing::Test {
+ protected:
+  StoppedCaller() { scope_.set_event("stop"); }
+  StopScope scope_;
+};
+
+void make_nonblocking(int fd) { ASSERT_EQ(::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK), 0); }
+
+// The processor time of the calling thread.
+double seconds_of_processor() {
+  rusage used{};
+  ::getrusage(RUSAGE_THREAD, &used);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
+// --- Descriptors that do not block ---
+
+TEST_F(StoppedCaller, wakes_another_thread_by_an_eventfd) {
+  for (const int flags : {0, static_cast<int>(EFD_NONBLOCK)}) {
+    const int counter = ::eventfd(0, flags);
+    const std::uint64_t one = 1;
+    EXPECT_EQ(::write(counter, &one, sizeof one), 8);
+    const Shield shield(10s);
+    std::uint64_t count = 0;
+    EXPECT_EQ(::read(counter, &count, sizeof count), 8);
+    EXPECT_EQ(count, 1U);
+    ::close(counter);
+  }
+}
+
+TEST_F(StoppedCaller, uses_pipes_that_do_not_block) {
+  const Pipe pipe;
+  make_nonblocking(pipe.reading());
+  make_nonblocking(pipe.writing());
+  std::array<char, 8> bytes{};
+  EXPECT_EQ(::write(pipe.writing(), "x", 1), 1);
+  EXPECT_EQ(::read(pipe.reading(), bytes.data(), 8), 1);
+  EXPECT_EQ(::read(pipe.reading(), bytes.data(), 8), -1);
+  EXPECT_EQ(errno, EAGAIN);
+}
+
+TEST_F(StoppedCaller, learns_that_a_descriptor_is_not_open) {
+  EXPECT_EQ(::read(-1, nullptr, 0), -1);
+  EXPECT_EQ(errno, EBADF);
+}
+
+// --- Output ---
+
+TEST_F(StoppedCaller, writes_what_a_pipe_has_room_for) {
+  const Pipe pipe;
+  EXPECT_EQ(::write(pipe.writing(), "abc", 3), 3);
+  const iovec part{const_cast<char*>("de"), 2};
+  EXPECT_EQ(::writev(pipe.writing(), &part, 1), 2);
+  const std::string much(1 << 20, 'x');
+  const ssize_t written = ::write(pipe.writing(), much.data(), much.size());
+  EXPECT_GT(written, 0);
+  EXPECT_LT(written, 1 << 20);
+  pipe.fill();
+  EXPECT_EQ(::write(pipe.writing(), "f", 1), -1);
+  EXPECT_EQ(errno, ECANCELED);
+}
+
+TEST_F(StoppedCaller, writes_to_a_terminal) {
+  const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
+  ASSERT_TRUE(::grantpt(terminal) == 0 && ::unlockpt(terminal) == 0);
+  EXPECT_EQ(::write(terminal, "abc", 3), 3);
+  ::close(terminal);
+}
+
+// Ends the program.
+void write_in_a_stopped_scope_and_after_it() {
+  const Pipe pipe;
+  ::dup2(pipe.writing(), 1);
+  std::ios::sync_with_stdio(false);
+  {
+    StopScope scope;
+    scope.set_event("stop");
+    std::cout << "from a stopped scope\n" << std::flush;
+  }
+  std::cout << "and after it\n" << std::flush;
+  std::array<char, 4096> bytes{};
+  const ssize_t count = ::read(pipe.reading(), bytes.data(), bytes.size());
+  const std::string written(bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  ::_exit(written.find("from a stopped scope\nand after it\n") != std::string::npos ? 0 : 1);
+}
+
+TEST(StoppedCallerDeathTest, does_not_break_the_standard_output) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(write_in_a_stopped_scope_and_after_it(), testing::ExitedWithCode(0), "");
+}
+
+struct WritesWhenDestroyed {
+  int fd;
+  ~WritesWhenDestroyed() { static_cast<void>(::write(fd, "flushed", 7)); }
+};
+
+TEST(StoppedCallerDeathTest, flushes_what_is_flushed_at_exit) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(
+      {
+        static const WritesWhenDestroyed log{2};
+        StopScope scope;
+        scope.set_event("stop");
+        std::exit(0);
+      },
+      testing::ExitedWithCode(0), "flushed");
+}
+
+// --- Sleeps ---
+
+TEST_F(StoppedCaller, ends_a_loop_that_sleeps_for_the_seconds_that_are_left) {
+  int rounds = 0;
+  for (unsigned left = 3; (left = ::sleep(left)) > 0;) ASSERT_LT(++rounds, 10);
+}
+
+TEST_F(StoppedCaller, ends_a_loop_that_sleeps_for_the_time_that_is_left) {
+  int rounds = 0;
+  const double before = seconds_of_processor();
+  for (timespec left{0, 300'000'000}; TG_CALLS::nanosleep(&left, &left) != 0;) ASSERT_LT(++rounds, 100);
+  rounds = 0;
+  for (timespec left{0, 100'000'000}; ::thrd_sleep(&left, &left) != 0;) ASSERT_LT(++rounds, 100);
+  EXPECT_LT(seconds_of_processor() - before, 0.1);
+}
+
+TEST_F(StoppedCaller, sleeps_until_a_time_without_keeping_a_processor_busy) {
+  const double before = seconds_of_processor();
+  timespec deadline{};
+  ::clock_gettime(CLOCK_MONOTONIC, &deadline);
+  deadline.tv_sec += 1;
+  int rounds = 0;
+  while (TG_CALLS::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, nullptr) != 0)
+    ASSERT_LT(++rounds, 200);
+  EXPECT_LT(seconds_of_processor() - before, 0.2);
+}
+
+// --- Cancellation ---
+
+TEST(InterposedWait, is_cancelled_outside_of_groups) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    for (;;) ::pause();
+  }
+  using Body = void* (*)(void*);
+  constexpr std::array<Body, 2> kWaits{[](void*) -> void* {
+                                         ::wait3(nullptr, 0, nullptr);
+                                         return nullptr;
+                                       },
+                                       [](void*) -> void* {
+                                         ::wait4(-1, nullptr, 0, nullptr);
+                                         return nullptr;
+                                       }};
+  for (const Body wait : kWaits) {
+    pthread_t thread{};
+    ASSERT_EQ(::pthread_create(&thread, nullptr, wait, nullptr), 0);
+    ::pthread_cancel(thread);
+    void* result = nullptr;
+    ::pthread_join(thread, &result);
+    EXPECT_EQ(result, PTHREAD_CANCELED);
+  }
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+}
+
+}  // namespace
+}  // namespace stopped_test
+}  // namespace tg::test
