@@ -283,11 +283,11 @@ TEST(InterposedProgram, wakes_a_task_that_polls_from_a_stopped_one) {
   StopScope scope;
   scope.set_event("stop");
   channel.try_send(7);
+  pollfd stopped{stop_fd(), POLLIN, 0};
+  const Shield shield(10s);
   group.join();
   EXPECT_EQ(got, 7);
-  pollfd one{stop_fd(), POLLIN, 0};
-  const Shield shield(10s);
-  EXPECT_EQ(::poll(&one, 1, 0), 1);
+  EXPECT_EQ(::poll(&stopped, 1, 0), 1);
 }
 
 #if TG_INTERPOSE_WITH_FILES
