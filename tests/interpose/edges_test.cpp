@@ -255,7 +255,7 @@ TEST(InterposedProgram, ends_the_commands_of_a_stopped_task_and_keeps_their_outp
   std::latch is_running(1);
   std::string line;
   group.post([&] {
-    result = run_process({"/bin/sh", "-c", "echo begun; echo more >&2; exec sleep 1000"},
+    result = run_process({"/bin/sh", "-c", "echo more >&2; echo begun; exec sleep 1000"},
                          {.out = Output::lines([&](std::string_view got) {
                             line = got;
                             is_running.count_down();
