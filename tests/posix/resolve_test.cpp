@@ -151,7 +151,7 @@ TEST_P(Lookup, of_an_unknown_name_throws_what_names_host_and_service) {
 }
 
 TEST_P(Lookup, failed_name_servers_may_answer_later) {
-  for (const std::uint8_t code : {2, 4, 5}) {
+  for (const std::uint8_t code : {std::uint8_t{2}, std::uint8_t{4}, std::uint8_t{5}}) {
     server.fail_with(code);
     try {
       look_up(GetParam(), server, "printer.test", "80");
