@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <threadgroup/detail/export.hpp>
 #include <threadgroup/snapshot.hpp>
 #include <threadgroup/statistics.hpp>
 
@@ -18,7 +19,7 @@ std::string describe_running(std::size_t count, std::vector<RunningTask> tasks);
 std::string describe_ends(const GroupStatistics& counts);
 
 /// "abandoned by 'MainThread/Fetch' 2.1 s ago".
-std::string describe_abandoned(const AbandonedCall& call);
+TG_EXPORT std::string describe_abandoned(const AbandonedCall& call);
 
 /// "; its last task, 'fetch 17', ended 2.3 s after the stop" for a stop that took a second or more; else
 /// nothing.

@@ -17,13 +17,9 @@
 #include <threadgroup/detail/config.hpp>
 #include <threadgroup/detail/unique_function.hpp>
 
-namespace tg::inline v0 {
+namespace tg {
+inline namespace v0 {
 
-/// Whether objects of a type own what they refer to, so that an abandoned call may use them. Found out for most types; a
-/// program may specialize it for one of its own, such as one that contains a pointer.
-///
-///     template <>
-///     struct tg::OwnsWhatItUses<Cursor> : std::false_type {};
 template <class T>
 struct OwnsWhatItUses;
 
@@ -102,6 +98,11 @@ constexpr bool finds_owner() {
 
 }  // namespace detail
 
+/// Whether objects of a type own what they refer to, so that an abandoned call may use them. Found out for most types; a
+/// program may specialize it for one of its own, such as one that contains a pointer.
+///
+///     template <>
+///     struct tg::OwnsWhatItUses<Cursor> : std::false_type {};
 template <class T>
 struct OwnsWhatItUses : std::bool_constant<detail::finds_owner<T>()> {};
 
@@ -117,4 +118,5 @@ template <class F, class... Args>
 inline constexpr bool kCanBeAbandoned = kHasNoState<F> && (owns_what_it_uses<Args>() && ...);
 
 }  // namespace detail
-}  // namespace tg::inline v0
+}  // namespace v0
+}  // namespace tg
