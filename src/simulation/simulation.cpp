@@ -181,9 +181,15 @@ void Simulation::run_to_end(FunctionRef<void()> program) {
   faults_ = {};
   tells_ = false;
   let_abandoned_calls_end();
-  // Their tasks may never end.
-  if (const std::string left = groups_left(); !left.empty())
-    fail_here(outcome_.failure.value_or("groups are left at the end of the program: " + left));
+  // Their tasks may never end. The texts are gone before this stack is given up with all that is on it.
+  bool are_left = false;
+  {
+    const std::string left = groups_left();
+    are_left = !left.empty();
+    if (are_left && !outcome_.failure)
+      outcome_.failure = "groups are left at the end of the program: " + left;
+  }
+  if (are_left) fail_here(*outcome_.failure);
   // What is left are idle threads, and they end now.
   runtime::ThreadCache::instance().set_limits(0, Duration());
 }
