@@ -186,8 +186,10 @@ def test_futures_and_executors(installed):
 
 def test_consumers_of_a_queue_end(installed):
     items = queue.Queue()
+    begun = []
 
     def consume():
+        begun.append(1)
         while True:
             items.get()
             items.task_done()
@@ -198,7 +200,7 @@ def test_consumers_of_a_queue_end(installed):
         for n in range(100):
             items.put(n)
         items.join()
-        wait_until(lambda: group.statistics.running == 3)
+        wait_until(lambda: len(begun) == 3)
         group.set_event()
         assert group.join(20).counts.stopped == 3
 
