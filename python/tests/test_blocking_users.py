@@ -206,13 +206,16 @@ def test_consumers_of_a_queue_end(installed):
 
 
 def test_a_loop_that_sleeps_ends(installed):
+    begun = threading.Event()
+
     def poll():
+        begun.set()
         while True:
             time.sleep(0.001)
 
     with ThreadGroup("poller") as group:
         group.post(poll)
-        wait_until(lambda: group.statistics.running)
+        wait_until(begun.is_set)
         group.set_event()
         assert group.join(20).counts.stopped == 1
 
