@@ -3,15 +3,19 @@
 # instructions of a system call that a stop ends.
 find_program(TG_AARCH64_CXX aarch64-linux-gnu-g++)
 find_program(TG_AARCH64_EMULATOR NAMES qemu-aarch64-static qemu-aarch64)
-if(TG_SANITIZE OR NOT TG_AARCH64_CXX OR NOT TG_AARCH64_EMULATOR)
-  message(STATUS "tests for aarch64 left out: they need aarch64-linux-gnu-g++, qemu-aarch64 and a build without sanitizers")
+if(TG_SANITIZE)
+  message(STATUS "tests for aarch64 left out: they need a build without sanitizers")
+  return()
+endif()
+if(NOT TG_AARCH64_CXX OR NOT TG_AARCH64_EMULATOR)
+  tg_left_out(posix aarch64 "aarch64-linux-gnu-g++ or qemu-aarch64 is not installed (./dev installs them)")
   return()
 endif()
 
 # The cross compiler must not look into /usr/include; fmt's headers are the same for all processors.
 find_path(tg_fmt_headers fmt/format.h)
 if(NOT tg_fmt_headers)
-  message(STATUS "tests for aarch64 left out: fmt's headers are in no known place")
+  tg_left_out(posix aarch64 "fmt's headers are in no known place")
   return()
 endif()
 file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/aarch64)
