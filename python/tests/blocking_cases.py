@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """One blocked call of each kind, in the names of `threadgroup_core.blocking` or of the standard library, and tasks in such calls."""
 
+import contextlib
 import fcntl
+import linecache
 import os
 import queue
 import select
 import selectors
+import signal
 import socket
 import subprocess
 import sys
@@ -13,7 +16,7 @@ import threading
 import time
 import types
 
-from threadgroup_core import ThreadGroup, blocking
+from threadgroup_core import TaskStatus, ThreadGroup, blocking
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(1000)"]
 
@@ -349,3 +352,34 @@ class BlockedCall:
         self.group.set_event("enough")
         assert self.handle.wait(20)
         return time.perf_counter() - begin
+
+
+def stopped(call):
+    blocked = BlockedCall(call)
+    assert blocked.stop() < 2
+    assert blocked.handle.status is TaskStatus.STOPPED, blocked.handle.exception()
+
+
+@contextlib.contextmanager
+def silent_server():
+    """The port of a server that accepts and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def line_of(ident):
+    """The line that a thread is in, innermost."""
+    frame = sys._current_frames().get(ident)
+    return linecache.getline(frame.f_code.co_filename, frame.f_lineno) if frame is not None else ""
+
+
+def interrupt_main_thread_at(text):
+    """Sends a Ctrl-C once the main thread is in a line with this text, in a thread that is returned."""
+
+    def interrupt():
+        wait_until(lambda: text in line_of(threading.main_thread().ident))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    return thread

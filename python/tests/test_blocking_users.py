@@ -2,7 +2,6 @@
 """Code of the standard library that does not know of stops ends at one, with the replacements in place."""
 
 import concurrent.futures
-import contextlib
 import http.client
 import logging.handlers
 import os
@@ -11,7 +10,6 @@ import select
 import selectors
 import socket
 import socketserver
-import ssl
 import subprocess
 import threading
 import time
@@ -19,24 +17,8 @@ import urllib.request
 
 import pytest
 
-from blocking_cases import BlockedCall, wait_until
+from blocking_cases import BlockedCall, silent_server, stopped, wait_until
 from threadgroup_core import StopScope, TaskStatus, ThreadGroup
-
-CERTIFICATE = os.path.join(os.path.dirname(__file__), "localhost.pem")
-
-
-@contextlib.contextmanager
-def silent_server():
-    """The port of a server that accepts and says nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
-
-
-def stopped(call):
-    blocked = BlockedCall(call)
-    assert blocked.stop() < 2
-    assert blocked.handle.status is TaskStatus.STOPPED, blocked.handle.exception()
-
 
 def test_urllib_and_http_client(installed):
     with silent_server() as port:
@@ -59,67 +41,22 @@ def test_https(installed):
         stopped(lambda: urllib.request.urlopen(f"https://127.0.0.1:{port}/"))
 
 
-def tls_pair():
-    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context(cafile=CERTIFICATE)
-    server.load_cert_chain(CERTIFICATE)
-    one, other = socket.socketpair()
-    with concurrent.futures.ThreadPoolExecutor(1) as executor:
-        accepted = executor.submit(server.wrap_socket, other, server_side=True)
-        return client.wrap_socket(one, server_hostname="localhost"), accepted.result()
-
-
-def test_tls(installed):
-    one, other = tls_pair()
-    with one, other:
-        assert isinstance(one, ssl.SSLSocket) and one.gettimeout() is None and one.getblocking()
-        stopped(lambda: one.recv(1))
-        other.sendall(b"hello\n")
-        assert one.makefile().readline() == "hello\n"  # nothing was taken
-        one.settimeout(0.01)
-        with pytest.raises(socket.timeout):
-            one.recv(1)
-        one.settimeout(0)
-        with pytest.raises(ssl.SSLWantReadError):
-            one.recv(1)
-        one.settimeout(None)
-        sent = BlockedCall(lambda: one.sendall(bytes(10_000_000)))
-        sent.stop()
-        assert 0 < sent.handle.exception().bytes_sent < 10_000_000
-
-
-def test_tls_in_a_scope_carries_all_bytes(installed):
-    one, other = tls_pair()
-    data = os.urandom(1_000_000)
-    received = bytearray()
-
-    def receive():
-        while len(received) < len(data):
-            received.extend(other.recv(100_000))
-        other.sendall(b"done")
-        other.unwrap().close()
-
-    with one, ThreadGroup("peer") as group:
-        group.post(receive)
-        with StopScope(1000):
-            one.sendall(data)
-            assert one.recv(100) == b"done"
-            assert one.recv(100) == b""
-            one.unwrap().close()
-        group.join()
-    assert received == data
-
-
-def test_a_tls_socket_that_is_connected_later(installed):
-    context = ssl.create_default_context()
-    with silent_server() as port:
-        with context.wrap_socket(socket.socket(), server_hostname="localhost") as sock:
-            stopped(lambda: sock.connect(("127.0.0.1", port)))
-
-
 def test_subprocess(installed):
     stopped(lambda: subprocess.check_call(["sleep", "1000"]))
-    stopped(lambda: subprocess.getoutput("sleep 1000"))
-    stopped(lambda: os.popen("sleep 1000").read())
+    stopped(lambda: subprocess.getoutput("exec sleep 1000"))
+
+
+def test_a_stopped_read_of_popen_leaves_the_command_to_the_program(installed):
+    pipes = []
+
+    def read():
+        pipes.append(os.popen("exec sleep 1000"))
+        pipes[0].read()
+
+    stopped(read)
+    pipes[0]._proc.kill()
+    pipes[0].close()
+    assert pipes[0]._proc.returncode == -9
 
 
 def test_a_server_of_socketserver_and_its_handler(installed):
@@ -159,8 +96,8 @@ def test_calls_that_do_not_wait_do_not_raise(installed):
                 items.get(timeout=0)
             with pytest.raises(queue.Empty):
                 items.get(False)
-        with open(CERTIFICATE) as file:
-            assert os.read(file.fileno(), 1) == b"-"
+        with open(__file__) as file:
+            assert os.read(file.fileno(), 1) == b"#"
 
 
 def test_logging_in_a_stopped_task(installed):
