@@ -20,15 +20,15 @@ from concurrent.futures.thread import BrokenThreadPool
 from types import TracebackType
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple, Type, TypeVar
 
-from . import _core
+from . import _core, _plain
 from ._future import Future
-from ._handles import _RLock
 from ._threads import WorkerThread
 from ._types import ReasonKind
 
 _T = TypeVar("_T")
 
 _numbers = itertools.count()
+_LONGEST_START = 1.0  # seconds in which a thread that is on its way begins, unless something keeps it from running
 _exiting = False
 _forks = 0  # how many forks this process is away from the first one
 # Weak references: a `WeakSet` cannot be looked at while other threads make executors. Changed by single steps only.
@@ -89,8 +89,7 @@ def _refuse_after_shutdown(fn: Callable[..., Any], /, *args: Any, **kwargs: Any)
 
 # Where Python has it, before it waits for its own threads: those may wait for our futures.
 getattr(threading, "_register_atexit", __import__("atexit").register)(_at_exit)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 # asyncio takes nothing but a ThreadPoolExecutor as its default. None of that class's own methods is left.
@@ -129,7 +128,7 @@ class Executor(ThreadPoolExecutor):
         self._broken: Any = False  # or a text that says why
         self._shutdown = False
         # Reentrant: a destructor may shut the executor down at any moment.
-        self._renewing = _RLock()  # of Python: a stop must not end the wait for it
+        self._renewing = _plain.RLock()
         self._renewable = not _in_task()
         self._groups: List[_core.ThreadGroup] = []  # the last one is in use
         self._forks = _forks
@@ -162,7 +161,7 @@ class Executor(ThreadPoolExecutor):
     def _threads(self) -> "Set[_Worker]":  # type: ignore[override]
         # Programs count and join what the standard library's executor has under this name. There a thread is listed when
         # the call that needs it has been submitted; here it may be on its way.
-        group, deadline = self._groups[-1], time.monotonic() + 1
+        group, deadline = self._groups[-1], time.monotonic() + _LONGEST_START
         while True:
             counts = group.statistics
             workers = {
@@ -173,7 +172,7 @@ class Executor(ThreadPoolExecutor):
             all_run = not counts.pending or counts.running >= self._max_workers
             if (all_run and len(workers) >= counts.running) or time.monotonic() > deadline:
                 return workers
-            time.sleep(0.001)
+            _plain.sleep(0.001)
 
     def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> "Future[_T]":
         """Schedule fn(*args, **kwargs), and return its future."""
@@ -219,10 +218,12 @@ class Executor(ThreadPoolExecutor):
         with self._renewing:
             self._shutdown, self._submit = True, _refuse_after_shutdown
         if cancel_futures:
-            group = self._groups[-1]
+            group, deadline = self._groups[-1], time.monotonic() + _LONGEST_START
             # As in the standard library, what was submitted first has begun by now: its thread is on its way.
             while (counts := group.statistics).pending and not counts.running and not group.event_is_set():
-                time.sleep(0)
+                if time.monotonic() > deadline:
+                    break  # the caller holds what it needs, such as the last permit of a subtree
+                _plain.sleep(0)
             group.clear_pending("shutdown(cancel_futures=True)")
         if wait:
             self._wait_idle()

@@ -8,7 +8,6 @@ ids, so no two may share one.
 
 from __future__ import annotations
 
-import _thread
 import functools
 import logging
 import os
@@ -17,13 +16,12 @@ import time
 from datetime import timedelta
 from typing import Any, Callable, Generator, Iterable, Iterator, List, Optional, TypeVar, Union
 
-from . import _core
+from . import _core, _plain
 from ._types import TaskStatus
 
 _T = TypeVar("_T")
 _LOGGER = logging.getLogger("threadgroup_core")
 
-_RLock: Any = vars(_thread)["RLock"]
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.001, 0.02  # between looks for room in a group
 
 _process = object()  # another one in each process: after a fork, threads of the parent may seem to hold the locks
@@ -35,8 +33,7 @@ class _Waiting:
     __slots__ = ("callbacks", "condition", "ended", "process", "waiters")
 
     def __init__(self, inherited: "Optional[_Waiting]") -> None:
-        # With a lock of Python, whatever `threading` has: a stop must not end the wait for it.
-        self.condition = threading.Condition(_RLock())
+        self.condition = threading.Condition(_plain.RLock())
         self.callbacks: "List[Callable[[Any], Any]]" = list(inherited.callbacks) if inherited is not None else []
         self.waiters: "List[Any]" = []
         # Changes under the condition only, unlike the status of the task: a thread that holds the condition sees the state

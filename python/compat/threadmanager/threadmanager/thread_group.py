@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any, Callable, Dict, Hashable, List, Optional
 
 import threadgroup_core
-from threadgroup_core import RunningTask, TaskHandle, TaskSkipped, TaskStatus, WaitStatus
+from threadgroup_core import RunningTask, TaskHandle, TaskSkipped, TaskStatus, WaitStatus, _plain
 from threadgroup_core._types import group_failures
 
 from .threadutils import GroupEvent
@@ -50,7 +49,7 @@ class ThreadGroup:
         self._group = threadgroup_core.ThreadGroup(group_name, max_concurrent_threads, daemon=daemon)
         self._handles: Dict[Hashable, TaskHandle[Any]] = {}
         self._told: set[Hashable] = set()
-        self._lock = threading.Lock()  # guards the ids: tasks may add tasks
+        self._lock = _plain.Lock()  # guards the ids: tasks may add tasks
         self._ids: set[Hashable] = set()
 
     @property

@@ -7,9 +7,10 @@ import abc
 import enum
 import inspect
 import os
-import threading
 import warnings
 from typing import Any, Dict, Optional, Union
+
+from threadgroup_core import _plain
 
 from .keyring import Key
 from .minivault import MiniVault
@@ -80,7 +81,7 @@ class BaseResource(abc.ABC):
         self.mode_properties = ModeProperties(self.mode)
         self.last_known_state: Any = None
         self.cached_state: Any = None
-        self.lock = threading.Lock()
+        self.lock = _plain.Lock()
         if self.mode == "r" and not self.exists():
             raise ResourceNotFoundError(f"Resource not found at: {self.raw_path}", self)
 

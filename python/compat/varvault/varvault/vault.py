@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import inspect
 import logging
-import threading
 import warnings
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Type
 
 import threadgroup_core
+from threadgroup_core import _plain
 
 from .binding import Bound, Keys
 from .flags import Flags, checked
@@ -45,13 +45,13 @@ class VarVault:
             if Flags.debug in flags and Flags.silent not in flags:
                 self.logger.setLevel(logging.DEBUG)
                 self.logger.addHandler(logging.StreamHandler())
-        self._lock = threading.Lock()  # guards the four below; no foreign code runs under it
+        self._lock = _plain.Lock()  # guards the four below; no foreign code runs under it
         self._values: Dict[Key, Any] = {}
         self._writable: Dict[Key, Any] = {}
         self._automatic: List[Bound] = []
         self._group: Optional[threadgroup_core.ThreadGroup] = None
         # What is in memory changes together with what is in the resource: neither a write nor a reload brings back an older state.
-        self._io_lock = threading.RLock()
+        self._io_lock = _plain.RLock()
         self._set(dict(initial_vars or {}))
 
     # --- looking ---
