@@ -11,16 +11,15 @@ import _thread
 import collections
 import queue as _queue
 import threading as _threading
-from typing import TYPE_CHECKING, Any, Callable, Deque, Generic, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Deque, Generic, List, Optional, TypeVar
 
 from .. import _core
 from .._types import Stopped, WaitOutcome
-from ._waits import Deadline, is_covered, raise_if_stopped
+from ._waits import Deadline, is_covered, pauses, raise_if_stopped
 
 _T = TypeVar("_T")
 
 _CONDITION, _THREAD, _ITEM = "a condition", "a thread", "an item of a queue"
-_LONGEST_LOOK = 0.01  # for what only a lock of the interpreter tells
 
 Lock = _core._Lock
 RLock = _core._RLock
@@ -147,14 +146,11 @@ def thread_join(self: Any, timeout: Optional[float] = None) -> None:
     if not is_covered() or (timeout is not None and timeout <= 0):
         return _thread_join(self, timeout)
     deadline = Deadline(timeout)
-    delay = 0.0005
-    while True:
-        left = deadline.left()
-        _thread_join(self, delay if left is None else min(delay, left))
+    for length in pauses(deadline):
+        _thread_join(self, length)
         if not self.is_alive() or deadline.is_over():
             return
         raise_if_stopped(_THREAD)
-        delay = min(2 * delay, _LONGEST_LOOK)
 
 
 class Thread(_threading.Thread):
@@ -177,59 +173,50 @@ def queue_get(self: Any, block: bool = True, timeout: Optional[float] = None) ->
     return _queue_get(self, block, timeout)
 
 
-def _use_ours(queue: Any) -> None:
-    queue.mutex = Lock()
-    queue.not_empty, queue.not_full, queue.all_tasks_done = (Condition(queue.mutex) for _ in range(3))
+class _Stoppable:
+    """The waits of our queues, over those of the standard library."""
+
+    def __init__(self, maxsize: int = 0) -> None:
+        super().__init__(maxsize)  # type: ignore[call-arg]
+        queue: Any = self
+        queue.mutex = Lock()
+        queue.not_empty, queue.not_full, queue.all_tasks_done = (Condition(queue.mutex) for _ in range(3))
+
+    if not TYPE_CHECKING:  # the original says what it returns
+        get = queue_get
 
 
-class Queue(_queue.Queue[_T]):
+class Queue(_Stoppable, _queue.Queue[_T]):
     """As ``queue.Queue``, with a ``get``, ``put`` and ``join`` that a stop ends. A stopped caller can put as long as there is room."""
 
-    def __init__(self, maxsize: int = 0) -> None:
-        super().__init__(maxsize)
-        _use_ours(self)
 
-    if not TYPE_CHECKING:  # the original says what it returns
-        get = queue_get
-
-
-class LifoQueue(_queue.LifoQueue[_T]):
+class LifoQueue(_Stoppable, _queue.LifoQueue[_T]):
     """As ``queue.LifoQueue``, with the waits of ``Queue``."""
 
-    def __init__(self, maxsize: int = 0) -> None:
-        super().__init__(maxsize)
-        _use_ours(self)
 
-    if not TYPE_CHECKING:  # the original says what it returns
-        get = queue_get
-
-
-class PriorityQueue(_queue.PriorityQueue[_T]):
+class PriorityQueue(_Stoppable, _queue.PriorityQueue[_T]):
     """As ``queue.PriorityQueue``, with the waits of ``Queue``."""
-
-    def __init__(self, maxsize: int = 0) -> None:
-        super().__init__(maxsize)
-        _use_ours(self)
-
-    if not TYPE_CHECKING:  # the original says what it returns
-        get = queue_get
 
 
 class SimpleQueue(Generic[_T]):
     """As ``queue.SimpleQueue``, with a ``get`` that a stop ends. ``put`` may be called by a destructor, at any moment."""
 
-    # What there is says the deque alone; the semaphore wakes those who wait, and may be wrong for a moment: the handler of a
-    # signal can raise between any two steps.
+    # The deque alone says what there is. A permit of the semaphore tells a waiter to look at it again. No wake-up is lost, because a
+    # waiter looks once more after it has become one, and a `put` while there are waiters releases a permit after it has added its
+    # item. There may be more permits than items, as a caller that does not wait takes an item without a permit, but each one more
+    # is only one more look. The handler of a signal can raise between any two steps.
 
     def __init__(self) -> None:
         self._items: "Deque[_T]" = collections.deque()
-        self._count = _core.Semaphore(0)
+        self._waiters: "List[None]" = []  # one for each; its methods are single steps
+        self._looks = _core.Semaphore(0)
 
     def put(self, item: _T, block: bool = True, timeout: Optional[float] = None) -> None:
         try:
             self._items.append(item)
         finally:
-            self._count.release()
+            if self._waiters:
+                self._looks.release()
 
     def get(self, block: bool = True, timeout: Optional[float] = None) -> _T:
         if timeout is not None and timeout < 0:
@@ -238,32 +225,39 @@ class SimpleQueue(Generic[_T]):
             return self.get_nowait()
         raise_if_stopped(_ITEM)
         try:
-            item = self._items.popleft()
+            return self._items.popleft()
         except IndexError:
             return self._wait_for_item(Deadline(timeout))
-        self._count.try_acquire()
-        return item
 
     def _wait_for_item(self, deadline: Deadline) -> _T:
-        while True:
-            raise_if_stopped(_ITEM)
-            if self._count._acquire_one(deadline.left()) is WaitOutcome.TIMED_OUT:
-                return self.get_nowait()
-            try:
-                return self._items.popleft()
-            except IndexError:
-                pass
+        self._waiters.append(None)
+        try:
+            while True:
+                try:
+                    return self._items.popleft()
+                except IndexError:
+                    pass
+                outcome = self._looks._acquire_one(deadline.left())
+                if outcome is WaitOutcome.TIMED_OUT:
+                    return self.get_nowait()
+                if outcome is WaitOutcome.EVENT_SET:
+                    raise_if_stopped(_ITEM)
+        except (Stopped, _queue.Empty):
+            raise
+        except BaseException:
+            self._looks.release()  # a handler has raised, perhaps when there was a permit: the next waiter looks
+            raise
+        finally:
+            self._waiters.pop()
 
     def put_nowait(self, item: _T) -> None:
         self.put(item)
 
     def get_nowait(self) -> _T:
         try:
-            item = self._items.popleft()
+            return self._items.popleft()
         except IndexError:
             raise _queue.Empty from None
-        self._count.try_acquire()
-        return item
 
     def empty(self) -> bool:
         return not self._items

@@ -18,15 +18,13 @@ from select import poll as _poll
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from .._types import Stopped
-from ._waits import READABLE, WRITABLE, Deadline, is_covered, pause, raise_if_stopped, wait_for_descriptor
+from ._waits import READABLE, WRITABLE, Deadline, is_covered, pause, pauses, raise_if_stopped, repeat_until, wait_for_descriptor
 
 _RECEIVE, _SEND, _ACCEPT, _CONNECT = "data from a socket", "room in a socket", "a connection", "the peer of a connect"
 # As plain numbers: those of `socket` are enumerations, which take microseconds to combine.
 _WAIT_ALL, _DONT_WAIT, _STREAM = int(_stdlib.MSG_WAITALL), int(_stdlib.MSG_DONTWAIT), int(_stdlib.SOCK_STREAM)
-_DOES_NOT_WAIT = _DONT_WAIT | int(getattr(_stdlib, "MSG_ERRQUEUE", 0))
+_DOES_NOT_WAIT = _DONT_WAIT | int(_stdlib.MSG_ERRQUEUE)
 _PEEK = int(_stdlib.MSG_PEEK)
-_CONNECT_AGAIN = 0.005  # a full backlog of a local socket cannot be waited for by poll
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.01  # nor can the room of a local datagram socket
 
 _TIMEVAL = struct.Struct("@ll")
 
@@ -101,7 +99,8 @@ def _wait(sock: Any, events: int, deadline: Deadline, what: str) -> None:
 
 def _repeat(sock: Any, events: int, what: str, deadline: Deadline, method: "Callable[..., Any]", target: Any, *args: Any) -> Any:
     """The result of the method, once it does not have to wait."""
-    delay = 0.0
+    delays = pauses(deadline)
+    has_waited = False
     while True:
         raise_if_stopped(what)
         _check_is_same(target, sock)
@@ -110,12 +109,10 @@ def _repeat(sock: Any, events: int, what: str, deadline: Deadline, method: "Call
         except BlockingIOError:
             pass
         _wait(sock, events, deadline, what)
-        if events == WRITABLE:
+        if events == WRITABLE and has_waited:
             # A local datagram socket is said to be writable while its receiver is full.
-            if delay:
-                left = deadline.left()
-                pause(delay if left is None else min(delay, left), what)
-            delay = min(2 * delay, _LONGEST_PAUSE) or _FIRST_PAUSE
+            pause(next(delays), what)
+        has_waited = True
 
 
 def _once(sock: Any, events: int, what: str, method: "Callable[..., Any]", *args: Any) -> Any:
@@ -285,8 +282,7 @@ def _after_fork_in_child() -> None:
     _accepting.clear()
 
 
-if hasattr(_os, "register_at_fork"):
-    _os.register_at_fork(after_in_child=_after_fork_in_child)
+_os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def _accept_now(sock: Any) -> Any:
@@ -334,12 +330,16 @@ def _connect(sock: Any, address: Any) -> int:
     twin: _Twin = _twin(sock)
     mode = _os.get_blocking(fd)
     _os.set_blocking(fd, False)
+
+    def attempt() -> Optional[int]:
+        _check_is_same(twin, sock)
+        error = twin.connect_ex(address)
+        return None if error == errno.EAGAIN else error  # the backlog of a local socket is full, which poll does not tell
+
     try:
-        while (error := twin.connect_ex(address)) == errno.EAGAIN and not deadline.is_over():
-            pause(_CONNECT_AGAIN, _CONNECT)
-            _check_is_same(twin, sock)
+        error: Optional[int] = repeat_until(attempt, deadline, _CONNECT)
         if error != errno.EINPROGRESS:
-            return error
+            return errno.EAGAIN if error is None else error
         _wait(sock, WRITABLE, deadline, _CONNECT)
         _check_is_same(twin, sock)
         return twin.getsockopt(_stdlib.SOL_SOCKET, _stdlib.SO_ERROR)

@@ -7,7 +7,7 @@ import select as _select
 import sys
 import time
 from types import FunctionType
-from typing import Any, Callable, Optional, Sequence, Tuple
+from typing import Any, Callable, Iterator, Optional, Sequence, Tuple
 
 from .. import _core
 
@@ -57,18 +57,23 @@ def pause(seconds: float, what: str) -> None:
     _core._sleep(seconds, what)
 
 
-def repeat_until(attempt: "Callable[[], Any]", deadline: Deadline, what: str) -> Any:
-    """For what the system cannot tell by a descriptor: try again after pauses of up to 10 ms, until the attempt returns something
-    that is not None, and return that. None if the time is up first."""
-    delay = _SHORTEST_PAUSE
+def pauses(deadline: Deadline) -> "Iterator[float]":
+    """The pauses between looks at what no descriptor tells: 0.5 ms at first, then longer, up to 10 ms, and none beyond the deadline."""
+    length = _SHORTEST_PAUSE
     while True:
+        left = deadline.left()
+        yield length if left is None else min(length, left)
+        length = min(2 * length, _LONGEST_PAUSE)
+
+
+def repeat_until(attempt: "Callable[[], Any]", deadline: Deadline, what: str) -> Any:
+    """Try again after pauses, until the attempt returns something that is not None, and return that. None if the time is up first."""
+    for length in pauses(deadline):
         result = attempt()
         if result is not None or deadline.is_over():
             return result
         raise_if_stopped(what)
-        left = deadline.left()
-        pause(delay if left is None else min(delay, left), what)
-        delay = min(2 * delay, _LONGEST_PAUSE)
+        pause(length, what)
 
 
 def rebound(function: "Callable[..., Any]", **names: Any) -> Any:
