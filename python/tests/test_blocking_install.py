@@ -3,9 +3,7 @@
 
 import asyncio
 import concurrent.futures
-import os
 import queue
-import signal
 import socket
 import ssl
 import threading
@@ -13,7 +11,7 @@ import time
 
 import pytest
 
-from blocking_cases import BlockedCall
+from blocking_cases import BlockedCall, interrupt_main_thread_at
 from threadgroup_core import StopScope, Stopped, TaskStatus, ThreadGroup, WaitInterrupted, blocking
 from threadgroup_core.blocking import _install
 
@@ -156,9 +154,10 @@ def test_a_ctrl_c_at_a_lock_outside_scopes_stops_no_group(installed):
     go = threading.Event()
     with ThreadGroup("others") as group:
         group.post(go.wait)
-        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+        interrupter = interrupt_main_thread_at("lock.acquire()")
         with pytest.raises(KeyboardInterrupt):
             lock.acquire()
+        interrupter.join()
         assert not group.event_is_set()
         go.set()
 

@@ -12,7 +12,20 @@ They have the names, the arguments and the results of the originals. A call that
 has taken nothing. In a thread that runs no task and is in no scope they do what the originals do.
 """
 
-from ._descriptors import PollSelector, SelectSelector, epoll, flock, lockf, poll, read, select, sleep, write
+from ._descriptors import (
+    DefaultSelector,
+    EpollSelector,
+    PollSelector,
+    SelectSelector,
+    epoll,
+    flock,
+    lockf,
+    poll,
+    read,
+    select,
+    sleep,
+    write,
+)
 from ._install import Installed, install
 from ._locks import (
     Barrier,
@@ -35,6 +48,8 @@ __all__ = [
     "Barrier",
     "BoundedSemaphore",
     "Condition",
+    "DefaultSelector",
+    "EpollSelector",
     "Event",
     "Installed",
     "LifoQueue",
@@ -74,11 +89,4 @@ try:
 
     __all__.append("SSLSocket")
 except ImportError:  # pragma: no cover - a Python without OpenSSL
-    pass
-
-try:
-    from ._descriptors import DefaultSelector as DefaultSelector, EpollSelector as EpollSelector
-
-    __all__ += ["DefaultSelector", "EpollSelector"]
-except ImportError:  # pragma: no cover - not Linux
     pass

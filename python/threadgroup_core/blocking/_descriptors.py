@@ -18,6 +18,7 @@ from ._waits import (
     Deadline,
     is_covered,
     pause,
+    pauses,
     raise_if_stopped,
     repeat_until,
     runs_event_loop,
@@ -48,7 +49,7 @@ def sleep(secs: float, /) -> None:
 
 # --- select ---
 
-_select_select, _select_poll, _select_epoll = _select.select, _select.poll, getattr(_select, "epoll", None)
+_select_select, _select_poll, _select_epoll = _select.select, _select.poll, _select.epoll
 _IN = _select.POLLIN | _select.POLLHUP | _select.POLLERR
 _OUT = _select.POLLOUT | _select.POLLERR
 _EXCEPTIONAL = _select.POLLPRI
@@ -89,12 +90,18 @@ def select(
     for one, events in zip(pairs, (READABLE, WRITABLE, _EXCEPTIONAL)):
         for _, fd in one:
             wanted[fd] = wanted.get(fd, 0) | events
-    ready = dict(_poll(list(wanted.items()), timeout, _SELECT))
-    if any(events & _select.POLLNVAL for events in ready.values()):
-        raise OSError(errno.EBADF, _os.strerror(errno.EBADF))
-    r, w, x = (
-        [each for each, fd in one if ready.get(fd, 0) & events] for one, events in zip(pairs, (_IN, _OUT, _EXCEPTIONAL))
-    )
+    deadline = Deadline(timeout)
+    for length in pauses(deadline):
+        ready = dict(_poll(list(wanted.items()), deadline.left(), _SELECT))
+        if any(events & _select.POLLNVAL for events in ready.values()):
+            raise OSError(errno.EBADF, _os.strerror(errno.EBADF))
+        r, w, x = (
+            [each for each, fd in one if ready.get(fd, 0) & events] for one, events in zip(pairs, (_IN, _OUT, _EXCEPTIONAL))
+        )
+        if r or w or x or deadline.is_over():
+            break
+        # Poll also tells of hang-ups and errors that this select does not ask for, and would do so at once again.
+        pause(length, _SELECT)
     return r, w, x
 
 
@@ -129,13 +136,11 @@ class epoll:
     """As ``select.epoll``. ``poll()`` raises ``WaitInterrupted`` if the caller is stopped before anything is ready."""
 
     def __init__(self, sizehint: int = -1, flags: int = 0) -> None:
-        assert _select_epoll is not None
         self._epoll: Any = _select_epoll(sizehint, flags)
 
     @classmethod
     def fromfd(cls, fd: int, /) -> "epoll":
         made = cls.__new__(cls)
-        assert _select_epoll is not None
         made._epoll = _select_epoll.fromfd(fd)
         return made
 
@@ -208,15 +213,16 @@ class SelectSelector(_selectors.SelectSelector):
     select = select_selector_select
 
 
-if hasattr(_selectors, "EpollSelector"):
-    epoll_selector_select = _selector_method(_selectors.EpollSelector.select, _wait_for_itself)
+epoll_selector_select = _selector_method(_selectors.EpollSelector.select, _wait_for_itself)
 
-    class EpollSelector(_selectors.EpollSelector):
-        """As ``selectors.EpollSelector``, with a ``select`` that a stop ends."""
 
-        select = epoll_selector_select
+class EpollSelector(_selectors.EpollSelector):
+    """As ``selectors.EpollSelector``, with a ``select`` that a stop ends."""
 
-    DefaultSelector = EpollSelector
+    select = epoll_selector_select
+
+
+DefaultSelector = EpollSelector
 
 
 # --- os ---

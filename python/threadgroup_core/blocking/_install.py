@@ -13,8 +13,7 @@ import socket
 import subprocess
 import threading
 import time
-from types import TracebackType
-from typing import Any, List, NamedTuple, Optional, Tuple, Type
+from typing import Any, List, NamedTuple, Tuple
 
 from . import _descriptors, _locks, _processes, _sockets
 
@@ -37,14 +36,17 @@ def _replacements() -> "List[_Replacement]":
         (time, "sleep", _descriptors.sleep),
         (select, "select", _descriptors.select),
         (select, "poll", _descriptors.poll),
+        (select, "epoll", _descriptors.epoll),
         (selectors.SelectSelector, "select", _descriptors.select_selector_select),
         (selectors.PollSelector, "select", _descriptors.poll_selector_select),
+        (selectors.EpollSelector, "select", _descriptors.epoll_selector_select),
         (os, "read", _descriptors.read),
         (os, "write", _descriptors.write),
         (os, "wait", _processes.wait),
         (os, "wait3", _processes.wait3),
         (os, "wait4", _processes.wait4),
         (os, "waitpid", _processes.waitpid),
+        (os, "waitid", _processes.waitid),
         (fcntl, "flock", _descriptors.flock),
         (fcntl, "lockf", _descriptors.lockf),
         (subprocess.Popen, "__init__", _processes.popen_init),
@@ -62,13 +64,6 @@ def _replacements() -> "List[_Replacement]":
         (queue, "SimpleQueue", _locks.SimpleQueue),
         *((socket.socket, name, ours) for name, ours in _sockets.METHODS.items()),
     ]
-    if hasattr(select, "epoll"):
-        listed += [
-            (select, "epoll", _descriptors.epoll),
-            (selectors.EpollSelector, "select", _descriptors.epoll_selector_select),
-        ]
-    if hasattr(os, "waitid"):
-        listed.append((os, "waitid", _processes.waitid))
     if ssl is not None:
         listed.append((ssl.SSLContext, "sslsocket_class", _ssl.SSLSocket))
     return [_Replacement(*each) for each in listed]
@@ -126,12 +121,7 @@ class Installed:
     def __enter__(self) -> "Installed":
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *raised: Any) -> None:
         self.undo()
 
 

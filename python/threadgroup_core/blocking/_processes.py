@@ -16,6 +16,7 @@ from ._waits import (
     Deadline,
     is_covered,
     pause,
+    pauses,
     raise_if_stopped,
     rebound,
     repeat_until,
@@ -187,7 +188,9 @@ _popen_communicate = _subprocess.Popen.communicate
 _popen_wait: Any = _subprocess.Popen._wait  # type: ignore[attr-defined]
 
 
-def popen_init(self: Any, args: Any, bufsize: int = -1, *others: Any, **named: Any) -> None:
+def popen_init(self: Any, args: Any, bufsize: Optional[int] = -1, *others: Any, **named: Any) -> None:
+    if bufsize is None:
+        bufsize = -1  # as the original does
     if is_covered():
         raise_if_stopped(_START)
         with _core.Shield(None):  # the command is there then, and its Popen must be, too
@@ -204,6 +207,7 @@ def popen_wait(self: Any, timeout: Optional[float]) -> Any:
     if self.returncode is not None or not is_covered():
         return _popen_wait(self, timeout)
     deadline = Deadline(timeout)
+    delays = pauses(deadline)
     fd = _pidfd(self.pid)
     try:
         while self.poll() is None:
@@ -213,8 +217,7 @@ def popen_wait(self: Any, timeout: Optional[float]) -> Any:
             raise_if_stopped(_COMMAND)
             # If it has ended and poll() does not know, another thread is about to say so.
             if fd is None or wait_for_descriptor(fd, READABLE, deadline, _COMMAND) and self.poll() is None:
-                left = deadline.left()
-                pause(0.005 if left is None else min(0.005, left), _COMMAND)
+                pause(next(delays), _COMMAND)
         return self.returncode
     finally:
         if fd is not None:
@@ -288,7 +291,7 @@ check_output = rebound(_subprocess.check_output, run=run)
 # --- os ---
 
 _os_waitpid, _os_wait3, _os_wait4 = _os.waitpid, _os.wait3, _os.wait4
-_os_wait, _os_waitid = _os.wait, getattr(_os, "waitid", None)
+_os_waitid = _os.waitid
 
 
 def _until_ended(attempt: "Callable[[], Any]", pid: int, options: int) -> Any:
@@ -333,9 +336,7 @@ def wait() -> Any:
 
 def waitid(idtype: int, id: int, options: int, /) -> Any:
     """As ``os.waitid``, with the stop of ``waitpid``."""
-    assert _os_waitid is not None
-    waits = _os_waitid
     if options & _os.WNOHANG or not is_covered():
-        return waits(idtype, id, options)
+        return _os_waitid(idtype, id, options)
     pid = id if idtype == _os.P_PID and options == _os.WEXITED else -1
-    return _until_ended(lambda: waits(idtype, id, options | _os.WNOHANG), pid, 0)
+    return _until_ended(lambda: _os_waitid(idtype, id, options | _os.WNOHANG), pid, 0)
