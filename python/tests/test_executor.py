@@ -5,7 +5,6 @@ import asyncio
 import concurrent.futures
 import gc
 import inspect
-import os
 import threading
 import weakref
 
@@ -163,7 +162,6 @@ future.result()
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.parametrize("before", ["", "del executor"])
 def test_a_forked_process_ends_normally_while_an_executor_works(run_program, before):
     result = run_program(FORKING.format(before=before, child="pass"))
@@ -178,7 +176,6 @@ CHILD_USES = {
 }
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.parametrize("use", CHILD_USES)
 def test_an_inherited_executor_says_so_in_a_forked_process(run_program, use):
     child = f"""
@@ -190,7 +187,6 @@ def test_an_inherited_executor_says_so_in_a_forked_process(run_program, use):
     assert (result.stdout, result.stderr) == ("True\n0\n", "")
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_block_that_a_forked_process_leaves_does_not_wait_for_the_parent(run_program):
     child = """
     with Executor(1) as new:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs that end while tasks run, and processes that fork."""
 
-import os
 import re
 
 import pytest
@@ -127,7 +126,6 @@ threading.Thread(target=work).start()
     assert result.stdout == "5\n" and result.stderr == ""
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_forked_child_has_an_empty_forest_and_says_so_when_an_old_group_is_used(run_program):
     result = run_program("""
 import os, threading
@@ -163,7 +161,6 @@ print(handle.get())
     assert result.stdout == "0\nFalse\n", result.stderr
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_forked_child_ends_normally(run_program):
     result = run_program("""
 import os, sys

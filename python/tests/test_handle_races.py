@@ -4,7 +4,6 @@
 import asyncio
 import concurrent.futures
 import gc
-import os
 import threading
 import time
 import weakref
@@ -70,7 +69,6 @@ def test_the_conditions_of_two_handles_are_two_locks():
         assert are_independent
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_forked_process_uses_handles_while_a_thread_of_the_parent_looks_at_one(run_program):
     result = run_program("""
 import os, signal, threading

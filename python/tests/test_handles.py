@@ -295,10 +295,10 @@ def test_as_completed_in_a_task_lends_its_place_and_ends_with_the_group():
 
 
 def test_a_task_that_leaves_by_stopped_after_the_event_is_stopped_and_no_failure():
-    group, begun = ThreadGroup("g"), threading.Event()
+    group, begun = ThreadGroup("g"), threading.Barrier(3)
 
     def task():
-        begun.set()
+        begun.wait()
         while thread_utils.event_aware_sleep(1000):
             pass
         raise core.Stopped("no more pages")

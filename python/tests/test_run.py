@@ -12,45 +12,56 @@ from blocking_cases import CASES, is_blocked
 from threadgroup_core import ThreadGroup, blocking
 
 
+async def until(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.001)
+
 
 def run_and_cancel(group, call, handle_seen):
     """How long a call goes on after the asyncio task that waits for it was cancelled."""
 
     async def main():
         task = asyncio.ensure_future(group.run(call))
-        while not handle_seen():
-            await asyncio.sleep(0.001)
+        await until(handle_seen)
         begin = time.perf_counter()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert group.statistics.running == 0 or group.join(1)
-        return time.perf_counter() - begin
+        took = time.perf_counter() - begin
+        assert group.join(20)
+        return took
 
     return asyncio.run(main())
 
 
+def is_fast(took):
+    return min(took) < 0.05 and statistics.median(took) < 0.25  # a few ms; this machine may be busy
+
+
 @pytest.mark.parametrize("case", ["recv", "sleep", "run", "Queue.get", "select", "Lock", "accept", "waitpid"])
 def test_cancelling_an_awaited_run_ends_the_call_of_the_thread(case, on_end):
-    took = []
-    for _ in range(20 if case == "recv" else 3):
+    took, rounds = [], 20 if case == "recv" else 3
+    while len(took) < rounds or (not is_fast(took) and len(took) < 30):
         with ThreadGroup("calls") as group:
             call, ident = CASES[case](blocking, on_end), []
             took.append(run_and_cancel(group, lambda: (ident.append(threading.get_ident()), call()),
                                        lambda: ident and is_blocked(group, ident[0])))
             assert not group.event_is_set()
             assert group.statistics.stopped == 1
-    assert statistics.median(took) < 0.25  # a few ms; this machine may be busy
+    assert is_fast(took), took
 
 
 def test_run_returns_and_raises_what_the_function_does_and_stops_no_other_task(on_end):
-    go = threading.Event()
+    go, begun = threading.Event(), threading.Event()
 
     async def main(group):
         assert await group.run(lambda a, b: a + b, 1, b=2) == 3
         with pytest.raises(ZeroDivisionError):
             await group.run(lambda: 1 / 0)
-        other = group.add_task(go.wait)
+        other = group.add_task(lambda: (begun.set(), go.wait())[1])
+        await until(begun.is_set)
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(group.run(blocking.sleep, 1000), 0.02)
         assert other.running()
@@ -105,8 +116,7 @@ def test_a_run_whose_coroutine_is_closed_is_stopped():
         run.send(None)
         begun.wait()
         run.close()
-        while not group.statistics.stopped:
-            await asyncio.sleep(0.001)
+        await until(lambda: group.statistics.stopped)
 
     with ThreadGroup("calls") as group:
         asyncio.run(asyncio.wait_for(main(group), 20))

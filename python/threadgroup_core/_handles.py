@@ -121,8 +121,7 @@ def _after_fork_in_child() -> None:
     _process = object()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 # --- Methods of a handle ---
@@ -145,18 +144,25 @@ def __await__(self: "_core.TaskHandle[Any]") -> "Generator[Any, None, Any]":
     import asyncio
 
     if not self.done():
-        loop = asyncio.get_running_loop()
-        ended: "asyncio.Future[None]" = loop.create_future()
-        wake = functools.partial(_wake, loop, ended)
-        _add_callback(self, wake)
         try:
-            yield from ended
+            yield from _end_of(self).__await__()
         except asyncio.CancelledError:
             self.cancel()
             raise
-        finally:
-            _remove_callback(self, wake)
     return self.result()
+
+
+async def _end_of(handle: "_core.TaskHandle[Any]") -> None:
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    ended: "asyncio.Future[None]" = loop.create_future()
+    wake = functools.partial(_wake, loop, ended)
+    _add_callback(handle, wake)
+    try:
+        await ended
+    finally:
+        _remove_callback(handle, wake)
 
 
 def _wake(loop: Any, ended: Any, handle: "_core.TaskHandle[Any]") -> None:
@@ -287,15 +293,6 @@ async def run(self: "_core.ThreadGroup", fn: "Callable[..., _T]", /, *args: Any,
         if not handle.done():  # a coroutine that is closed cannot wait
             handle._set_event("the coroutine that waits for it was closed")
         raise
-
-
-async def _end_of(handle: "_core.TaskHandle[Any]") -> None:
-    import asyncio
-
-    loop = asyncio.get_running_loop()
-    ended: "asyncio.Future[None]" = loop.create_future()
-    _add_callback(handle, functools.partial(_wake, loop, ended))
-    await ended
 
 
 _as_completed.__name__, _as_completed.__doc__ = "as_completed", as_completed.__doc__
