@@ -100,33 +100,35 @@ PyObject* group_add_named_task(PyObject* self, PyObject* const* args, Py_ssize_t
   });
 }
 
-// A task that can be stopped by itself, while it runs. None if the group is full.
-PyObject* group_try_add_stoppable(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
-  return add_guarded("_try_add_stoppable", count, 1, [&]() -> PyObject* {
-    if (!check_callable(args[0])) return nullptr;
-    GroupObject& group = group_object(self);
-    Ref handle = Ref::steal(new_handle(*group.state));
-    if (handle.get() == nullptr) return nullptr;
-    PyCall call(*group.state, args[0], Teller::handle, handle.get(), args + 1, count - 1, names);
-    std::optional<TaskHandle<void>> added =
-        group.group->try_add_task(TaskOptions{.own_event = true, .where = SourceLocation{}}, std::move(call));
-    if (!added) Py_RETURN_NONE;
-    bind_handle(handle.get(), *std::move(added));
-    return handle.release();
-  });
+// None if the group is full. `add` tries to add a `PyCall` to a `ThreadGroup`.
+template <class Add>
+PyObject* try_add_with_handle(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names,
+                              Add add) {
+  if (!check_callable(args[0])) return nullptr;
+  GroupObject& group = group_object(self);
+  Ref handle = Ref::steal(new_handle(*group.state));
+  if (handle.get() == nullptr) return nullptr;
+  PyCall call(*group.state, args[0], Teller::handle, handle.get(), args + 1, count - 1, names);
+  std::optional<TaskHandle<void>> added = add(*group.group, call);
+  if (!added) return none();
+  bind_handle(handle.get(), *std::move(added));
+  return handle.release();
 }
 
 PyObject* group_try_add_task(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
-  return add_guarded("try_add_task", count, 1, [&]() -> PyObject* {
-    if (!check_callable(args[0])) return nullptr;
-    GroupObject& group = group_object(self);
-    Ref handle = Ref::steal(new_handle(*group.state));
-    if (handle.get() == nullptr) return nullptr;
-    PyCall call(*group.state, args[0], Teller::handle, handle.get(), args + 1, count - 1, names);
-    std::optional<TaskHandle<void>> added = try_add(*group.group, nullptr, call);
-    if (!added) Py_RETURN_NONE;
-    bind_handle(handle.get(), *std::move(added));
-    return handle.release();
+  return add_guarded("try_add_task", count, 1, [&] {
+    return try_add_with_handle(self, args, count, names, [](ThreadGroup& group, PyCall& call) {
+      return try_add(group, nullptr, call);
+    });
+  });
+}
+
+// A task that can be stopped by itself, while it runs.
+PyObject* group_try_add_stoppable(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+  return add_guarded("_try_add_stoppable", count, 1, [&] {
+    return try_add_with_handle(self, args, count, names, [](ThreadGroup& group, PyCall& call) {
+      return group.try_add_task(TaskOptions{.own_event = true, .where = SourceLocation{}}, std::move(call));
+    });
   });
 }
 

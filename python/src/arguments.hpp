@@ -19,6 +19,12 @@ PyObject* guarded(F&& f) noexcept {
   }
 }
 
+/// A new reference to None, where `Py_RETURN_NONE` would not do.
+inline PyObject* none() noexcept {
+  Py_INCREF(Py_None);
+  return Py_None;
+}
+
 /// Parses as `PyArg_ParseTupleAndKeywords` does, with its error messages. `names` ends with null.
 template <class... Places>
 bool parse(PyObject* args, PyObject* named, const char* format, const char* const* names, Places*... places) {

@@ -28,11 +28,6 @@ namespace tg::python {
 
 namespace {
 
-bool caller_is_stopped() noexcept {
-  const detail::Event* const event = detail::event_of_caller();
-  return event != nullptr && event->is_set();
-}
-
 // A note of a wait refers to text that lives as long as the program. What is waited for comes from constants of the
 // package, so there is a limited number of them.
 const char* keep(PyObject* what) {
@@ -44,7 +39,7 @@ const char* keep(PyObject* what) {
 PyObject* is_covered(PyObject*, PyObject*) { return PyBool_FromLong(detail::event_of_caller() != nullptr); }
 
 PyObject* raise_if_stopped(PyObject*, PyObject* what) {
-  if (!caller_is_stopped()) Py_RETURN_NONE;
+  if (!thread_utils::event_is_set()) Py_RETURN_NONE;
   return guarded([&] { return raise_interrupted(to_text(what).c_str()); });
 }
 
@@ -108,7 +103,7 @@ PyObject* poll_until_stopped(PyObject*, PyObject* const* args, Py_ssize_t count)
     const Duration timeout = to_duration(args[1]);
     const char* const what = keep(args[2]);
     const TimePoint deadline = timeout.is_forever() ? TimePoint::never() : runtime::after(timeout);
-    if (caller_is_stopped()) return raise_interrupted(what);
+    if (thread_utils::event_is_set()) return raise_interrupted(what);
     const int stop = stop_descriptor();
     if (stop < 0) {  // what is ready can be had all the same
       if (runtime::own::poll(polled.data(), polled.size(), 0) <= 0) return nullptr;
@@ -134,7 +129,7 @@ PyObject* poll_until_stopped(PyObject*, PyObject* const* args, Py_ssize_t count)
       if (ready < 0 && calling_python([] { return PyErr_CheckSignals(); }) != 0) return nullptr;
       if (ready > 0) {
         if (ready > 1 || polled.back().revents == 0) return to_list(polled);
-        if (caller_is_stopped()) return raise_interrupted(what);
+        if (thread_utils::event_is_set()) return raise_interrupted(what);
         const std::string text = "the program has closed descriptor " + std::to_string(stop) +
                                  ", which tells of a stop; without it the call cannot wait";
         const Ref gone = Ref::steal(Py_BuildValue("(is)", EBADF, text.c_str()));
@@ -171,27 +166,14 @@ PyObject* read_now(PyObject*, PyObject* args) {
   });
 }
 
-PyObject* sleep_until_stopped(PyObject*, PyObject* args) {
+PyObject* sleep(PyObject*, PyObject* args) {
   PyObject *seconds = nullptr, *what = nullptr;
   if (PyArg_ParseTuple(args, "OO:_sleep", &seconds, &what) == 0) return nullptr;
   return guarded([&]() -> PyObject* {
     const Duration whole = to_duration(seconds);
     const char* const text = keep(what);
     const detail::WaitNote note(text);
-    detail::Event* const event = detail::event_of_caller();
-    bool slept = true;
-    if (event != nullptr && !runtime::Flow::current().is_main()) {
-      slept = sleep_without_gil(*event, whole);
-    } else {
-      wait_without_gil(
-          EndedBy::stops,
-          [&] {
-            slept = thread_utils::event_aware_sleep(whole);
-            return false;  // a signal that came in its last moment is seen
-          },
-          [] {}, OnInterrupt::only_raises);
-    }
-    if (!slept) return raise_interrupted(text);
+    if (!sleep_until_stopped(whole, OnInterrupt::only_raises)) return raise_interrupted(text);
     Py_RETURN_NONE;
   });
 }
@@ -209,7 +191,7 @@ PyMethodDef functions[] = {
      "timeout. WaitInterrupted if the caller is stopped. `what` is for that and for snapshots."},
     {"_read_now", &read_now, METH_VARARGS,
      "_read_now($module, fd, length, /)\n--\n\nAs os.read, but BlockingIOError instead of a wait."},
-    {"_sleep", &sleep_until_stopped, METH_VARARGS,
+    {"_sleep", &sleep, METH_VARARGS,
      "_sleep($module, seconds, what, /)\n--\n\n"
      "Sleep. WaitInterrupted if the caller is stopped. `what` is for that and for snapshots."},
     {nullptr, nullptr, 0, nullptr}};

@@ -32,20 +32,7 @@ PyObject* event_aware_sleep(PyObject*, PyObject* args, PyObject* named) {
     static const char* const names[] = {"duration", nullptr};
     PyObject* seconds = nullptr;
     if (!parse(args, named, "O:event_aware_sleep", names, &seconds)) return nullptr;
-    const Duration whole = to_duration(seconds);
-    detail::Event* const event = detail::event_of_caller();
-    if (event != nullptr && !runtime::Flow::current().is_main()) {
-      return PyBool_FromLong(sleep_without_gil(*event, whole));
-    }
-    bool slept = true;
-    wait_without_gil(
-        EndedBy::stops,
-        [&] {
-          slept = thread_utils::event_aware_sleep(whole);
-          return false;  // a signal that came in its last moment is seen
-        },
-        [] {});
-    return PyBool_FromLong(slept);
+    return PyBool_FromLong(sleep_until_stopped(to_duration(seconds)));
   });
 }
 
@@ -197,6 +184,17 @@ PyObject* set_exit_grace(PyObject*, PyObject* args, PyObject* named) {
   });
 }
 
+PyObject* set_max_abandonable_calls(PyObject*, PyObject* args, PyObject* named) {
+  return guarded([&]() -> PyObject* {
+    static const char* const names[] = {"most", nullptr};
+    Py_ssize_t most = 0;
+    if (!parse(args, named, "n:set_max_abandonable_calls", names, &most)) return nullptr;
+    // The library refuses 0.
+    tg::set_max_abandonable_calls(most > 0 ? static_cast<std::size_t>(most) : 0);
+    Py_RETURN_NONE;
+  });
+}
+
 PyObject* set_destructor_warning(PyObject*, PyObject* args, PyObject* named) {
   return guarded([&]() -> PyObject* {
     static const char* const names[] = {"seconds", nullptr};
@@ -327,6 +325,10 @@ PyMethodDef functions[] = {
      "set_destructor_warning($module, /, seconds)\n--\n\n"
      "How long the end of a group waits for tasks that still run before it names them on stderr; 5 s unless "
      "set, math.inf for never."},
+    {"set_max_abandonable_calls", as_method(&set_max_abandonable_calls), kNamed,
+     "set_max_abandonable_calls($module, /, most)\n--\n\n"
+     "How many calls of thread_utils.abandonable may run at a time in the process, those that were left behind included; "
+     "64 unless set. Further ones wait."},
     {"set_unseen_failure_handler", as_method(&set_unseen_handler), kNamed,
      "set_unseen_failure_handler($module, /, handler)\n--\n\n"
      "Replace what is called with (group path, task name, exception) for a failure that was not delivered "

@@ -319,7 +319,7 @@ PyMethodDef methods[] = {
      "group's event for that."},
     {"_set_event", &handle_set_event, METH_O,
      "_set_event($self, message, /)\n--\n\n"
-     "Stop only this task, which was added by `_add_stoppable`; skip it if it has not begun."},
+     "Stop only this task, which was added by `_try_add_stoppable`; skip it if it has not begun."},
     {"_keep_waiting", as_method(&handle_keep_waiting), METH_FASTCALL,
      "_keep_waiting($self, seen, waiting, ended, /)\n--\n\n"
      "Keep `waiting` as `_waiting`, and have ended(self) called when the task has ended, unless another "

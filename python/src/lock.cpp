@@ -10,7 +10,6 @@
 
 #include <cstddef>
 #include <new>
-#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -72,31 +71,11 @@ void lock_dealloc(PyObject* self) {
   Py_DECREF(type);
 }
 
-/// For its life no event ends the waits of the calling thread.
-class NoEvent {
- public:
-  NoEvent() noexcept : flow_(runtime::Flow::current()), event_(std::exchange(flow_.event, nullptr)) {}
-  ~NoEvent() { flow_.event = event_; }
-  NoEvent(const NoEvent&) = delete;
-  NoEvent& operator=(const NoEvent&) = delete;
-
- private:
-  runtime::Flow& flow_;
-  detail::Event* const event_;
-};
-
 // Throws what Python's signal handlers raise, on the main thread.
-WaitOutcome wait(Mutex& mutex, Duration timeout, EndedBy ended_by) {
+WaitOutcome wait(Mutex& mutex, Duration timeout) {
   WaitOutcome outcome = WaitOutcome::timed_out;
   wait_without_gil(
-      ended_by,
-      [&] {
-        // On the main thread only the event of a signal handler that raises is left.
-        std::optional<NoEvent> no_event;
-        if (ended_by == EndedBy::nothing_else && !runtime::Flow::current().is_main()) no_event.emplace();
-        outcome = mutex.event_aware_lock(timeout);
-        return outcome == WaitOutcome::ready;
-      },
+      EndedBy::stops, [&] { return (outcome = mutex.event_aware_lock(timeout)) == WaitOutcome::ready; },
       [&] { mutex.unlock(); }, OnInterrupt::only_raises);
   return outcome;
 }
@@ -119,7 +98,7 @@ WaitOutcome wait_patiently(LockObject& lock, Duration timeout) {
 
 WaitOutcome lock_with_patience(LockObject& lock, Duration timeout) {
   const TimePoint deadline = timeout.is_forever() ? TimePoint::never() : runtime::after(timeout);
-  const WaitOutcome outcome = wait(lock.mutex, timeout, EndedBy::stops);
+  const WaitOutcome outcome = wait(lock.mutex, timeout);
   if (outcome != WaitOutcome::event_set) return outcome;
   return wait_patiently(lock, deadline.is_never() ? Duration::max() : deadline - runtime::now());
 }
@@ -163,11 +142,6 @@ bool is_locked(LockObject& lock) {
   return false;
 }
 
-PyObject* none() noexcept {
-  Py_INCREF(Py_None);
-  return Py_None;
-}
-
 PyObject* lock_acquire(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
   return guarded([&]() -> PyObject* {
     HowLong how;
@@ -188,7 +162,7 @@ PyObject* lock_locked(PyObject* self, PyObject*) {
 // The waits of a Condition: they end at once, and taking the lock back does not end.
 PyObject* lock_wait(PyObject* self, PyObject* timeout) {
   return guarded([&]() -> PyObject* {
-    const WaitOutcome outcome = wait(of(self).mutex, to_duration(timeout), EndedBy::stops);
+    const WaitOutcome outcome = wait(of(self).mutex, to_duration(timeout));
     if (outcome == WaitOutcome::event_set) return raise_interrupted("a condition");
     return PyBool_FromLong(outcome == WaitOutcome::ready);
   });
@@ -197,7 +171,7 @@ PyObject* lock_wait(PyObject* self, PyObject* timeout) {
 PyObject* lock_acquire_restore(PyObject* self, PyObject*) {
   return guarded([&] {
     LockObject& lock = of(self);
-    if (!lock.mutex.try_lock()) static_cast<void>(wait(lock.mutex, Duration::max(), EndedBy::nothing_else));
+    if (!lock.mutex.try_lock()) lock_without_gil(lock.mutex, OnInterrupt::only_raises);
     ++lock.times_taken;
     return none();
   });

@@ -23,10 +23,6 @@ namespace {
 
 constexpr auto kNothingToUndo = [] {};
 
-PyObject* none() noexcept {
-  Py_INCREF(Py_None);
-  return Py_None;
-}
 PyObject* enter(PyObject* self) noexcept {
   Py_INCREF(self);
   return self;
@@ -67,15 +63,7 @@ bool check_not_mine(const OwnedMutex& mutex) {
 bool lock(OwnedMutex& owned) {
   if (!owned.mutex.try_lock()) {
     if (!check_not_mine(owned)) return false;
-    wait_without_gil(
-        EndedBy::nothing_else,
-        [&] {
-          // Only on the main thread an event can end the wait, and only that of a signal handler that raises.
-          if (runtime::Flow::current().is_main()) return owned.mutex.event_aware_lock() == WaitOutcome::ready;
-          owned.mutex.lock();
-          return true;
-        },
-        [&] { owned.mutex.unlock(); });
+    lock_without_gil(owned.mutex);
   }
   owned.taken();
   return true;

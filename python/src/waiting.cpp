@@ -8,6 +8,7 @@
 
 #include <threadgroup/duration.hpp>
 #include <threadgroup/reason.hpp>
+#include <threadgroup/thread_utils.hpp>
 
 #include "event/callers_task.hpp"
 #include "event/event.hpp"
@@ -143,6 +144,32 @@ bool wait_without_gil(EndedBy ended_by, FunctionRef<bool()> wait, FunctionRef<vo
 bool wait_with_looks(Duration interval, FunctionRef<bool()> goes_on, FunctionRef<bool()> wait,
                      FunctionRef<void()> undo) {
   return wait_with_breaks(interval, EndedBy::nothing_else, OnInterrupt::only_raises, goes_on, wait, undo);
+}
+
+bool sleep_until_stopped(Duration whole, OnInterrupt on_interrupt) {
+  detail::Event* const event = detail::event_of_caller();
+  if (event != nullptr && !runtime::Flow::current().is_main()) return sleep_without_gil(*event, whole);
+  bool slept = true;
+  wait_without_gil(
+      EndedBy::stops,
+      [&] {
+        slept = thread_utils::event_aware_sleep(whole);
+        return false;  // a signal that came in its last moment is seen
+      },
+      [] {}, on_interrupt);
+  return slept;
+}
+
+void lock_without_gil(Mutex& mutex, OnInterrupt on_interrupt) {
+  wait_without_gil(
+      EndedBy::nothing_else,
+      [&] {
+        // Only on the main thread an event can end the wait, and only that of a signal handler that raises.
+        if (runtime::Flow::current().is_main()) return mutex.event_aware_lock() == WaitOutcome::ready;
+        mutex.lock();
+        return true;
+      },
+      [&] { mutex.unlock(); }, on_interrupt);
 }
 
 PyObject* wait_for_outcome(EndedBy ended_by, FunctionRef<WaitOutcome()> wait, FunctionRef<void()> undo) {

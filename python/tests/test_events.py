@@ -8,6 +8,7 @@ import threading
 import pytest
 
 import threadgroup_core as core
+from blocking_cases import wait_until
 from threadgroup_core import TaskStatus, ThreadGroup, WaitStatus, thread_utils
 
 
@@ -276,6 +277,27 @@ def test_a_call_that_nothing_can_end_is_left_behind_by_a_stop():
         assert group.join().counts.stopped == 1
         assert "blocks (call, abandoned by 'MainThread/fetch'" in core.tree_text()
     go.set()
+
+
+def test_a_call_beyond_the_greatest_number_waits_and_is_not_made_if_its_caller_is_stopped():
+    begun, go, made = threading.Event(), threading.Event(), []
+    with pytest.raises(ValueError):
+        core.set_max_abandonable_calls(0)
+    core.set_max_abandonable_calls(1)
+    try:
+        with ThreadGroup("first") as first, ThreadGroup("second") as second:
+            handle = first.add_task(thread_utils.abandonable, lambda: (begun.set(), go.wait(60))[1])
+            assert begun.wait(30)
+            late = second.add_task(thread_utils.abandonable, made.append, 1)
+            wait_until(lambda: [task.waits_for for task in second.join(0).running] == ["another abandonable call to end (set_max_abandonable_calls)"])
+            second.set_event()
+            with pytest.raises(core.Stopped):
+                late.get(30)
+            go.set()
+            assert handle.get(30) is True and made == []
+    finally:
+        go.set()
+        core.set_max_abandonable_calls(64)
 
 
 def test_a_call_on_a_thread_of_its_own_gives_its_result_or_its_exception():

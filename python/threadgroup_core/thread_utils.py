@@ -28,7 +28,7 @@ def abandonable(function: Callable[..., _R], /, *args: Any, **named: Any) -> _R:
     For calls that no stop can end: `abandonable(socket.getaddrinfo, host, port)`. A stopped caller goes on at once, by the
     exception `Stopped`; the call runs on until it returns, and its result is dropped. `tree_text` and the end of the
     process name such calls. Where nothing can stop the caller, outside of groups and scopes, it is a plain call. At most 64
-    calls run at a time, those that were left behind included; further ones wait.
+    calls run at a time (``set_max_abandonable_calls``), those that were left behind included; further ones wait.
     """
     name = getattr(function, "__qualname__", type(function).__name__)
     result: _R = _abandonable(name, contextvars.copy_context().run, (function, *args), named)
