@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the replacements of the standard library's blocking calls cost when nothing waits: nanoseconds of processor time a call, median of 7 runs.
 
-Usage: build/python-env/bin/python bench/python/blocking.py
+Usage: ./dev python-bench, or build/python-env/bin/python bench/python/blocking.py.
 """
 
 import os

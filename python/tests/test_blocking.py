@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Blocking calls end when the caller is stopped, and take nothing with them."""
 
-import linecache
 import os
 import queue
 import random
@@ -14,7 +13,7 @@ import time
 
 import pytest
 
-from blocking_cases import CASES, SLEEPER, BlockedCall, connected, standard_library, wait_until
+from blocking_cases import CASES, SLEEPER, BlockedCall, connected, line_of, standard_library, wait_until
 from threadgroup_core import StopScope, Stopped, TaskStatus, ThreadGroup, WaitInterrupted, blocking
 
 
@@ -44,7 +43,7 @@ def test_the_median_call_ends_within_milliseconds(on_end):
     took = []
     for case in ("recv", "sleep", "select", "Queue.get", "Lock", "Popen.wait", "read") * 3:
         took.append(BlockedCall(CASES[case](blocking, on_end)).stop())
-    assert statistics.median(took) < 0.25  # a few ms; this machine may be busy
+    assert min(took) < 0.05 and statistics.median(took) < 0.25  # a few ms; this machine may be busy
 
 
 # --- What was stopped took nothing ---
@@ -83,6 +82,17 @@ def test_a_stopped_sendall_says_how_many_bytes_it_sent(on_end):
     assert blocked.handle.exception().bytes_sent == arrived > 0
 
 
+def test_after_a_stopped_sendfile_the_position_of_the_file_says_how_much_was_sent(on_end):
+    one, other = connected(blocking, on_end)
+    file = on_end.enter_context(open(os.path.join(on_end.folder, "file"), "w+b"))
+    file.truncate(10_000_000)
+    blocked = BlockedCall(lambda: one.sendfile(file))
+    blocked.stop()
+    one.close()
+    assert blocked.handle.status is TaskStatus.STOPPED
+    assert file.tell() == sum(len(part) for part in iter(lambda: other.recv(100_000), b"")) > 0
+
+
 def test_a_stopped_send_or_write_returns_what_was_sent(on_end):
     one, other = connected(blocking, on_end)
     ends = os.pipe()
@@ -118,10 +128,6 @@ def test_no_item_and_no_notification_is_lost(on_end):
     assert sorted(got) == list(range(rounds)) and items.empty()
 
 
-def line_of(frame):
-    return linecache.getline(frame.f_code.co_filename, frame.f_lineno)
-
-
 def test_a_notification_that_comes_together_with_a_stop_goes_to_the_next_waiter():
     condition, woken, ident = blocking.Condition(), threading.Event(), []
 
@@ -144,7 +150,7 @@ def test_a_notification_that_comes_together_with_a_stop_goes_to_the_next_waiter(
         with condition:
             group.set_event()
             # It has left its wait, and waits for the lock.
-            wait_until(lambda: "_acquire_restore(saved)" in line_of(sys._current_frames()[ident[0]]))
+            wait_until(lambda: "_acquire_restore(saved)" in line_of(ident[0]))
             condition.notify()
         assert woken.wait(20)
     other.join()
