@@ -34,7 +34,7 @@ constexpr const char* kNoThreadsInChild = "under the sanitizer a child of severa
 // --- What shows it ---
 
 TEST_F(AbandonedCalls, snapshot_shows_which_call_was_abandoned_by_whom) {
-  const auto gate = std::make_shared<Gate>();
+  const SharedGate gate = new_gate();
   auto group = std::make_unique<ThreadGroup>("fetch");
   group->post([gate] { abandonable(TaskName("getaddrinfo"), pass, gate); });
   gate->has_begun.acquire();
@@ -57,7 +57,7 @@ TEST_F(AbandonedCalls, snapshot_shows_which_call_was_abandoned_by_whom) {
 }
 
 TEST_F(AbandonedCalls, call_has_the_name_of_its_task) {
-  const auto gate = std::make_shared<Gate>();
+  const SharedGate gate = new_gate();
   ThreadGroup group("group");
   group.post(TaskName("page 3"), [gate] { abandonable(pass, gate); });
   gate->has_begun.acquire();
@@ -70,7 +70,7 @@ TEST_F(AbandonedCalls, call_has_the_name_of_its_task) {
 }
 
 TEST_F(AbandonedCalls, snapshot_says_that_the_task_waits_for_the_call) {
-  const auto gate = std::make_shared<Gate>();
+  const SharedGate gate = new_gate();
   ThreadGroup group("group");
   group.post([gate] { abandonable(pass, gate); });
   gate->has_begun.acquire();
@@ -84,7 +84,7 @@ TEST_F(AbandonedCalls, snapshot_says_that_the_task_waits_for_the_call) {
 }
 
 TEST_F(AbandonedCalls, report_of_a_shutdown_names_the_calls_that_were_left_behind) {
-  const auto gate = std::make_shared<Gate>();
+  const SharedGate gate = new_gate();
   ThreadGroup group("web");
   group.post([gate] { abandonable(TaskName("getaddrinfo"), pass, gate); });
   gate->has_begun.acquire();
@@ -99,33 +99,35 @@ TEST_F(AbandonedCalls, report_of_a_shutdown_names_the_calls_that_were_left_behin
 
 // --- The bound ---
 
-// The only task of the group "group".
-void await_task_that_waits_for_another_call() {
-  eventually([] {
-    const ForestSnapshot snapshot = ThreadEventsController::instance().snapshot();
-    const NodeSnapshot* const node = snapshot.find("group");
-    return node->running.size() == 1 &&
-           node->running[0].waits_for.starts_with("another abandonable call to end");
-  });
+// The only task of the group waits until another call gives its permit back.
+bool task_waits_for_another_call(const std::string& group) {
+  const ForestSnapshot snapshot = ThreadEventsController::instance().snapshot();
+  const NodeSnapshot* const node = snapshot.find(group);
+  return node->running.size() == 1 &&
+         node->running[0].waits_for.starts_with("another abandonable call to end");
 }
 
 TEST_F(AbandonedCalls, calls_beyond_the_bound_wait_and_abandoned_ones_count) {
   set_max_abandonable_calls(1);
-  const auto gate = std::make_shared<Gate>();
+  const SharedGate gate = new_gate();
   {
-    const StopScope scope(10ms);
+    StopScope scope;
+    const StopOnceBegun stop(scope, gate);
     EXPECT_THROW(abandonable(pass, gate), Stopped);
   }
   static std::atomic<int> calls{0};
   calls = 0;
   {
-    const StopScope scope(10ms);
-    EXPECT_THROW(abandonable([] { ++calls; }), Stopped);
+    ThreadGroup group("stopped");
+    group.post([] { abandonable([] { ++calls; }); });
+    eventually([] { return task_waits_for_another_call("stopped"); });
+    group.set_event("enough");
+    EXPECT_EQ(group.join().counts.stopped, 1u);
   }
   EXPECT_EQ(calls, 0);
   ThreadGroup group("group");
   const auto task = group.add_task([] { return abandonable([] { return ++calls; }); });
-  await_task_that_waits_for_another_call();
+  eventually([] { return task_waits_for_another_call("group"); });
   EXPECT_EQ(calls, 0);
   gate->may_end.release();
   EXPECT_EQ(task.get(), 1);
@@ -133,14 +135,15 @@ TEST_F(AbandonedCalls, calls_beyond_the_bound_wait_and_abandoned_ones_count) {
 
 TEST_F(AbandonedCalls, higher_bound_lets_a_waiting_call_begin) {
   set_max_abandonable_calls(1);
-  const auto gate = std::make_shared<Gate>();
+  const SharedGate gate = new_gate();
   {
-    const StopScope scope(10ms);
+    StopScope scope;
+    const StopOnceBegun stop(scope, gate);
     EXPECT_THROW(abandonable(pass, gate), Stopped);
   }
   ThreadGroup group("group");
   const auto task = group.add_task([] { return abandonable([] { return 3; }); });
-  await_task_that_waits_for_another_call();
+  eventually([] { return task_waits_for_another_call("group"); });
   set_max_abandonable_calls(2);
   EXPECT_EQ(task.get(), 3);
   gate->may_end.release();
@@ -162,20 +165,20 @@ TEST_F(AbandonedCalls, waiting_for_calls_that_may_never_end_is_reported) {
   EXPECT_EQ(in_child([] {
               set_max_abandonable_calls(1);
               const auto gate = std::make_shared<Gate>();
-              const StopScope outer;
-              const auto abandon = [&](auto call, const SharedGate& of) {
-                const StopScope scope(10ms);
-                try {
-                  abandonable(TaskName("driver"), call, of);
-                } catch (const Stopped&) {
-                }
+              const auto abandon = [&](const auto& may_stop) {
+                ThreadGroup group("gauges");
+                group.post([&] { abandonable(TaskName("driver"), pass, gate); });
+                eventually(may_stop);
+                group.set_event("enough");
+                group.join();
               };
+              const auto waits = [] { return task_waits_for_another_call("gauges"); };
               testing::internal::CaptureStderr();
-              abandon(pass, gate);
+              abandon([&] { return gate->has_begun.try_acquire(); });
               REQUIRE_IN_CHILD(testing::internal::GetCapturedStderr().empty());
               testing::internal::CaptureStderr();
-              abandon(pass, gate);
-              abandon(pass, gate);
+              abandon(waits);
+              abandon(waits);
               const std::string text = testing::internal::GetCapturedStderr();
               REQUIRE_IN_CHILD(
                   text.find("threadgroup: abandonable calls wait for others to end "
@@ -209,8 +212,9 @@ TEST_F(CallsWithoutIdleThreads, call_that_gets_no_thread_is_not_made_and_takes_n
 TEST_F(AbandonedCalls, forked_child_has_none_of_the_calls) {
   if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << kNoThreadsInChild;
   set_max_abandonable_calls(1);
-  const auto gate = std::make_shared<Gate>();
-  const StopScope scope(10ms);
+  const SharedGate gate = new_gate();
+  StopScope scope;
+  const StopOnceBegun stop(scope, gate);
   EXPECT_THROW(abandonable(pass, gate), Stopped);
   EXPECT_EQ(in_child([] {
               REQUIRE_IN_CHILD(abandoned() == 0);

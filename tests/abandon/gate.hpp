@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls that block until a test lets them end, and tests after which none is left.
+// Calls that block until a test lets them end, stops of their callers, and tests after which none is left.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -7,8 +7,12 @@
 #include <cstddef>
 #include <memory>
 #include <semaphore>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include <threadgroup/abandonable.hpp>
+#include <threadgroup/scope.hpp>
 #include <threadgroup/snapshot.hpp>
 
 #include "support/eventually.hpp"
@@ -17,8 +21,8 @@ namespace tg::test {
 
 // A call that blocks until the test opens it, and that the test can wait for. Shared, as the call may be left behind.
 struct Gate {
-  std::binary_semaphore has_begun{0};
-  std::binary_semaphore may_end{0};
+  std::counting_semaphore<> has_begun{0};
+  std::counting_semaphore<> may_end{0};
 };
 using SharedGate = std::shared_ptr<Gate>;
 
@@ -30,13 +34,41 @@ inline int pass(const SharedGate& gate) {
 
 inline std::size_t abandoned() { return ThreadEventsController::instance().snapshot().abandoned().size(); }
 
+// Stops the scope once the call behind the gate has begun. A scope with a time limit might stop before that, on a busy
+// machine, and then the call is not made.
+class StopOnceBegun {
+ public:
+  StopOnceBegun(StopScope& scope, SharedGate gate)
+      : gate_(std::move(gate)), thread_([this, &scope] {
+          gate_->has_begun.acquire();
+          scope.set_event("it has begun");
+        }) {}
+  ~StopOnceBegun() {
+    gate_->has_begun.release();  // if the call was never made, the test fails and does not hang
+    thread_.join();
+  }
+  StopOnceBegun(const StopOnceBegun&) = delete;
+  StopOnceBegun& operator=(const StopOnceBegun&) = delete;
+
+ private:
+  const SharedGate gate_;
+  std::thread thread_;
+};
+
 // No call of an earlier test is left.
 class NoCallLeft : public testing::Test {
  protected:
+  SharedGate new_gate() { return gates_.emplace_back(std::make_shared<Gate>()); }
+
   void TearDown() override {
+    // Of a test that has failed, they may be closed.
+    for (const SharedGate& gate : gates_) gate->may_end.release();
     eventually([] { return abandoned() == 0; });
     set_max_abandonable_calls(64);
   }
+
+ private:
+  std::vector<SharedGate> gates_;
 };
 
 }  // namespace tg::test
