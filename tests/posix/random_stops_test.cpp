@@ -201,9 +201,8 @@ TEST(RandomStops, are_lost_by_a_look_before_a_call) {
     const OnStop signal([mine] { ::syscall(SYS_tgkill, ::getpid(), mine, SIGUSR2); });
     while (!thread_utils::event_is_set()) {
       thread = mine;
-      // The widened window.
-      const auto end = std::chrono::steady_clock::now() + 1s;
-      while (received == 0 && std::chrono::steady_clock::now() < end) detail::relax();
+      // The widened window. ThreadSanitizer runs the handler in a function of the C library, such as the clock.
+      while (received == 0) static_cast<void>(std::chrono::steady_clock::now());
       char byte = 0;
       static_cast<void>(::read(pipe.reading(), &byte, 1));
     }

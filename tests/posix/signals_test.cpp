@@ -126,8 +126,8 @@ TEST(StopSignals, are_sent_again_while_the_user_has_too_many_pending) {
     ::getrlimit(RLIMIT_SIGPENDING, &limit);
     const rlimit none{0, limit.rlim_max};
     ::setrlimit(RLIMIT_SIGPENDING, &none);
-    std::thread more([&] {
-      leave_time(50ms);
+    std::thread more([&, sender = this_thread_number()] {
+      eventually([&] { return is_asleep(sender); });  // between two attempts
       ::setrlimit(RLIMIT_SIGPENDING, &limit);
     });
     group.set_event("stop");
