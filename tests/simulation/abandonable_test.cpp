@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdint>
 
 #include <threadgroup/resolve.hpp>
 #include <threadgroup/sim.hpp>
 #include <threadgroup/threadgroup.hpp>
+
+#include "simulation/simulation.hpp"
 
 namespace tg {
 namespace abandonable_test {
@@ -78,6 +81,29 @@ TEST(SimulatedAbandonable, call_that_ends_after_the_body_is_no_failure) {
     }
   });
   EXPECT_FALSE(report.failure) << report.str();
+}
+
+// The steps of a schedule in which a call of this time outlives the body.
+std::uint64_t steps_with_call_of(Duration time) {
+  sim::Simulation& simulation = sim::Simulation::take(sim::Options().stack_bytes);
+  const std::uint64_t before = simulation.progress().load();
+  const auto run = [&] {
+    const StopScope scope(1s);
+    try {
+      static_cast<void>(abandonable(answer_after, time));
+    } catch (const Stopped&) {
+    }
+  };
+  const auto outcome = simulation.run_program({.plan = sim::Plan::of_schedule(1, 100), .faults = {}}, run,
+                                              TimePoint::never(), false);
+  EXPECT_FALSE(outcome.failure) << *outcome.failure;
+  const std::uint64_t steps = simulation.progress().load() - before;
+  if (!outcome.was_abandoned) sim::Simulation::give_back(simulation);
+  return steps;
+}
+
+TEST(SimulatedAbandonable, call_that_ends_long_after_the_body_takes_no_more_steps) {
+  EXPECT_EQ(steps_with_call_of(10min), steps_with_call_of(10s));
 }
 
 TEST(SimulatedAbandonable, call_that_never_ends_fails_the_schedule_and_is_named) {
