@@ -98,13 +98,16 @@ int stops_wanted() {
   return TG_ADDRESS_SANITIZER ? 1'000 : 200;
 }
 
-// Of stops in the order of their times.
+// In the order of their times.
+const Stop& median(const std::vector<Stop>& stops) { return stops[stops.size() / 2]; }
+const Stop& all_but_a_percent(const std::vector<Stop>& stops) { return stops[stops.size() * 99 / 100]; }
+
 std::string text_of(const std::string& library, const std::vector<Stop>& stops) {
   std::ostringstream text;
   text.precision(2);
-  text << std::fixed << library << ": " << stops.size() << " stops, median "
-       << stops[stops.size() / 2].milliseconds << " ms, 99 % " << stops[stops.size() * 99 / 100].milliseconds
-       << " ms, maximum " << stops.back().milliseconds << " ms (" << stops.back().in << "); in";
+  text << std::fixed << library << ": " << stops.size() << " stops, median " << median(stops).milliseconds
+       << " ms, 99 % " << all_but_a_percent(stops).milliseconds << " ms, maximum "
+       << stops.back().milliseconds << " ms (" << stops.back().in << "); in";
   std::map<std::string, int> counts;
   for (const Stop& stop : stops) ++counts[stop.in];
   for (const auto& [phase, count] : counts) text << ' ' << phase << ": " << count << ';';
@@ -142,7 +145,10 @@ void stop_at_random(const std::string& library, std::chrono::microseconds longes
     stop_a_few(random, longest, use, tasks, stops);
   std::sort(stops.begin(), stops.end());
   std::printf("%s\n", text_of(library, stops).c_str());
-  EXPECT_LE(stops[stops.size() / 2].milliseconds, 100.0);
+  // Machines that run tests are busy; on an idle one all are below.
+  EXPECT_LE(median(stops).milliseconds, 100.0);
+  EXPECT_LE(all_but_a_percent(stops).milliseconds, 1'000.0) << all_but_a_percent(stops).in;
+  EXPECT_LE(stops.back().milliseconds, 10'000.0) << stops.back().in;
 }
 
 }  // namespace tg::test
