@@ -17,6 +17,7 @@
 #include "runtime/flow.hpp"
 #include "runtime/threads.hpp"
 #include "tree/forest.hpp"
+#include "tree/linked_node.hpp"
 #include "tree/scope_entry.hpp"
 #include "tree/task_context.hpp"
 
@@ -31,12 +32,28 @@ class InsideCall : private Scope {
   ~InsideCall() { static_cast<void>(leave()); }
 };
 
-[[noreturn]] void throw_stopped(const std::string& what, const ReasonPointer& reason) {
-  throw Stopped(what + ": " + reason->str(), reason);
+[[noreturn]] void throw_stopped(const std::string& name, const char* what, const ReasonPointer& reason) {
+  throw Stopped("call '" + name + "' was " + what + ", because its caller was stopped: " + reason->str(),
+                reason);
+}
+[[noreturn]] void throw_not_made(const std::string& name, const ReasonPointer& reason) {
+  throw_stopped(name, "not made", reason);
+}
+[[noreturn]] void throw_abandoned(const std::string& name, const ReasonPointer& reason) {
+  throw_stopped(name, "abandoned", reason);
 }
 
-[[noreturn]] void throw_not_made(const std::string& name, const ReasonPointer& reason) {
-  throw_stopped("call '" + name + "' was not made, because its caller was stopped", reason);
+// The caller has abandoned the call. It is the thread's now, and may have ended already.
+void show_abandoned(CallNode& node) noexcept {
+  std::string caller;
+  try {
+    caller = Forest::instance().path(*innermost_node_of_caller());
+  } catch (const std::bad_alloc&) {  // snapshots say less
+  }
+  node.abandon(std::move(caller));
+  CallBound& bound = CallBound::instance();
+  bound.count_abandoned(1);
+  bound.report_to_waiters();
 }
 
 std::string name_of_caller() {
@@ -92,37 +109,18 @@ void AbandonableCall::run(std::unique_ptr<AbandonableCall>& call) {
     return call->state_.load(TG_ORDER(acquire, abandon_caller_sees_nothing, relaxed)) == State::ended;
   };
   if (wait_unparked(has_ended, events, TimePoint::never()) != WaitOutcome::ready) {
-    const std::string what = call->prepare_to_abandon();
+    // Its own reference: the thread ends the node as soon as the call is abandoned.
+    const NodeReference<CallNode> node = share(*call->node_);
+    if (TG_PLANTED(abandon_is_shown_too_early)) show_abandoned(*node);
     State expected = State::runs;
     if (call->state_.compare_exchange_strong(expected, State::abandoned) ||
         TG_PLANTED(abandon_caller_leaves_what_ended)) {
       static_cast<void>(call.release());
-      CallBound::instance().report_to_waiters();
-      throw_stopped(what, event.reason());
+      if (!TG_PLANTED(abandon_is_shown_too_early)) show_abandoned(*node);
+      throw_abandoned(node->name(), event.reason());
     }
-    call->keep();
   }
   if (call->exception_) std::rethrow_exception(call->exception_);
-}
-
-// Before the thread may take over, because it destroys the call then. Returns what the exception says.
-std::string AbandonableCall::prepare_to_abandon() noexcept {
-  std::string caller;
-  std::string what;
-  try {
-    what = "call '" + name_ + "' was abandoned, because its caller was stopped";
-    caller = Forest::instance().path(*innermost_node_of_caller());
-  } catch (const std::bad_alloc&) {  // exception and snapshots say less
-  }
-  node_->abandon(std::move(caller));
-  CallBound::instance().count_abandoned(1);
-  return what;
-}
-
-// The call has ended before it could be abandoned.
-void AbandonableCall::keep() noexcept {
-  node_->keep();
-  CallBound::instance().count_abandoned(-1);
 }
 
 void AbandonableCall::serve(void* raw) noexcept {

@@ -47,10 +47,12 @@ void CallBound::forget_all(std::size_t most) noexcept
 }
 
 ReasonPointer CallBound::take(Event& of_caller) {
-  if (permits_.try_take()) return {};
-  report_if_none_ends();
-  const WaitNote note("another abandonable call to end (set_max_abandonable_calls)");
+  if (TG_PLANTED(abandon_waiter_looks_too_early)) report_if_none_ends();
   Permits::Waiter waiter(runtime::Flow::current());
+  if (permits_.take_or_wait(waiter)) return {};
+  // Now that it is in the queue: a caller that abandons a call counts it, and then looks there.
+  if (!TG_PLANTED(abandon_waiter_looks_too_early)) report_if_none_ends();
+  const WaitNote note("another abandonable call to end (set_max_abandonable_calls)");
   const WatchedEvents events{&of_caller, nullptr};
   const WaitOutcome outcome = wait_unparked(  // by the flow that gives a permit back
       [&] { return permits_.take_or_wait(waiter); }, events, TimePoint::never());
@@ -71,10 +73,14 @@ void CallBound::set_most(std::size_t most) noexcept {
 }
 
 void CallBound::report_if_none_ends() noexcept try {
-  if (abandoned_.load(std::memory_order_relaxed) < static_cast<std::ptrdiff_t>(most())) return;
+  const std::size_t bound = most();
+  if (has_reported_.load(std::memory_order_relaxed) ||
+      abandoned_.load(std::memory_order_relaxed) < static_cast<std::ptrdiff_t>(bound))
+    return;
+  const ForestSnapshot snapshot = Forest::instance().snapshot();
+  if (snapshot.abandoned().size() < bound) return;  // one has ended, and a waiter gets its permit
   if (has_reported_.exchange(true, std::memory_order_relaxed)) return;
-  report_abandoned("abandonable calls wait for others to end (set_max_abandonable_calls)",
-                   Forest::instance().snapshot());
+  report_abandoned("abandonable calls wait for others to end (set_max_abandonable_calls)", snapshot);
 } catch (const std::bad_alloc&) {  // without a report
 }
 

@@ -43,11 +43,11 @@ class CallBound {
   void take_anyway() noexcept { permits_.take_anyway(); }
   void give_back() noexcept { permits_.give_back(); }
 
-  /// How many more calls are abandoned, and hold a permit.
+  /// How many more calls are abandoned, and hold a permit. The end of a call may be counted before its abandonment.
   void count_abandoned(std::ptrdiff_t change) noexcept {
     abandoned_.fetch_add(change, std::memory_order_relaxed);
   }
-  /// The caller has abandoned a call.
+  /// The caller has abandoned a call, and counted it.
   void report_to_waiters() noexcept {
     if (permits_.waiting() > 0) report_if_none_ends();
   }

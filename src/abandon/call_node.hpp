@@ -29,8 +29,6 @@ class CallNode final : public Node, public runtime::InBlock {
 
   /// From here on snapshots show that the caller, whose path this is, has gone on.
   void abandon(std::string&& caller) noexcept;
-  /// Takes that back.
-  void keep() noexcept;
 
   std::optional<AbandonedCall> abandoned(TimePoint now) const override;
   StopSource* stop_source() noexcept override { return &stop_source_; }

@@ -125,7 +125,9 @@
   ONE(abandon_caller_leaves_what_ended)    /* a call has one owner */                           \
   ONE(abandon_thread_does_not_wake)        /* no wake-up is lost */                             \
   ONE(abandon_leaver_keeps_its_permit)     /* a permit is given back once */                    \
-  ONE(abandon_inner_call_waits)            /* an inner call does not wait for a permit */
+  ONE(abandon_inner_call_waits)            /* an inner call does not wait for a permit */       \
+  ONE(abandon_is_shown_too_early)          /* who sees an abandoned call can rely on it */      \
+  ONE(abandon_waiter_looks_too_early)      /* the report of waiters is not lost */
 
 // Those that make the order of an access too weak, or leave out a fence.
 #define TG_PLANTED_ORDERS(ONE)                                                                               \

@@ -1,52 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the nodes of scopes are linked and unlinked, and the grace of a shield.
+// The limit of a scope, and the grace of a shield.
 #include "tree/scope_node.hpp"
 
-#include <new>
-#include <system_error>
+#include <exception>
 #include <utility>
 
 #include "base/planted.hpp"
 #include "tree/forest.hpp"
+#include "tree/linked_node.hpp"
 #include "tree/task_context.hpp"
 
 namespace tg::inline v0::detail {
-
-namespace {
-// Most scopes have neither children nor other owners when they end.
-void take_out(Node& node) noexcept {
-  switch (Forest::unlink_leaf(node)) {
-    case Forest::Unlinked::has_children:
-      Forest::instance().unlink(node);
-      break;
-    case Forest::Unlinked::unseen:
-      Forest::drop_core(node);
-      break;
-    default:
-      break;
-  }
-  node.release();
-}
-}  // namespace
 
 // --- Scopes ---
 
 ScopeNode& ScopeNode::make(std::string&& name, std::optional<Duration> limit) {
   const bool ends = limit && !limit->is_forever();
-  ScopeNode* const scope = runtime::InBlock::make<ScopeNode>(std::move(name), ends);
-  try {
-    Forest::link(*scope);
-    if (ends && *limit <= Duration()) {
-      Reason reason = reason_from_here(ReasonKind::deadline, to_string(*limit), {});
-      Forest::instance().set_event(*scope, std::move(reason));
-    } else if (ends) {
-      scope->limit_.emplace(*scope, *limit);
-    }
-  } catch (...) {
-    scope->release();
-    throw;
+  NodeReference<ScopeNode> scope = make_linked<ScopeNode>(std::move(name), ends);
+  if (ends && *limit <= Duration()) {
+    Reason reason = reason_from_here(ReasonKind::deadline, to_string(*limit), {});
+    Forest::instance().set_event(*scope, std::move(reason));
+  } else if (ends) {
+    scope->limit_.emplace(*scope, *limit);
   }
-  return *scope;
+  return *scope.release();
 }
 
 void ScopeNode::end() noexcept {
@@ -61,15 +38,9 @@ ShieldNode::~ShieldNode() {
 }
 
 ShieldNode& ShieldNode::make(std::string&& name, Duration grace) {
-  ShieldNode* const shield = runtime::InBlock::make<ShieldNode>(std::move(name), grace);
-  try {
-    Forest::link(*shield);
-  } catch (...) {
-    shield->release();
-    throw;
-  }
-  if (shield->begins_at_birth_ && !TG_PLANTED(shield_trusts_those_who_mark)) shield->begin_grace();
-  return *shield;
+  ShieldNode& shield = *make_linked<ShieldNode>(std::move(name), grace).release();
+  if (shield.begins_at_birth_ && !TG_PLANTED(shield_trusts_those_who_mark)) shield.begin_grace();
+  return shield;
 }
 
 void ShieldNode::end() noexcept {

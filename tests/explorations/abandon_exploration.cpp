@@ -5,8 +5,10 @@
 #include <threadgroup/scope.hpp>
 
 #include <memory>
+#include <string_view>
 
 #include "abandon/call_bound.hpp"
+#include "base/report.hpp"
 #include "explorations/explore.hpp"
 #include "explorations/signals.hpp"
 #include "sim/plain.hpp"
@@ -107,6 +109,83 @@ TG_EXPLORATION(AbandonExploration, an_inner_call_waits_for_no_permit) {
           "both calls were made");
 }
 TG_FINDS(AbandonExploration, an_inner_call_waits_for_no_permit, abandon_inner_call_waits, 10)
+
+// Reports on stderr, of the whole schedule.
+int reports = 0;
+void count_reports() {
+  reports = 0;
+  detail::report_taker = [](std::string_view) noexcept {
+    ++reports;
+    return true;
+  };
+}
+
+// A caller waits for the permit of a call that ends as it is abandoned, or before.
+TG_EXPLORATION(AbandonExploration, only_calls_that_were_abandoned_are_shown) {
+  hold_clock();
+  count_reports();
+  set_max_abandonable_calls(1);
+  bool was_stopped = false;
+  bool was_seen = false;
+  const Linked first("first");
+  const Linked second("second");
+  together({{"calls",
+             [&] {
+               const Inside inside(*first);
+               try {
+                 abandonable(TaskName("call"), [] {});
+               } catch (const Stopped&) {
+                 was_stopped = true;
+               }
+             }},
+            {"waits",
+             [&] {
+               const Inside inside(*second);
+               abandonable(TaskName("other"), [] {});
+             }},
+            {"looks", [&] { was_seen = !ThreadEventsController::instance().snapshot().abandoned().empty(); }},
+            {"sets", [&] { set_event(first); }}});
+  pause();
+  require(was_stopped || (reports == 0 && !was_seen), "what is shown as abandoned was abandoned");
+}
+TG_FINDS(AbandonExploration, only_calls_that_were_abandoned_are_shown, abandon_is_shown_too_early, 2000)
+
+// The only permit is held by a call that is abandoned and goes on, and a caller waits for it or comes later.
+TG_EXPLORATION(AbandonExploration, waiting_for_abandoned_calls_is_reported) {
+  hold_clock();
+  count_reports();
+  set_max_abandonable_calls(1);
+  struct Until {
+    Signal& may_end;
+  };
+  Signal may_end;
+  bool has_called = false;
+  const Linked first("first");
+  const Linked second("second");
+  together({{"calls",
+             [&] {
+               const Inside inside(*first);
+               try {
+                 abandonable(
+                     TaskName("driver"), [](Until until) { until.may_end.wait(); }, Until{may_end});
+               } catch (const Stopped&) {
+               }
+             }},
+            {"waits",
+             [&] {
+               const Inside inside(*second);
+               abandonable(TaskName("other"), [] {});
+               has_called = true;
+             }},
+            {"sets", [&] { set_event(first); }},
+            {"lets it end", [&] {
+               pause();  // until each of the others has ended or waits
+               require(reports == (has_called ? 0 : 1), "a wait for abandoned calls alone is reported");
+               may_end.send();
+             }}});
+  pause();
+}
+TG_FINDS(AbandonExploration, waiting_for_abandoned_calls_is_reported, abandon_waiter_looks_too_early, 2000)
 
 TG_WEAK_EXPLORATION(AbandonExploration, the_owner_sees_what_the_call_has_done) {
   hold_clock();

@@ -58,8 +58,6 @@ class TG_EXPORT AbandonableCall : public runtime::InBlock {
   /// The callable, its arguments, and its result.
   virtual void destroy_parts() noexcept = 0;
   TG_LOCAL void begin();
-  TG_LOCAL std::string prepare_to_abandon() noexcept;
-  TG_LOCAL void keep() noexcept;
   TG_LOCAL static void serve(void* call) noexcept;
 
   // Constant once the thread is started.
