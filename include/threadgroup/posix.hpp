@@ -107,11 +107,11 @@ TG_EXPORT int epoll_wait(int epoll, epoll_event* events, int most, int milliseco
 TG_EXPORT int epoll_pwait(int epoll, epoll_event* events, int most, int milliseconds,
                           const sigset_t* blocked);
 
-/// `wait4(2)`, which a stop ends.
+/// `wait4(2)`, which a stop ends. With `WNOHANG`, which does not wait, it is the plain call, also in a stopped task.
 TG_EXPORT pid_t wait4(pid_t process, int* status, int options, struct rusage* usage);
-/// `waitpid(2)`, which a stop ends.
+/// `waitpid(2)`: as `wait4`.
 TG_EXPORT pid_t waitpid(pid_t process, int* status, int options);
-/// `waitid(2)`, which a stop ends.
+/// `waitid(2)`: as `wait4`.
 TG_EXPORT int waitid(idtype_t kind, id_t id, siginfo_t* info, int options);
 
 /// `nanosleep(2)`, which a stop ends.
@@ -119,7 +119,8 @@ TG_EXPORT int nanosleep(const timespec* time, timespec* left);
 /// As POSIX's, it returns the error number: ECANCELED if it was stopped.
 TG_EXPORT int clock_nanosleep(clockid_t clock, int flags, const timespec* time, timespec* left);
 
-/// To unlock is the plain call, also in a stopped task.
+/// `flock(2)`, which a stop ends. To unlock and `LOCK_NB`, which do not wait, are the plain call, also in a stopped
+/// task.
 TG_EXPORT int flock(int fd, int operation);
 /// `F_SETLKW` and `F_OFD_SETLKW`, which wait for a lock; to unlock, and other commands, are the plain call.
 TG_EXPORT int fcntl(int fd, int command, struct flock* lock);

@@ -174,8 +174,7 @@ TG_INTERPOSED int __openat64_2(int, const char*, int)
 // --- Locks ---
 
 TG_INTERPOSED int flock(int fd, int operation) noexcept {
-  return (operation & LOCK_NB) == 0 ? stoppable(posix::flock, next_flock, fd, operation)
-                                    : next_flock(fd, operation);
+  return stoppable(posix::flock, next_flock, fd, operation);
 }
 
 TG_INTERPOSED int fcntl(int fd, int command, ...) {

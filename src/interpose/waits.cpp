@@ -97,7 +97,7 @@ TG_INTERPOSED int epoll_pwait(int epoll, epoll_event* events, int most, int mill
   return stoppable(posix::epoll_pwait, next_epoll_pwait, epoll, events, most, milliseconds, blocked);
 }
 
-// --- Processes: a stopped task can still ask without waiting ---
+// --- Processes ---
 
 // <sys/wait.h> declares `wait3` and `wait4` as `noexcept`, but pthread_cancel unwinds through them. So they have other names here,
 // and that of the C library for the linker.
@@ -109,23 +109,20 @@ TG_INTERPOSED pid_t wait(int* status) {
 }
 
 TG_INTERPOSED pid_t cancellable_wait3(int* status, int options, struct rusage* usage) {
-  return (options & WNOHANG) == 0 && ForeignCall::can_be_stopped() ? posix::wait4(-1, status, options, usage)
-                                                                   : next_wait3(status, options, usage);
+  return ForeignCall::can_be_stopped() ? posix::wait4(-1, status, options, usage)
+                                       : next_wait3(status, options, usage);
 }
 
 TG_INTERPOSED pid_t cancellable_wait4(pid_t process, int* status, int options, struct rusage* usage) {
-  return (options & WNOHANG) == 0 ? stoppable(posix::wait4, next_wait4, process, status, options, usage)
-                                  : next_wait4(process, status, options, usage);
+  return stoppable(posix::wait4, next_wait4, process, status, options, usage);
 }
 
 TG_INTERPOSED pid_t waitpid(pid_t process, int* status, int options) {
-  return (options & WNOHANG) == 0 ? stoppable(posix::waitpid, next_waitpid, process, status, options)
-                                  : next_waitpid(process, status, options);
+  return stoppable(posix::waitpid, next_waitpid, process, status, options);
 }
 
 TG_INTERPOSED int waitid(idtype_t kind, id_t id, siginfo_t* info, int options) {
-  return (options & WNOHANG) == 0 ? stoppable(posix::waitid, next_waitid, kind, id, info, options)
-                                  : next_waitid(kind, id, info, options);
+  return stoppable(posix::waitid, next_waitid, kind, id, info, options);
 }
 
 // --- Signals ---

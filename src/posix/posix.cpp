@@ -237,10 +237,12 @@ int epoll_wait(int epoll, epoll_event* events, int most, int milliseconds) {
 
 // --- Processes ---
 
+// A stopped task asks without waiting (WNOHANG), too: it must know which of its children have ended.
 pid_t wait4(pid_t process, int* status, int options, struct rusage* usage) {
   const CoveredCall call("waitpid");
-  return call ? static_cast<pid_t>(call.make(SYS_wait4, process, status, options, usage))
-              : ::wait4(process, status, options, usage);
+  if (!call) return ::wait4(process, status, options, usage);
+  if ((options & WNOHANG) != 0) return runtime::own::wait4(process, status, options, usage);
+  return static_cast<pid_t>(call.make(SYS_wait4, process, status, options, usage));
 }
 
 pid_t waitpid(pid_t process, int* status, int options) {
@@ -249,8 +251,9 @@ pid_t waitpid(pid_t process, int* status, int options) {
 
 int waitid(idtype_t kind, id_t id, siginfo_t* info, int options) {
   const CoveredCall call("waitid");
-  return call ? static_cast<int>(call.make(SYS_waitid, kind, id, info, options, nullptr))
-              : ::waitid(kind, id, info, options);
+  if (!call) return ::waitid(kind, id, info, options);
+  if ((options & WNOHANG) != 0) return runtime::own::waitid(kind, id, info, options);
+  return static_cast<int>(call.make(SYS_waitid, kind, id, info, options, nullptr));
 }
 
 // --- Time ---
@@ -279,7 +282,8 @@ int nanosleep(const timespec* time, timespec* left) {
 int flock(int fd, int operation) {
   const CoveredCall call("flock");
   if (!call) return ::flock(fd, operation);
-  if ((operation & LOCK_UN) != 0) return runtime::own::flock(fd, operation);  // a stopped task unlocks
+  // A stopped task unlocks, and asks without waiting.
+  if ((operation & (LOCK_UN | LOCK_NB)) != 0) return runtime::own::flock(fd, operation);
   return static_cast<int>(call.make(SYS_flock, fd, operation));
 }
 

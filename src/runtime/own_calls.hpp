@@ -43,6 +43,9 @@ inline int poll(pollfd* fds, nfds_t count, int milliseconds) noexcept {
   timespec timeout{milliseconds / 1000, (milliseconds % 1000) * 1'000'000L};
   return own::ppoll(fds, count, milliseconds < 0 ? nullptr : &timeout);
 }
+inline pid_t wait4(pid_t process, int* status, int options, struct rusage* usage) noexcept {
+  return static_cast<pid_t>(::syscall(SYS_wait4, process, status, options, usage));
+}
 inline int waitid(idtype_t kind, id_t id, siginfo_t* info, int options) noexcept {
   return static_cast<int>(::syscall(SYS_waitid, kind, id, info, options, nullptr));
 }

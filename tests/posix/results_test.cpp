@@ -6,6 +6,7 @@
 #include <semaphore.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -85,6 +86,7 @@ TEST(Posix, a_stopped_task_unlocks_files_and_takes_no_semaphore) {
     scope.set_event("stop");
     EXPECT_EQ(posix::flock(file, LOCK_EX), -1);
     EXPECT_EQ(errno, ECANCELED);
+    EXPECT_EQ(posix::flock(file, LOCK_EX | LOCK_NB), 0);
     EXPECT_EQ(posix::flock(file, LOCK_UN), 0);
     whole.l_type = F_UNLCK;
     EXPECT_EQ(posix::fcntl(file, F_OFD_SETLKW, &whole), 0);
@@ -96,6 +98,23 @@ TEST(Posix, a_stopped_task_unlocks_files_and_takes_no_semaphore) {
   EXPECT_EQ(value, 1);
   ::sem_destroy(&semaphore);
   ::close(file);
+}
+
+TEST(Posix, a_stopped_task_asks_for_its_children_without_waiting) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(3);
+  siginfo_t ended{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT), 0);
+  StopScope scope;
+  scope.set_event("stop");
+  ended = {};
+  EXPECT_EQ(posix::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOHANG | WNOWAIT), 0);
+  EXPECT_EQ(ended.si_pid, child);
+  EXPECT_EQ(posix::waitpid(child, nullptr, 0), -1);
+  EXPECT_EQ(errno, ECANCELED);
+  int status = 0;
+  EXPECT_EQ(posix::waitpid(child, &status, WNOHANG), child);
+  EXPECT_EQ(WEXITSTATUS(status), 3);
 }
 
 TEST(Posix, a_shield_lets_a_stopped_task_go_on) {
