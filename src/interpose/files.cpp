@@ -52,6 +52,7 @@ constinit NextFunction next_creat("creat", ::creat);
 constinit NextFunction next_splice("splice", ::splice);
 constinit NextFunction next_sendfile("sendfile", ::sendfile);
 constinit NextFunction next_flock("flock", ::flock);
+constinit NextFunction next_lockf("lockf", ::lockf);
 constinit NextFunction next_fcntl("fcntl", ::fcntl);
 
 struct Path {
@@ -86,7 +87,7 @@ mode_t mode_of(int flags, va_list arguments) noexcept {
 
 void find_functions_of_files() noexcept {
   find_all(next_read, next_read_chk, next_readv, next_write, next_writev, next_open, next_open_2, next_openat,
-           next_openat_2, next_creat, next_splice, next_sendfile, next_flock, next_fcntl);
+           next_openat_2, next_creat, next_splice, next_sendfile, next_flock, next_lockf, next_fcntl);
 }
 
 // --- Reading and writing ---
@@ -176,6 +177,16 @@ TG_INTERPOSED int __openat64_2(int, const char*, int)
 TG_INTERPOSED int flock(int fd, int operation) noexcept {
   return stoppable(posix::flock, next_flock, fd, operation);
 }
+
+TG_INTERPOSED int lockf(int fd, int command, off_t bytes) {
+  if (command != F_LOCK || !ForeignCall::can_be_stopped()) return next_lockf(fd, command, bytes);
+  struct flock lock {};  // from the position of the file, as the C library does
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_CUR;
+  lock.l_len = bytes;
+  return posix::fcntl(fd, F_SETLKW, &lock);
+}
+TG_INTERPOSED int lockf64(int, int, off64_t) __attribute__((alias("lockf"), visibility("default")));
 
 TG_INTERPOSED int fcntl(int fd, int command, ...) {
   va_list arguments;

@@ -75,6 +75,8 @@ constexpr BlockingCall kOthers[] = {
      [](Silent& s) -> long { return ::openat64(AT_FDCWD, (s.folder + "/fifo").c_str(), O_RDONLY); }},
     {"creat", [](Silent& s) -> long { return ::creat((s.folder + "/fifo").c_str(), 0600); }},
     {"creat64", [](Silent& s) -> long { return ::creat64((s.folder + "/fifo").c_str(), 0600); }},
+    {"lockf", [](Silent& s) -> long { return ::lockf(s.other_file, F_LOCK, 0); }},
+    {"lockf64", [](Silent& s) -> long { return ::lockf64(s.other_file, F_LOCK, 0); }},
     {"fcntl64",
      [](Silent& s) -> long {
        struct flock whole = Silent::whole_file();

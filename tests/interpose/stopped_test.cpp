@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -27,6 +28,7 @@
 #include <threadgroup/threadgroup.hpp>
 
 #include "support/pipe.hpp"
+#include "support/temporary_folder.hpp"
 
 #define TG_CALLS  // the functions of the C library
 
@@ -78,6 +80,29 @@ TEST_F(StoppedCaller, uses_pipes_that_do_not_block) {
   EXPECT_EQ(::read(pipe.reading(), bytes.data(), 8), 1);
   EXPECT_EQ(::read(pipe.reading(), bytes.data(), 8), -1);
   EXPECT_EQ(errno, EAGAIN);
+}
+
+TEST_F(StoppedCaller, learns_that_a_lock_is_taken_without_waiting_for_it) {
+  const TemporaryFolder folder;
+  const int file = ::open(folder.file("locked").c_str(), O_CREAT | O_RDWR, 0600);
+  const int other = ::open(folder.file("locked").c_str(), O_RDWR);
+  EXPECT_EQ(::lockf(file, F_TLOCK, 0), 0);
+  EXPECT_EQ(::lockf(file, F_TEST, 0), 0);
+  EXPECT_EQ(::lockf(file, F_ULOCK, 0), 0);
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  EXPECT_EQ(::fcntl(other, F_OFD_SETLK, &whole), 0);
+  EXPECT_EQ(::lockf(file, F_TLOCK, 0), -1);
+  EXPECT_EQ(errno, EAGAIN);
+  EXPECT_EQ(::lockf(file, F_LOCK, 0), -1);
+  EXPECT_EQ(errno, ECANCELED);
+  EXPECT_EQ(::flock(other, LOCK_EX), -1);
+  EXPECT_EQ(errno, ECANCELED);
+  EXPECT_EQ(::flock(other, LOCK_EX | LOCK_NB), 0);
+  EXPECT_EQ(::flock(file, LOCK_EX | LOCK_NB), -1);
+  EXPECT_EQ(errno, EWOULDBLOCK);
+  ::close(other);
+  ::close(file);
 }
 
 TEST_F(StoppedCaller, learns_that_a_descriptor_is_not_open) {
