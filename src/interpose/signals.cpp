@@ -31,6 +31,7 @@ constinit NextFunction next_sigprocmask("sigprocmask", ::sigprocmask);
 
 // In a stopped task a signal that is not pending yet is waited for no longer.
 int wait_for_signal(const sigset_t* signals, siginfo_t* info, const timespec* timeout) {
+  if (signals == nullptr) return next_sigtimedwait(signals, info, timeout);  // the kernel refuses it
   const int number = posix::sigtimedwait(signals, info, timeout);
   if (number >= 0 || errno != ECANCELED) return number;
   const timespec at_once{};

@@ -32,7 +32,7 @@ class Timeout {
     if (time != nullptr) time_ = *time;
   }
   static Timeout of_milliseconds(int milliseconds) {
-    const timespec time{milliseconds / 1000, (milliseconds % 1000) * 1'000'000L};
+    const timespec time = runtime::from_milliseconds(milliseconds);
     return Timeout(milliseconds < 0 ? nullptr : &time);
   }
   timespec* get() noexcept { return time_ ? &*time_ : nullptr; }
@@ -46,8 +46,8 @@ class Timeout {
 /// What a sleep that was stopped before the kernel has seen it has left: all of its time.
 class TimeLeft {
  public:
-  TimeLeft(timespec* left, timespec time) : left_(left) {
-    if (left_ != nullptr) before_ = std::exchange(*left_, time);
+  TimeLeft(timespec* left, const timespec* time) : left_(time != nullptr ? left : nullptr) {
+    if (left_ != nullptr) before_ = std::exchange(*left_, *time);
   }
   /// A sleep that was not interrupted leaves the caller's value alone.
   void end(int error) const {
@@ -58,14 +58,5 @@ class TimeLeft {
   timespec* const left_;
   timespec before_{};
 };
-
-/// On the clock of time-outs that are points in time, CLOCK_REALTIME.
-inline timespec milliseconds_from_now(long milliseconds) noexcept {
-  timespec time = runtime::time_on(CLOCK_REALTIME);
-  time.tv_nsec += milliseconds * 1'000'000;
-  time.tv_sec += time.tv_nsec / 1'000'000'000;
-  time.tv_nsec %= 1'000'000'000;
-  return time;
-}
 
 }  // namespace tg::inline v0::detail

@@ -81,11 +81,12 @@ long connect(const Poll& poll, const Arguments& a) {
 // --- Waiting for descriptors, and for a time ---
 
 long poll_them(const Poll& poll, const Arguments& a) {
+  auto* const fds = pointer<pollfd>(a[0]);
+  const auto count = static_cast<std::size_t>(a[1]);
   auto* const timeout = pointer<timespec>(a[2]);
   if (timeout != nullptr && !is_valid(*timeout)) return -EINVAL;
-  const Limit limit(timeout);
-  return poll.wait(pointer<pollfd>(a[0]), static_cast<std::size_t>(a[1]), limit,
-                   pointer<const sigset_t>(a[3]));
+  if (fds == nullptr && count > 0) return -EFAULT;
+  return poll.wait(fds, count, Limit(timeout), pointer<const sigset_t>(a[3]));
 }
 
 long select_them(const Poll& poll, const Arguments& a) {
@@ -127,7 +128,7 @@ long select_them(const Poll& poll, const Arguments& a) {
 long wait_for_epoll(const Poll& poll, const Arguments& a) {
   const int epoll = number_of(a[0]);
   const int milliseconds = number_of(a[3]);
-  const timespec time{milliseconds / 1'000, milliseconds % 1'000 * 1'000'000L};
+  const timespec time = runtime::from_milliseconds(milliseconds);
   const Limit limit(milliseconds < 0 ? nullptr : &time);
   for (;;) {
     const int ready = ::epoll_wait(epoll, pointer<epoll_event>(a[1]), number_of(a[2]), 0);
@@ -138,7 +139,13 @@ long wait_for_epoll(const Poll& poll, const Arguments& a) {
   }
 }
 
+// Other clocks are those of processor time, and what the kernel refuses.
+bool can_sleep_on(clockid_t clock) noexcept {
+  return clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME || clock == CLOCK_TAI;
+}
+
 long sleep(const Poll& poll, clockid_t clock, bool until, const timespec* time, timespec* left) {
+  if (time == nullptr) return -EFAULT;
   if (!is_valid(*time)) return -EINVAL;
   // Clocks other than the steady one cannot be polled with; the difference is converted once.
   const timespec from_now = until ? difference(*time, time_on(clock)) : *time;
@@ -180,6 +187,7 @@ long polled_call(Node* node, long number, const std::array<long, 6>& a) {
     case SYS_nanosleep:
       return sleep(poll, CLOCK_MONOTONIC, false, pointer<const timespec>(a[0]), pointer<timespec>(a[1]));
     case SYS_clock_nanosleep:
+      if (!can_sleep_on(number_of(a[0]))) return plain(number, a);
       return sleep(poll, number_of(a[0]), (a[1] & TIMER_ABSTIME) != 0, pointer<const timespec>(a[2]),
                    pointer<timespec>(a[3]));
     case SYS_rt_sigsuspend:

@@ -121,7 +121,7 @@ long read_or_write(const Poll& poll, long number, const Arguments& a) {
   const int fd = number_of(a[0]);
   const bool is_one_part = number == SYS_read || number == SYS_write;
   const iovec one{pointer<void>(a[1]), static_cast<std::size_t>(a[2])};
-  const bool is_valid = is_one_part || (a[2] > 0 && a[2] <= IOV_MAX);
+  const bool is_valid = is_one_part || (a[1] != 0 && a[2] > 0 && a[2] <= IOV_MAX);
   if (!is_valid || !may_be_polled(fd)) return plain(number, a);
   Parts parts =
       is_one_part ? Parts(&one, 1) : Parts(pointer<const iovec>(a[1]), static_cast<std::size_t>(a[2]));
@@ -133,6 +133,7 @@ long read_or_write(const Poll& poll, long number, const Arguments& a) {
 
 long receive_from(const Poll& poll, long number, const Arguments& a) {
   const int fd = number_of(a[0]);
+  if (number == SYS_recvmsg && a[1] == 0) return plain(number, a);
   if (number == SYS_recvmsg) return receive(poll, fd, *pointer<msghdr>(a[1]), number_of(a[2]), number, a);
   iovec part{pointer<void>(a[1]), static_cast<std::size_t>(a[2])};
   msghdr message{};
@@ -151,7 +152,10 @@ long receive_from(const Poll& poll, long number, const Arguments& a) {
 long send_to(const Poll& poll, long number, const Arguments& a) {
   const int fd = number_of(a[0]);
   if (number == SYS_sendmsg) {
+    if (a[1] == 0) return plain(number, a);
     const msghdr& message = *pointer<const msghdr>(a[1]);
+    if ((message.msg_iov == nullptr && message.msg_iovlen > 0) || message.msg_iovlen > IOV_MAX)
+      return plain(number, a);
     return send(poll, fd, Parts(message.msg_iov, message.msg_iovlen), message, number_of(a[2]));
   }
   const iovec part{pointer<void>(a[1]), static_cast<std::size_t>(a[2])};

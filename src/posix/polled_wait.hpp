@@ -41,37 +41,15 @@ inline int number_of(long argument) noexcept { return static_cast<int>(argument)
 
 // --- Time ---
 
-constexpr long kNanos = 1'000'000'000;
-
+using runtime::difference;
+using runtime::is_valid;
 using runtime::time_on;
-
-inline timespec sum(timespec a, const timespec& b) noexcept {
-  a.tv_sec += b.tv_sec;
-  a.tv_nsec += b.tv_nsec;
-  if (a.tv_nsec >= kNanos) {
-    ++a.tv_sec;
-    a.tv_nsec -= kNanos;
-  }
-  return a;
-}
-// Not below zero.
-inline timespec difference(const timespec& a, const timespec& b) noexcept {
-  timespec left{a.tv_sec - b.tv_sec, a.tv_nsec - b.tv_nsec};
-  if (left.tv_nsec < 0) {
-    --left.tv_sec;
-    left.tv_nsec += kNanos;
-  }
-  return left.tv_sec < 0 ? timespec{} : left;
-}
-inline bool is_valid(const timespec& time) noexcept {
-  return time.tv_sec >= 0 && time.tv_nsec >= 0 && time.tv_nsec < kNanos;
-}
 
 // A time limit of a call: a point on the steady clock, or none.
 class Limit {
  public:
   explicit Limit(const timespec* time) noexcept {
-    if (time != nullptr) end_ = sum(time_on(CLOCK_MONOTONIC), *time);
+    if (time != nullptr) end_ = runtime::sum(time_on(CLOCK_MONOTONIC), *time);
   }
   std::optional<timespec> left() const noexcept {
     if (!end_) return {};
@@ -118,7 +96,7 @@ inline Limit limit_of(int fd, int option) noexcept {
   socklen_t size = sizeof time;
   if (::getsockopt(fd, SOL_SOCKET, option, &time, &size) != 0 || (time.tv_sec == 0 && time.tv_usec == 0))
     return Limit(nullptr);
-  const timespec limit{time.tv_sec, time.tv_usec * 1'000};
+  const timespec limit = runtime::from_timeval(time);
   return Limit(&limit);
 }
 

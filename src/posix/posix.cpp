@@ -28,6 +28,7 @@
 #include "runtime/own_calls.hpp"
 #include "runtime/semaphore_waiter.hpp"
 #include "runtime/stop_signal.hpp"
+#include "runtime/system_time.hpp"
 #include "tree/stop_source.hpp"
 
 namespace tg::inline v0 {
@@ -71,6 +72,15 @@ int select_with(const CoveredCall& call, int count, fd_set* readable, fd_set* wr
     std::size_t bytes;
   } mask{blocked.get(), kMaskBytes};
   return static_cast<int>(call.make(SYS_pselect6, count, readable, writable, others, timeout.get(), &mask));
+}
+
+// Operations that only add do not wait. The kernel rejects a null pointer at once.
+bool may_wait(const sembuf* operations, std::size_t count) {
+  // SEMOPM: the kernel reads no more, unless an administrator has raised it.
+  constexpr std::size_t kMost = 500;
+  return operations != nullptr &&
+         (count > kMost ||
+          std::any_of(operations, operations + count, [](const sembuf& one) { return one.sem_op <= 0; }));
 }
 
 }  // namespace
@@ -214,9 +224,7 @@ int select(int count, fd_set* readable, fd_set* writable, fd_set* others, timeva
     errno = EINVAL;
     return -1;
   }
-  timespec time{};
-  if (timeout != nullptr)
-    time = {timeout->tv_sec + timeout->tv_usec / 1'000'000, timeout->tv_usec % 1'000'000 * 1000};
+  const timespec time = timeout != nullptr ? runtime::from_timeval(*timeout) : timespec{};
   Timeout left(timeout != nullptr ? &time : nullptr);
   const int ready = select_with(call, count, readable, writable, others, left, SignalSet(nullptr));
   if (timeout != nullptr) *timeout = {left.left().tv_sec, left.left().tv_nsec / 1000};  // as Linux does
@@ -262,7 +270,7 @@ int clock_nanosleep(clockid_t clock, int flags, const timespec* time, timespec* 
   const CoveredCall call("nanosleep");
   if (!call) return ::clock_nanosleep(clock, flags, time, left);
   if (clock == CLOCK_THREAD_CPUTIME_ID) return EINVAL;  // as the C library does
-  const TimeLeft at_first((flags & TIMER_ABSTIME) != 0 ? nullptr : left, *time);
+  const TimeLeft at_first((flags & TIMER_ABSTIME) != 0 ? nullptr : left, time);
   const int error = static_cast<int>(-call.make_raw(SYS_clock_nanosleep, clock, flags, time, left));
   at_first.end(error);
   return error;
@@ -271,7 +279,7 @@ int clock_nanosleep(clockid_t clock, int flags, const timespec* time, timespec* 
 int nanosleep(const timespec* time, timespec* left) {
   const CoveredCall call("nanosleep");
   if (!call) return ::nanosleep(time, left);
-  const TimeLeft at_first(left, *time);
+  const TimeLeft at_first(left, time);
   const int result = static_cast<int>(call.make(SYS_nanosleep, time, left));
   at_first.end(result == 0 ? 0 : errno);
   return result;
@@ -356,11 +364,10 @@ int msgsnd(int queue, const void* message, std::size_t bytes, int flags) {
 
 int semtimedop(int set, sembuf* operations, std::size_t count, const timespec* timeout) {
   const CoveredCall call("semop");
-  const bool waits =
-      std::any_of(operations, operations + count, [](const sembuf& one) { return one.sem_op <= 0; });
   if (!call) return ::semtimedop(set, operations, count, timeout);
-  return waits ? static_cast<int>(call.make(SYS_semtimedop, set, operations, count, timeout))
-               : static_cast<int>(::syscall(SYS_semtimedop, set, operations, count, timeout));
+  return may_wait(operations, count)
+             ? static_cast<int>(call.make(SYS_semtimedop, set, operations, count, timeout))
+             : static_cast<int>(::syscall(SYS_semtimedop, set, operations, count, timeout));
 }
 
 int semop(int set, sembuf* operations, std::size_t count) {
@@ -393,7 +400,7 @@ int sem_wait(sem_t* semaphore) {
       return -1;
     }
     // Only the C library knows how a waiter waits here, so the stop is looked at now and then.
-    const timespec soon = detail::milliseconds_from_now(10);
+    const timespec soon = runtime::sum(runtime::time_on(CLOCK_REALTIME), runtime::from_milliseconds(10));
     if (::sem_timedwait(semaphore, &soon) == 0) return 0;
     if (errno != ETIMEDOUT) return -1;
   }

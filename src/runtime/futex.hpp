@@ -14,6 +14,7 @@
 #include <threadgroup/duration.hpp>
 
 #include "runtime/engine.hpp"
+#include "runtime/system_time.hpp"
 
 namespace tg::inline v0::runtime {
 
@@ -24,13 +25,7 @@ struct SleepWord {
   bool holds() const noexcept { return word.load(std::memory_order_relaxed) == expected; }
 };
 
-inline timespec to_timespec(TimePoint point) noexcept {
-  const std::int64_t nanos = point.nanos() > 0 ? point.nanos() : 0;
-  timespec time{};
-  time.tv_sec = static_cast<std::time_t>(nanos / 1'000'000'000);
-  time.tv_nsec = static_cast<long>(nanos % 1'000'000'000);
-  return time;
-}
+inline timespec to_timespec(TimePoint point) noexcept { return from_nanos(point.nanos()); }
 
 /// Waits while `word` holds `expected`, until the point on the monotonic clock. Returns early when woken, on
 /// a signal, or if the word differs; the caller looks again.

@@ -13,6 +13,8 @@
 #include <cstddef>
 #include <ctime>
 
+#include "runtime/system_time.hpp"
+
 /// Calls that no stop ends, although the caller may be a stopped task and the program may have replaced the C library's
 /// functions by ones that a stop ends (`threadgroup::interpose`): each is made by its number. Same parameters and results as
 /// the functions of these names. `tools/check_layers` finds calls of those functions elsewhere in the library.
@@ -40,7 +42,7 @@ inline int ppoll(pollfd* fds, nfds_t count, timespec* timeout) noexcept {
   return static_cast<int>(::syscall(SYS_ppoll, fds, count, timeout, nullptr, 0));
 }
 inline int poll(pollfd* fds, nfds_t count, int milliseconds) noexcept {
-  timespec timeout{milliseconds / 1000, (milliseconds % 1000) * 1'000'000L};
+  timespec timeout = from_milliseconds(milliseconds);
   return own::ppoll(fds, count, milliseconds < 0 ? nullptr : &timeout);
 }
 inline pid_t wait4(pid_t process, int* status, int options, struct rusage* usage) noexcept {

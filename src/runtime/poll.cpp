@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdint>
 #include <ctime>
 #include <stdexcept>
 #include <string>
@@ -17,6 +16,7 @@
 #include "runtime/own_calls.hpp"
 #include "runtime/sleep.hpp"
 #include "runtime/steady_clock.hpp"
+#include "runtime/system_time.hpp"
 #include "runtime/threads.hpp"
 
 namespace tg::inline v0::runtime {
@@ -35,12 +35,7 @@ void Poll::add(int descriptor, bool for_writing) {
 
 // How many are ready, or the system's error as a negative number.
 int Poll::poll(TimePoint deadline) noexcept {
-  timespec left{};
-  if (!deadline.is_never()) {
-    const std::int64_t nanos = std::max<std::int64_t>((deadline - now()).nanos(), 0);
-    left.tv_sec = static_cast<std::time_t>(nanos / 1'000'000'000);
-    left.tv_nsec = static_cast<long>(nanos % 1'000'000'000);
-  }
+  timespec left = deadline.is_never() ? timespec{} : from_nanos((deadline - now()).nanos());
   const int ready = own::ppoll(polled_.data(), polled_.size(), deadline.is_never() ? nullptr : &left);
   if (ready >= 0) return ready;
   const int error = errno;

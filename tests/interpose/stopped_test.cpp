@@ -7,7 +7,9 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/ipc.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -19,6 +21,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
@@ -110,6 +113,58 @@ TEST_F(StoppedCaller, learns_that_a_descriptor_is_not_open) {
   EXPECT_EQ(errno, EBADF);
 }
 
+// --- Arguments that the kernel rejects ---
+
+// By pointers, for the headers declare some arguments as never null.
+constexpr int (*kSleep)(const timespec*, timespec*) = &TG_CALLS::nanosleep;
+constexpr int (*kSleepOn)(clockid_t, int, const timespec*, timespec*) = &TG_CALLS::clock_nanosleep;
+constexpr int (*kThreadSleep)(const timespec*, timespec*) = &::thrd_sleep;
+constexpr int (*kWaitForSignal)(const sigset_t*, siginfo_t*, const timespec*) = &::sigtimedwait;
+constexpr int (*kWait)(const sigset_t*, int*) = &::sigwait;
+constexpr int (*kSemaphores)(int, sembuf*, std::size_t) = &::semop;
+
+void expect_that_null_is_rejected() {
+  const auto fails = [](int result) { return result == -1 && errno == EFAULT; };
+  timespec left{-7, -7};
+  EXPECT_TRUE(fails(kSleep(nullptr, &left)));
+  EXPECT_TRUE(fails(kSleep(nullptr, nullptr)));
+  EXPECT_EQ(kSleepOn(CLOCK_MONOTONIC, 0, nullptr, &left), EFAULT);
+  EXPECT_EQ(kSleepOn(CLOCK_MONOTONIC, TIMER_ABSTIME, nullptr, nullptr), EFAULT);
+  EXPECT_EQ(kThreadSleep(nullptr, &left), -2);
+  int number = 0;
+  EXPECT_TRUE(fails(kWaitForSignal(nullptr, nullptr, nullptr)));
+  EXPECT_EQ(kWait(nullptr, &number), EFAULT);
+  EXPECT_EQ(left.tv_sec, -7);
+  const int set = ::semget(IPC_PRIVATE, 1, 0600);
+  EXPECT_TRUE(fails(kSemaphores(set, nullptr, 1)));
+  ::semctl(set, 0, IPC_RMID);
+}
+
+TEST_F(StoppedCaller, learns_that_an_argument_is_null) { expect_that_null_is_rejected(); }
+
+TEST(InterposedCaller, learns_that_an_argument_is_null) {
+  expect_that_null_is_rejected();
+  const StopScope scope;
+  expect_that_null_is_rejected();
+}
+
+void expect_that_times_are_checked() {
+  const timespec invalid{0, -1};
+  const timespec hour{3'600, 0};
+  timespec left{-7, -7};
+  EXPECT_EQ(TG_CALLS::nanosleep(&invalid, &left), -1);
+  EXPECT_EQ(errno, EINVAL);
+  EXPECT_EQ(TG_CALLS::clock_nanosleep(12'345, 0, &hour, &left), EINVAL);
+  EXPECT_EQ(left.tv_sec, -7) << "it is written only by a sleep that was interrupted";
+}
+
+TEST_F(StoppedCaller, learns_that_a_time_or_clock_is_invalid) { expect_that_times_are_checked(); }
+
+TEST(InterposedCaller, learns_that_a_time_or_clock_is_invalid) {
+  const StopScope scope;
+  expect_that_times_are_checked();
+}
+
 // --- Output ---
 
 TEST_F(StoppedCaller, writes_what_a_pipe_has_room_for) {
@@ -187,6 +242,22 @@ TEST_F(StoppedCaller, ends_a_loop_that_sleeps_for_the_time_that_is_left) {
   rounds = 0;
   for (timespec left{0, 100'000'000}; ::thrd_sleep(&left, &left) != 0;) ASSERT_LT(++rounds, 100);
   EXPECT_LT(seconds_of_processor() - before, 0.1);
+}
+
+TEST_F(StoppedCaller, polls_with_sleeps_without_keeping_a_processor_busy) {
+  const auto before = std::chrono::steady_clock::now();
+  constexpr int kRounds = 10;
+  const timespec hour{3'600, 0};
+  for (int round = 0; round < kRounds; ++round) {
+    EXPECT_EQ(TG_CALLS::usleep(3'600'000'000U), -1);
+    EXPECT_EQ(errno, ECANCELED);
+    EXPECT_EQ(TG_CALLS::nanosleep(&hour, nullptr), -1);
+    EXPECT_EQ(errno, ECANCELED);
+    EXPECT_EQ(TG_CALLS::clock_nanosleep(CLOCK_MONOTONIC, 0, &hour, nullptr), ECANCELED);
+    EXPECT_EQ(::thrd_sleep(&hour, nullptr), -2);
+    EXPECT_EQ(TG_CALLS::usleep(1'000), 0);
+  }
+  EXPECT_GE(std::chrono::steady_clock::now() - before, kRounds * (4 * 10ms + 1ms));
 }
 
 TEST_F(StoppedCaller, sleeps_until_a_time_without_keeping_a_processor_busy) {

@@ -5,12 +5,16 @@
 #include <poll.h>
 #include <semaphore.h>
 #include <sys/file.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/sem.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <cstddef>
+#include <limits>
 #include <vector>
 
 #include <threadgroup/posix.hpp>
@@ -115,6 +119,56 @@ TEST(Posix, a_stopped_task_asks_for_its_children_without_waiting) {
   int status = 0;
   EXPECT_EQ(posix::waitpid(child, &status, WNOHANG), child);
   EXPECT_EQ(WEXITSTATUS(status), 3);
+}
+
+// --- Arguments that the kernel rejects ---
+
+TEST(Posix, null_pointers_are_rejected_by_the_kernel) {
+  const Pipe sockets = Pipe::of_sockets();
+  const int set = ::semget(IPC_PRIVATE, 1, 0600);
+  const StopScope scope;
+  const auto fails = [](long result, int error) { return result == -1 && errno == error; };
+  timespec left{-7, -7};
+  EXPECT_TRUE(fails(posix::nanosleep(nullptr, &left), EFAULT));
+  EXPECT_TRUE(fails(posix::nanosleep(nullptr, nullptr), EFAULT));
+  EXPECT_EQ(posix::clock_nanosleep(CLOCK_MONOTONIC, 0, nullptr, &left), EFAULT);
+  EXPECT_EQ(left.tv_sec, -7);
+  EXPECT_TRUE(fails(posix::poll(nullptr, 1, 0), EFAULT));
+  EXPECT_TRUE(fails(posix::readv(sockets.reading(), nullptr, 1), EFAULT));
+  EXPECT_TRUE(fails(posix::writev(sockets.writing(), nullptr, 1), EFAULT));
+  EXPECT_TRUE(fails(posix::recvmsg(sockets.reading(), nullptr, 0), EFAULT));
+  EXPECT_TRUE(fails(posix::sendmsg(sockets.writing(), nullptr, 0), EFAULT));
+  EXPECT_TRUE(fails(posix::sigtimedwait(nullptr, nullptr, nullptr), EFAULT));
+  EXPECT_TRUE(fails(posix::semop(set, nullptr, 1), EFAULT));
+  EXPECT_TRUE(fails(posix::semop(set, nullptr, 0), EINVAL));
+  EXPECT_TRUE(fails(posix::fcntl(sockets.reading(), F_SETLKW, nullptr), EFAULT));
+  ::semctl(set, 0, IPC_RMID);
+}
+
+TEST(Posix, counts_and_times_beyond_all_limits_are_those_of_the_kernel) {
+  const Pipe pipe;
+  EXPECT_EQ(::write(pipe.writing(), "x", 1), 1);
+  const int set = ::semget(IPC_PRIVATE, 1, 0600);
+  constexpr long kMost = std::numeric_limits<long>::max();
+  sembuf add{0, 1, 0};
+  EXPECT_EQ(posix::semop(set, &add, std::size_t{1} << 20), -1);
+  EXPECT_EQ(errno, E2BIG);
+  const StopScope scope;
+  EXPECT_EQ(posix::semop(set, &add, std::size_t{1} << 20), -1);
+  EXPECT_EQ(errno, E2BIG);
+  ::semctl(set, 0, IPC_RMID);
+  pollfd one{pipe.reading(), POLLIN, 0};
+  const timespec latest{kMost, 999'999'999};
+  EXPECT_EQ(posix::ppoll(&one, 1, &latest, nullptr), 1);
+  fd_set readable;
+  FD_ZERO(&readable);
+  FD_SET(pipe.reading(), &readable);
+  timeval long_time{kMost, 1'000'000};
+  EXPECT_EQ(posix::select(pipe.reading() + 1, &readable, nullptr, nullptr, &long_time), 1);
+  EXPECT_EQ(posix::clock_nanosleep(12'345, 0, &latest, nullptr), EINVAL);
+  const StopScope soon(10ms);
+  EXPECT_EQ(posix::nanosleep(&latest, nullptr), -1);
+  EXPECT_EQ(errno, ECANCELED);
 }
 
 TEST(Posix, a_shield_lets_a_stopped_task_go_on) {
