@@ -9,8 +9,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <climits>
 #include <cstddef>
+#include <string>
 
 #include "runtime/own_calls.hpp"
 
@@ -19,18 +22,40 @@ namespace tg::inline v0::interpose {
 namespace {
 constexpr unsigned kMemoryDevices = 1;  // their major number: /dev/null, /dev/urandom
 
-// Terminals and counters (eventfd) have no calls that do not block, so they are asked first. Another writer may then be faster
-// on a pipe of an old kernel, or a terminal may be halted: such a call waits, as it would without a stop.
+ssize_t refuse() noexcept {
+  errno = ECANCELED;
+  return -1;
+}
+
+// Terminals and counters (eventfd) have no calls that do not block, so they are asked first. If a terminal is halted in that moment,
+// or another writer is faster, the call waits, as it would without a stop.
 ssize_t write_if_writable(int fd, const iovec* parts, int count) noexcept {
+  if (parts == nullptr || count < 0) return ::syscall(SYS_writev, fd, parts, count);  // the kernel rejects it
   pollfd one{fd, POLLOUT, 0};
-  if (runtime::own::poll(&one, 1, 0) <= 0) {
-    errno = ECANCELED;
-    return -1;
-  }
+  if (runtime::own::poll(&one, 1, 0) <= 0) return refuse();
   const iovec* const first =
       std::find_if(parts, parts + count, [](const iovec& part) { return part.iov_len > 0; });
   if (first == parts + count) return 0;
   return runtime::own::write(fd, first->iov_base, std::min<std::size_t>(first->iov_len, PIPE_BUF));
+}
+
+// The same pipe, opened anew for a write that does not block. The descriptor stays as it is, because other processes share its flags.
+// -1 if the pipe belongs to another user, for example, or there is no /proc.
+int nonblocking_copy(int pipe) noexcept {
+  std::array<char, 32> path{"/proc/self/fd/"};
+  const std::size_t begin = std::char_traits<char>::length(path.data());
+  *std::to_chars(path.data() + begin, path.data() + path.size() - 1, pipe).ptr = '\0';
+  return runtime::own::open(path.data(), O_WRONLY | O_NONBLOCK | O_CLOEXEC, 0);
+}
+
+ssize_t write_to_pipe(int fd, const iovec* parts, int count) noexcept {
+  const int copy = nonblocking_copy(fd);
+  if (copy < 0) return write_if_writable(fd, parts, count);
+  const ssize_t written = ::syscall(SYS_writev, copy, parts, count);
+  const int error = errno;
+  ::close(copy);
+  errno = error;
+  return written < 0 && error == EAGAIN ? refuse() : written;
 }
 }  // namespace
 
@@ -51,16 +76,16 @@ bool never_waits(int fd) noexcept {
 
 ssize_t write_at_once(int fd, const iovec* parts, int count) noexcept {
   struct stat found {};
-  if (fd != STDOUT_FILENO && fd != STDERR_FILENO && ::fstat(fd, &found) == 0 && S_ISSOCK(found.st_mode)) {
-    errno = ECANCELED;
-    return -1;
-  }
+  const bool is_known = ::fstat(fd, &found) == 0;
+  if (fd != STDOUT_FILENO && fd != STDERR_FILENO && is_known && S_ISSOCK(found.st_mode)) return refuse();
   constexpr long kHere = -1;  // the file's own position
   const ssize_t written = ::syscall(SYS_pwritev2, fd, parts, count, kHere, kHere, RWF_NOWAIT);
   if (written >= 0) return written;
-  if (errno == EOPNOTSUPP || errno == ENOSYS) return write_if_writable(fd, parts, count);
-  if (errno == EAGAIN) errno = ECANCELED;
-  return -1;
+  if (errno == EAGAIN) return refuse();
+  if (errno != EOPNOTSUPP && errno != ENOSYS) return -1;
+  // Pipes have it since Linux 6.4.
+  return is_known && S_ISFIFO(found.st_mode) ? write_to_pipe(fd, parts, count)
+                                             : write_if_writable(fd, parts, count);
 }
 
 }  // namespace tg::inline v0::interpose

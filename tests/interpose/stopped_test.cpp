@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <threads.h>
@@ -18,6 +19,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -30,6 +32,7 @@
 
 #include <threadgroup/threadgroup.hpp>
 
+#include "support/forbidden_call.hpp"
 #include "support/pipe.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -186,6 +189,53 @@ TEST_F(StoppedCaller, writes_to_a_terminal) {
   ASSERT_TRUE(::grantpt(terminal) == 0 && ::unlockpt(terminal) == 0);
   EXPECT_EQ(::write(terminal, "abc", 3), 3);
   ::close(terminal);
+}
+
+// Ends the program. In each round two threads write at the same time, the pipe has room for one of them, and no thread reads.
+void write_by_two_stopped_threads() {
+  constexpr int kRounds = 500;
+  constexpr std::size_t kPage = 4'096;
+  ::alarm(60);
+  const Pipe pipe;
+  std::array<char, kPage> page{};
+  std::atomic<int> round{0};
+  std::atomic<int> written{0};
+  std::atomic<int> refused{0};
+  const auto write_a_page = [&] {
+    const std::array<char, kPage> bytes{};
+    StopScope scope;
+    scope.set_event("stop");
+    if (::write(pipe.writing(), bytes.data(), kPage) == kPage) ++written;
+    else if (errno == ECANCELED) ++refused;
+    else ::_exit(3);
+  };
+  std::jthread other([&] {
+    for (int mine = 1; mine <= kRounds; ++mine) {
+      while (round < mine) {  // without sleep, so that both begin in the same moment
+      }
+      write_a_page();
+    }
+  });
+  for (int all = 1; all <= kRounds; ++all) {
+    pipe.fill();
+    if (::read(pipe.reading(), page.data(), kPage) != kPage) ::_exit(4);
+    round = all;
+    write_a_page();
+    while (written + refused < 2 * all) std::this_thread::yield();
+  }
+  const bool still_blocks = (::fcntl(pipe.writing(), F_GETFL) & O_NONBLOCK) == 0;
+  ::_exit(written == kRounds && still_blocks ? 0 : 5);
+}
+
+TEST(StoppedCallerDeathTest, does_not_wait_for_room_in_a_pipe_where_the_kernel_cannot_try) {
+  if (!can_forbid()) GTEST_SKIP() << kNeedsFilters;
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(
+      {
+        if (!forbid(SYS_pwritev2, EOPNOTSUPP)) ::_exit(2);
+        write_by_two_stopped_threads();
+      },
+      testing::ExitedWithCode(0), "");
 }
 
 // Ends the program.
