@@ -8,21 +8,23 @@
 #include <threadgroup/detail/atomic.hpp>
 
 #include "base/report.hpp"
+#include "runtime/stop_signal.hpp"
 #include "tree/call_registration.hpp"
 
 namespace tg::inline v0::detail {
 
 namespace {
-// Atomic: any thread sets it.
-constinit Atomic<bool> signal_is_refused{false};
+// The number of the signal that was refused last, or 0. Atomic: any thread sets it.
+constinit Atomic<int> refused_signal{0};
 }  // namespace
 
 bool ForeignCall::prepare(runtime::Flow& flow) noexcept {
-  if (signal_is_refused.load(std::memory_order_relaxed)) return false;
+  const int number = runtime::StopSignal::number();
+  if (refused_signal.load(std::memory_order_relaxed) == number) return false;
   try {
     return CallRegistration::of(flow) != nullptr;
   } catch (const std::system_error& error) {
-    if (!signal_is_refused.exchange(true, std::memory_order_relaxed))
+    if (refused_signal.exchange(number, std::memory_order_relaxed) != number)
       report_line({"a stop will not end the calls of other libraries: ", error.what()});
   } catch (const std::exception&) {  // no memory for a text: the next call tries again
   }

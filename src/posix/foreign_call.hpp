@@ -17,7 +17,7 @@ namespace tg::inline v0::detail {
 class ForeignCall {
  public:
   /// False also in a simulated program, and where a stop could not end the call, for example because the program handles
-  /// the stop signal itself. In the latter case it has said so on stderr, once.
+  /// the stop signal itself. In the latter case it has said so on stderr, once for each signal that `use_signal` has chosen.
   static bool can_be_stopped() noexcept {
     runtime::Flow* const flow = runtime::Flow::current_if_any();
     if (flow == nullptr || flow->event == nullptr || flow->engine() != nullptr) [[likely]]
