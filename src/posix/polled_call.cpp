@@ -8,12 +8,14 @@
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include <threadgroup/detail/mutex.hpp>
 
 #include "posix/polled_transfer.hpp"
 #include "posix/polled_wait.hpp"
 #include "runtime/fork.hpp"
+#include "runtime/stoppable_call.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -155,6 +157,78 @@ long sleep(const Poll& poll, clockid_t clock, bool until, const timespec* time, 
   return result;
 }
 
+// --- Processes ---
+
+// Becomes readable when the process has ended.
+class ProcessDescriptor {
+ public:
+  explicit ProcessDescriptor(pid_t process) noexcept
+      : fd_(static_cast<int>(::syscall(SYS_pidfd_open, process, 0))) {}
+  ~ProcessDescriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  ProcessDescriptor(const ProcessDescriptor&) = delete;
+  ProcessDescriptor& operator=(const ProcessDescriptor&) = delete;
+  explicit operator bool() const noexcept { return fd_ >= 0; }
+  int number() const noexcept { return fd_; }
+
+ private:
+  const int fd_;
+};
+
+// Only the end of one process can be polled for, and only where the kernel has such descriptors (Linux 5.3).
+long wait_for_process(const Poll& poll, const Arguments& a) {
+  const auto process = static_cast<pid_t>(a[0]);
+  if (process <= 0 || a[2] != 0) return plain(SYS_wait4, a);
+  for (;;) {
+    const long ended = plain(SYS_wait4, {a[0], a[1], WNOHANG, a[3]});
+    if (ended != 0) return ended;
+    const ProcessDescriptor fd(process);
+    if (!fd) return plain(SYS_wait4, a);
+    if (const long error = poll.wait(fd.number(), POLLIN, Limit(nullptr)); error != 0) return error;
+  }
+}
+
+long wait_for_state(const Poll& poll, const Arguments& a) {
+  const bool has_descriptor = a[0] == P_PIDFD;
+  if ((a[0] != P_PID && !has_descriptor) || (a[3] & ~long{WNOWAIT}) != WEXITED) return plain(SYS_waitid, a);
+  for (;;) {
+    siginfo_t found{};
+    const long error = plain(SYS_waitid, {a[0], a[1], runtime::to_argument(&found), a[3] | WNOHANG, a[4]});
+    if (error != 0) return error;
+    if (found.si_pid != 0) {
+      if (auto* const info = pointer<siginfo_t>(a[2])) *info = found;
+      return 0;
+    }
+    long failure = 0;
+    if (has_descriptor) {
+      failure = poll.wait(number_of(a[1]), POLLIN, Limit(nullptr));
+    } else {
+      const ProcessDescriptor fd(static_cast<pid_t>(a[1]));
+      if (!fd) return plain(SYS_waitid, a);
+      failure = poll.wait(fd.number(), POLLIN, Limit(nullptr));
+    }
+    if (failure != 0) return failure;
+  }
+}
+
+// --- Messages ---
+
+// Tried with a deadline that has passed, it does not block.
+long move_message(const Poll& poll, long number, const Arguments& a) {
+  const auto* const deadline = pointer<const timespec>(a[4]);
+  if (deadline != nullptr && !is_valid(*deadline)) return -EINVAL;
+  const timespec from_now = deadline != nullptr ? difference(*deadline, time_on(CLOCK_REALTIME)) : timespec{};
+  const Limit limit(deadline != nullptr ? &from_now : nullptr);
+  const timespec past{};
+  for (;;) {
+    const long result = plain(number, {a[0], a[1], a[2], a[3], runtime::to_argument(&past)});
+    if (result != -ETIMEDOUT) return result;
+    const long error = poll.wait(number_of(a[0]), number == SYS_mq_timedsend ? POLLOUT : POLLIN, limit);
+    if (error != 0) return error == -EAGAIN ? -ETIMEDOUT : error;
+  }
+}
+
 }  // namespace
 }  // namespace polled
 
@@ -192,6 +266,13 @@ long polled_call(Node* node, long number, const std::array<long, 6>& a) {
                    pointer<timespec>(a[3]));
     case SYS_rt_sigsuspend:
       return poll.wait(nullptr, 0, Limit(nullptr), pointer<const sigset_t>(a[0]));
+    case SYS_wait4:
+      return wait_for_process(poll, a);
+    case SYS_waitid:
+      return wait_for_state(poll, a);
+    case SYS_mq_timedsend:
+    case SYS_mq_timedreceive:
+      return move_message(poll, number, a);
     default:
       return plain(number, a);
   }

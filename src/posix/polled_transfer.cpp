@@ -18,11 +18,18 @@ namespace tg::inline v0::detail::polled {
 
 namespace {
 
+// Such as counters (eventfd), timers and signalfd, which the kernel gives no type of file.
+bool has_no_type(const struct stat& file) noexcept { return (file.st_mode & S_IFMT) == 0; }
+bool has_no_type(int fd) noexcept {
+  struct stat about {};
+  return ::fstat(fd, &about) == 0 && has_no_type(about);
+}
+
 // Files on disks and folders are always ready, and the kernel refuses to read those without blocking.
 bool may_be_polled(int fd) noexcept {
   struct stat about {};
   return ::fstat(fd, &about) == 0 &&
-         (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode) || S_ISCHR(about.st_mode));
+         (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode) || S_ISCHR(about.st_mode) || has_no_type(about));
 }
 
 constexpr long kCannotTry = -ENOTSUP;  // a descriptor that the kernel cannot try, such as a terminal
@@ -35,9 +42,11 @@ long try_to_move(bool writes, int fd, msghdr& message, int flags) noexcept {
       writes ? ::sendmsg(fd, &message, flags | MSG_DONTWAIT) : ::recvmsg(fd, &message, flags | MSG_DONTWAIT);
   if (moved >= 0) return moved;
   if (errno != ENOTSOCK) return -errno;
-  const long result = plain(writes ? SYS_pwritev2 : SYS_preadv2,
-                            {fd, runtime::to_argument(message.msg_iov), static_cast<long>(message.msg_iovlen),
-                             -1, -1, kDoesNotWait});
+  const long parts = runtime::to_argument(message.msg_iov);
+  const auto count = static_cast<long>(message.msg_iovlen);
+  const long result = plain(writes ? SYS_pwritev2 : SYS_preadv2, {fd, parts, count, -1, -1, kDoesNotWait});
+  // Too little room for a counter, say. (Kernels before 4.14 do not know the flag.)
+  if (result == -EINVAL && has_no_type(fd)) return plain(writes ? SYS_writev : SYS_readv, {fd, parts, count});
   return result == -ENOSYS || result == -EINVAL ? kCannotTry : result;
 }
 

@@ -2,16 +2,25 @@
 // Calls that poll, as on processors for which the library has no assembly: what they do besides ending with a stop.
 #include <gtest/gtest.h>
 
+#include <mqueue.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
+#include <cstdint>
 #include <cstdio>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -103,6 +112,140 @@ TEST(PolledCalls, write_all_that_the_reader_takes) {
     EXPECT_EQ(written.get(), static_cast<ssize_t>(bytes.size()));
   }
 }
+
+// --- Files without a type ---
+
+// Runs the call in a task, and stops it when it is asleep there.
+template <class F>
+void expect_stopped_while_asleep(F call) {
+  ThreadGroup group("blocked");
+  std::atomic<int> thread{0};
+  group.post([&] {
+    thread = this_thread_number();
+    EXPECT_EQ(call(), -1);
+    EXPECT_EQ(errno, ECANCELED);
+  });
+  eventually([&] { return thread != 0 && is_asleep(thread); });
+  group.set_event("stop");
+  EXPECT_TRUE(group.join().failures.empty());
+}
+
+TEST(PolledCalls, on_counters_timers_and_signals_are_stopped) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGUSR2);
+  const int counter = ::eventfd(0, 0);
+  const int timer = ::timerfd_create(CLOCK_MONOTONIC, 0);
+  const int signals = ::signalfd(-1, &set, 0);
+  std::array<char, 128> bytes{};
+  for (const int fd : {counter, timer, signals})
+    expect_stopped_while_asleep([&] { return posix::read(fd, bytes.data(), bytes.size()); });
+  std::uint64_t number = UINT64_MAX - 1;  // as much as it holds
+  EXPECT_EQ(::write(counter, &number, sizeof number), 8);
+  number = 1;
+  expect_stopped_while_asleep([&] { return posix::write(counter, &number, sizeof number); });
+  const StopScope scope;
+  EXPECT_EQ(posix::read(counter, &number, sizeof number), 8);
+  EXPECT_EQ(number, UINT64_MAX - 1);
+  EXPECT_EQ(posix::write(counter, &number, sizeof number), 8);
+  for (const int fd : {counter, timer, signals}) ::close(fd);
+}
+
+TEST(PolledCalls, say_at_once_that_a_file_cannot_be_read) {
+  const int counter = ::eventfd(0, 0);
+  const int epoll = ::epoll_create1(0);
+  const StopScope scope;
+  std::array<char, 4> bytes{};  // a counter needs 8
+  for (const int fd : {counter, epoll}) {
+    EXPECT_EQ(posix::read(fd, bytes.data(), bytes.size()), -1);
+    EXPECT_EQ(errno, EINVAL);
+    ::close(fd);
+  }
+}
+
+// --- Messages and processes ---
+
+TEST(PolledCalls, of_many_receivers_lose_no_message) {
+  constexpr int kReceivers = 8;
+  const std::string name = "/tg-polled-" + std::to_string(::getpid());
+  mq_attr attributes{};
+  attributes.mq_maxmsg = 2;
+  attributes.mq_msgsize = 16;
+  const mqd_t queue = ::mq_open(name.c_str(), O_CREAT | O_RDWR, 0600, &attributes);
+  ASSERT_GE(queue, 0);
+  ::mq_unlink(name.c_str());
+  std::atomic<int> received{0};
+  ThreadGroup group("receivers", {.max_concurrent_threads = kReceivers});
+  for (int i = 0; i < kReceivers; ++i) {
+    group.post([&] {
+      std::array<char, 16> message{};
+      while (posix::mq_timedreceive(queue, message.data(), message.size(), nullptr, nullptr) == 3) ++received;
+      EXPECT_EQ(errno, ECANCELED);
+    });
+  }
+  {
+    const StopScope scope;
+    for (int i = 0; i < 200; ++i) EXPECT_EQ(posix::mq_timedsend(queue, "abc", 3, 0, nullptr), 0);
+  }
+  eventually([&] { return received == 200; });
+  group.set_event("stop");
+  EXPECT_TRUE(group.join().failures.empty());
+  std::array<char, 16> message{};
+  const StopScope scope;
+  timespec deadline{};
+  EXPECT_EQ(posix::mq_timedreceive(queue, message.data(), message.size(), nullptr, &deadline), -1);
+  EXPECT_EQ(errno, ETIMEDOUT);
+  deadline.tv_nsec = -1;
+  EXPECT_EQ(posix::mq_timedreceive(queue, message.data(), message.size(), nullptr, &deadline), -1);
+  EXPECT_EQ(errno, EINVAL);
+  ::mq_close(queue);
+}
+
+TEST(PolledCalls, that_wait_for_a_process_get_its_status_and_one_of_them_reaps_it) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  ThreadGroup group("waiters", {.max_concurrent_threads = 2});
+  std::array<std::atomic<int>, 2> threads{};
+  std::atomic<int> reaped{0};
+  for (std::atomic<int>& thread : threads) {
+    group.post([&] {
+      thread = this_thread_number();
+      int status = 0;
+      if (posix::waitpid(child, &status, 0) != child) {
+        EXPECT_EQ(errno, ECHILD);
+        return;
+      }
+      EXPECT_EQ(WTERMSIG(status), SIGKILL);
+      ++reaped;
+    });
+  }
+  for (const std::atomic<int>& thread : threads) eventually([&] { return thread != 0 && is_asleep(thread); });
+  ::kill(child, SIGKILL);
+  EXPECT_TRUE(group.join().failures.empty());
+  EXPECT_EQ(reaped, 1);
+}
+
+TEST(PolledCalls, of_waitid_report_a_process_by_number_and_by_descriptor) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(3);
+  const int descriptor = static_cast<int>(::syscall(SYS_pidfd_open, child, 0));
+  const StopScope scope;
+  siginfo_t ended{};
+  EXPECT_EQ(posix::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT), 0);
+  EXPECT_EQ(ended.si_pid, child);
+  EXPECT_EQ(ended.si_status, 3);
+  ended = {};
+  EXPECT_EQ(posix::waitid(P_PIDFD, static_cast<id_t>(descriptor), &ended, WEXITED), 0);
+  EXPECT_EQ(ended.si_pid, child);
+  EXPECT_EQ(posix::waitid(P_PID, static_cast<id_t>(child), nullptr, WEXITED), -1);
+  EXPECT_EQ(errno, ECHILD);
+  ::close(descriptor);
+}
+
+// --- What the plain calls do ---
 
 TEST(PolledCalls, keep_MSG_DONTWAIT_O_NONBLOCK_SO_RCVTIMEO_and_MSG_PEEK) {
   const Pipe pipe = Pipe::of_sockets();

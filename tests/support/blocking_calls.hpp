@@ -223,14 +223,13 @@ inline constexpr BlockingCall kBlockingCalls[] = {
        sigfillset(&all);
        return TG_CALLS::epoll_pwait(s.epoll, &event, 1, -1, &all);
      }},
-    {"wait4", [](Silent& s) -> long { return TG_CALLS::wait4(s.child, nullptr, 0, nullptr); }, true},
-    {"waitpid", [](Silent& s) -> long { return TG_CALLS::waitpid(s.child, nullptr, 0); }, true},
+    {"wait4", [](Silent& s) -> long { return TG_CALLS::wait4(s.child, nullptr, 0, nullptr); }},
+    {"waitpid", [](Silent& s) -> long { return TG_CALLS::waitpid(s.child, nullptr, 0); }},
     {"waitid",
      [](Silent& s) -> long {
        siginfo_t info{};
        return TG_CALLS::waitid(P_PID, static_cast<id_t>(s.child), &info, WEXITED);
-     },
-     true},
+     }},
     {"nanosleep",
      [](Silent&) -> long {
        const timespec hour{3600, 0};
@@ -281,8 +280,7 @@ inline constexpr BlockingCall kBlockingCalls[] = {
        const long result = TG_CALLS::mq_timedreceive(queue, s.bytes.data(), 64, nullptr, &Silent::kFarAway);
        keep_errno([&] { ::mq_close(queue); });
        return result;
-     },
-     true},
+     }},
     {"mq_timedsend",
      [](Silent& s) -> long {
        const mqd_t queue = Silent::message_queue();
@@ -290,8 +288,7 @@ inline constexpr BlockingCall kBlockingCalls[] = {
        const long result = TG_CALLS::mq_timedsend(queue, s.bytes.data(), 16, 0, &Silent::kFarAway);
        keep_errno([&] { ::mq_close(queue); });
        return result;
-     },
-     true},
+     }},
     {"msgrcv", [](Silent& s) -> long { return TG_CALLS::msgrcv(s.messages, s.bytes.data(), 64, 0, 0); },
      true},
     {"msgsnd",
