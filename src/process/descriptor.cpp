@@ -28,6 +28,11 @@ Descriptor copy_of(int fd, const char* what) {
   return copy;
 }
 
+Descriptor moved_up(Descriptor from, const char* what) {
+  if (from.get() >= kFirstFree) return from;
+  return copy_of(from.get(), what);
+}
+
 void write_all(const Descriptor& file, const void* bytes, std::size_t count, const char* what) {
   const char* at = static_cast<const char*>(bytes);
   while (count > 0) {

@@ -22,6 +22,7 @@
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "process/supervisor.hpp"
 #include "process/supervisor_image.hpp"
@@ -196,7 +197,8 @@ Launched launch(const std::vector<std::string>& command, const ProcessOptions& o
     throw_error(errno, "cannot create the supervisor's socket");
   Launched launched;
   launched.control = Descriptor(ends[0]);
-  Descriptor control = copy_of(Descriptor(ends[1]).get(), "the supervisor's socket");
+  Descriptor control = moved_up(Descriptor(ends[1]), "the supervisor's socket");
+  launched.control = moved_up(std::move(launched.control), "the supervisor's socket");
   SpawnPlan plan;
   plan.give(standard.in, 0);
   plan.give(standard.out, 1);
@@ -207,7 +209,8 @@ Launched launch(const std::vector<std::string>& command, const ProcessOptions& o
   const std::vector<char*> environment_pointers = pointers_to(environment);
   const pid_t pid = plan.start(path.c_str(), argument_pointers.data(), environment_pointers.data());
   // Its pid is its own until it is reaped, unless the program does that.
-  launched.supervisor = Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  Descriptor supervisor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (supervisor) launched.supervisor = moved_up(std::move(supervisor), "the supervisor's pidfd");
   control.close();
   Report report{};
   // A fork of the program may hold the supervisor's end, so that only the pidfd tells of its end.

@@ -33,9 +33,9 @@ namespace {
 
 Descriptor open(const std::string& path, int flags) {
   process::refuse_null_byte(path);
-  const Descriptor file(runtime::own::open(path.c_str(), flags | O_CLOEXEC, 0666));
+  Descriptor file(runtime::own::open(path.c_str(), flags | O_CLOEXEC, 0666));
   if (!file) process::throw_error(errno, "cannot open `" + path + "`");
-  return process::copy_of(file.get(), "an open file");
+  return process::moved_up(std::move(file), "an open file");
 }
 
 // The program's own, unless it has closed it.
@@ -47,11 +47,11 @@ Descriptor given(int fd) { return process::copy_of(fd, ("descriptor " + std::to_
 
 // Text in a file in memory: the command may be slow to read it, or not read it at all.
 Descriptor holding(const std::string& text) {
-  const Descriptor file(::memfd_create("tg-input", MFD_CLOEXEC));
+  Descriptor file(::memfd_create("tg-input", MFD_CLOEXEC));
   if (!file) process::throw_error(errno, "cannot create a file in memory for the input");
   process::write_all(file, text.data(), text.size(), "the input into memory");
   ::lseek(file.get(), 0, SEEK_SET);
-  return process::copy_of(file.get(), "the file of the input");
+  return process::moved_up(std::move(file), "the file of the input");
 }
 
 Descriptor source_of(const Input& input) {
@@ -91,10 +91,10 @@ Descriptor sink_of(Output& output, int own, bool captures, int out, OutputReader
       if (::pipe2(ends.data(), O_CLOEXEC) != 0)
         process::throw_error(errno, "cannot create a pipe for the output");
       Descriptor reading(ends[0]);
-      const Descriptor writing(ends[1]);
+      Descriptor writing(ends[1]);
       ::fcntl(reading.get(), F_SETFL, O_NONBLOCK);
-      reader = OutputReader(std::move(output), std::move(reading));
-      return process::copy_of(writing.get(), "a pipe");
+      reader = OutputReader(std::move(output), process::moved_up(std::move(reading), "a pipe"));
+      return process::moved_up(std::move(writing), "a pipe");
     }
     case Output::Kind::automatic:
     case Output::Kind::inherited:

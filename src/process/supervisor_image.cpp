@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <system_error>
+#include <utility>
 
 #include <threadgroup/detail/atomic.hpp>
 
@@ -37,7 +38,7 @@ Descriptor make_file() {
   Descriptor made(::memfd_create("tg-supervisor", kFlags | MFD_EXEC));
   if (!made && errno == EINVAL) made = Descriptor(::memfd_create("tg-supervisor", kFlags));
   if (!made) throw_error(errno, "cannot create an executable file in memory (see vm.memfd_noexec)");
-  Descriptor file = copy_of(made.get(), "the supervisor's file in memory");
+  Descriptor file = moved_up(std::move(made), "the supervisor's file in memory");
   write_all(file, kImage, sizeof kImage, "the supervisor's file in memory");
   if (::fcntl(file.get(), F_ADD_SEALS, kSeals) != 0)
     throw_error(errno, "cannot seal the supervisor's file in memory");

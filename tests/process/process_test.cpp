@@ -2,10 +2,12 @@
 // Stops, and what a command leaves behind.
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <fstream>
@@ -13,6 +15,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <threadgroup/process.hpp>
@@ -194,6 +197,20 @@ TEST(Process, works_while_the_program_has_no_standard_descriptors) {
               ProcessOptions own;
               own.input = Input::inherited();
               REQUIRE_IN_CHILD(Process({"cat"}, std::move(own)).wait().ok());
+            }),
+            0);
+}
+
+// What it opens must not get their numbers: the program, or another command, would write there.
+TEST(Process, leaves_the_numbers_of_standard_descriptors_free) {
+  EXPECT_EQ(in_child([] {
+              for (int fd = 0; fd < 3; ++fd) ::close(fd);
+              ProcessOptions options;
+              options.input = Input::text("in");
+              options.out = Output::captured();
+              options.err = Output::captured();
+              const Process process({"sleep", "1000"}, std::move(options));
+              for (int fd = 0; fd < 3; ++fd) REQUIRE_IN_CHILD(::fcntl(fd, F_GETFD) < 0 && errno == EBADF);
             }),
             0);
 }
