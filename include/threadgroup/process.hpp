@@ -228,7 +228,8 @@ struct ExitStatus {
 /// ignored signals, and none of the program's signal handlers.
 ///
 /// Errors: the constructor throws `std::invalid_argument` if there is no command, a text contains a null byte, or an option
-/// is invalid; `std::system_error` if the command cannot be started; `std::logic_error` in a simulated program. In a
+/// is invalid; `std::system_error` if the command cannot be started, or, under a group or scope, if a stop could not end
+/// the wait for it (see <threadgroup/posix.hpp>); `std::logic_error` in a simulated program. In a
 /// stopped task it starts nothing, and `wait` says `stopped`. `wait` throws what a function of `Output::lines` has thrown
 /// (once), `std::system_error` as the calls of `tg::posix` do, and `std::runtime_error` if another process has killed the
 /// supervisor (the small process between the program and the command) or if descendants of another user still run.

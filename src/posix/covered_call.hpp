@@ -14,6 +14,7 @@
 #include "runtime/wait_word.hpp"
 #include "tree/call_registration.hpp"
 #include "tree/scope_entry.hpp"
+#include "tree/stop_source.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -39,6 +40,11 @@ class CoveredCall {
   /// Whether the caller is stopped.
   bool is_stopped() const noexcept { return flow_->event->is_set(); }
 
+  /// Throws what the first call would throw, for what must not have begun by then.
+  void prepare() const {
+    if constexpr (runtime::kHasStoppableCalls) CallRegistration::of(*flow_);
+    else if (Node* const node = innermost_node(*flow_)) node->stop_source()->descriptor(node->event());
+  }
   /// Makes the call. Returns its result, or -1 with `errno` set.
   template <class... A>
   long make(long number, A... arguments) const {

@@ -10,10 +10,12 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <latch>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -213,6 +215,19 @@ TEST(Process, leaves_the_numbers_of_standard_descriptors_free) {
               for (int fd = 0; fd < 3; ++fd) REQUIRE_IN_CHILD(::fcntl(fd, F_GETFD) < 0 && errno == EBADF);
             }),
             0);
+}
+
+TEST(ProcessDeathTest, is_not_started_if_a_stop_could_not_end_the_wait_for_it) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(
+      {
+        std::signal(SIGRTMAX - 3, [](int) {});
+        const StopScope scope;
+        EXPECT_THROW(Process({"true"}), std::system_error);
+        EXPECT_FALSE(has_children());
+        std::exit(testing::Test::HasFailure() ? 1 : 0);
+      },
+      testing::ExitedWithCode(0), "");
 }
 
 TEST(Process, says_that_its_supervisor_was_killed_and_the_command_is_killed_too) {
