@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The processors for which the library has instructions of its own.
+// The processors for which the library has assembly.
 #pragma once
 
 // Not with 32-bit pointers: their registers and system calls differ.
