@@ -3,9 +3,11 @@
 #include "abandon/call_node.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "runtime/steady_clock.hpp"
+#include "tree/forest.hpp"
 #include "tree/linked_node.hpp"
 
 namespace tg::inline v0::detail {
@@ -16,9 +18,23 @@ void CallNode::end() noexcept { take_out(*this); }
 
 void CallNode::abandon(std::string&& caller) noexcept {
   const TimePoint now = runtime::coarse_now();  // the clock of snapshots
+  {
+    const MutexLock lock(mutex_);
+    caller_ = std::move(caller);
+    abandoned_at_ = now;
+  }
+  try {
+    for (Node* group : Forest::instance().groups_below(this)) {
+      group->wake_waiters();
+      group->release();
+    }
+  } catch (const std::bad_alloc&) {  // they wait as long as they may
+  }
+}
+
+bool CallNode::is_abandoned() const noexcept {
   const MutexLock lock(mutex_);
-  caller_ = std::move(caller);
-  abandoned_at_ = now;
+  return caller_.has_value();
 }
 
 std::optional<AbandonedCall> CallNode::abandoned(TimePoint now) const {

@@ -11,6 +11,7 @@
 #include <threadgroup/snapshot.hpp>
 
 #include "tree/node.hpp"
+#include "tree/scope_entry.hpp"
 #include "tree/stop_source.hpp"
 
 namespace tg::inline v0::detail {
@@ -27,18 +28,23 @@ class CallNode final : public Node, public runtime::InBlock {
   /// Takes it out of the forest, and gives up the maker's reference.
   void end() noexcept;
 
-  /// From here on snapshots show that the caller, whose path this is, has gone on.
+  /// From here on snapshots show that the caller, whose path this is, has gone on, and no shutdown waits for the groups
+  /// below.
   void abandon(std::string&& caller) noexcept;
 
   std::optional<AbandonedCall> abandoned(TimePoint now) const override;
+  bool is_abandoned() const noexcept override;
+  bool is_awaited_by_task() const noexcept override { return is_awaited_by_task_; }
   StopSource* stop_source() noexcept override { return &stop_source_; }
   void on_event_set() noexcept override { stop_source_.request_stop(*this); }
 
  private:
   friend class runtime::InBlock;
-  explicit CallNode(std::string&& name) : Node(std::move(name), NodeKind::call) {}
+  explicit CallNode(std::string&& name)
+      : Node(std::move(name), NodeKind::call), is_awaited_by_task_(busy_node_of_caller() != nullptr) {}
   ~CallNode() override = default;
 
+  const bool is_awaited_by_task_;
   StopSource stop_source_;
   mutable Mutex mutex_;
   std::optional<std::string> caller_ TG_GUARDED_BY(mutex_);

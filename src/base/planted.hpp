@@ -57,6 +57,7 @@
   ONE(drain_does_not_pass_the_adders)      /* T6 */                                             \
   ONE(drain_child_is_born_open)            /* T7 */                                             \
   ONE(drain_looks_once)                    /* T8 */                                             \
+  ONE(drain_trusts_what_may_be_left)       /* T8, what is below a call */                       \
   ONE(graph_records_after_it_has_searched) /* G2 */                                             \
   ONE(graph_forgets_the_waits_below)       /* G3 */                                             \
   ONE(pool_leaves_without_second_look)     /* P5 */                                             \

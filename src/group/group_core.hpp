@@ -93,6 +93,7 @@ class GroupCore final : public Node, public runtime::InBlock {
                               TimePoint deadline) override {
     return pool_.wait_until_idle(or_else, events, deadline);
   }
+  void wake_waiters() noexcept override { pool_.wake_waiters(); }
   bool wait_until_quiet(TimePoint deadline) noexcept override { return pool_.wait_until_quiet(deadline); }
 
  private:

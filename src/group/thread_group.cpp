@@ -203,8 +203,7 @@ detail::Event* ThreadGroup::event_for_wait(const char* operation) const {
   core_->check_process(operation);
   detail::Node* const inside = detail::innermost_node_of_caller();
   if (inside == nullptr) return nullptr;
-  if (const detail::TaskContext* const caller = detail::TaskContext::current())
-    detail::refuse_own_group(caller, *core_);
+  detail::refuse_own_group(*core_);
   // A group below the caller's group or scope is stopped together with it, so the wait will end. A group elsewhere
   // may run forever, so there the caller's event ends the wait.
   return Forest::instance().is_same_or_descendant(*core_, *inside) ? nullptr : &inside->event();

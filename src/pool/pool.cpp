@@ -165,12 +165,13 @@ bool Pool::wait_until_quiet(TimePoint deadline) noexcept {
   if (own == 0 && task != nullptr && Forest::instance().is_same_or_descendant(*task->node, parts_.node)) {
     own = 1;  // of a group above the caller's, one task most likely waits for the caller
   }
-  const auto quiet = [this, own] {
+  const auto is_quiet = [this, own] {
     MutexLock lock(parts_.queue.mutex());
     const GroupStatistics counts = parts_.queue.count_locked();
     return counts.running <= own && counts.pending == 0;
   };
-  return wait(parts_.change_waiters, quiet, {}, deadline) == WaitOutcome::ready;
+  const auto is_over = [&] { return is_quiet() || Forest::instance().is_left_behind(parts_.node, nullptr); };
+  return wait(parts_.change_waiters, is_over, {}, deadline) == WaitOutcome::ready;
 }
 
 WaitOutcome Pool::wait_until_idle(FunctionRef<bool()> or_else, const WatchedEvents& events,

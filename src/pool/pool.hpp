@@ -104,6 +104,7 @@ class Pool {
   void lend_slot() noexcept;
   void reclaim_slot() noexcept;
   bool permit_is_free(const Permits& permits) noexcept;
+  void wake_waiters() noexcept { parts_.wake_waiters(true); }
   bool wait_until_quiet(TimePoint deadline) noexcept;
   /// See `Node`.
   void pass_adders() noexcept { parts_.queue.pass_adders(); }

@@ -18,8 +18,8 @@ namespace tg::inline v0::detail {
 /// or is not added after all. So no more tasks than the limit are pending at any moment, except those of the
 /// callers that do not wait:
 ///
-///   - a task of a group below: it cannot lend the slots of the tasks above that join its group, and the pending
-///     tasks that would make room need those slots
+///   - a task of a group below, or a call of `abandonable` that a task of the group waits for: it cannot lend the
+///     slots of the tasks above that wait for it, and the pending tasks that would make room need those slots
 ///   - a caller whose wait would close a cycle of waits
 ///   - a task of the group itself, while the system has no thread for any further worker of the group
 ///

@@ -15,8 +15,7 @@
 #include "shutdown/signal_watch.hpp"
 #include "shutdown/stages.hpp"
 #include "tree/counts_text.hpp"
-#include "tree/forest.hpp"
-#include "tree/task_context.hpp"
+#include "tree/scope_entry.hpp"
 #include "tree/wait_graph.hpp"
 
 namespace tg {
@@ -55,8 +54,7 @@ std::string ShutdownReport::str() const {
 
 ShutdownReport ThreadGroup::shut_down(ShutdownPlan plan, SourceLocation where) {
   core_->check_process("shut_down");
-  const detail::TaskContext* const caller = detail::TaskContext::current();
-  detail::refuse_own_group(caller, *core_);
+  detail::refuse_own_group(*core_);
   detail::Stages stages;
   stages.top = core_;
   stages.plan = plan;
@@ -66,12 +64,11 @@ ShutdownReport ThreadGroup::shut_down(ShutdownPlan plan, SourceLocation where) {
 }
 
 ShutdownReport ThreadEventsController::shut_down(ShutdownPlan plan, SourceLocation where) {
-  if (const detail::TaskContext* const caller = detail::TaskContext::current()) {
+  if (detail::busy_node_of_caller() != nullptr) {
     throw std::system_error(
         std::make_error_code(std::errc::resource_deadlock_would_occur),
-        "task '" + detail::escaped(caller->task_name()) + "' of group '" +
-            detail::escaped(detail::Forest::instance().path(*caller->node)) +
-            "' shuts down all groups, and would wait for itself; call it outside of any task");
+        detail::escaped(detail::label_of_callers_task()) +
+            " shuts down all groups, and would wait for itself; call it outside of any task");
   }
   detail::Stages stages;
   stages.plan = plan;

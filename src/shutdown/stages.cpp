@@ -31,7 +31,7 @@ class Groups {
     groups_.look();
     return groups_.nodes();
   }
-  // How the tasks have ended since then, and how many are left.
+  // How the tasks have ended since then, and how many are left that were not left behind.
   GroupStatistics counts() const {
     GroupStatistics counts = sum();
     counts.succeeded -= before_.succeeded;
@@ -55,7 +55,8 @@ class Groups {
     while (!Forest::instance().is_quiet(top_)) {
       if (or_else() || runtime::now() >= deadline) return false;
       for (Node* node : look()) {
-        const WaitOutcome outcome = node->wait_until_idle(or_else, events, deadline);
+        const auto or_over = [&] { return or_else() || Forest::instance().is_left_behind(*node, top_); };
+        const WaitOutcome outcome = node->wait_until_idle(or_over, events, deadline);
         if (outcome == WaitOutcome::event_set) return false;
         if (outcome == WaitOutcome::timed_out) return Forest::instance().is_quiet(top_);
       }
@@ -68,8 +69,10 @@ class Groups {
     GroupStatistics sum;
     for (const Node* node : groups_.nodes()) {
       const GroupStatistics counts = node->statistics();
-      sum.pending += counts.pending;
-      sum.running += counts.running;
+      if (!Forest::instance().is_left_behind(*node, top_)) {
+        sum.pending += counts.pending;
+        sum.running += counts.running;
+      }
       sum.succeeded += counts.succeeded;
       sum.failed += counts.failed;
       sum.stopped += counts.stopped;
@@ -88,6 +91,7 @@ void note_what_is_left(const Node* top, bool quiet, ShutdownReport& report) {
   const ForestSnapshot forest = Forest::instance().snapshot();
   std::vector<std::string> path;  // by depth
   std::size_t inside = 0;         // the depth of `top`, plus one, while the nodes are below it
+  std::size_t abandoned = 0;      // likewise of an abandoned call
   for (const NodeSnapshot& node : forest.nodes) {
     path.resize(node.depth);
     path.push_back(node.depth == 0 ? node.name : path.back() + "/" + node.name);
@@ -96,8 +100,12 @@ void note_what_is_left(const Node* top, bool quiet, ShutdownReport& report) {
       if (node.id == top->id()) inside = node.depth + 1;
       if (inside == 0) continue;
     }
-    if (node.abandoned) report.left_behind.push_back({node.name, *node.abandoned});
-    if (quiet) continue;
+    if (node.depth < abandoned) abandoned = 0;
+    if (node.abandoned) {
+      report.left_behind.push_back({node.name, *node.abandoned});
+      if (abandoned == 0) abandoned = node.depth + 1;
+    }
+    if (quiet || abandoned != 0) continue;
     for (const RunningTask& task : node.running) report.ran_over.push_back({path.back(), task});
   }
   std::stable_sort(report.ran_over.begin(), report.ran_over.end(),

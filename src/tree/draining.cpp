@@ -10,7 +10,8 @@
 #include <threadgroup/detail/mutex.hpp>
 
 #include "base/planted.hpp"
-#include "tree/task_context.hpp"
+#include "tree/forest_walk.hpp"
+#include "tree/scope_entry.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -39,31 +40,34 @@ void Forest::forget_drains_locked() noexcept {
   while (first_drain_ != nullptr) delete std::exchange(first_drain_, first_drain_->next);
 }
 
-template <class Visit>
-void Forest::visit_groups_locked(Node* top, Visit visit) {
-  const auto visit_tree = [&](Node& root) TG_REQUIRES(mutex_) {
-    std::size_t depth = 0;
-    for (Node* node = &root; node != nullptr; node = next_in_walk_locked(*node, root, depth)) {
-      if (!node->is_thread_root()) visit(*node);
-    }
-  };
-  if (top != nullptr) return visit_tree(*top);
-  for (NodeCore* root = first_root_; root != nullptr; root = root->next_sibling) visit_tree(*root->node);
-}
-
 void Forest::begin_draining(Node* top, const ReasonPointer& reason) {
   MutexLock lock(mutex_);
   top != nullptr ? reveal_below_locked(*top) : reveal_all_locked();
   if (top == nullptr) forget_drain_locked(nullptr);  // there may have been one before
   if (drain_of_locked(top) == nullptr) first_drain_ = new Drain{top, reason, first_drain_};
-  visit_groups_locked(top, [](Node& node) {
+  visit_locked(top, Walk::everything, [](Node& node) {
     node.event().begin_draining();
     if (!TG_PLANTED(drain_does_not_pass_the_adders)) node.pass_adders();  // T6
   });
 }
 
+bool Forest::is_below_locked(const Node* node, const Node* top) noexcept {
+  while (node != nullptr && node != top) node = node->parent();
+  return node == top;
+}
+
+// `flow_is_at`: the group whose task the flow runs, or the call in which it is; null if it is in neither.
+bool Forest::is_inside_locked(const Node* flow_is_at, const Node& group, const Node* top) noexcept {
+  if (flow_is_at == nullptr) return false;
+  const Node* at = flow_is_at;
+  while (at != nullptr && at != top && at->kind() != NodeKind::call) at = at->parent();
+  if (at == top) return true;
+  const bool is_own = at != nullptr && is_below_locked(&group, at);
+  return (is_own || TG_PLANTED(drain_trusts_what_may_be_left)) && is_below_locked(at, top);
+}
+
 ReasonPointer Forest::reason_to_refuse(const Node& node) {
-  const TaskContext* const caller = TaskContext::current();
+  const Node* const flow_is_at = busy_node_of_caller();
   MutexLock lock(mutex_);
   // The innermost one: what is inside of it is inside of the others, too.
   const Node* top = &node;
@@ -72,10 +76,7 @@ ReasonPointer Forest::reason_to_refuse(const Node& node) {
     top = top->parent();
     drain = drain_of_locked(top);
   }
-  if (drain == nullptr || (top == nullptr && caller != nullptr)) return {};
-  for (const Node* at = caller != nullptr ? caller->node : nullptr; at != nullptr; at = at->parent()) {
-    if (at == top) return {};
-  }
+  if (drain == nullptr || is_inside_locked(flow_is_at, node, top)) return {};
   return drain->reason;
 }
 
@@ -85,7 +86,7 @@ bool Forest::is_quiet(Node* top) {
   const auto look = [&]() TG_REQUIRES(mutex_) {
     std::uint64_t tasks = 0;
     bool idle = true;
-    visit_groups_locked(top, [&](const Node& node) {
+    visit_locked(top, Walk::without_left_behind, [&](const Node& node) {
       const GroupStatistics counts = node.statistics();
       idle = idle && counts.idle();
       tasks += counts.total();
@@ -101,9 +102,9 @@ std::vector<Node*> Forest::groups_below(Node* top) {
   MutexLock lock(mutex_);
   top != nullptr ? reveal_below_locked(*top) : reveal_all_locked();
   try {
-    visit_groups_locked(top, [&](Node& node) {
-      if (node.is_scope()) return;  // it has no tasks
-      nodes.push_back(&node);       // first: it may throw
+    visit_locked(top, Walk::without_left_behind, [&](Node& node) {
+      if (node.has_no_tasks()) return;
+      nodes.push_back(&node);  // first: it may throw
       if (!node.try_add_reference()) nodes.pop_back();
     });
   } catch (...) {

@@ -6,6 +6,10 @@
 // others add is skipped, with a reason of kind `draining`. A thread that is attached to a group is not inside: it does
 // not keep the group busy (T8).
 //
+// A flow that makes a call of `abandonable` for a task, or that runs a task below such a call, is inside only for the
+// groups below the call. The call may be left behind at any moment; then its caller goes on, and no drain waits for
+// these groups.
+//
 //     begin_draining(top)  ->  each group: the flag, then once through the adders' lock
 //     is_quiet(top)        ->  two looks at all groups
 //
@@ -15,10 +19,11 @@
 //       that outsiders have added without seeing the flag is counted, and all others see it.
 //   T7. A group that is linked below a draining one drains from the start. Linking and flagging happen under
 //       the forest's lock, and no flow has a grant (README.md) for a draining group.
-//   T8. A flow inside keeps its own group busy while it adds, so if all groups were idle at one moment, they
-//       stay idle. `is_quiet` holds the forest's lock, so no group comes or goes meanwhile. It looks at each
-//       group twice; if all are idle both times and none has been given a task in between, all were idle at
-//       the moment between the two rounds.
+//   T8. A flow inside keeps its own group busy while it adds, or that of the task that waits for it. So if all
+//       groups were idle at one moment, they stay idle, except those that were left behind. `is_quiet` does not look at
+//       these. It holds the forest's lock, so no group comes or goes meanwhile. It looks at each group twice; if all
+//       are idle both times and none has been given a task in between, all were idle at the moment between the two
+//       rounds.
 //   T9. The flag stays. A drain ends with the event, or with the group.
 #pragma once
 

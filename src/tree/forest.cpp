@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Linking, looking, and the end of the process. T1 to T5 are in the header.
+// Linking, and the end of the process. T1 to T5 are in the header.
 #include "tree/forest.hpp"
 
 #include <cstdlib>
-#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <utility>
@@ -17,6 +16,7 @@
 #include "runtime/fork.hpp"
 #include "runtime/steady_clock.hpp"
 #include "runtime/threads.hpp"
+#include "tree/forest_walk.hpp"
 #include "tree/fresh_link.hpp"
 #include "tree/scope_entry.hpp"
 #include "tree/still_running.hpp"
@@ -139,7 +139,7 @@ void Forest::introduce_locked(Node& node, FreshLink* link) {
   if (node.kind_ == NodeKind::shield) node.event().shield();
   // A flow uses up its row of numbers first: its groups have theirs in the order in which it makes them.
   node.id_ = GroupId{link != nullptr && link->has_ids() ? link->next_id++ : ++last_id_};
-  if (node.name_.empty() && !node.is_scope()) name_by_number(node);
+  if (node.name_.empty() && !node.has_no_tasks()) name_by_number(node);
   node.linked_ = true;
 }
 
@@ -288,102 +288,6 @@ void Forest::reclaim(NodeCore* core) noexcept {
   cores_.give_back(core);
 }
 
-std::string Forest::path_locked(const Node& node) const {
-  std::vector<const Node*> nodes;
-  for (const Node* n = &node; n != nullptr; n = n->parent()) nodes.push_back(n);
-  std::string path;
-  for (auto n = nodes.rbegin(); n != nodes.rend(); ++n) {
-    if (!path.empty()) path += '/';
-    path += (*n)->shown_name();
-  }
-  return path;
-}
-
-std::string Forest::path(const Node& node) const {
-  MutexLock lock(mutex_);
-  return path_locked(node);
-}
-
-bool Forest::is_same_or_descendant(const Node& node, const Node& ancestor) const {
-  if (&node == &ancestor || node.parent() == &ancestor) return true;  // mostly; no lock for these
-  if (ancestor.parent() == &node) return false;
-  MutexLock lock(mutex_);
-  for (const Node* n = &node; n != nullptr; n = n->parent()) {
-    if (n == &ancestor) return true;
-  }
-  return false;
-}
-
-bool Forest::is_inside_call(const Node& node) const {
-  MutexLock lock(mutex_);
-  for (const Node* n = &node; n != nullptr; n = n->parent()) {
-    if (n->kind() == NodeKind::call) return true;
-  }
-  return false;
-}
-
-bool Forest::has_children(const Node& node) {
-  MutexLock lock(mutex_);
-  reveal_children_locked(node);
-  return node.core_->first_child != nullptr;
-}
-
-void Forest::append_snapshot_locked(Node& top, TimePoint now, ForestSnapshot& out) const {
-  const auto is_hidden = [](const Node& n) { return n.is_thread_root() && n.core_->first_child == nullptr; };
-  if (is_hidden(top)) return;
-  std::size_t depth = 0;
-  Node* node = &top;
-  for (;;) {
-    NodeSnapshot shot;
-    shot.id = node->id_;
-    if (node->parent() != nullptr) shot.parent = node->parent()->id_;
-    shot.depth = depth;
-    shot.kind = node->kind_;
-    shot.name = node->shown_name();
-    if (const ReasonPointer reason = node->event().reason()) {
-      shot.event_is_set = true;
-      shot.reason = *reason;
-      shot.stop = node->stop_latency();
-    }
-    shot.counts = node->statistics();
-    if (shot.counts.running > 0) shot.running = node->running_tasks(now);
-    shot.abandoned = node->abandoned(now);
-    out.nodes.push_back(std::move(shot));
-    node = next_in_walk_locked(*node, top, depth);
-    if (node == nullptr) return;
-  }
-}
-
-// The node that comes after this one when a tree is walked, each parent before its children; null at the end.
-Node* Forest::next_in_walk_locked(const Node& from, const Node& top, std::size_t& depth) const {
-  if (from.core_->first_child != nullptr) {
-    ++depth;
-    return from.core_->first_child->node;
-  }
-  const Node* node = &from;
-  while (node != &top && node->core_->next_sibling == nullptr) {
-    node = node->parent();
-    --depth;
-  }
-  return node != &top ? node->core_->next_sibling->node : nullptr;
-}
-
-ForestSnapshot Forest::snapshot() {
-  ForestSnapshot out;
-  MutexLock lock(mutex_);
-  reveal_all_locked();
-  // One time for all groups: else a task could seem older than one that began before it.
-  const TimePoint now = runtime::coarse_now();
-  for (NodeCore* root = first_root_; root != nullptr; root = root->next_sibling)
-    append_snapshot_locked(*root->node, now, out);
-  return out;
-}
-
-std::vector<RunningTask> Forest::running_tasks(const Node& node) const {
-  MutexLock lock(mutex_);
-  return node.running_tasks(runtime::coarse_now());
-}
-
 void Forest::set_exit_grace(Duration grace) {
   MutexLock lock(mutex_);
   exit_grace_ = grace;
@@ -411,17 +315,9 @@ void Forest::finish_process() noexcept try {
     if (std::exchange(finished_, true)) return;
     deadline = runtime::after(exit_grace_);
     reveal_all_locked();
-    for (NodeCore* root = first_root_; root != nullptr; root = root->next_sibling) {
-      std::size_t depth = 0;
-      constexpr std::size_t kNowhere = std::numeric_limits<std::size_t>::max();
-      std::size_t abandoned_at = kNowhere;  // what is below such a call is not waited for either
-      for (Node* node = root->node; node != nullptr; node = next_in_walk_locked(*node, *root->node, depth)) {
-        if (depth > abandoned_at) continue;
-        abandoned_at = node->abandoned(deadline) ? depth : kNowhere;
-        if (abandoned_at == kNowhere && !node->is_thread_root() && node->try_add_reference())
-          left.push_back(node);
-      }
-    }
+    visit_locked(nullptr, Walk::without_left_behind, [&](Node& node) {
+      if (node.try_add_reference()) left.push_back(&node);
+    });
   }
   if (!left.empty()) {
     Reason reason;

@@ -86,15 +86,18 @@ class Forest {
   void begin_draining(Node* top, const ReasonPointer& reason);
   /// Why this draining group does not take a task of the calling flow; null if the flow is inside.
   ReasonPointer reason_to_refuse(const Node& node);
-  /// Whether all of these groups were idle at one moment during the call.
+  /// Whether all of these groups, but for those that were left behind, were idle at one moment during the call.
   bool is_quiet(Node* top);
-  /// These groups, children before their parents, with a reference to each.
+  /// These groups, but for those that were left behind, children before their parents, with a reference to each.
   std::vector<Node*> groups_below(Node* top);
 
   std::string path(const Node& node) const;
   bool is_same_or_descendant(const Node& node, const Node& ancestor) const;
   /// Whether the node, or one above it, is a call of `abandonable`.
   bool is_inside_call(const Node& node) const;
+  /// Whether it is, or is below, an abandoned call that is below `top`, or (null) anywhere. Nothing waits for such a
+  /// node.
+  bool is_left_behind(const Node& node, const Node* top) const;
   bool has_children(const Node& node);
   ForestSnapshot snapshot();
   /// The running tasks of one group, as in a snapshot.
@@ -153,12 +156,18 @@ class Forest {
   void mark_subtree_locked(Node& top, const SharedReason* reason, Marked& marked) TG_REQUIRES(mutex_);
   static void notify(const Marked& marked) noexcept;
   struct Drain;
+  static bool is_below_locked(const Node* node, const Node* top) noexcept;
+  static bool is_inside_locked(const Node* flow_is_at, const Node& group, const Node* top) noexcept;
   Drain* drain_of_locked(const Node* top) const noexcept TG_REQUIRES(mutex_);
   void forget_drain_locked(const Node* top) noexcept TG_REQUIRES(mutex_);
   void forget_drains_locked() noexcept TG_REQUIRES(mutex_);
+  // Walks: forest_walk.hpp.
+  enum class Walk : bool { everything, without_left_behind };
   template <class Visit>
-  void visit_groups_locked(Node* top, Visit visit) TG_REQUIRES(mutex_);
+  void visit_locked(Node* top, Walk walk, Visit visit) TG_REQUIRES(mutex_);
   Node* next_in_walk_locked(const Node& from, const Node& top, std::size_t& depth) const TG_REQUIRES(mutex_);
+  Node* next_after_subtree_locked(const Node& from, const Node& top, std::size_t& depth) const
+      TG_REQUIRES(mutex_);
   std::string path_locked(const Node& node) const TG_REQUIRES(mutex_);
   void append_snapshot_locked(Node& top, TimePoint now, ForestSnapshot& out) const TG_REQUIRES(mutex_);
   static void forget_thread(runtime::Flow& flow);

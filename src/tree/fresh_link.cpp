@@ -29,7 +29,7 @@ bool Forest::link_fresh(FreshLink& link, Node& node) {
   }
   if (parent->passes_limits_on_) node.inherit_limits(*parent);
   node.id_ = GroupId{link.next_id};
-  if (node.name_.empty() && !node.is_scope()) [[unlikely]]
+  if (node.name_.empty() && !node.has_no_tasks()) [[unlikely]]
     name_by_number(node);
   ++link.next_id;
   if (node.core_ == nullptr) node.core_ = link.spares.take(node);

@@ -66,8 +66,8 @@ class Node {
   const std::string& name() const noexcept { return name_; }
   GroupId id() const noexcept { return id_; }
   NodeKind kind() const noexcept { return kind_; }
-  /// A scope, a shield or a call: it has no tasks.
-  bool is_scope() const noexcept { return kind_ >= NodeKind::scope; }
+  /// A scope, a shield or a call.
+  bool has_no_tasks() const noexcept { return kind_ >= NodeKind::scope; }
   bool is_thread_root() const noexcept {
     return kind_ == NodeKind::main_thread || kind_ == NodeKind::foreign_thread;
   }
@@ -129,6 +129,9 @@ class Node {
   virtual std::optional<StopLatency> stop_latency() const { return {}; }
   /// For an abandoned call: who abandoned it, and how long ago. Called under the forest's lock.
   virtual std::optional<AbandonedCall> abandoned(TimePoint) const { return {}; }
+  virtual bool is_abandoned() const noexcept { return false; }
+  /// For a call: a task waits for it until it has ended or the task is stopped; constant.
+  virtual bool is_awaited_by_task() const noexcept { return false; }
   /// A task of this group waits for another one. If that is pending, it is run here and now, on the waiting
   /// flow and in its slot, as far as the stack allows; else nothing is done, and the answer is false.
   virtual bool run_now(Task&) noexcept { return false; }
@@ -142,7 +145,7 @@ class Node {
   /// Waits until each flow has counted its task that is adding one now. Takes a lock that is held briefly.
   virtual void pass_adders() noexcept {}
   /// Waits until no task is pending or running, or until the predicate is true, which the flow that makes it
-  /// true reports by `unpark`.
+  /// true reports by `unpark` or `wake_waiters`.
   virtual WaitOutcome wait_until_idle(FunctionRef<bool()>, const WatchedEvents&, TimePoint) {
     return WaitOutcome::ready;
   }
@@ -151,8 +154,10 @@ class Node {
   /// One of these permits, for which the group's claim waits, was promised to it. Called with no lock held.
   /// False if the group has withdrawn from it: then the permit is the caller's.
   virtual bool permit_is_free(const Permits&) noexcept { return true; }
+  /// Those who wait in such a function look again.
+  virtual void wake_waiters() noexcept {}
   /// Waits until no task is pending or running but the one that the calling flow is in, or that waits for it
-  /// further up. For the end of the process.
+  /// further up; or until the group is left behind. For the end of the process.
   virtual bool wait_until_quiet(TimePoint) noexcept { return true; }
   /// The last reference has gone; the node is still whole, and perhaps in the forest.
   virtual void on_last_reference() noexcept {}

@@ -68,9 +68,24 @@ Node* group_of_caller() noexcept {
   const runtime::Flow* const flow = runtime::Flow::current_if_any();
   if (flow == nullptr) return nullptr;
   for (const Scope* scope = flow->scope; scope != nullptr; scope = scope->outer()) {
-    if (!scope->node().is_scope()) return &scope->node();
+    if (!scope->node().has_no_tasks()) return &scope->node();
   }
   return flow->task != nullptr ? flow->task->node : nullptr;
+}
+
+Node* call_of_caller() noexcept {
+  const runtime::Flow* const flow = runtime::Flow::current_if_any();
+  if (flow == nullptr || flow->task != nullptr) return nullptr;
+  for (const Scope* scope = flow->scope; scope != nullptr; scope = scope->outer()) {
+    if (scope->node().kind() == NodeKind::call) return &scope->node();
+  }
+  return nullptr;
+}
+
+Node* busy_node_of_caller() noexcept {
+  if (const TaskContext* const task = TaskContext::current()) return task->node;
+  Node* const call = call_of_caller();
+  return call != nullptr && call->is_awaited_by_task() ? call : nullptr;
 }
 
 }  // namespace detail

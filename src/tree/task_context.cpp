@@ -24,9 +24,8 @@ std::stop_token token_of_calling_task() {
 std::string label_of_calling_task() {
   const TaskContext* const task = TaskContext::current();
   if (task == nullptr || task->task == nullptr) {
-    const Node* const node = innermost_node_of_caller();
-    if (node == nullptr || node->kind() != NodeKind::call) return "code";
-    return "call '" + node->shown_name() + "'";
+    const Node* const call = call_of_caller();
+    return call != nullptr ? "call '" + call->shown_name() + "'" : "code";
   }
   return "task '" + task->task_name() + "' of group '" + Forest::instance().path(*task->node) + "'";
 }

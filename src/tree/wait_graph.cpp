@@ -13,6 +13,7 @@
 #include "base/escaped.hpp"
 #include "base/planted.hpp"
 #include "base/report.hpp"
+#include "event/callers_task.hpp"
 #include "runtime/fork.hpp"
 #include "tree/forest.hpp"
 #include "tree/path_text.hpp"
@@ -414,11 +415,17 @@ bool is_part_of(const TaskContext* caller, const Node& group) {
   return caller != nullptr && Forest::instance().is_same_or_descendant(*caller->node, group);
 }
 
-void refuse_own_group(const TaskContext* caller, const Node& group) {
-  if (!is_part_of(caller, group)) return;
-  throw_deadlock("task '" + escaped(caller->task_name()) + "' of group '" +
-                 escaped(Forest::instance().path(*caller->node)) + "' waits for group '" +
-                 escaped(Forest::instance().path(group)) + "', which cannot end before this task");
+bool waits_for_caller(const Node& group) {
+  const Node* const busy = busy_node_of_caller();
+  if (busy == nullptr || !Forest::instance().is_same_or_descendant(*busy, group)) return false;
+  return busy->kind() != NodeKind::call || !busy->event().is_set();  // a stopped task leaves its call behind
+}
+
+void refuse_own_group(const Node& group) {
+  if (!waits_for_caller(group)) return;
+  throw_deadlock(escaped(label_of_callers_task()) + " waits for group '" +
+                 escaped(Forest::instance().path(group)) + "', which cannot end before this " +
+                 (call_of_caller() != nullptr ? "call" : "task"));
 }
 
 }  // namespace tg::inline v0::detail

@@ -43,8 +43,8 @@
 // event that was seen unset was unset at the start of the hold, too. So at that moment all of D waited for
 // one another, and no wait in D can be the first to end, unless its event is set. The new wait is one of D.
 //
-// What is missed: cycles through the program's own locks and queues; through waits that the list above
-// leaves out; and a cycle that is closed by a flow that takes its slot back or by a group's destructor,
+// What is missed: cycles through the program's own locks and queues; through calls of `abandonable`, except a
+// call's wait for a group that waits for it; through waits that the list above leaves out; and a cycle that is closed by a flow that takes its slot back or by a group's destructor,
 // which cannot throw: that is named on stderr, and each later wait for a part of it is refused.
 #pragma once
 
@@ -68,12 +68,14 @@ namespace tg::inline v0::detail {
 class WaitGraph;
 
 /// Refuses a wait that the caller can see to be cyclic without looking at others: for a task on its own
-/// stack, and for a group that its task is part of. It applies to waits with a time limit, too. Throws
+/// stack, and for a group that waits for the caller. It applies to waits with a time limit, too. Throws
 /// `std::system_error` (`resource_deadlock_would_occur`).
 [[noreturn]] void throw_own_task(const TaskContext& caller, const AwaitedTask& task);
-void refuse_own_group(const TaskContext* caller, const Node& group);
-/// Whether the caller's task is one of the group or of a group below it.
+void refuse_own_group(const Node& group);
+/// Whether the task is one of the group or of a group below it.
 bool is_part_of(const TaskContext* caller, const Node& group);
+/// Whether the group is not idle before the calling flow is done: that runs such a task, or a call for one.
+bool waits_for_caller(const Node& group);
 
 /// What a running task waits for and since when, as far as others can see. The lock of the task's group, or of
 /// its local queue, is held, so that the task stays; and the forest's, so that the groups of the tasks that it

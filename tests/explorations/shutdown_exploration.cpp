@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The drain of a subtree: who adds in time is served, who comes late is refused.
+#include <threadgroup/abandonable.hpp>
+#include <threadgroup/scope.hpp>
 #include <threadgroup/shutdown.hpp>
 #include <threadgroup/thread_group.hpp>
 
@@ -121,6 +123,42 @@ TG_EXPLORATION(ShutdownExploration, a_task_hops_while_a_flow_looks) {
              }}});
 }
 TG_FINDS(ShutdownExploration, a_task_hops_while_a_flow_looks, drain_looks_once, 10000)
+
+// T8: a task below a call adds to the group that drains, as the call is left behind.
+TG_EXPLORATION(ShutdownExploration, a_call_that_is_left_behind_meets_a_drain) {
+  hold_clock();
+  struct Parts {
+    ThreadGroup& group;
+    StopScope& scope;
+    TaskHandle<void>& added;
+    bool& was_refused;  // by the drain or after the stop
+  };
+  ThreadGroup group("group", {.max_concurrent_threads = 1});
+  TaskHandle<void> added;
+  bool was_refused = false;
+  group.post([&] {
+    StopScope scope;
+    try {
+      abandonable(
+          TaskName("call"),
+          [](Parts parts) {
+            ThreadGroup own("own", {.max_concurrent_threads = 1});
+            own.post([parts] {
+              parts.scope.set_event();
+              parts.added = parts.group.add_task([] {});
+              parts.was_refused = parts.added.status() == TaskStatus::skipped;
+            });
+            own.join();
+          },
+          Parts{group, scope, added, was_refused});
+    } catch (const Stopped&) {
+    }
+  });
+  require(group.shut_down(kLong).drained, "it drains");
+  pause();  // until the call has ended
+  if (!was_refused) require_run_or_refused(added);
+}
+TG_FINDS(ShutdownExploration, a_call_that_is_left_behind_meets_a_drain, drain_trusts_what_may_be_left, 5000)
 
 }  // namespace
 }  // namespace shutdown_exploration

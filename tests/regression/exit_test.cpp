@@ -107,6 +107,55 @@ TEST_F(Exit, groups_of_a_call_that_was_abandoned_are_named_and_not_waited_for) {
       "^threadgroup: at exit, 1 abandoned call still runs: 'driver', abandoned by 'fetch' 0.. s ago, with group 'inner'\n$");
 }
 
+// The call has a group with a task, and neither ends.
+void call_driver(std::latch& running) {
+  static std::latch* is_running = nullptr;
+  is_running = &running;
+  tg::abandonable(tg::TaskName("driver"), [] {
+    ThreadGroup inner("inner");
+    inner.post([] {
+      is_running->count_down();
+      wait_forever();
+    });
+    wait_forever();
+  });
+}
+
+TEST_F(Exit, groups_of_a_call_that_the_exit_leaves_behind_are_not_waited_for) {
+  EXPECT_EXIT(
+      {
+        ::alarm(20);  // an end there is
+        ThreadEventsController::instance().set_exit_grace(600s);
+        static std::latch running(1);
+        leaked_group("fetch", true).post([] { call_driver(running); });
+        running.wait();
+        std::exit(3);
+      },
+      ExitedWithCode(3),
+      "^threadgroup: at exit, 1 abandoned call still runs: 'driver', abandoned by 'fetch' 0.. s ago, with group 'inner'\n$");
+}
+
+TEST_F(Exit, groups_of_a_call_that_a_thread_leaves_behind_are_not_waited_for) {
+  EXPECT_EXIT(
+      {
+        ::alarm(20);
+        ThreadEventsController::instance().set_exit_grace(600s);
+        static std::latch running(1);
+        std::thread([] {
+          const tg::Shield shield(100ms, "shield");  // so that the exit waits first
+          try {
+            call_driver(running);
+          } catch (const tg::Stopped&) {
+          }
+          wait_forever();
+        }).detach();
+        running.wait();
+        std::exit(3);
+      },
+      ExitedWithCode(3),
+      "^threadgroup: at exit, 1 abandoned call still runs: 'driver', abandoned by '.*shield' ");
+}
+
 TEST_F(Exit, daemon_that_does_not_stop_is_named_and_the_process_ends) {
   EXPECT_EXIT(
       {
