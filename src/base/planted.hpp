@@ -49,7 +49,8 @@
   ONE(call_is_entered_without_fence)       /* T10, the flow */                                  \
   ONE(call_does_not_wait_for_setter)       /* T11 */                                            \
   ONE(call_leaves_its_signal_behind)       /* T11 */                                            \
-  ONE(call_look_holds_no_reference)        /* T12 */                                            \
+  ONE(call_check_holds_no_reference)       /* T12 */                                            \
+  ONE(signals_are_missed_during_the_check) /* a blocked signal is reported */                   \
   ONE(fresh_link_is_not_checked_again)     /* F3, the flow */                                   \
   ONE(fresh_unlink_is_not_checked_again)   /* F3, the flow */                                   \
   ONE(fresh_groups_are_not_revealed)       /* F2 */                                             \
@@ -163,6 +164,7 @@
   ONE(latch_publishes_nothing)                /* what came before a count down is seen by a waiter */        \
   ONE(channel_stamp_is_not_ordered)           /* E2 */                                                       \
   ONE(channel_item_is_not_published)          /* E1 */                                                       \
+  ONE(signals_note_is_not_ordered)            /* the check sees each signal that was noted */                \
   ONE(abandon_thread_publishes_nothing)       /* the owner sees what the call has done */                    \
   ONE(abandon_caller_sees_nothing)            /* likewise */
 

@@ -84,8 +84,8 @@ class TG_EXPORT Engine {
 
   /// What the process has once, and each engine once for itself, so that flows of two engines do not see each
   /// other.
-  enum class Part : std::uint8_t { threads, forest, waits, time_limits, parking, calls };
-  static constexpr std::size_t kParts = 6;
+  enum class Part : std::uint8_t { threads, forest, waits, time_limits, parking, calls, blocked_signals };
+  static constexpr std::size_t kParts = 7;
   struct PartFunctions {
     void* (*make)();
     void (*forget)(void* part) noexcept;  // resets it to its first state

@@ -50,7 +50,7 @@ class CallState {
   void receive() noexcept;
   /// From any thread: whether a signal was announced for the call that the word stops, and has not come yet. One
   /// that waits for the end of a handler of the program has come.
-  bool is_unheard_in(const void* word) const noexcept {
+  bool is_pending_in(const void* word) const noexcept {
     return announced_.load(std::memory_order_acquire) && !received_.load(std::memory_order_acquire) &&
            !is_blocked_.load(std::memory_order_relaxed) && is_in(word);
   }

@@ -16,8 +16,8 @@
 #include "base/report.hpp"
 #include "runtime/fork.hpp"
 #include "runtime/steady_clock.hpp"
+#include "tree/blocked_signals.hpp"
 #include "tree/forest.hpp"
-#include "tree/time_limits.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -25,9 +25,6 @@ constinit Atomic<std::uint32_t> CallRegistration::registered_{0};
 constinit Atomic<CallRegistration*> CallRegistration::all_{nullptr};
 
 namespace {
-// After this time a thread that can receive signals has long received one.
-constexpr Duration kDeafAfter = Duration::from_nanos(100'000'000);
-
 [[gnu::constructor(runtime::at_load::kLeaves)]] void register_calls() {
   runtime::at_fork(nullptr, nullptr, [] { CallRegistration::forget_all(); });
 }
@@ -128,41 +125,42 @@ void CallRegistration::stop(WaitNode& raw) noexcept {
   self.flow_.unpark();
   if (!is_in_call) return;
   self.calls_.send();
-  TimeLimits::instance().look_at_calls_in(kDeafAfter);
+  BlockedSignals::instance().note_sent();
 }
 
-// --- Threads that do not hear the signal ---
+// --- Threads that block the signal ---
 
-TimePoint CallRegistration::report_deaf(TimePoint now) noexcept {
+TimePoint CallRegistration::report_blocked(TimePoint now) noexcept {
   TimePoint next = TimePoint::never();
   for (CallRegistration* one = all_.load(std::memory_order_acquire); one != nullptr; one = one->next_)
-    next = std::min(next, one->report_if_deaf(now));
+    next = std::min(next, one->report_if_blocked(now));
   return next;
 }
 
-// Takes a reference to the node if it is to be reported now, and says when to look again.
-Node* CallRegistration::begin_report_locked(TimePoint now, TimePoint& again) noexcept {
-  if (node_ == nullptr || is_reported_ || !calls_.is_unheard_in(node_->event().word())) return nullptr;
-  const TimePoint due = TimePoint::from_nanos(stopped_at_.load(std::memory_order_relaxed)) + kDeafAfter;
-  if (now < due) {
-    again = due;
-    return nullptr;
-  }
+// What a flow that checks finds in a registration.
+struct CallRegistration::Due {
+  Node* node = nullptr;  // to be reported now; with a reference
+  TimePoint again = TimePoint::never();
+};
+
+CallRegistration::Due CallRegistration::begin_report_locked(TimePoint now) noexcept {
+  if (node_ == nullptr || is_reported_ || !calls_.is_pending_in(node_->event().word())) return {};
+  const TimePoint due = TimePoint::from_nanos(stopped_at_.load(std::memory_order_relaxed)) + kReportAfter;
+  if (now < due) return {nullptr, due};
   is_reported_ = true;  // or it is slow; the mask of a thread in a call does not change
-  if (!TG_PLANTED(call_look_holds_no_reference)) node_->add_reference();  // T12
-  return node_;
+  if (!TG_PLANTED(call_check_holds_no_reference)) node_->add_reference();  // T12
+  return {node_, TimePoint::never()};
 }
 
 // The flow may leave the call, and end the registration, at any moment.
-TimePoint CallRegistration::report_if_deaf(TimePoint now) noexcept {
-  TimePoint again = TimePoint::never();
+TimePoint CallRegistration::report_if_blocked(TimePoint now) noexcept {
   // A flow that has the lock is in no call. It may have it forever, if a handler of the program has left by `siglongjmp`.
-  if (!mutex_.try_lock()) return again;
-  Node* const node = begin_report_locked(now, again);
+  if (!mutex_.try_lock()) return TimePoint::never();
+  const auto [node, again] = begin_report_locked(now);
   mutex_.unlock();
   if (node == nullptr) return again;
   try {
-    // A late look may see the thread in its next call, so the answer of the system comes last.
+    // A late check may see the thread in its next call, so the answer of the system comes last.
     const std::string call = call_name_.load(std::memory_order_relaxed);
     const std::string path = Forest::instance().path(*node);
     if (const std::string thread = calls_.thread_that_blocks_it(); !thread.empty()) {

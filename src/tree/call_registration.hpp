@@ -37,7 +37,7 @@ namespace tg::inline v0::detail {
 ///     mine->calls().leave(outer);
 ///     if (node.event().is_set()) result = mine->end_of_stopped(result, outer);
 ///
-/// Thread safety: by the flow itself; `any` and `report_deaf` from any thread.
+/// Thread safety: by the flow itself; `any` and `report_blocked` from any thread.
 /// Lifetime: stays with the flow, in whose memory it is. That memory is never given back. While it is registered it holds a reference to
 /// the node.
 class CallRegistration {
@@ -48,9 +48,11 @@ class CallRegistration {
   static CallRegistration* of(runtime::Flow& flow) {
     return flow.call_registration != nullptr ? flow.call_registration : make_for(flow);
   }
-  /// Reports each flow whose signal was sent a while before `now` and does not come, because the thread blocks it.
-  /// Returns when to look again: never if no younger signal is on its way.
-  static TimePoint report_deaf(TimePoint now) noexcept;
+  /// After this time a thread that does not block the signal has received it.
+  static constexpr Duration kReportAfter = Duration::from_nanos(100'000'000);
+  /// Reports each flow whose signal was sent that long before `now` and is pending, because the thread blocks it. Returns
+  /// when to check again: never if no younger signal is on its way.
+  static TimePoint report_blocked(TimePoint now) noexcept;
 
   runtime::CallState& calls() noexcept { return calls_; }
   /// The flow is about to enter this call, "read"; a static text.
@@ -94,8 +96,9 @@ class CallRegistration {
   void wait_until_looked() noexcept;
   void wait_for_setter() noexcept;
   static void stop(WaitNode& link) noexcept;
-  TimePoint report_if_deaf(TimePoint now) noexcept;
-  Node* begin_report_locked(TimePoint now, TimePoint& again) noexcept TG_REQUIRES(mutex_);
+  struct Due;
+  TimePoint report_if_blocked(TimePoint now) noexcept;
+  Due begin_report_locked(TimePoint now) noexcept TG_REQUIRES(mutex_);
 
   static constinit Atomic<std::uint32_t>
       registered_;  // atomic: changed by all flows, read by those who set events

@@ -13,6 +13,7 @@
 #include "base/planted.hpp"
 #include "runtime/asymmetric_fence.hpp"
 #include "runtime/steady_clock.hpp"
+#include "tree/blocked_signals.hpp"
 #include "tree/call_registration.hpp"
 #include "tree/forest.hpp"
 #include "tree/node.hpp"
@@ -66,6 +67,7 @@ void Forest::notify(const Marked& marked) noexcept {
   if (first != nullptr && CallRegistration::any() && !TG_PLANTED(tree_setter_has_no_heavy_fence))
     runtime::heavy_fence();  // T10: after the marks, before the look at flows in calls
   for (NodeCore* core = first; core != nullptr; core = core->walk_next) core->event.release_waiters();
+  if (first != nullptr) BlockedSignals::instance().check_later();
   for (NodeCore* shield = marked.first_shield; shield != nullptr;) {
     Node* const node = shield->node;
     shield = std::exchange(shield->walk_next, nullptr);

@@ -2,8 +2,6 @@
 // The flow that waits for the earliest time limit.
 #include "tree/time_limits.hpp"
 
-#include <algorithm>
-#include <exception>
 #include <new>
 #include <string>
 #include <utility>
@@ -16,7 +14,6 @@
 #include "runtime/fork.hpp"
 #include "runtime/steady_clock.hpp"
 #include "runtime/threads.hpp"
-#include "tree/call_registration.hpp"
 #include "tree/forest.hpp"
 
 namespace tg::inline v0::detail {
@@ -60,7 +57,6 @@ bool TimeLimits::was_used() noexcept {
 // In a forked child, where the groups and the flow are the parent's; and before an engine begins again.
 void TimeLimits::forget_all() noexcept TG_NO_THREAD_SAFETY_ANALYSIS {  // no other flow is there
   ::new (&wheel_) TimerWheel;
-  looks_at_calls_at_ = TimePoint::never();
   state_ = State::absent;
   was_used_ = false;
   server_.store(nullptr, std::memory_order_relaxed);
@@ -113,7 +109,9 @@ void TimeLimits::add(TimeLimit& limit) {
     wheel_.add(limit, at);
     was_used_ = true;
     start = state_ == State::absent;
-    wake = begin_wake_locked(at);
+    wake = (state_ == State::asleep || state_ == State::lingering) && at < sleeps_until_ &&
+           !TG_PLANTED(limits_adder_does_not_wake);
+    if (wake) state_ = State::awake;
   }
   if (wake) woken_.release_all();
   if (!start) return;
@@ -122,35 +120,6 @@ void TimeLimits::add(TimeLimit& limit) {
   } catch (...) {
     end(limit);
     throw;
-  }
-}
-
-// True if the flow sleeps too long, and the caller wakes it.
-bool TimeLimits::begin_wake_locked(TimePoint at) noexcept {
-  const bool wake = (state_ == State::asleep || state_ == State::lingering) && at < sleeps_until_ &&
-                    !TG_PLANTED(limits_adder_does_not_wake);
-  if (wake) state_ = State::awake;
-  return wake;
-}
-
-void TimeLimits::look_at_calls_in(Duration time) noexcept {
-  bool start = false;
-  bool wake = false;
-  {
-    MutexLock lock(mutex_);
-    if (!looks_at_calls_at_.is_never()) return;
-    looks_at_calls_at_ = runtime::after(time);
-    was_used_ = true;
-    start = state_ == State::absent;
-    wake = begin_wake_locked(looks_at_calls_at_);
-  }
-  if (wake) woken_.release_all();
-  if (!start) return;
-  try {
-    runtime::ThreadCache::instance().start({&TimeLimits::serve_main, this});
-  } catch (const std::exception&) {
-    MutexLock lock(mutex_);
-    looks_at_calls_at_ = TimePoint::never();
   }
 }
 
@@ -163,8 +132,7 @@ void TimeLimits::end(TimeLimit& limit) noexcept {
     wheel_.remove(limit);
     // If this was the last limit, the flow must not sleep until its time, except if that comes soon: a program that
     // makes one short limit after the other would wake it each time.
-    wake = wheel_.empty() && looks_at_calls_at_.is_never() && state_ == State::asleep &&
-           sleeps_until_ - runtime::now() > kLingersFor;
+    wake = wheel_.empty() && state_ == State::asleep && sleeps_until_ - runtime::now() > kLingersFor;
     if (wake) state_ = State::awake;
   }
   if (wake) woken_.release_all();
@@ -185,9 +153,9 @@ TimeLimits::Due TimeLimits::take_due_locked(TimePoint now) noexcept {
 
 // Decides until when the flow sleeps; false if it ends.
 bool TimeLimits::begin_sleep_locked(TimePoint now) noexcept {
-  if (!wheel_.empty() || !looks_at_calls_at_.is_never()) {
+  if (!wheel_.empty()) {
     state_ = State::asleep;
-    sleeps_until_ = wheel_.empty() ? looks_at_calls_at_ : std::min(wheel_.next(), looks_at_calls_at_);
+    sleeps_until_ = wheel_.next();
     return true;
   }
   if (state_ == State::lingering && now >= sleeps_until_) {
@@ -224,25 +192,15 @@ void TimeLimits::serve() noexcept {
   server_.store(&me, std::memory_order_relaxed);
   for (;;) {
     Due due;
-    TimePoint now;
     TimePoint sleeps_until;
-    bool look_at_calls = false;
     {
       MutexLock lock(mutex_);
-      now = runtime::now();
+      const TimePoint now = runtime::now();
       due = take_due_locked(now);
       if (due.node == nullptr) {
-        look_at_calls = now >= looks_at_calls_at_;
-        // Before the look, so that a flow which is stopped during it asks for another one.
-        if (look_at_calls) looks_at_calls_at_ = TimePoint::never();
-        else if (!begin_sleep_locked(now)) return server_.store(nullptr, std::memory_order_relaxed);
+        if (!begin_sleep_locked(now)) return server_.store(nullptr, std::memory_order_relaxed);
         sleeps_until = sleeps_until_;
       }
-    }
-    if (look_at_calls) {
-      const TimePoint next = CallRegistration::report_deaf(now);
-      if (!next.is_never()) look_at_calls_in(next - now);
-      continue;
     }
     if (due.node == nullptr) {
       const auto woken = [this] {

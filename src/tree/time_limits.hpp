@@ -54,7 +54,7 @@ class TimeLimit : public runtime::InBlock, private TimerEntry {
 };
 
 /// All limits that are in force, and the one flow that waits for the earliest. The flow exists only while
-/// there are limits, or calls to look at, and for a moment after.
+/// there are limits, and for a moment after.
 ///
 /// Thread safety: everything from any thread.
 /// Lifetime: there from the start, never destroyed.
@@ -66,9 +66,6 @@ class TimeLimits {
   }
   /// Called once, while the library is loaded.
   static void hold_across_forks();
-  /// After this time, looks for threads that do not hear their stop (`CallRegistration::report_deaf`), if there is
-  /// memory for that. Earlier looks are not put off.
-  void look_at_calls_in(Duration time) noexcept;
   /// Whether the calling flow is the one that waits for the limits.
   bool are_served_by_caller() const noexcept {
     const runtime::Flow* const me = runtime::Flow::current_if_any();  // null on a thread that is no flow yet
@@ -83,7 +80,6 @@ class TimeLimits {
   bool was_used() noexcept;
   void forget_all() noexcept;
   void add(TimeLimit& limit);
-  bool begin_wake_locked(TimePoint at) noexcept TG_REQUIRES(mutex_);
   void end(TimeLimit& limit) noexcept;
 
   struct Due;
@@ -99,7 +95,6 @@ class TimeLimits {
   Atomic<const runtime::Flow*> server_{nullptr};
   Mutex mutex_;
   TimerWheel wheel_ TG_GUARDED_BY(mutex_);
-  TimePoint looks_at_calls_at_ TG_GUARDED_BY(mutex_) = TimePoint::never();
   bool was_used_ TG_GUARDED_BY(mutex_) = false;
   State state_ TG_GUARDED_BY(mutex_) = State::absent;  // of the flow
   TimePoint sleeps_until_ TG_GUARDED_BY(mutex_);       // while it is asleep or lingers

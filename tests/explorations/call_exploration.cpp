@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // System calls that meet a stop. The kernel is simulated: a call blocks until the signal comes.
 #include <cerrno>
+#include <string_view>
+#include <vector>
 
+#include "base/report.hpp"
 #include "explorations/explore.hpp"
 #include "explorations/signals.hpp"
+#include "runtime/flow.hpp"
+#include "runtime/steady_clock.hpp"
 #include "support/nodes.hpp"
 #include "tree/call_registration.hpp"
 
@@ -94,8 +99,8 @@ TG_EXPLORATION(CallExploration, a_stop_meets_the_end_of_the_registration) {
 }
 TG_IN_WEAK_MEMORY(CallExploration, a_stop_meets_the_end_of_the_registration)
 
-// A third flow looks whether the signal has come. It may find the registration in its last moment.
-TG_EXPLORATION(CallExploration, a_look_for_deaf_threads_meets_the_end_of_the_registration) {
+// A third flow checks whether the signal has come. It may find the registration in its last moment.
+TG_EXPLORATION(CallExploration, a_check_for_blocked_signals_meets_the_end_of_the_registration) {
   Linked node("node");
   BareNode& raw = *node;
   raw.add_reference();
@@ -113,15 +118,93 @@ TG_EXPLORATION(CallExploration, a_look_for_deaf_threads_meets_the_end_of_the_reg
                require(BareNode::alive == 1, "this reference holds the node");
                raw.release();
              }},
-            {"looks", [] {
+            {"checks", [] {
                const TimePoint later = runtime::now() + std::chrono::hours(1);
-               require(CallRegistration::report_deaf(later).is_never(), "there is nothing to look at again");
+               require(CallRegistration::report_blocked(later).is_never(), "there is nothing to check again");
              }}});
   require(!CallRegistration::any(), "no flow is registered");
 }
-TG_FINDS(CallExploration, a_look_for_deaf_threads_meets_the_end_of_the_registration,
-         call_look_holds_no_reference, 2000)
-TG_IN_WEAK_MEMORY(CallExploration, a_look_for_deaf_threads_meets_the_end_of_the_registration)
+TG_FINDS(CallExploration, a_check_for_blocked_signals_meets_the_end_of_the_registration,
+         call_check_holds_no_reference, 8000)
+TG_IN_WEAK_MEMORY(CallExploration, a_check_for_blocked_signals_meets_the_end_of_the_registration)
+
+// --- Each blocked signal is reported ---
+
+// While it lives, gets the reports of the library.
+class Reports {
+ public:
+  Reports() { detail::report_taker = &take; }
+  ~Reports() { detail::report_taker = before_; }
+  Reports(const Reports&) = delete;
+  Reports& operator=(const Reports&) = delete;
+
+ private:
+  static bool take(std::string_view lines) noexcept;
+  const detail::ReportTaker before_ = detail::report_taker;
+};
+
+// A task of a node of its own, on a thread that blocks the signal.
+class Blocked {
+ public:
+  explicit Blocked(const char* name) : node_(name), name_(name) { all().push_back(this); }
+  ~Blocked() { std::erase(all(), this); }
+  Blocked(const Blocked&) = delete;
+  Blocked& operator=(const Blocked&) = delete;
+
+  // Makes a call that only the report of its thread ends.
+  void call() {
+    const Inside inside(*node_);
+    CallRegistration& mine = *CallRegistration::of(runtime::Flow::current());
+    mine.cover(*node_);
+    mine.name_call("read");
+    mine.calls().block_signal();
+    const void* const outer = mine.calls().enter(node_->event().word());
+    node_.is_set() ? is_over_.send() : is_over_.wait();
+    mine.calls().leave(outer);
+    if (node_.is_set()) mine.end_of_stopped(-ECANCELED, outer);
+    mine.end();
+  }
+  void stop() { set_event(node_); }
+  // It is reported, or was stopped before the call.
+  void wait() { is_over_.wait(); }
+
+  static std::vector<Blocked*>& all() {
+    static std::vector<Blocked*> blocked;
+    return blocked;
+  }
+  void note_report(std::string_view lines) {
+    if (lines.find(name_) != std::string_view::npos) is_over_.send();
+  }
+
+ private:
+  const Linked node_;
+  const char* const name_;
+  Signal is_over_;
+};
+
+bool Reports::take(std::string_view lines) noexcept {
+  for (Blocked* const one : Blocked::all()) one->note_report(lines);
+  return true;
+}
+
+TG_EXPLORATION(CallExploration, a_stop_meets_the_check_for_an_earlier_one) {
+  hold_clock();
+  const Reports reports;
+  Blocked first("first");
+  Blocked second("second");
+  together({{"first", [&] { first.call(); }},
+            {"second", [&] { second.call(); }},
+            {"stops the first", [&] { first.stop(); }},
+            {"stops the second", [&] {
+               first.wait();  // the check is under way
+               second.stop();
+             }}});
+}
+TG_FINDS(CallExploration, a_stop_meets_the_check_for_an_earlier_one, signals_are_missed_during_the_check,
+         2000)
+TG_IN_WEAK_MEMORY(CallExploration, a_stop_meets_the_check_for_an_earlier_one)
+TG_FINDS(CallExploration, a_stop_meets_the_check_for_an_earlier_one_in_weak_memory,
+         signals_note_is_not_ordered, 4000)
 
 }  // namespace
 }  // namespace call_exploration

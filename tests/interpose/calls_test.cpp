@@ -12,7 +12,6 @@
 #include <threads.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <string>
@@ -20,9 +19,8 @@
 #include <threadgroup/threadgroup.hpp>
 
 #define TG_CALLS  // the functions of the C library
+#include "support/blocked_task.hpp"
 #include "support/blocking_calls.hpp"
-#include "support/eventually.hpp"
-#include "support/threads_asleep.hpp"
 
 extern "C" {
 // What the headers make of the calls under _FORTIFY_SOURCE.
@@ -141,15 +139,12 @@ class InterposedCall : public testing::TestWithParam<BlockingCall> {
 
 TEST_P(InterposedCall, is_stopped_while_it_blocks) {
   ThreadGroup group("calls");
-  std::atomic<int> thread{0};
   long result = 0;
   int error = 0;
-  group.post([&] {
-    thread = this_thread_number();
+  const BlockedTask task(group, [&] {
     result = GetParam().call(silent_);
     error = errno;
   });
-  eventually([&] { return thread != 0 && is_asleep(thread); });
   group.set_event("stop");
   group.join();
   EXPECT_EQ(result, -1);

@@ -31,6 +31,7 @@
 #endif
 
 #include "interpose/programs/foreign.hpp"
+#include "support/blocked_task.hpp"
 #include "support/eventually.hpp"
 #include "support/pipe.hpp"
 #include "support/temporary_folder.hpp"
@@ -46,12 +47,7 @@ using namespace std::chrono_literals;
 template <class F>
 void stop_while_asleep(F block) {
   ThreadGroup group("blocked");
-  std::atomic<int> thread{0};
-  group.post([&] {
-    thread = this_thread_number();
-    block();
-  });
-  eventually([&] { return thread != 0 && is_asleep(thread); });
+  const BlockedTask task(group, block);
   group.set_event("stop");
   EXPECT_TRUE(group.join().failures.empty());
 }
@@ -273,13 +269,10 @@ TEST(InterposedProgram, wakes_a_task_that_polls_from_a_stopped_one) {
   const Pipe pipe;
   Channel<int> channel(1);
   ThreadGroup group("polls");
-  std::atomic<int> thread{0};
   int got = 0;
-  group.post([&] {
-    thread = this_thread_number();
+  const BlockedTask task(group, [&] {
     tg::select(receive_from(channel, [&](int&& value) { got = value; }), readable(pipe.reading(), [] {}));
   });
-  eventually([&] { return thread != 0 && is_asleep(thread); });
   StopScope scope;
   scope.set_event("stop");
   channel.try_send(7);

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <iterator>
 #include <string>
@@ -18,9 +17,8 @@
 
 #include "runtime/stoppable_call.hpp"
 #define TG_CALLS posix
+#include "support/blocked_task.hpp"
 #include "support/blocking_calls.hpp"
-#include "support/eventually.hpp"
-#include "support/threads_asleep.hpp"
 
 namespace tg::test {
 namespace calls_test {
@@ -36,15 +34,12 @@ class BlockingPosixCall : public PosixCall {};
 
 TEST_P(BlockingPosixCall, is_stopped_while_it_blocks) {
   ThreadGroup group("calls");
-  std::atomic<int> thread{0};
   long result = 0;
   int error = 0;
-  group.post([&] {
-    thread = this_thread_number();
+  const BlockedTask task(group, [&] {
     result = GetParam().call(silent_);
     error = errno;
   });
-  eventually([&] { return thread != 0 && is_asleep(thread); });
   group.set_event("stop");
   group.join();
   EXPECT_EQ(result, -1);

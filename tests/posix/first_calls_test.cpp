@@ -18,8 +18,10 @@
 #include <threadgroup/threadgroup.hpp>
 
 #include "base/sanitizers.hpp"
+#include "posix/reading_task.hpp"
 #include "support/eventually.hpp"
 #include "support/pipe.hpp"
+#include "support/signal_handler.hpp"
 #include "support/threads_asleep.hpp"
 
 namespace tg::test {
@@ -27,24 +29,6 @@ namespace first_calls_test {
 namespace {
 
 using namespace std::chrono_literals;
-
-// Runs `before` and then a read that blocks, in a task, and stops it.
-template <class Before>
-void expect_stopped(Before before) {
-  const Pipe pipe;
-  ThreadGroup group("signals");
-  std::atomic<int> thread{0};
-  group.post([&] {
-    before();
-    thread = this_thread_number();
-    char byte = 0;
-    EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1);
-    EXPECT_EQ(errno, ECANCELED);
-  });
-  eventually([&] { return thread != 0 && is_asleep(thread); });
-  group.set_event("stop");
-  EXPECT_TRUE(group.join().failures.empty());
-}
 
 // Calls as the child of `vfork`, which has its parent's memory.
 template <class F>
@@ -62,10 +46,11 @@ TEST(FirstCalls, of_a_vfork_child_leave_its_parent_stoppable) {
   if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "the sanitizer makes a fork of it";
   const Pipe pipe;
   for (const bool is_registered : {false, true}) {
-    expect_stopped([&] {
+    ReadingTask task([&] {
       if (is_registered) posix::write(pipe.writing(), "x", 1);
       in_vfork_child([&] { posix::write(pipe.writing(), "x", 1); });
     });
+    task.stop();
   }
 }
 
@@ -107,10 +92,7 @@ void write_in_handler(int) {
   constexpr std::size_t kThreads = 20;
   const Pipe pipe;
   handler_writes_to = pipe.writing();
-  struct sigaction action {};
-  action.sa_handler = &write_in_handler;
-  action.sa_flags = SA_RESTART;
-  ::sigaction(SIGUSR2, &action, nullptr);
+  const SignalHandler handler(SIGUSR2, &write_in_handler);
   ThreadGroup group("signals", {.max_concurrent_threads = kThreads});
   std::atomic<bool> ends{false};
   std::array<std::atomic<int>, kThreads> threads{};

@@ -28,6 +28,7 @@
 #include "runtime/stoppable_call.hpp"
 #include "support/eventually.hpp"
 #include "support/pipe.hpp"
+#include "support/signal_handler.hpp"
 #include "support/threads_asleep.hpp"
 
 #if TG_X86_64
@@ -188,10 +189,8 @@ TEST(RandomStops, in_a_widened_window_lose_no_stop_and_no_byte) {
 TEST(RandomStops, are_lost_by_a_look_before_a_call) {
   static constinit std::atomic<int> received{0};
   received = 0;
-  struct sigaction action {};
-  action.sa_handler = [](int) { ++received; };
-  struct sigaction before {};
-  ::sigaction(SIGUSR2, &action, &before);
+  const SignalHandler handler(
+      SIGUSR2, [](int) { ++received; }, 0);
   const Pipe pipe;
   std::atomic<int> thread{0};
   std::atomic<bool> is_over{false};
@@ -214,7 +213,6 @@ TEST(RandomStops, are_lost_by_a_look_before_a_call) {
   EXPECT_FALSE(is_over) << "the stop is lost";
   EXPECT_EQ(::write(pipe.writing(), "x", 1), 1);
   group.join();
-  ::sigaction(SIGUSR2, &before, nullptr);
 }
 
 // Scopes end in the same moment as their calls.

@@ -20,9 +20,9 @@
 #include <threadgroup/posix.hpp>
 #include <threadgroup/threadgroup.hpp>
 
+#include "support/blocked_task.hpp"
 #include "support/eventually.hpp"
 #include "support/pipe.hpp"
-#include "support/threads_asleep.hpp"
 
 namespace tg::test {
 namespace results_test {
@@ -34,15 +34,12 @@ TEST(Posix, what_was_done_before_the_stop_counts) {
   const Pipe pipe;
   std::vector<char> megabyte(1 << 20);
   ThreadGroup group("calls");
-  std::atomic<int> thread{0};
   ssize_t written = 0;
-  group.post([&] {
-    thread = this_thread_number();
+  const BlockedTask task(group, [&] {
     written = posix::write(pipe.writing(), megabyte.data(), megabyte.size());
     EXPECT_EQ(posix::write(pipe.writing(), megabyte.data(), 1), -1);
     EXPECT_EQ(errno, ECANCELED);
   });
-  eventually([&] { return thread != 0 && is_asleep(thread); });
   group.set_event("stop");
   group.join();
   EXPECT_GT(written, 0);
@@ -174,16 +171,13 @@ TEST(Posix, counts_and_times_beyond_all_limits_are_those_of_the_kernel) {
 TEST(Posix, a_shield_lets_a_stopped_task_go_on) {
   const Pipe pipe;
   ThreadGroup group("calls");
-  std::atomic<int> thread{0};
-  group.post([&] {
+  const BlockedTask task(group, [&] {
     char byte = 0;
-    thread = this_thread_number();
     EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1);
     const Shield shield(10s);
     EXPECT_EQ(posix::write(pipe.writing(), "x", 1), 1);
     EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), 1);
   });
-  eventually([&] { return thread != 0 && is_asleep(thread); });
   group.set_event("stop");
   group.join();
 }

@@ -21,10 +21,13 @@
 
 #include "base/sanitizers.hpp"
 #include "posix/counted_signals.hpp"
+#include "posix/reading_task.hpp"
+#include "support/blocked_task.hpp"
 #include "support/eventually.hpp"
 #include "support/forbidden_call.hpp"
 #include "support/in_child.hpp"
 #include "support/pipe.hpp"
+#include "support/signal_handler.hpp"
 #include "support/threads_asleep.hpp"
 
 namespace tg::test {
@@ -32,24 +35,6 @@ namespace signals_test {
 namespace {
 
 using namespace std::chrono_literals;
-
-// Runs `before` and then a read that blocks, in a task, and stops it.
-template <class Before>
-void expect_stopped(Before before) {
-  const Pipe pipe;
-  ThreadGroup group("signals");
-  std::atomic<int> thread{0};
-  group.post([&] {
-    before();
-    thread = this_thread_number();
-    char byte = 0;
-    EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1);
-    EXPECT_EQ(errno, ECANCELED);
-  });
-  eventually([&] { return thread != 0 && is_asleep(thread); });
-  group.set_event("stop");
-  EXPECT_TRUE(group.join().failures.empty());
-}
 
 template <class F>
 bool passes_in_child(F f) {
@@ -86,23 +71,20 @@ TEST(StopSignals, sent_by_other_code_end_no_call_and_are_counted_as_unawaited) {
   const CountedSignals counted;
   const Pipe pipe;
   ThreadGroup group("signals");
-  std::atomic<int> thread{0};
-  group.post([&] {
-    thread = this_thread_number();
+  const BlockedTask task(group, [&] {
     char byte = 0;
     EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), 1);
     EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1);
     EXPECT_EQ(errno, ECANCELED);
   });
-  eventually([&] { return thread != 0 && is_asleep(thread); });
-  for (int i = 0; i < 3; ++i) ::syscall(SYS_tgkill, ::getpid(), thread.load(), SIGRTMAX - 3);
+  for (int i = 0; i < 3; ++i) ::syscall(SYS_tgkill, ::getpid(), task.thread(), SIGRTMAX - 3);
   eventually([&] { return counted.unawaited() == 3; });
   EXPECT_EQ(::write(pipe.writing(), "x", 1), 1);
   // It has taken the byte, and sleeps in the second call.
   eventually([&] {
     int left = 1;
     ::ioctl(pipe.reading(), FIONREAD, &left);
-    return left == 0 && is_asleep(thread);
+    return left == 0 && is_asleep(task.thread());
   });
   group.set_event("stop");
   EXPECT_TRUE(group.join().failures.empty());
@@ -112,16 +94,7 @@ TEST(StopSignals, sent_by_other_code_end_no_call_and_are_counted_as_unawaited) {
 TEST(StopSignals, are_sent_again_while_the_user_has_too_many_pending) {
   if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "under the sanitizer a child of several threads starts none";
   EXPECT_TRUE(passes_in_child([] {
-    const Pipe pipe;
-    ThreadGroup group("signals");
-    std::atomic<int> thread{0};
-    group.post([&] {
-      thread = this_thread_number();
-      char byte = 0;
-      EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1);
-      EXPECT_EQ(errno, ECANCELED);
-    });
-    eventually([&] { return thread != 0 && is_asleep(thread); });
+    ReadingTask task;
     rlimit limit{};
     ::getrlimit(RLIMIT_SIGPENDING, &limit);
     const rlimit none{0, limit.rlim_max};
@@ -130,31 +103,12 @@ TEST(StopSignals, are_sent_again_while_the_user_has_too_many_pending) {
       eventually([&] { return is_asleep(sender); });  // between two attempts
       ::setrlimit(RLIMIT_SIGPENDING, &limit);
     });
-    group.set_event("stop");
-    EXPECT_TRUE(group.join().failures.empty());
+    task.stop();
     more.join();
   }));
 }
 
 // --- A handler of the program on top of a call ---
-
-// The program's, which restarts calls, for as long as the object lives.
-class Handler {
- public:
-  Handler(int number, void (*handler)(int)) : number_(number) {
-    struct sigaction action {};
-    action.sa_handler = handler;
-    action.sa_flags = SA_RESTART;
-    ::sigaction(number_, &action, &before_);
-  }
-  ~Handler() { ::sigaction(number_, &before_, nullptr); }
-  Handler(const Handler&) = delete;
-  Handler& operator=(const Handler&) = delete;
-
- private:
-  const int number_;
-  struct sigaction before_ {};
-};
 
 constexpr const char* kHandlersWait =
     "the sanitizer keeps a handler of the program until the thread has left the call";
@@ -178,11 +132,9 @@ TEST(StopSignals, stop_the_call_of_a_handler_and_the_call_below_it) {
   handler_reads_from = of_handler.reading();
   handler_is_in = false;
   handler_result = 0;
-  const Handler handler(SIGUSR2, &read_in_handler);
+  const SignalHandler handler(SIGUSR2, &read_in_handler);
   ThreadGroup group("signals");
-  std::atomic<int> thread{0};
-  group.post([&] {
-    thread = this_thread_number();
+  const BlockedTask task(group, [&] {
     char byte = 0;
     EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1);
     EXPECT_EQ(errno, ECANCELED);
@@ -190,9 +142,8 @@ TEST(StopSignals, stop_the_call_of_a_handler_and_the_call_below_it) {
     ::pthread_sigmask(SIG_BLOCK, nullptr, &mask);
     EXPECT_EQ(sigismember(&mask, SIGRTMAX - 3), 0) << "the signal is not blocked afterwards";
   });
-  eventually([&] { return thread != 0 && is_asleep(thread); });
-  ::syscall(SYS_tgkill, ::getpid(), thread.load(), SIGUSR2);
-  eventually([&] { return handler_is_in && is_asleep(thread); });
+  ::syscall(SYS_tgkill, ::getpid(), task.thread(), SIGUSR2);
+  eventually([&] { return handler_is_in && is_asleep(task.thread()); });
   group.set_event("stop");
   EXPECT_TRUE(group.join().failures.empty());
   EXPECT_EQ(handler_result, ECANCELED);
@@ -208,42 +159,24 @@ void spin_in_handler(int) {
 
 TEST(StopSignals, during_a_handler_end_the_interrupted_call) {
   if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << kHandlersWait;
-  const Pipe pipe;
   handler_is_in = false;
   handler_may_return = false;
-  const Handler handler(SIGUSR2, &spin_in_handler);
-  ThreadGroup group("signals");
-  std::atomic<int> thread{0};
-  group.post([&] {
-    thread = this_thread_number();
-    char byte = 0;
-    EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1);
-    EXPECT_EQ(errno, ECANCELED);
-  });
-  eventually([&] { return thread != 0 && is_asleep(thread); });
-  ::syscall(SYS_tgkill, ::getpid(), thread.load(), SIGUSR2);
+  const SignalHandler handler(SIGUSR2, &spin_in_handler);
+  ReadingTask task;
+  ::syscall(SYS_tgkill, ::getpid(), task.thread(), SIGUSR2);
   eventually([&] { return handler_is_in.load(); });
-  group.set_event("stop");
+  task.set_event();
   handler_may_return = true;
-  EXPECT_TRUE(group.join().failures.empty());
+  task.stop();
 }
 
 // --- Forks ---
 
 TEST(StopSignals, work_in_a_child_that_was_forked_while_a_thread_was_in_a_call) {
   if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "under the sanitizer a child of several threads starts none";
-  const Pipe pipe;
-  ThreadGroup group("parent");
-  std::atomic<int> thread{0};
-  group.post([&] {
-    thread = this_thread_number();
-    char byte = 0;
-    EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1);
-  });
-  eventually([&] { return thread != 0 && is_asleep(thread); });
-  EXPECT_TRUE(passes_in_child([] { expect_stopped([] {}); }));
-  group.set_event("stop");
-  EXPECT_TRUE(group.join().failures.empty());
+  ReadingTask task;
+  EXPECT_TRUE(passes_in_child([] { ReadingTask().stop(); }));
+  task.stop();
 }
 
 TEST(StopSignals, work_in_a_child_that_a_task_has_forked_after_a_call) {
@@ -252,7 +185,7 @@ TEST(StopSignals, work_in_a_child_that_a_task_has_forked_after_a_call) {
   ThreadGroup group("parent");
   group.post([&] {
     EXPECT_EQ(posix::write(pipe.writing(), "x", 1), 1);
-    EXPECT_TRUE(passes_in_child([] { expect_stopped([] {}); }));
+    EXPECT_TRUE(passes_in_child([] { ReadingTask().stop(); }));
   });
   EXPECT_TRUE(group.join().failures.empty());
 }
@@ -280,7 +213,7 @@ TEST_F(StopSignalsAtFirst, are_refused_if_the_program_handles_the_signal) {
           EXPECT_NE(std::string(e.what()).find("use_signal"), std::string::npos) << e.what();
         }
         posix::use_signal(SIGRTMAX - 5);
-        expect_stopped([] {});
+        ReadingTask().stop();
         EXPECT_THROW(posix::use_signal(SIGRTMAX - 6), std::logic_error);
         end_with_result();
       },
@@ -310,7 +243,7 @@ TEST_F(StopSignalsAtFirst, are_refused_where_the_system_permits_none) {
 TEST_F(StopSignalsAtFirst, reach_a_thread_that_had_blocked_all_signals) {
   EXPECT_EXIT(
       {
-        expect_stopped(&block_all_signals);
+        ReadingTask(&block_all_signals).stop();
         end_with_result();
       },
       testing::ExitedWithCode(0), "");
@@ -321,7 +254,7 @@ TEST_F(StopSignalsAtFirst, work_without_membarrier) {
   EXPECT_EXIT(
       {
         if (!forbid(SYS_membarrier)) ::_exit(2);
-        for (int round = 0; round < 20; ++round) expect_stopped([] {});
+        for (int round = 0; round < 20; ++round) ReadingTask().stop();
         end_with_result();
       },
       testing::ExitedWithCode(0), "");

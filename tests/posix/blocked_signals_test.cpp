@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+// Threads that block the stop signal are reported, and others are not.
+#include <gtest/gtest.h>
+
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <threadgroup/posix.hpp>
+#include <threadgroup/threadgroup.hpp>
+
+#include "base/sanitizers.hpp"
+#include "posix/reading_task.hpp"
+#include "runtime/steady_clock.hpp"
+#include "runtime/stop_signal.hpp"
+#include "support/blocked_task.hpp"
+#include "support/eventually.hpp"
+#include "support/in_child.hpp"
+#include "support/pipe.hpp"
+#include "support/signal_handler.hpp"
+#include "tree/call_registration.hpp"
+
+namespace tg::test {
+namespace blocked_signals_test {
+namespace {
+
+using namespace std::chrono_literals;
+
+// While the object lives, stderr is a pipe.
+class StderrPipe {
+ public:
+  StderrPipe() : before_(::dup(STDERR_FILENO)) { ::dup2(pipe_.writing(), STDERR_FILENO); }
+  ~StderrPipe() {
+    ::dup2(before_, STDERR_FILENO);
+    ::close(before_);
+  }
+  StderrPipe(const StderrPipe&) = delete;
+  StderrPipe& operator=(const StderrPipe&) = delete;
+
+  void fill() const { pipe_.fill(); }
+  // Waits for it. What `fill` has written comes first.
+  std::string next_line() const {
+    std::string line;
+    for (char byte = 0; byte != '\n'; line += byte)
+      if (::read(pipe_.reading(), &byte, 1) != 1) break;
+    return line;
+  }
+  bool is_empty() const { return pipe_.drain() == 0; }
+
+ private:
+  const Pipe pipe_;
+  const int before_;
+};
+
+// As other code may do in the middle of a task.
+void block_all_signals(sigset_t* before) {
+  sigset_t all;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, before);
+}
+
+// A task of the group in a call that no stop ends, because its thread blocks the signal. It ends once a byte is in the
+// pipe, and `after` runs last.
+template <class After>
+BlockedTask read_with_blocked_signals(ThreadGroup& group, const Pipe& pipe, After after) {
+  return BlockedTask(
+      group, [] { EXPECT_EQ(posix::read(-1, nullptr, 1), -1); },  // its thread can be stopped from here on
+      [&pipe, after] {
+        sigset_t before;
+        block_all_signals(&before);
+        char byte = 0;
+        EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), 1) << "the stop does not end it";
+        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        after();
+      });
+}
+BlockedTask read_with_blocked_signals(ThreadGroup& group, const Pipe& pipe) {
+  return read_with_blocked_signals(group, pipe, [] {});
+}
+
+std::string file_of_thread(const std::string& thread, const char* name) {
+  std::ifstream file("/proc/self/task/" + thread + "/" + name);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// The stop signal is pending for the thread, which blocks it.
+bool is_kept_out(int thread) {
+  const std::string status = file_of_thread(std::to_string(thread), "status");
+  const auto holds_signal = [&](const std::string& name) {
+    const std::size_t at = status.find(name);
+    return at != std::string::npos && (std::stoull(status.substr(at + name.size()), nullptr, 16) &
+                                       (1ULL << (runtime::StopSignal::number() - 1))) != 0;
+  };
+  return holds_signal("SigPnd:") && holds_signal("SigBlk:");
+}
+
+// Some thread is asleep in a `write` to stderr.
+bool is_stderr_waited_for() {
+  const std::string in_write = std::to_string(SYS_write) + " 0x2 ";
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task"))
+    if (file_of_thread(task.path().filename(), "syscall").starts_with(in_write)) return true;
+  return false;
+}
+bool can_see_system_calls() { return !file_of_thread(std::to_string(::getpid()), "syscall").empty(); }
+
+// Reports what is due, an hour from now; false if something is still on its way.
+bool nothing_is_left_to_report() {
+  return detail::CallRegistration::report_blocked(runtime::now() + 1h).is_never();
+}
+
+TEST(BlockedSignals, are_reported_once_with_thread_group_and_call_and_a_stop_reaches_the_thread_later) {
+  const Pipe pipe;
+  const StderrPipe reports;
+  ThreadGroup group("blocks");
+  const BlockedTask task = read_with_blocked_signals(group, pipe, [&] {
+    char byte = 0;
+    EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1);
+    EXPECT_EQ(errno, ECANCELED);
+    sigset_t pending;
+    ::sigpending(&pending);
+    EXPECT_EQ(sigismember(&pending, SIGRTMAX - 3), 0) << "it has received the signal";
+  });
+  group.set_event("stop");
+  EXPECT_TRUE(is_kept_out(task.thread()));
+  EXPECT_TRUE(nothing_is_left_to_report());
+  const std::string line = reports.next_line();
+  EXPECT_TRUE(nothing_is_left_to_report());
+  EXPECT_TRUE(reports.is_empty()) << "one line: " << line;
+  EXPECT_EQ(::write(pipe.writing(), "x", 1), 1);
+  EXPECT_TRUE(group.join().failures.empty());
+  EXPECT_EQ(line.rfind("threadgroup: ", 0), 0U) << line;
+  for (const std::string& part :
+       {"thread " + std::to_string(task.thread()) + " 'blocks'", std::string("'MainThread/blocks'"),
+        std::string("its call of read"), "signal " + std::to_string(SIGRTMAX - 3)})
+    EXPECT_NE(line.find(part), std::string::npos) << part << " in " << line;
+}
+
+TEST(BlockedSignals, are_checked_some_time_after_the_stop) {
+  const Pipe pipe;
+  const StderrPipe reports;
+  ThreadGroup group("blocks");
+  read_with_blocked_signals(group, pipe);
+  const auto begin = std::chrono::steady_clock::now();
+  group.set_event("stop");
+  EXPECT_NE(reports.next_line().find("its call of read"), std::string::npos);
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, 100ms);
+  EXPECT_EQ(::write(pipe.writing(), "x", 1), 1);
+  EXPECT_TRUE(group.join().failures.empty());
+}
+
+TEST(BlockedSignals, of_all_threads_that_one_stop_does_not_reach_are_reported) {
+  const Pipe pipe;
+  const StderrPipe reports;
+  ThreadGroup group("blocks");
+  std::array<std::string, 3> threads;
+  for (std::string& thread : threads)
+    thread = "thread " + std::to_string(read_with_blocked_signals(group, pipe).thread()) + " ";
+  group.set_event("stop");
+  std::string lines;
+  for (std::size_t i = 0; i < threads.size(); ++i) lines += reports.next_line();
+  for (const std::string& thread : threads) EXPECT_NE(lines.find(thread), std::string::npos) << lines;
+  EXPECT_EQ(::write(pipe.writing(), "xxx", 3), 3);
+  EXPECT_TRUE(group.join().failures.empty());
+}
+
+TEST(BlockedSignals, hold_up_no_deadline_while_stderr_is_full) {
+  if (!can_see_system_calls()) GTEST_SKIP() << "the system does not show the system calls of threads";
+  const Pipe pipe;
+  const StderrPipe reports;
+  reports.fill();
+  ThreadGroup group("blocks");
+  read_with_blocked_signals(group, pipe);
+  group.set_event("stop");
+  eventually([] { return is_stderr_waited_for(); });
+  ThreadGroup limited("limited", {.time_limit = 1ms});
+  limited.post([] { EXPECT_FALSE(thread_utils::event_aware_sleep(24h)); });
+  EXPECT_TRUE(limited.join(20s)) << "the deadline does not come";
+  EXPECT_NE(reports.next_line().find("'MainThread/blocks'"), std::string::npos);
+  EXPECT_EQ(::write(pipe.writing(), "x", 1), 1);
+  EXPECT_TRUE(group.join().failures.empty());
+}
+
+TEST(BlockedSignals, are_reported_in_a_child_that_was_forked_before_the_check) {
+  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "under the sanitizer a child of several threads starts none";
+  const Pipe pipe;
+  const StderrPipe reports;
+  ThreadGroup group("blocks");
+  read_with_blocked_signals(group, pipe);
+  group.set_event("stop");
+  EXPECT_EQ(in_child([] {
+              const Pipe pipe_of_child;
+              const StderrPipe reports_of_child;
+              ThreadGroup other("other");
+              read_with_blocked_signals(other, pipe_of_child);
+              other.set_event("stop");
+              REQUIRE_IN_CHILD(reports_of_child.next_line().find("/other'") != std::string::npos);
+              REQUIRE_IN_CHILD(::write(pipe_of_child.writing(), "x", 1) == 1);
+            }),
+            0);
+  EXPECT_NE(reports.next_line().find("/blocks'"), std::string::npos);
+  EXPECT_EQ(::write(pipe.writing(), "x", 1), 1);
+  EXPECT_TRUE(group.join().failures.empty());
+}
+
+TEST(BlockedSignals, are_not_reported_of_threads_that_leave_their_calls_or_were_not_sent_a_signal) {
+  const StderrPipe reports;
+  for (int round = 0; round < 3; ++round) {
+    ReadingTask task;
+    EXPECT_FALSE(is_kept_out(task.thread()));
+    EXPECT_TRUE(nothing_is_left_to_report()) << "nothing was sent";
+    task.stop();
+    EXPECT_TRUE(nothing_is_left_to_report());
+  }
+  EXPECT_TRUE(reports.is_empty());
+}
+
+constinit std::atomic<bool> handler_is_in{false};
+constinit std::atomic<bool> handler_may_return{false};
+void spin(int) {
+  handler_is_in = true;
+  while (!handler_may_return) {
+  }
+}
+
+TEST(BlockedSignals, are_not_reported_of_threads_whose_call_a_handler_of_the_program_has_interrupted) {
+  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "the sanitizer keeps the handler until the call has ended";
+  const Pipe pipe;
+  const StderrPipe reports;
+  const SignalHandler handler(SIGUSR2, &spin);
+  handler_is_in = handler_may_return = false;
+  ThreadGroup group("ordinary");
+  const BlockedTask task(group, [&] {
+    char byte = 0;
+    EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1);
+  });
+  ::syscall(SYS_tgkill, ::getpid(), task.thread(), SIGUSR2);
+  eventually([] { return handler_is_in.load(); });
+  group.set_event("stop");
+  // The library's handler has sent it again, for when the program's handler returns.
+  eventually([&] { return is_kept_out(task.thread()); });
+  EXPECT_TRUE(nothing_is_left_to_report());
+  handler_may_return = true;
+  group.join();
+  EXPECT_TRUE(reports.is_empty());
+}
+
+}  // namespace
+}  // namespace blocked_signals_test
+}  // namespace tg::test

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// A task that is in a blocking call.
+#pragma once
+
+#include <atomic>
+#include <utility>
+
+#include <threadgroup/thread_group.hpp>
+
+#include "support/eventually.hpp"
+#include "support/threads_asleep.hpp"
+
+namespace tg::test {
+
+/// A task of the group whose thread was seen asleep in `call`.
+///
+///     ThreadGroup group("readers");
+///     const BlockedTask task(group, [&] { EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1); });
+///     group.set_event("stop");
+///
+/// Lifetime: what the functions refer to outlives the task; the object need not.
+class BlockedTask {
+ public:
+  template <class Call>
+  BlockedTask(ThreadGroup& group, Call call)
+      : BlockedTask(
+            group, [] {}, std::move(call)) {}
+  /// `before` runs first, on the same thread.
+  template <class Before, class Call>
+  BlockedTask(ThreadGroup& group, Before before, Call call) {
+    std::atomic<int> thread{0};
+    group.post([&thread, before = std::move(before), call = std::move(call)]() mutable {
+      before();
+      thread = this_thread_number();
+      call();
+    });
+    eventually([&] { return thread != 0 && is_asleep(thread); });
+    thread_ = thread;
+  }
+  BlockedTask(const BlockedTask&) = delete;
+  BlockedTask& operator=(const BlockedTask&) = delete;
+  ~BlockedTask() = default;
+
+  /// Its number.
+  int thread() const { return thread_; }
+
+ private:
+  int thread_ = 0;
+};
+
+}  // namespace tg::test
