@@ -183,10 +183,10 @@ class FlowPool {
 #endif
   static void thread_ends(void* raw) {
     auto* const flow = static_cast<Flow*>(raw);
-    if (flow->end_calls != nullptr) flow->end_calls(*flow);
+    const bool can_be_reused = flow->end_calls == nullptr || flow->end_calls(*flow);
     if (flow->on_thread_exit != nullptr) flow->on_thread_exit(*flow);
     set_current(nullptr);
-    instance().give_back(flow);
+    if (can_be_reused) instance().give_back(flow);
   }
 
  private:

@@ -53,8 +53,17 @@ class CallRegistration::Change {
 CallRegistration* CallRegistration::make_for(runtime::Flow& flow) {
   if (flow.is_registering_calls || runtime::is_in_vfork_child()) return nullptr;
   runtime::StopSignal::install();
+  flow.end_calls = &end_with_thread;
   flow.is_registering_calls = true;
   std::atomic_signal_fence(std::memory_order_seq_cst);
+  // One that came before the flag has made it.
+  if (flow.call_registration == nullptr) make_once(flow);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  flow.is_registering_calls = false;
+  return flow.call_registration;
+}
+
+void CallRegistration::make_once(runtime::Flow& flow) {
 #if defined(TG_SIMULATION)
   auto* const made = new CallRegistration(flow);
 #else
@@ -63,14 +72,26 @@ CallRegistration* CallRegistration::make_for(runtime::Flow& flow) {
   auto* const made = ::new (static_cast<void*>(flow.call_memory)) CallRegistration(flow);
 #endif
   flow.calls = &made->calls_;
-  flow.end_calls = [](runtime::Flow& ended) { ended.call_registration->end(); };
   made->next_ = all_.load(std::memory_order_relaxed);
   while (!all_.compare_exchange_weak(made->next_, made)) {
   }
   flow.call_registration = made;
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  flow.is_registering_calls = false;
-  return made;
+}
+
+// A handler may have left the making, or a change, by `siglongjmp`.
+bool CallRegistration::end_with_thread(runtime::Flow& flow) noexcept {
+  if (flow.is_registering_calls) {
+    // The next thread of the flow makes it again, unless it is in the list.
+    CallRegistration* listed = all_.load(std::memory_order_acquire);
+    while (listed != nullptr && &listed->flow_ != &flow) listed = listed->next_;
+    flow.call_registration = listed;
+    flow.is_registering_calls = false;
+  }
+  CallRegistration* const one = flow.call_registration;
+  if (one == nullptr) return true;
+  if (one->is_changing_) return false;
+  one->end();
+  return true;
 }
 
 bool CallRegistration::move_to(Node& node) noexcept {
@@ -106,6 +127,8 @@ void CallRegistration::end() noexcept {
 }
 
 void CallRegistration::end_if_covered_by(const Node& node) noexcept {
+  // A handler has left a change by `siglongjmp`. The link may be in a queue of the node, which stays.
+  if (is_changing_) return;
   const Change change(*this);
   if (node_ == &node) end();
 }

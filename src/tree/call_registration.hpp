@@ -91,6 +91,8 @@ class CallRegistration {
   };
   explicit CallRegistration(runtime::Flow& flow) noexcept : flow_(flow) {}
   static CallRegistration* make_for(runtime::Flow& flow);
+  static void make_once(runtime::Flow& flow);
+  static bool end_with_thread(runtime::Flow& flow) noexcept;
   class Change;
   bool move_to(Node& node) noexcept;
   void wait_until_looked() noexcept;

@@ -13,17 +13,24 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <csetjmp>
 #include <csignal>
 #include <cstdio>
+#include <stdexcept>
+#include <string>
 #include <thread>
 
 #include <threadgroup/posix.hpp>
 #include <threadgroup/threadgroup.hpp>
 
+#include "runtime/flow.hpp"
+#include "runtime/steady_clock.hpp"
 #include "support/eventually.hpp"
 #include "support/in_child.hpp"
 #include "support/pipe.hpp"
+#include "support/signal_handler.hpp"
 #include "support/threads_asleep.hpp"
+#include "tree/call_registration.hpp"
 
 namespace tg::test {
 namespace stepped_test {
@@ -31,7 +38,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr int kNoStep = 1'000'000;
 constexpr greg_t kTrapFlag = 0x100;  // of the processor: a SIGTRAP after each instruction
+[[gnu::always_inline]] inline void begin_steps() {
+  asm volatile("pushfq\n orq $0x100, (%%rsp)\n popfq" ::: "memory", "cc");
+}
+[[gnu::always_inline]] inline void end_steps() {
+  asm volatile("pushfq\n andq $~0x100, (%%rsp)\n popfq" ::: "memory", "cc");
+}
 
 // Shared with the handler, which runs on the thread that makes the steps.
 std::atomic<int> steps_left{0};
@@ -55,14 +69,6 @@ void count_step(int, siginfo_t*, void* context) {
 
 class Stepping : public testing::Test {
  protected:
-  void SetUp() override {
-    struct sigaction action {};
-    action.sa_sigaction = &count_step;
-    action.sa_flags = SA_SIGINFO | SA_RESTART;
-    ::sigaction(SIGTRAP, &action, &before_);
-  }
-  void TearDown() override { ::sigaction(SIGTRAP, &before_, nullptr); }
-
   // A task reads from a pipe, and is stopped at its n-th instruction from there on. Returns the call's `errno`, or 0 if it
   // read a byte: then the stop was lost.
   template <class Read>
@@ -77,9 +83,9 @@ class Stepping : public testing::Test {
       char byte = 0;
       if (has_called_before_) read(-1, &byte);
       thread = this_thread_number();
-      asm volatile("pushfq\n orq $0x100, (%%rsp)\n popfq" ::: "memory", "cc");
+      begin_steps();
       const ssize_t got = read(pipe_.reading(), &byte);
-      asm volatile("pushfq\n andq $~0x100, (%%rsp)\n popfq" ::: "memory", "cc");
+      end_steps();
       error = got < 0 ? errno : 0;
       has_returned = true;
     });
@@ -105,7 +111,7 @@ class Stepping : public testing::Test {
   // The number of instructions up to the kernel, in which the read then sleeps.
   template <class Read>
   int count_steps(Read read) {
-    read_and_stop_at(1'000'000, read);
+    read_and_stop_at(kNoStep, read);
     EXPECT_TRUE(was_in_the_kernel_);
     return steps_to_kernel_;
   }
@@ -119,7 +125,7 @@ class Stepping : public testing::Test {
 
  private:
   char byte_ = 0;
-  struct sigaction before_ {};
+  const SignalHandler handler_{SIGTRAP, &count_step};
 };
 
 // Each of the last instructions, and a part of those before.
@@ -171,10 +177,7 @@ void call_at_step(int, siginfo_t*, void* context) {
 
 // The scope around it is stopped while the handler is in its call. Exit status 0: all is well; 2: no step was left.
 [[noreturn]] void leave_scope_with_handler_at(int step) {
-  struct sigaction action {};
-  action.sa_sigaction = &call_at_step;
-  action.sa_flags = SA_SIGINFO | SA_RESTART;
-  ::sigaction(SIGTRAP, &action, nullptr);
+  const SignalHandler handler(SIGTRAP, &call_at_step);
   steps_left = step;
   is_reached = false;
   std::atomic<bool> is_over{false};
@@ -188,9 +191,9 @@ void call_at_step(int, siginfo_t*, void* context) {
     const StopScope inner;
     char byte = 0;
     posix::read(-1, &byte, 1);
-    asm volatile("pushfq\n orq $0x100, (%%rsp)\n popfq" ::: "memory", "cc");
+    begin_steps();
   }
-  asm volatile("pushfq\n andq $~0x100, (%%rsp)\n popfq" ::: "memory", "cc");
+  end_steps();
   is_over = true;
   pollfd one{silent, POLLIN, 0};
   const bool is_stopped_here = posix::poll(&one, 1, 10'000) == -1 && errno == ECANCELED;
@@ -208,6 +211,163 @@ TEST(SteppedScope, whose_end_is_interrupted_by_a_handler_that_makes_a_call_ends_
   }
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 2) << "at step " << step << ": " << status;
   EXPECT_GT(step, 50);
+}
+
+// --- A handler of the program, at each instruction of the making of a thread's registration ---
+
+// Threads that stay until the end of the process, so that no other thread gets their flows.
+class KeptThreads {
+ public:
+  enum class Then { stays, ends };
+  // Runs `f` on a thread with a flow that has never been registered.
+  template <class F>
+  void run_unregistered(Then then, F f) {
+    bool is_done = false;
+    while (!is_done) {
+      run(then, [&] {
+        is_done = runtime::Flow::current().call_registration == nullptr;
+        if (is_done) f();
+        return is_done;
+      });
+    }
+  }
+  // Runs `f` on any thread. With `ends`, that thread ends if `f` returns true.
+  template <class F>
+  void run(Then then, F f) {
+    bool ends = false;
+    std::thread thread([&ends, &f, then, has_run = has_run_.writing()] {
+      const bool mine_ends = f() && then == Then::ends;
+      ends = mine_ends;
+      ::write(has_run, "x", 1);
+      while (!mine_ends) ::pause();
+    });
+    char byte = 0;
+    ::read(has_run_.reading(), &byte, 1);
+    ends ? thread.join() : thread.detach();
+  }
+
+ private:
+  const Pipe has_run_;
+};
+
+void make_first_call_at_step(int, siginfo_t*, void* context) {
+  if (--steps_left > 0) return;
+  static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL] &= ~kTrapFlag;
+  const runtime::Flow& flow = runtime::Flow::current();
+  is_reached = flow.call_registration == nullptr && !flow.is_registering_calls;
+  const int error = errno;
+  char byte = 0;
+  posix::read(-1, &byte, 1);
+  errno = error;
+}
+
+// In a child, until the handler comes too late to make the registration.
+int make_first_calls_in_handlers() {
+  const SignalHandler handler(SIGTRAP, &make_first_call_at_step);
+  KeptThreads threads;
+  int step = 0;
+  do {
+    is_reached = false;
+    threads.run_unregistered(KeptThreads::Then::stays, [&] {
+      const StopScope scope;
+      steps_left = ++step;
+      begin_steps();
+      detail::CallRegistration::of(runtime::Flow::current());
+      end_steps();
+      char byte = 0;
+      posix::read(-1, &byte, 1);
+    });
+    if (detail::CallRegistration::any()) throw std::runtime_error("at step " + std::to_string(step));
+    detail::CallRegistration::report_blocked(runtime::now());  // comes to the end of the list
+  } while (is_reached);
+  REQUIRE_IN_CHILD(step > 20);
+  return 0;
+}
+
+TEST(SteppedRegistration, whose_making_is_interrupted_by_a_handler_that_makes_a_call_is_made_once) {
+  EXPECT_EQ(in_child(&make_first_calls_in_handlers), 0);
+}
+
+sigjmp_buf way_out;
+
+// The steps are those of the making.
+void leave_making_at_step(int, siginfo_t*, void* context) {
+  const bool is_in_the_making = runtime::Flow::current().is_registering_calls;
+  is_reached = is_reached || is_in_the_making;
+  if (is_in_the_making && --steps_left == 0) siglongjmp(way_out, 1);
+  if (!is_in_the_making && is_reached)
+    static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL] &= ~kTrapFlag;
+}
+
+void leave_call_at_step(int, siginfo_t*, void*) {
+  if (--steps_left == 0) siglongjmp(way_out, 1);
+}
+
+bool has_flow_of_other = false;
+
+enum class Left { making, call };
+
+// In a child: the thread ends its scope and itself, and a stop reaches the next one. False: there was no such step.
+bool leave_at(int step, Left what, KeptThreads& threads) {
+  is_reached = false;
+  steps_left = step;
+  const runtime::Flow* left = nullptr;
+  threads.run_unregistered(KeptThreads::Then::ends, [&] {
+    left = &runtime::Flow::current();
+    const StopScope scope;
+    char byte = 0;
+    if (sigsetjmp(way_out, 1) == 0) {
+      begin_steps();
+      detail::CallRegistration::of(runtime::Flow::current());
+      if (what == Left::call) posix::read(-1, &byte, 1);
+      end_steps();
+    }
+    if (posix::read(-1, &byte, 1) != -1 || errno != EBADF) ::_exit(3);
+  });
+  threads.run(KeptThreads::Then::stays, [&] {
+    const StopScope scope(1ms);
+    char byte = 0;
+    if (posix::read(silent, &byte, 1) != -1 || errno != ECANCELED) ::_exit(4);
+    has_flow_of_other = &runtime::Flow::current() == left;
+    return true;
+  });
+  detail::CallRegistration::report_blocked(runtime::now());  // comes to the end of the list
+  return steps_left == 0;
+}
+
+int leave_making_at_steps() {
+  const SignalHandler handler(SIGTRAP, &leave_making_at_step);
+  const Pipe pipe;
+  silent = pipe.reading();
+  KeptThreads threads;
+  leave_at(kNoStep, Left::making, threads);
+  const int all = kNoStep - steps_left;
+  for (int step = all; step > 0; step -= step > all - 100 ? 1 : 9) {
+    REQUIRE_IN_CHILD(leave_at(step, Left::making, threads));
+    if (detail::CallRegistration::any() || !has_flow_of_other)
+      throw std::runtime_error("at step " + std::to_string(step));
+  }
+  REQUIRE_IN_CHILD(all > 20);
+  return 0;
+}
+
+TEST(SteppedRegistration, whose_making_is_left_by_siglongjmp_is_made_by_the_next_thread) {
+  EXPECT_EQ(in_child(&leave_making_at_steps), 0);
+}
+
+int leave_call_at_many_steps() {
+  const SignalHandler handler(SIGTRAP, &leave_call_at_step);
+  const Pipe pipe;
+  silent = pipe.reading();
+  KeptThreads threads;
+  int step = 1;
+  while (leave_at(step, Left::call, threads)) step += 1 + step / 30;
+  REQUIRE_IN_CHILD(step > 100);
+  return 0;
+}
+
+TEST(SteppedRegistration, of_a_call_that_is_left_by_siglongjmp_holds_up_no_thread) {
+  EXPECT_EQ(in_child(&leave_call_at_many_steps), 0);
 }
 
 }  // namespace
