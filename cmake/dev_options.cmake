@@ -15,6 +15,12 @@ if(PROJECT_IS_TOP_LEVEL)
                                     CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${TG_CCACHE})
   endif()
 
+  # A quarter of the time of the default linker, for a hundred programs. A library's list of exports is left to that one.
+  find_program(TG_LLD ld.lld)
+  if(TG_BUILD_TESTS AND TG_LLD AND NOT BUILD_SHARED_LIBS)
+    add_link_options(-fuse-ld=lld)
+  endif()
+
   # Debian's own interpreter: another python3 earlier on the PATH may lack Debian's modules.
   find_program(TG_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)
   find_program(TG_PYTHON python3)

@@ -2,7 +2,7 @@
 # The packages that ./dev installs by apt, and how. ./dev sources this file.
 # shellcheck shell=bash disable=SC2034
 
-build_packages=(cmake g++ ninja-build pkg-config python3 libfmt-dev)
+build_packages=(cmake g++ lld ninja-build pkg-config python3 libfmt-dev)
 format_packages=(clang-format-14)
 example_packages=(libcli11-dev nlohmann-json3-dev libcpp-httplib-dev)
 reference_packages=(doxygen doxygen-awesome-css)
