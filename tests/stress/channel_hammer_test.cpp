@@ -99,7 +99,7 @@ void hammer(std::size_t capacity, std::uint64_t seed, int items) {
 
 TEST(ChannelMillion, what_went_in_comes_out_once) {
   const std::uint64_t seed = choose_seed();
-  for (const std::size_t capacity : {0u, 1u, 2u, 64u}) hammer(capacity, seed + capacity, 250'000);
+  for (const std::size_t capacity : {0u, 1u, 2u, 64u}) hammer(capacity, seed + capacity, many(250'000));
 }
 
 // One receiver in a hurry takes all it can; the patient ones still get their share.

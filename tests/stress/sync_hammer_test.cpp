@@ -24,8 +24,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int kWorkers = 4;
-// Also under the sanitizers, where each test takes about 15 s.
-constexpr std::int64_t kOperations = 1'000'000;
+constexpr std::int64_t kOperations = many(1'000'000);
 
 // Mostly no time-out; else one that is about as long as the wait.
 Duration random_time_out(Random& random) {
