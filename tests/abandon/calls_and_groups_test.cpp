@@ -31,7 +31,7 @@ struct GroupOfTest {
 // --- The caller's groups ---
 
 TEST_F(CallsAndGroups, call_uses_groups_of_its_own_while_the_callers_group_drains) {
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = new_gate();
   ThreadGroup group("group");
   const auto task = group.add_task([&] {
     return abandonable(
@@ -55,7 +55,7 @@ TEST_F(CallsAndGroups, call_uses_groups_of_its_own_while_the_callers_group_drain
 }
 
 TEST_F(CallsAndGroups, call_is_outside_of_the_drain_of_its_callers_group) {
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = new_gate();
   ThreadGroup group("group");
   const auto task = group.add_task([&] {
     return abandonable(
@@ -74,7 +74,7 @@ TEST_F(CallsAndGroups, call_is_outside_of_the_drain_of_its_callers_group) {
 }
 
 TEST_F(CallsAndGroups, call_that_no_task_waits_for_is_outside_of_a_drain) {
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = new_gate();
   const auto status = std::make_shared<std::atomic<TaskStatus>>(TaskStatus::pending);
   ThreadGroup group("group");
   std::thread attached([&] {
@@ -120,7 +120,7 @@ TEST_F(CallsAndGroups, wait_of_a_call_for_the_group_that_waits_for_it_is_refused
 }
 
 TEST_F(CallsAndGroups, abandoned_call_that_waits_for_its_callers_group_sees_the_stop) {
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = new_gate();
   const auto event_set = std::make_shared<std::atomic<bool>>(false);
   ThreadGroup group("group");
   group.post([&] {
@@ -131,7 +131,7 @@ TEST_F(CallsAndGroups, abandoned_call_that_waits_for_its_callers_group_sees_the_
         },
         gate, GroupOfTest{group}, event_set);
   });
-  const auto busy = std::make_shared<Gate>();
+  const auto busy = new_gate();
   group.post([&] { pass(busy); });
   busy->has_begun.acquire();
   gate->has_begun.acquire();
@@ -174,7 +174,7 @@ void post_call_with_group(ThreadGroup& group, const SharedGate& gate) {
 }
 
 TEST_F(CallsAndGroups, shutdown_does_not_wait_for_the_groups_of_a_call_that_it_leaves_behind) {
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = new_gate();
   ThreadGroup group("group");
   post_call_with_group(group, gate);
   const ShutdownReport report = group.shut_down({.drain = 1ms, .stop = 5s});
@@ -186,7 +186,7 @@ TEST_F(CallsAndGroups, shutdown_does_not_wait_for_the_groups_of_a_call_that_it_l
 }
 
 TEST_F(CallsAndGroups, shutdown_learns_that_a_call_of_a_thread_is_left_behind_while_it_waits) {
-  const auto gate = std::make_shared<Gate>();
+  const auto gate = new_gate();
   ThreadGroup group("group");
   std::thread attached([&] {
     const Attached to_group(group);
@@ -207,8 +207,8 @@ TEST_F(CallsAndGroups, shutdown_learns_that_a_call_of_a_thread_is_left_behind_wh
 }
 
 TEST_F(CallsAndGroups, report_of_a_shutdown_does_not_count_what_was_left_behind_before) {
-  const auto gate = std::make_shared<Gate>();
-  const auto straggler = std::make_shared<Gate>();
+  const auto gate = new_gate();
+  const auto straggler = new_gate();
   ThreadGroup group("group");
   post_call_with_group(group, gate);
   group.post(TaskName("straggler"), [&] { pass(straggler); });
@@ -225,8 +225,8 @@ TEST_F(CallsAndGroups, report_of_a_shutdown_does_not_count_what_was_left_behind_
 }
 
 TEST_F(CallsAndGroups, abandoned_call_shuts_down_its_own_group_and_waits_for_it) {
-  const auto gate = std::make_shared<Gate>();
-  const auto inner = std::make_shared<Gate>();
+  const auto gate = new_gate();
+  const auto inner = new_gate();
   const auto tasks_left = std::make_shared<std::atomic<int>>(-1);
   ThreadGroup group("group");
   group.post([&] {

@@ -37,9 +37,11 @@ constexpr bool pointee_owns_what_it_uses() {
   else return true;  // void, or the handle of a C library
 }
 
-// What is no range.
+// False for what is known by its name to refer to others, or has parts that do.
 template <class T>
 inline constexpr bool kOwns = true;
+template <class T>
+inline constexpr bool kOwns<std::initializer_list<T>> = false;
 template <class T>
 inline constexpr bool kOwns<std::reference_wrapper<T>> = false;
 template <class Signature>
@@ -69,18 +71,13 @@ concept IsAtomicReference = requires {
   T::required_alignment;
 };
 
-template <class T>
-inline constexpr bool kIsInitializerList = false;
-template <class T>
-inline constexpr bool kIsInitializerList<std::initializer_list<T>> = true;
-
 /// False for what refers to objects of others: pointers, references, `std::reference_wrapper`, iterators, locks, and views
 /// such as `std::string_view` and `std::span`; and for the standard library's containers, pairs, smart pointers and so on
 /// of those. A pointer that is a member of another class is not seen, nor is what a lambda or a `std::function` has
 /// captured.
 template <class T>
 constexpr bool finds_owner() {
-  if constexpr (std::is_reference_v<T> || std::is_pointer_v<T> || kIsInitializerList<T> ||
+  if constexpr (!kOwns<T> || std::is_reference_v<T> || std::is_pointer_v<T> ||
                 std::input_or_output_iterator<T> || IsAtomicReference<T> ||
                 requires { typename T::mutex_type; }) {
     return false;
@@ -92,7 +89,7 @@ constexpr bool finds_owner() {
   } else if constexpr (requires { typename T::container_type; }) {  // as std::queue
     return owns_what_it_uses<typename T::container_type>();
   } else {
-    return kOwns<T>;
+    return true;
   }
 }
 
@@ -112,10 +109,6 @@ namespace detail {
 template <class F>
 inline constexpr bool kHasNoState = std::is_empty_v<F> || std::is_member_pointer_v<F> ||
                                     (std::is_pointer_v<F> && std::is_function_v<std::remove_pointer_t<F>>);
-
-/// Whether such a call is left behind with nothing but what it owns.
-template <class F, class... Args>
-inline constexpr bool kCanBeAbandoned = kHasNoState<F> && (owns_what_it_uses<Args>() && ...);
 
 }  // namespace detail
 }  // namespace v0
