@@ -2,8 +2,6 @@
 // Starts the programs of the servers, waits until they answer, and ends them.
 #include "foreign/servers.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <pwd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,6 +16,7 @@
 #include <utility>
 
 #include "support/eventually.hpp"
+#include "support/loopback.hpp"
 
 namespace tg::test {
 namespace {
@@ -27,28 +26,6 @@ using namespace std::chrono_literals;
 int checked(int result, const char* what) {
   if (result < 0) throw std::system_error(errno, std::generic_category(), what);
   return result;
-}
-
-sockaddr_in loopback(int port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
-
-int bound_socket() {
-  const int socket = checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
-  const sockaddr_in any = loopback(0);
-  checked(::bind(socket, reinterpret_cast<const sockaddr*>(&any), sizeof any), "bind");
-  return socket;
-}
-
-int port_of(int socket) {
-  sockaddr_in address{};
-  socklen_t size = sizeof address;
-  checked(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size), "getsockname");
-  return ntohs(address.sin_port);
 }
 
 std::string contents_of(const std::filesystem::path& path) {
@@ -95,13 +72,13 @@ std::vector<std::string> unprivileged(std::vector<std::string> command) {
 }  // namespace
 
 int free_port() {
-  const int socket = bound_socket();
+  const int socket = bound_socket(SOCK_STREAM);
   const int port = port_of(socket);
   ::close(socket);
   return port;
 }
 
-SilentPeer::SilentPeer() : socket_(bound_socket()) {
+SilentPeer::SilentPeer() : socket_(bound_socket(SOCK_STREAM)) {
   checked(::listen(socket_, SOMAXCONN), "listen");
   port_ = port_of(socket_);
 }

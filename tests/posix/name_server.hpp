@@ -2,9 +2,6 @@
 // A name server on loopback, which may be silent.
 #pragma once
 
-#include <gtest/gtest.h>
-
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,20 +16,14 @@
 #include <threadgroup/posix.hpp>
 #include <threadgroup/threadgroup.hpp>
 
+#include "support/loopback.hpp"
+
 namespace tg::test {
 
 // A name server that knows one name, with one address of each family.
 class NameServer {
  public:
   NameServer() {
-    socket_ = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    EXPECT_EQ(::bind(socket_, reinterpret_cast<const sockaddr*>(&address), size), 0);
-    EXPECT_EQ(::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size), 0);
-    port_ = ntohs(address.sin_port);
     group_.post([this] { serve(); });
   }
   ~NameServer() {
@@ -91,8 +82,8 @@ class NameServer {
     return message;
   }
 
-  int socket_ = -1;
-  std::uint16_t port_ = 0;
+  const int socket_ = bound_socket(SOCK_DGRAM);
+  const std::uint16_t port_ = port_of(socket_);
   std::atomic<int> questions_{0};
   std::atomic<bool> is_silent_{false};
   std::atomic<std::uint8_t> failure_{0};
