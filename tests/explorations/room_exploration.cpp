@@ -70,6 +70,23 @@ TG_EXPLORATION(RoomExploration, a_waiter_that_leaves_hands_its_permit_on) {
 }
 TG_FINDS(RoomExploration, a_waiter_that_leaves_hands_its_permit_on, permits_withdrawn_promise_is_lost, 1000)
 
+// Permits are taken anyway while two waiters have promises: each gets one in the end (D1).
+TG_EXPLORATION(RoomExploration, permits_that_are_taken_anyway_come_back_to_all_waiters) {
+  Permits permits(2);
+  permits.take_anyway(2);
+  const auto use = [&] {
+    wait_for_permit(permits);
+    permits.give_back();
+  };
+  together(
+      {{"one", use}, {"another", use}, {"gives back", [&] { permits.give_back(2); }}, {"takes anyway", [&] {
+                                                                                         permits.take_anyway(
+                                                                                             2);
+                                                                                         permits.give_back(2);
+                                                                                       }}});
+  require(permits.try_take() && permits.try_take() && !permits.try_take(), "two permits are free");
+}
+
 // The group is full most of the time.
 TG_EXPLORATION(RoomExploration, two_flows_add_to_a_full_group) {
   detail::Atomic<int> runs{0};
