@@ -52,7 +52,8 @@ class StoppableLibpq {
     ::shutdown(PQsocket(connection_), SHUT_WR);  // ends a server that has got no query
     PGcancel* const request = PQgetCancel(connection_);
     std::array<char, 256> error{};
-    while (PQcancel(request, error.data(), error.size()) != 0 && !has_ended()) {
+    while (PQcancel(request, error.data(), error.size()) != 0 && !has_ended() &&
+           !thread_utils::event_is_set()) {
     }
     PQfreeCancel(request);
   }
