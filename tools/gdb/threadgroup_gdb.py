@@ -65,7 +65,7 @@ def describe_node(node, threads, waits, notes):
         reason = tg.reason_of_node(node)
         return f"  event: {tg.reason_text(reason)}" if reason is not None else ""
 
-    kind = tried(lambda: tg.label_of_kind(field(node, "kind_")))
+    kind = tried(lambda: tg.label_of_node(node))
     return tried(lambda: tg.name_of_node(node)) + kind + tried(inside) + tried(event)
 
 

@@ -137,6 +137,15 @@ def label_of_kind(kind):
     return f" ({name})" if name in ("daemon", "scope", "shield", "call") else ""
 
 
+def label_of_node(node):
+    """The same, which names for an abandoned call who has abandoned it."""
+    label = label_of_kind(field(node, "kind_"))
+    if label != " (call)":
+        return label
+    caller = optional(field(at(node.address, type_named("tg::detail::CallNode")), "caller_"))
+    return label if caller is None else f" (call, abandoned by '{shown(string(caller))}')"
+
+
 def parts_of(core):
     return field(field(core, "pool_"), "parts_")
 

@@ -82,6 +82,7 @@ MainThread
 task 7 in thread N waits for task 'import'), 5 done: 1 failed; bound 4]
 |   `-- users  [1 pending, 1 running (ann in thread N), 0 done; bound 1]
 |-- checks  [0 pending, 0 running, 3 done: 1 failed; bound 32]
+|-- driver (call, abandoned by 'MainThread/gauges')  event: deadline at MainThread/gauges: 1 ms
 |-- nested  [1 pending, 2 running (task 1 in thread N, child in thread N), 0 done; bound 1]
 `-- StopScope-N (scope)
     `-- roll back (shield)

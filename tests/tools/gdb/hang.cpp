@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program in a known state, for gdb to look at: tasks that wait, tasks that ended in each way, and a vault.
+// A program in a known state, for gdb to look at: tasks that wait, tasks that ended in each way, an abandoned call, and a vault.
 #include <threadgroup/threadgroup.hpp>
 
 #include <latch>
@@ -90,6 +90,12 @@ int main() {
   tg::Vault vault("state", tg::KeyList{port, place, unset});
   vault.insert(port, 80);
   vault.insert(place, Point{3, 4});
+
+  try {
+    const tg::StopScope scope(1ms, "gauges");
+    tg::abandonable(tg::TaskName("driver"), [] { std::latch(1).wait(); });
+  } catch (const tg::Stopped&) {
+  }
 
   auto import = nightly.add_task(tg::TaskName{"import"}, import_users);
   nightly.post([import] { import.get(); });
