@@ -50,7 +50,9 @@ inline namespace v0 {
 /// The name is shown in snapshots. Without one, it is that of the caller's task or scope.
 ///
 /// At most 64 calls, abandoned ones included, run at a time (`set_max_abandonable_calls`). Further ones wait,
-/// in order, and are not called if their callers are stopped. A call in a scope or group of another one does not wait.
+/// in order, and are not called if their callers are stopped. A call in a scope or group of another one, below it in the
+/// tree, does not wait; one in a daemon group or in a group that was made elsewhere does, even if the other one waits for
+/// it.
 template <class F, class... Args>
 auto abandonable(TaskName name, F&& f, Args&&... args) {
   using Call = detail::TypedAbandonableCall<std::decay_t<F>, std::decay_t<Args>...>;
