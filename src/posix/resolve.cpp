@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 
 #include <cstring>
-#include <optional>
 #include <utility>
 
 #include "posix/system_lookup.hpp"

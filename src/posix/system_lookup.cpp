@@ -4,9 +4,7 @@
 
 #include <netdb.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <new>
 #include <system_error>

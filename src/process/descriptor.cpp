@@ -1,26 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copies, files in memory, and what is thrown.
+// Copies, and writing all.
 #include "process/descriptor.hpp"
 
 #include <fcntl.h>
 
 #include <cerrno>
-#include <stdexcept>
-#include <system_error>
+#include <string>
 
+#include "process/errors.hpp"
 #include "runtime/own_calls.hpp"
 
 namespace tg::inline v0::process {
-
-void throw_error(int error, const std::string& what) {
-  throw std::system_error(error, std::generic_category(), "tg::Process: " + what);
-}
-
-void refuse_null_byte(const std::string& text) {
-  if (text.find('\0') == std::string::npos) return;
-  throw std::invalid_argument("tg::Process: the command or an option contains a null byte: `" +
-                              std::string(text.c_str()) + "...`");
-}
 
 Descriptor copy_of(int fd, const char* what) {
   Descriptor copy(::fcntl(fd, F_DUPFD_CLOEXEC, kFirstFree));

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cstddef>
-#include <string>
 #include <utility>
 
 #include "process/supervisor.hpp"
@@ -46,9 +45,5 @@ Descriptor copy_of(int fd, const char* what);
 Descriptor moved_up(Descriptor from, const char* what);
 /// Throws `std::system_error`: "cannot write `what`".
 void write_all(const Descriptor& file, const void* bytes, std::size_t count, const char* what);
-/// Throws `std::system_error`; the text begins with "tg::Process: ".
-[[noreturn]] void throw_error(int error, const std::string& what);
-/// Throws `std::invalid_argument` if there is one.
-void refuse_null_byte(const std::string& text);
 
 }  // namespace tg::inline v0::process

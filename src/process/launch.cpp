@@ -21,9 +21,9 @@
 #include <filesystem>
 #include <stdexcept>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
+#include "process/errors.hpp"
 #include "process/supervisor.hpp"
 #include "process/supervisor_image.hpp"
 #include "runtime/own_calls.hpp"

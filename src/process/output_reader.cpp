@@ -3,7 +3,6 @@
 #include "process/output_reader.hpp"
 
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>

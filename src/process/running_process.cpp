@@ -13,12 +13,12 @@
 #include <cerrno>
 #include <exception>
 #include <stdexcept>
-#include <system_error>
 #include <utility>
 
 #include <threadgroup/errors.hpp>
 
 #include "posix/covered_call.hpp"
+#include "process/errors.hpp"
 #include "runtime/engine.hpp"
 #include "runtime/own_calls.hpp"
 

@@ -5,16 +5,14 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <cstddef>
-#include <system_error>
 #include <utility>
 
 #include <threadgroup/detail/atomic.hpp>
 
 #include "process/descriptor.hpp"
+#include "process/errors.hpp"
 
 namespace tg::inline v0::process {
 

@@ -155,9 +155,6 @@ TEST(Edges, a_sleep_that_is_stopped_before_it_begins_has_all_its_time_left) {
   EXPECT_EQ(left.tv_sec, 3'600);
 }
 
-// What a thread in a call needs beyond one that is asleep.
-static_assert(sizeof(detail::CallRegistration) <= 160);
-
 // A thread that ends inside a scope must end its registration, also if its flow is reused.
 TEST(Edges, a_thread_that_ends_in_a_scope_ends_its_registration) {
   static constinit std::array<StopScope*, 3> left_open{};
