@@ -39,13 +39,22 @@ ssize_t write_if_writable(int fd, const iovec* parts, int count) noexcept {
   return runtime::own::write(fd, first->iov_base, std::min<std::size_t>(first->iov_len, PIPE_BUF));
 }
 
+bool is_open(int fd) noexcept { return runtime::own::fcntl(fd, F_GETFD, nullptr) >= 0; }
+
 // The same pipe, opened anew for a write that does not block. The descriptor stays as it is, because other processes share its flags.
-// -1 if the pipe belongs to another user, for example, or there is no /proc.
+// -1 if the pipe belongs to another user, for example, or there is no /proc; and if a standard descriptor is closed: the copy would
+// get its number, and what other threads print would go into the pipe.
 int nonblocking_copy(int pipe) noexcept {
-  std::array<char, 32> path{"/proc/self/fd/"};
+  if (!is_open(STDIN_FILENO) || !is_open(STDOUT_FILENO) || !is_open(STDERR_FILENO)) return -1;
+  // Not those of the main thread, which may have ended.
+  std::array<char, 32> path{"/proc/thread-self/fd/"};
   const std::size_t begin = std::char_traits<char>::length(path.data());
   *std::to_chars(path.data() + begin, path.data() + path.size() - 1, pipe).ptr = '\0';
-  return runtime::own::open(path.data(), O_WRONLY | O_NONBLOCK | O_CLOEXEC, 0);
+  const int copy = runtime::own::open(path.data(), O_WRONLY | O_NONBLOCK | O_CLOEXEC, 0);
+  // Each write is a packet.
+  if (copy >= 0 && (runtime::own::fcntl(pipe, F_GETFL, nullptr) & O_DIRECT) != 0)
+    ::syscall(SYS_fcntl, copy, F_SETFL, O_NONBLOCK | O_DIRECT);
+  return copy;
 }
 
 ssize_t write_to_pipe(int fd, const iovec* parts, int count) noexcept {

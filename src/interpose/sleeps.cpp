@@ -35,9 +35,23 @@ bool is_short(const timespec& time) noexcept { return time.tv_sec == 0 && time.t
 // The kernel says so at once.
 bool is_refused(const timespec* time) noexcept { return time == nullptr || !runtime::is_valid(*time); }
 
+// Instead of a sleep on a clock of processor time, where even a short one may never end.
+int sleep_on_steady_clock_for(clockid_t clock) {
+  const timespec past{};
+  if (const int error = next_clock_nanosleep(clock, TIMER_ABSTIME, &past, nullptr); error != 0)
+    return error;  // the kernel refuses the clock
+  next_clock_nanosleep(CLOCK_MONOTONIC, 0, &kShort, nullptr);
+  return ECANCELED;
+}
+
 // A sleep for a valid time. Returns the error. `left` may be null.
 int sleep_for(clockid_t clock, const timespec& time, timespec* left) {
   if (!thread_utils::event_is_set()) return posix::clock_nanosleep(clock, 0, &time, left);
+  if (!runtime::is_ordinary(clock)) {
+    const int error = sleep_on_steady_clock_for(clock);
+    if (error == ECANCELED && left != nullptr) *left = time;
+    return error;
+  }
   if (is_short(time)) return next_clock_nanosleep(clock, 0, &time, left);
   const int error = next_clock_nanosleep(clock, 0, &kShort, nullptr);
   if (error != 0 && error != EINTR) return error;
@@ -50,10 +64,11 @@ int sleep_until(clockid_t clock, const timespec& time) {
   if (!thread_utils::event_is_set()) return posix::clock_nanosleep(clock, TIMER_ABSTIME, &time, nullptr);
   timespec now{};
   if (::clock_gettime(clock, &now) != 0) return errno;
-  if (is_short(runtime::difference(time, now)))
+  const timespec left = runtime::difference(time, now);
+  const bool is_over = left.tv_sec == 0 && left.tv_nsec == 0;
+  if (is_over || (is_short(left) && runtime::is_ordinary(clock)))
     return next_clock_nanosleep(clock, TIMER_ABSTIME, &time, nullptr);
-  next_clock_nanosleep(CLOCK_MONOTONIC, 0, &kShort, nullptr);
-  return ECANCELED;
+  return sleep_on_steady_clock_for(clock);
 }
 }  // namespace
 

@@ -141,11 +141,6 @@ long wait_for_epoll(const Poll& poll, const Arguments& a) {
   }
 }
 
-// Other clocks are those of processor time, and what the kernel refuses.
-bool can_sleep_on(clockid_t clock) noexcept {
-  return clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME || clock == CLOCK_TAI;
-}
-
 long sleep(const Poll& poll, clockid_t clock, bool until, const timespec* time, timespec* left) {
   if (time == nullptr) return -EFAULT;
   if (!is_valid(*time)) return -EINVAL;
@@ -261,7 +256,7 @@ long polled_call(Node* node, long number, const std::array<long, 6>& a) {
     case SYS_nanosleep:
       return sleep(poll, CLOCK_MONOTONIC, false, pointer<const timespec>(a[0]), pointer<timespec>(a[1]));
     case SYS_clock_nanosleep:
-      if (!can_sleep_on(number_of(a[0]))) return plain(number, a);
+      if (!runtime::is_ordinary(number_of(a[0]))) return plain(number, a);
       return sleep(poll, number_of(a[0]), (a[1] & TIMER_ABSTIME) != 0, pointer<const timespec>(a[2]),
                    pointer<timespec>(a[3]));
     case SYS_rt_sigsuspend:

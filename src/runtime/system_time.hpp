@@ -21,6 +21,11 @@ inline timespec time_on(clockid_t clock) noexcept {
   return now;
 }
 
+/// Not a clock of processor time, nor one that the kernel may refuse.
+constexpr bool is_ordinary(clockid_t clock) noexcept {
+  return clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME || clock == CLOCK_TAI;
+}
+
 /// Whether a call accepts it as a time: neither negative, nor with a second of nanoseconds.
 constexpr bool is_valid(const timespec& time) noexcept {
   return time.tv_sec >= 0 && time.tv_nsec >= 0 && time.tv_nsec < kNanosPerSecond;

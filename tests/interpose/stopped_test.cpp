@@ -12,27 +12,19 @@
 #include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <threads.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <iostream>
-#include <string>
-#include <thread>
 
 #include <threadgroup/threadgroup.hpp>
 
-#include "support/forbidden_call.hpp"
 #include "support/pipe.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -168,116 +160,6 @@ TEST(InterposedCaller, learns_that_a_time_or_clock_is_invalid) {
   expect_that_times_are_checked();
 }
 
-// --- Output ---
-
-TEST_F(StoppedCaller, writes_what_a_pipe_has_room_for) {
-  const Pipe pipe;
-  EXPECT_EQ(::write(pipe.writing(), "abc", 3), 3);
-  const iovec part{const_cast<char*>("de"), 2};
-  EXPECT_EQ(::writev(pipe.writing(), &part, 1), 2);
-  const std::string much(1 << 20, 'x');
-  const ssize_t written = ::write(pipe.writing(), much.data(), much.size());
-  EXPECT_GT(written, 0);
-  EXPECT_LT(written, 1 << 20);
-  pipe.fill();
-  EXPECT_EQ(::write(pipe.writing(), "f", 1), -1);
-  EXPECT_EQ(errno, ECANCELED);
-}
-
-TEST_F(StoppedCaller, writes_to_a_terminal) {
-  const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
-  ASSERT_TRUE(::grantpt(terminal) == 0 && ::unlockpt(terminal) == 0);
-  EXPECT_EQ(::write(terminal, "abc", 3), 3);
-  ::close(terminal);
-}
-
-// Ends the program. In each round two threads write at the same time, the pipe has room for one of them, and no thread reads.
-void write_by_two_stopped_threads() {
-  constexpr int kRounds = 500;
-  constexpr std::size_t kPage = 4'096;
-  ::alarm(60);
-  const Pipe pipe;
-  std::array<char, kPage> page{};
-  std::atomic<int> round{0};
-  std::atomic<int> written{0};
-  std::atomic<int> refused{0};
-  const auto write_a_page = [&] {
-    const std::array<char, kPage> bytes{};
-    StopScope scope;
-    scope.set_event("stop");
-    if (::write(pipe.writing(), bytes.data(), kPage) == kPage) ++written;
-    else if (errno == ECANCELED) ++refused;
-    else ::_exit(3);
-  };
-  std::jthread other([&] {
-    for (int mine = 1; mine <= kRounds; ++mine) {
-      while (round < mine) {  // without sleep, so that both begin in the same moment
-      }
-      write_a_page();
-    }
-  });
-  for (int all = 1; all <= kRounds; ++all) {
-    pipe.fill();
-    if (::read(pipe.reading(), page.data(), kPage) != kPage) ::_exit(4);
-    round = all;
-    write_a_page();
-    while (written + refused < 2 * all) std::this_thread::yield();
-  }
-  const bool still_blocks = (::fcntl(pipe.writing(), F_GETFL) & O_NONBLOCK) == 0;
-  ::_exit(written == kRounds && still_blocks ? 0 : 5);
-}
-
-TEST(StoppedCallerDeathTest, does_not_wait_for_room_in_a_pipe_where_the_kernel_cannot_try) {
-  if (!can_forbid()) GTEST_SKIP() << kNeedsFilters;
-  testing::FLAGS_gtest_death_test_style = "threadsafe";
-  EXPECT_EXIT(
-      {
-        if (!forbid(SYS_pwritev2, EOPNOTSUPP)) ::_exit(2);
-        write_by_two_stopped_threads();
-      },
-      testing::ExitedWithCode(0), "");
-}
-
-// Ends the program.
-void write_in_a_stopped_scope_and_after_it() {
-  const Pipe pipe;
-  ::dup2(pipe.writing(), 1);
-  std::ios::sync_with_stdio(false);
-  {
-    StopScope scope;
-    scope.set_event("stop");
-    std::cout << "from a stopped scope\n" << std::flush;
-  }
-  std::cout << "and after it\n" << std::flush;
-  std::array<char, 4096> bytes{};
-  const ssize_t count = ::read(pipe.reading(), bytes.data(), bytes.size());
-  const std::string written(bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
-  ::_exit(written.find("from a stopped scope\nand after it\n") != std::string::npos ? 0 : 1);
-}
-
-TEST(StoppedCallerDeathTest, does_not_break_the_standard_output) {
-  testing::FLAGS_gtest_death_test_style = "threadsafe";
-  EXPECT_EXIT(write_in_a_stopped_scope_and_after_it(), testing::ExitedWithCode(0), "");
-}
-
-// Ends the program with success if it can write to the pipe.
-struct WritesWhenDestroyed {
-  const Pipe pipe;
-  ~WritesWhenDestroyed() { ::_exit(::write(pipe.writing(), "x", 1) == 1 ? 0 : 1); }
-};
-
-TEST(StoppedCallerDeathTest, writes_to_pipes_in_destructors_at_exit) {
-  testing::FLAGS_gtest_death_test_style = "threadsafe";
-  EXPECT_EXIT(
-      {
-        static const WritesWhenDestroyed log;
-        StopScope scope;
-        scope.set_event("stop");
-        std::exit(0);
-      },
-      testing::ExitedWithCode(0), "");
-}
-
 // --- Sleeps ---
 
 TEST_F(StoppedCaller, ends_a_loop_that_sleeps_for_the_seconds_that_are_left) {
@@ -319,6 +201,22 @@ TEST_F(StoppedCaller, sleeps_until_a_time_without_keeping_a_processor_busy) {
   while (TG_CALLS::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, nullptr) != 0)
     ASSERT_LT(++rounds, 200);
   EXPECT_LT(seconds_of_processor() - before, 0.2);
+}
+
+// They go on only while the program computes, so even a short sleep may not end.
+TEST_F(StoppedCaller, does_not_wait_for_processor_time) {
+  const timespec hour{3'600, 0};
+  const timespec moment{0, 5'000'000};
+  timespec left{};
+  for (const timespec& time : {hour, moment}) {
+    EXPECT_EQ(TG_CALLS::clock_nanosleep(CLOCK_PROCESS_CPUTIME_ID, 0, &time, &left), ECANCELED);
+    EXPECT_EQ(left.tv_sec, time.tv_sec);
+    EXPECT_EQ(left.tv_nsec, time.tv_nsec);
+  }
+  EXPECT_EQ(TG_CALLS::clock_nanosleep(CLOCK_PROCESS_CPUTIME_ID, TIMER_ABSTIME, &hour, nullptr), ECANCELED);
+  const timespec past{0, 1};
+  EXPECT_EQ(TG_CALLS::clock_nanosleep(CLOCK_PROCESS_CPUTIME_ID, TIMER_ABSTIME, &past, nullptr), 0);
+  EXPECT_EQ(TG_CALLS::clock_nanosleep(CLOCK_THREAD_CPUTIME_ID, 0, &hour, nullptr), EINVAL);
 }
 
 // --- Cancellation ---
