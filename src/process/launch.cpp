@@ -173,6 +173,25 @@ const char* what_failed(Step step) {
   return "preparing its supervisor";
 }
 
+// Of the child that has just been started. The command may be running by now, so if there is no descriptor, it is ended first.
+Descriptor descriptor_of(pid_t supervisor, const Descriptor& control) {
+  Descriptor found(static_cast<int>(::syscall(SYS_pidfd_open, supervisor, 0)));
+  if (found) {
+    // A low number is better than none.
+    Descriptor moved(found.get() < kFirstFree ? ::fcntl(found.get(), F_DUPFD_CLOEXEC, kFirstFree) : -1);
+    return moved ? std::move(moved) : std::move(found);
+  }
+  const int error = errno;
+  // It has ended, and the program has reaped it (SIGCHLD ignored). The reports tell the rest.
+  if (error == ESRCH) return found;
+  const Order at_once{Order::Kind::end, 0};
+  if (runtime::own::send(control.get(), &at_once, sizeof at_once, MSG_NOSIGNAL) < 0 && errno != EPIPE)
+    ::kill(supervisor, SIGKILL);  // and with it the command
+  while (runtime::own::wait4(supervisor, nullptr, 0, nullptr) < 0 && errno == EINTR) {
+  }
+  throw_error(error, "cannot open the supervisor's pidfd");
+}
+
 }  // namespace
 
 int milliseconds_of(Duration duration) {
@@ -208,10 +227,9 @@ Launched launch(const std::vector<std::string>& command, const ProcessOptions& o
   const std::vector<char*> argument_pointers = pointers_to(arguments);
   const std::vector<char*> environment_pointers = pointers_to(environment);
   const pid_t pid = plan.start(path.c_str(), argument_pointers.data(), environment_pointers.data());
+  control.close();  // now, so that there is a number for the next descriptor
   // Its pid is its own until it is reaped, unless the program does that.
-  Descriptor supervisor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (supervisor) launched.supervisor = moved_up(std::move(supervisor), "the supervisor's pidfd");
-  control.close();
+  launched.supervisor = descriptor_of(pid, launched.control);
   Report report{};
   // A fork of the program may hold the supervisor's end, so that only the pidfd tells of its end.
   std::array<pollfd, 2> both{pollfd{launched.control.get(), POLLIN, 0},

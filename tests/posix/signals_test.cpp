@@ -22,6 +22,7 @@
 #include "base/sanitizers.hpp"
 #include "posix/counted_signals.hpp"
 #include "posix/reading_task.hpp"
+#include "runtime/stoppable_call.hpp"
 #include "support/blocked_task.hpp"
 #include "support/eventually.hpp"
 #include "support/forbidden_call.hpp"
@@ -201,6 +202,7 @@ class StopSignalsAtFirst : public testing::Test {
 [[noreturn]] void end_with_result() { std::exit(testing::Test::HasFailure() ? 1 : 0); }
 
 TEST_F(StopSignalsAtFirst, are_refused_if_the_program_handles_the_signal) {
+  if (!runtime::kHasStoppableCalls) GTEST_SKIP() << "calls poll, without a signal";
   EXPECT_EXIT(
       {
         std::signal(SIGRTMAX - 3, [](int) {});
@@ -222,6 +224,7 @@ TEST_F(StopSignalsAtFirst, are_refused_if_the_program_handles_the_signal) {
 }
 
 TEST_F(StopSignalsAtFirst, are_refused_where_the_system_permits_none) {
+  if (!runtime::kHasStoppableCalls) GTEST_SKIP() << "calls poll, without a signal";
   if (!can_forbid()) GTEST_SKIP() << kNeedsFilters;
   EXPECT_EXIT(
       {

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,7 +27,9 @@
 
 #include "base/sanitizers.hpp"
 #include "process/marked.hpp"
+#include "runtime/stoppable_call.hpp"
 #include "support/eventually.hpp"
+#include "support/forbidden_call.hpp"
 #include "support/in_child.hpp"
 
 namespace tg::test {
@@ -217,7 +221,50 @@ TEST(Process, leaves_the_numbers_of_standard_descriptors_free) {
             0);
 }
 
+TEST(Process, is_ended_and_reaped_if_the_program_cannot_have_a_descriptor_for_it) {
+  if (!can_forbid()) GTEST_SKIP() << kNeedsFilters;
+  EXPECT_EQ(in_child([] {
+              const Mark mark;
+              REQUIRE_IN_CHILD(run_process({"true"}).status.ok());
+              REQUIRE_IN_CHILD(forbid(SYS_pidfd_open, EMFILE));
+              ProcessOptions options = marked(mark);
+              options.ends_with_program = false;
+              try {
+                const Process process({"sleep", "1000"}, std::move(options));
+                return 2;
+              } catch (const std::system_error& e) {
+                REQUIRE_IN_CHILD(e.code().value() == EMFILE);
+              }
+              REQUIRE_IN_CHILD(mark.count() == 0 && !has_children());
+              return 0;
+            }),
+            0);
+}
+
+TEST(Process, leaves_nothing_behind_if_descriptors_run_out_while_it_starts) {
+  for (const bool has_standard : {true, false}) {
+    EXPECT_EQ(in_child([&] {
+                REQUIRE_IN_CHILD(run_process({"true"}).status.ok());
+                for (int fd = 0; fd < 3 && !has_standard; ++fd) ::close(fd);
+                const Mark mark;
+                for (rlim_t most = 5; most < 100; ++most) {
+                  const rlimit limit{most, 100};
+                  REQUIRE_IN_CHILD(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+                  try {
+                    Process process({"true"}, marked(mark));
+                    return process.wait().ok() ? 0 : 2;
+                  } catch (const std::system_error&) {
+                    REQUIRE_IN_CHILD(!has_children());
+                  }
+                }
+                return 3;
+              }),
+              0);
+  }
+}
+
 TEST(ProcessDeathTest, is_not_started_if_a_stop_could_not_end_the_wait_for_it) {
+  if (!runtime::kHasStoppableCalls) GTEST_SKIP() << "calls poll, without a signal";
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   EXPECT_EXIT(
       {
