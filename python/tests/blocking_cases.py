@@ -370,16 +370,30 @@ def silent_server():
 def line_of(ident):
     """The line that a thread is in, innermost."""
     frame = sys._current_frames().get(ident)
-    return linecache.getline(frame.f_code.co_filename, frame.f_lineno) if frame is not None else ""
+    return linecache.getline(frame.f_code.co_filename, frame.f_lineno or 0) if frame is not None else ""
 
 
-def interrupt_main_thread_at(text):
-    """Sends a Ctrl-C once the main thread is in a line with this text, in a thread that is returned."""
+def is_at(ident, function, text):
+    """Whether a thread is in a line with this text of this function, innermost."""
+    frame = sys._current_frames().get(ident)
+    return frame is not None and frame.f_code is function.__code__ and text in line_of(ident)
+
+
+@contextlib.contextmanager
+def interrupt_main_thread_at(function, text):
+    """In this block, a Ctrl-C comes once the main thread is in a line with this text of this function."""
+    is_over = threading.Event()
 
     def interrupt():
-        wait_until(lambda: text in line_of(threading.main_thread().ident))
-        os.kill(os.getpid(), signal.SIGINT)
+        main = threading.main_thread().ident
+        wait_until(lambda: is_over.is_set() or is_at(main, function, text))
+        if not is_over.is_set():
+            os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
     thread.start()
-    return thread
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()

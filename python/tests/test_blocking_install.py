@@ -152,12 +152,14 @@ def test_a_ctrl_c_at_a_lock_outside_scopes_stops_no_group(installed):
     lock = threading.Lock()
     lock.acquire()
     go = threading.Event()
+
+    def take():
+        lock.acquire()
+
     with ThreadGroup("others") as group:
         group.post(go.wait)
-        interrupter = interrupt_main_thread_at("lock.acquire()")
-        with pytest.raises(KeyboardInterrupt):
-            lock.acquire()
-        interrupter.join()
+        with interrupt_main_thread_at(take, "lock.acquire()"), pytest.raises(KeyboardInterrupt):
+            take()
         assert not group.event_is_set()
         go.set()
 

@@ -107,6 +107,7 @@ def test_time_outs_and_flags_of_the_kernel_hold(on_end):
         one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, 20_000))
         with pytest.raises(BlockingIOError):
             one.recv(1)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, 0))
         receiver = on_end.enter_context(blocking.socket(socket.AF_INET, socket.SOCK_DGRAM))
         receiver.bind(("127.0.0.1", 0))
         with pytest.raises(BlockingIOError):
@@ -289,43 +290,42 @@ def test_a_snapshot_says_what_a_call_waits_for(call, what, tmp_path):
         blocked.stop()
 
 
-@pytest.mark.parametrize("call, line", [
-    (lambda: queue.SimpleQueue().get(), "._acquire_one("),
-    (lambda: time.sleep(1000), "_core._sleep("),
-    (lambda: queue.Queue().get(), "waiter._wait("),
+@pytest.mark.parametrize("call, function, line", [
+    (lambda: queue.SimpleQueue().get(), blocking.SimpleQueue._wait_for_item, "._acquire_one("),
+    (lambda: time.sleep(1000), blocking.sleep, "_core._sleep("),
+    (lambda: queue.Queue().get(), blocking.Condition.wait, "waiter._wait("),
 ])
-def test_a_ctrl_c_in_a_call_of_the_standard_library_stops_no_group(call, line, installed):
+def test_a_ctrl_c_in_a_call_of_the_standard_library_stops_no_group(call, function, line, installed):
     go = _thread_lock()
     go.acquire()
     with ThreadGroup("others") as group:
         group.post(go.acquire)
-        interrupter = interrupt_main_thread_at(line)
-        with StopScope(), pytest.raises(KeyboardInterrupt):
+        with interrupt_main_thread_at(function, line), StopScope(), pytest.raises(KeyboardInterrupt):
             call()
-        interrupter.join()
         assert not group.event_is_set()
         go.release()
 
 
-def test_a_ctrl_c_ends_a_condition_that_takes_its_lock_back():
-    condition, held, go = blocking.Condition(blocking.Lock()), threading.Event(), threading.Event()
+@pytest.mark.parametrize("scope, function", [
+    (contextlib.nullcontext, threading.Condition.wait),  # the original
+    (StopScope, blocking.Condition.wait),
+])
+def test_a_ctrl_c_ends_a_condition_that_takes_its_lock_back(scope, function):
+    condition, go = blocking.Condition(blocking.Lock()), threading.Event()
 
     def hold():
-        with condition:
-            held.set()
+        with condition, interrupt_main_thread_at(function, "._acquire_restore(saved"):
             go.wait(60)
 
     condition.acquire()
     thread = threading.Thread(target=hold)
     thread.start()
-
-    interrupter = interrupt_main_thread_at("._acquire_restore(saved")
-    with pytest.raises(KeyboardInterrupt):
-        condition.wait(0.02)
+    with scope(), pytest.raises(KeyboardInterrupt):
+        while thread.is_alive():
+            condition.wait(0.02)
     assert thread.is_alive()  # it has the lock
     go.set()
     thread.join()
-    interrupter.join()
 
 
 def test_the_process_ends_while_threads_poll_a_lock_and_a_destructor_waits(run_program):
