@@ -3,9 +3,12 @@
 
 import concurrent.futures
 import contextlib
+import itertools
+import math
 import os
 import socket
 import ssl
+import sys
 import threading
 
 import pytest
@@ -167,3 +170,109 @@ def test_threads_that_use_a_socket_first_together_keep_its_time_out(installed, m
             group.join()
         monkeypatch.undo()
         assert one.gettimeout() == 1000 and base.gettimeout(one) == 0
+
+
+# --- The mode of the socket ---
+
+
+@pytest.fixture
+def fresh(installed):
+    """A TLS socket as before its first use, with a time-out of 1000 s."""
+    one, other = tls_pair()
+    one._stop_managing()  # its handshake has been the first use
+    with one, other:
+        one._sslobj, tls = None, one._sslobj
+        one.settimeout(1000)
+        one._sslobj = tls
+        yield one
+
+
+def is_interrupted(call, n):
+    """Whether the call comes to an n-th line of the code of TLS sockets, where the handler of a signal raises."""
+
+    def trace(frame, event, arg):
+        nonlocal n
+        if frame.f_code.co_filename != _ssl.__file__:
+            return None
+        if event == "line":
+            n -= 1
+            if n == 0:
+                raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+    try:
+        call()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(None)
+    return n <= 0
+
+
+def test_a_socket_whose_first_use_was_interrupted_does_not_wait_in_the_kernel(fresh):
+    for n in itertools.count(1):
+        fresh._stop_managing()
+        if not is_interrupted(fresh._manage, n):
+            break
+        fresh._manage()
+        assert fresh.gettimeout() == 1000 and _ssl._Base.gettimeout(fresh) == 0, n
+    assert n > 4
+
+
+def test_a_socket_whose_shutdown_was_interrupted_gets_its_mode_back_by_the_next_one(fresh):
+    tls = fresh._sslobj
+    for n in itertools.count(1):
+        fresh._sslobj = tls
+        fresh._manage()
+        if not is_interrupted(lambda: fresh.shutdown(socket.SHUT_WR), n):
+            break
+        fresh.shutdown(socket.SHUT_WR)
+        assert fresh.gettimeout() == _ssl._Base.gettimeout(fresh) == 1000, n
+    assert n > 4
+
+
+def test_a_socket_whose_shutdown_fails_gets_its_mode_back(fresh):
+    fresh._manage()
+    with pytest.raises(OSError):
+        fresh.shutdown(99)
+    assert fresh.gettimeout() == _ssl._Base.gettimeout(fresh) == 1000
+
+
+class _Meanwhile:
+    """When the first time-out is set, another thread does something before that."""
+
+    def __init__(self, act):
+        self._base, self._act = _ssl._Base, act
+
+    def gettimeout(self, sock):
+        return self._base.gettimeout(sock)
+
+    def settimeout(self, sock, value):
+        act, self._act = self._act, lambda: None
+        act()
+        self._base.settimeout(sock, value)
+
+
+def test_a_socket_gets_its_mode_back_when_another_thread_ends_tls_meanwhile(fresh, monkeypatch):
+    def end():
+        fresh._sslobj = None
+        fresh._stop_managing()
+
+    monkeypatch.setattr(_ssl, "_Base", _Meanwhile(end))
+    fresh._manage()
+    assert fresh.gettimeout() == _ssl._Base.gettimeout(fresh) == 1000
+
+
+def test_a_time_out_holds_when_another_thread_uses_the_socket_first_meanwhile(fresh, monkeypatch):
+    monkeypatch.setattr(_ssl, "_Base", _Meanwhile(fresh._manage))
+    fresh.settimeout(5)
+    assert fresh.gettimeout() == 5 and _ssl._Base.gettimeout(fresh) == 0
+
+
+def test_a_time_out_that_is_no_number_is_an_error(fresh):
+    fresh._manage()
+    for value in (-1, math.nan):
+        with pytest.raises(ValueError):
+            fresh.settimeout(value)
+    assert fresh.gettimeout() == 1000

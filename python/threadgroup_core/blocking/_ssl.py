@@ -35,18 +35,31 @@ class SSLSocket(_ssl.SSLSocket, socket):
     """
 
     # The time-out is kept in the object's dictionary, whose methods are single steps: a lock could be asked for by a destructor in
-    # the thread that holds it.
+    # the thread that holds it. The handler of a signal can raise between any two steps, so each is made again by the next call.
+
+    _sslobj: Any = None  # that of the original: None before TLS begins, and after it has ended
 
     def _manage(self) -> None:
-        if self._sslobj is not None and _KEPT not in vars(self):  # type: ignore[attr-defined]
+        if self._sslobj is None:
+            return
+        kept = vars(self).get(_KEPT, _NOTHING)
+        if kept is _NOTHING:
             # Of threads that come here together, the first one has asked before any of them changes the mode.
-            vars(self).setdefault(_KEPT, _Base.gettimeout(self))
+            kept = vars(self).setdefault(_KEPT, _Base.gettimeout(self))
+        if _Base.gettimeout(self) != 0:
             _Base.settimeout(self, 0.0)
+        if self._sslobj is None:
+            self._give_back(kept)  # another thread has ended TLS meanwhile, and may have done so before the mode was changed
+
+    def _give_back(self, kept: Optional[float]) -> None:
+        if self.fileno() >= 0:  # else another thread has closed it
+            _Base.settimeout(self, kept)
+        vars(self).pop(_KEPT, None)
 
     def _stop_managing(self) -> None:
-        kept = vars(self).pop(_KEPT, _NOTHING)
+        kept = vars(self).get(_KEPT, _NOTHING)
         if kept is not _NOTHING:
-            _Base.settimeout(self, kept)
+            self._give_back(kept)
 
     def gettimeout(self) -> Optional[float]:
         kept = vars(self).get(_KEPT, _NOTHING)
@@ -54,12 +67,16 @@ class SSLSocket(_ssl.SSLSocket, socket):
         return result
 
     def settimeout(self, value: Optional[float], /) -> None:
+        self._manage()  # so that it is set in one place as long as TLS goes on
         if _KEPT not in vars(self):
             _Base.settimeout(self, value)
             return
-        if value is not None and value < 0:
-            raise ValueError("Timeout value out of range")
-        vars(self)[_KEPT] = value if value is None else float(value)
+        if value is not None and not value >= 0:
+            raise ValueError("Timeout value out of range" if value < 0 else "Invalid value NaN (not a number)")
+        kept = value if value is None else float(value)
+        vars(self)[_KEPT] = kept
+        if self._sslobj is None:
+            self._give_back(kept)
 
     @property
     def timeout(self) -> Optional[float]:
@@ -73,7 +90,7 @@ class SSLSocket(_ssl.SSLSocket, socket):
 
     def _until_done(self, timeout: Optional[float], call: "Callable[[], Any]", operation: str) -> Any:
         deadline, fd = Deadline(timeout), self.fileno()
-        tls = self._sslobj  # type: ignore[attr-defined]
+        tls = self._sslobj
         while True:
             if timeout != 0:
                 raise_if_stopped(_RECORD)
@@ -90,19 +107,19 @@ class SSLSocket(_ssl.SSLSocket, socket):
             if not wait_for_descriptor(fd, events, deadline, _RECORD):
                 raise _stdlib.timeout(f"The {operation} operation timed out")
             # Another thread may have unwrapped or closed the socket, and its number may be that of something else now.
-            if self._sslobj is not tls or self.fileno() != fd:  # type: ignore[attr-defined]
+            if self._sslobj is not tls or self.fileno() != fd:
                 raise OSError(errno.EBADF, _os.strerror(errno.EBADF))
 
     def read(self, len: int = 1024, buffer: Any = None) -> Any:
-        self._manage()
         base: Any = super()
-        tls = self._sslobj  # type: ignore[attr-defined]
+        tls = self._sslobj
         try:
+            self._manage()
             return self._until_done(self.gettimeout(), lambda: base.read(len, buffer), "read")
         except (OSError, ValueError):
-            if tls is None or self._sslobj is not None:  # type: ignore[attr-defined]
+            if tls is None or self._sslobj is not None:
                 raise
-            return b"" if buffer is None else 0  # another thread has ended TLS meanwhile, and with it the data
+            return b"" if buffer is None else 0  # another thread has ended TLS meanwhile: no more data
 
     def write(self, data: Any) -> int:
         self._manage()
@@ -111,14 +128,14 @@ class SSLSocket(_ssl.SSLSocket, socket):
         return count
 
     def send(self, data: Any, flags: int = 0) -> int:
-        if self._sslobj is None or flags:  # type: ignore[attr-defined]
+        if self._sslobj is None or flags:
             return super().send(data, flags)
         return self.write(data)  # which never sends plain text, even if another thread unwraps the socket meanwhile
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """As ``ssl.SSLSocket.sendall``. The ``WaitInterrupted`` of a stop has the number of the bytes that were given to TLS in
         ``bytes_sent``."""
-        if self._sslobj is None or flags:  # type: ignore[attr-defined]
+        if self._sslobj is None or flags:
             return super().sendall(data, flags)
         with memoryview(data) as view, view.cast("B") as octets:
             # OpenSSL takes all that it is given, or cannot say how much it took.
@@ -134,15 +151,19 @@ class SSLSocket(_ssl.SSLSocket, socket):
         self._check_connected()  # type: ignore[attr-defined]
         self._manage()
         timeout = self.gettimeout()
-        self._until_done(None if block and timeout == 0 else timeout, self._sslobj.do_handshake, "handshake")  # type: ignore[attr-defined]
+        self._until_done(None if block and timeout == 0 else timeout, self._sslobj.do_handshake, "handshake")
 
     def unwrap(self) -> Any:
         self._manage()
         base: Any = super()
-        plain = self._until_done(self.gettimeout(), lambda: base.unwrap(), "shutdown")
-        self._stop_managing()
-        return plain
+        try:
+            return self._until_done(self.gettimeout(), lambda: base.unwrap(), "shutdown")
+        finally:
+            if self._sslobj is None:
+                self._stop_managing()
 
     def shutdown(self, how: int) -> None:
-        super().shutdown(how)
-        self._stop_managing()
+        try:
+            super().shutdown(how)
+        finally:
+            self._stop_managing()
