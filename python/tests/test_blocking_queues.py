@@ -125,14 +125,15 @@ def test_an_item_whose_put_was_interrupted_is_seen():
     assert items.qsize() == 1 and items.get() == 1 and items.empty()
 
 
-def test_a_look_of_an_interrupted_consumer_goes_to_the_next_one():
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, WaitInterrupted, queue.Empty])
+def test_a_look_of_an_interrupted_consumer_goes_to_the_next_one(raised):
     items = blocking.SimpleQueue()
     looks = items._looks
 
     class Interrupted:
         def _acquire_one(self, timeout):
             looks._acquire_one(timeout)
-            raise KeyboardInterrupt
+            raise raised
 
         def release(self):
             looks.release()
@@ -140,13 +141,26 @@ def test_a_look_of_an_interrupted_consumer_goes_to_the_next_one():
     waiting = BlockedCall(items.get)
     items._looks = Interrupted()
     looks.release(2)  # by the first one it finds nothing, and is interrupted when it has taken the second one
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(raised):
         waiting.handle.get(20)
     waiting.group.wait_idle()
     items._looks = looks
     assert looks.available() == 1
     items.put(1)
     assert items.get() == 1
+
+
+def test_a_consumer_that_is_interrupted_as_it_begins_to_wait_leaves_nothing_behind():
+    class Interrupted(list):
+        def append(self, waiter):
+            super().append(waiter)
+            raise KeyboardInterrupt
+
+    items = blocking.SimpleQueue()
+    items._waiters = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        items.get(timeout=20)
+    assert not items._waiters
 
 
 def test_a_stopped_caller_gets_no_item_and_without_a_wait_it_does():

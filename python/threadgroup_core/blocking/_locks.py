@@ -208,7 +208,7 @@ class SimpleQueue(Generic[_T]):
 
     def __init__(self) -> None:
         self._items: "Deque[_T]" = collections.deque()
-        self._waiters: "List[None]" = []  # one for each; its methods are single steps
+        self._waiters: "List[object]" = []  # one for each; its methods are single steps
         self._looks = _core.Semaphore(0)
 
     def put(self, item: _T, block: bool = True, timeout: Optional[float] = None) -> None:
@@ -230,25 +230,27 @@ class SimpleQueue(Generic[_T]):
             return self._wait_for_item(Deadline(timeout))
 
     def _wait_for_item(self, deadline: Deadline) -> _T:
-        self._waiters.append(None)
+        me, outcome = object(), None
         try:
+            self._waiters.append(me)
             while True:
                 try:
                     return self._items.popleft()
                 except IndexError:
                     pass
+                outcome = None  # while this is not known, a permit may have been taken
                 outcome = self._looks._acquire_one(deadline.left())
                 if outcome is WaitOutcome.TIMED_OUT:
                     return self.get_nowait()
                 if outcome is WaitOutcome.EVENT_SET:
                     raise_if_stopped(_ITEM)
-        except (Stopped, _queue.Empty):
-            raise
         except BaseException:
-            self._looks.release()  # a handler has raised, perhaps when there was a permit: the next waiter looks
+            if outcome is None or outcome is WaitOutcome.READY:
+                self._looks.release()  # a handler has raised: the next waiter looks
             raise
         finally:
-            self._waiters.pop()
+            if me in self._waiters:
+                self._waiters.remove(me)
 
     def put_nowait(self, item: _T) -> None:
         self.put(item)
