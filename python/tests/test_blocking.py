@@ -82,17 +82,6 @@ def test_a_stopped_sendall_says_how_many_bytes_it_sent(on_end):
     assert blocked.handle.exception().bytes_sent == arrived > 0
 
 
-def test_after_a_stopped_sendfile_the_position_of_the_file_says_how_much_was_sent(on_end):
-    one, other = connected(blocking, on_end)
-    file = on_end.enter_context(open(os.path.join(on_end.folder, "file"), "w+b"))
-    file.truncate(10_000_000)
-    blocked = BlockedCall(lambda: one.sendfile(file))
-    blocked.stop()
-    one.close()
-    assert blocked.handle.status is TaskStatus.STOPPED
-    assert file.tell() == sum(len(part) for part in iter(lambda: other.recv(100_000), b"")) > 0
-
-
 def test_a_stopped_send_or_write_returns_what_was_sent(on_end):
     one, other = connected(blocking, on_end)
     ends = os.pipe()

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Blocking calls beside other threads, processes and handlers that use the same sockets, locks and descriptors."""
+"""Blocking calls beside other threads, processes and handlers that use the same sockets, commands and locks."""
 
 import contextlib
-import errno
 import fcntl
+import math
 import os
 import queue
-import resource
 import select
 import socket
 import struct
@@ -17,85 +16,10 @@ from unittest import mock
 
 import pytest
 
-from blocking_cases import BlockedCall, connected, interrupt_main_thread_at, listener, pipe, wait_until
-from threadgroup_core import StopScope, TaskStatus, ThreadGroup, WaitInterrupted, _core, blocking, thread_utils
+from blocking_cases import SLEEPER, BlockedCall, connected, interrupt_main_thread_at, pipe, wait_until
+from threadgroup_core import StopScope, TaskStatus, ThreadGroup, WaitInterrupted, _core, blocking
 
 _thread_lock = threading.Lock  # the original
-
-
-# --- Descriptors ---
-
-
-def test_a_call_does_not_touch_what_has_got_the_number_of_its_closed_socket(on_end):
-    for timeout in (None, 100):
-        one, other = connected(blocking, on_end)
-        stranger, peer = connected(blocking, on_end)
-        one.settimeout(timeout)
-        number, blocked = one.fileno(), BlockedCall(lambda: one.recv(100))
-        one.close()
-        os.dup2(stranger.fileno(), number)
-        try:
-            peer.send(b"secret")
-            other.send(b"x")
-            with pytest.raises(OSError) as raised:
-                blocked.handle.get(20)
-            assert raised.value.errno == errno.EBADF
-            assert stranger.recv(100) == b"secret"
-        finally:
-            os.close(number)
-            blocked.stop()
-
-
-def test_a_descriptor_of_the_stop_that_the_program_has_closed_is_an_error(on_end):
-    end, _ = pipe(on_end)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    on_end.callback(os.close, nothing)
-    with StopScope():
-        number = thread_utils.stop_fd()
-        os.close(number)
-        with pytest.raises(OSError, match="has closed descriptor") as raised:
-            blocking.select([end], [], [], 20)
-        assert raised.value.errno == errno.EBADF
-        os.dup2(nothing, number)  # readable, and no stop
-        with pytest.raises(OSError, match="has closed descriptor"):
-            blocking.read(end, 1)
-
-
-def test_without_a_free_descriptor_what_is_ready_is_returned_and_a_wait_is_an_os_error(on_end):
-    one, other = connected(blocking, on_end)
-    other.send(b"x")
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    first_free = os.dup(0)
-    os.close(first_free)
-    with StopScope(20):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (first_free, limits[1]))
-        try:
-            assert blocking.select([one], [], [], 1) == ([one], [], [])
-            assert one.recv(1) == b"x"
-            with pytest.raises(OSError) as raised:
-                one.recv(1)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-    assert raised.value.errno == errno.EMFILE
-
-
-def test_a_listener_is_blocking_again_after_a_stopped_accept(on_end):
-    server = listener(blocking, on_end)
-    BlockedCall(server.accept).stop()
-    assert os.get_blocking(server.fileno())
-    with StopScope():
-        on_end.enter_context(socket.create_connection(server.getsockname()))
-        server.accept()[0].close()
-    assert os.get_blocking(server.fileno())
-
-
-@pytest.mark.skipif(not hasattr(os, "eventfd"), reason="Python 3.9 has none")
-def test_a_read_of_an_eventfd_is_stopped(on_end):
-    end = os.eventfd(0)
-    on_end.callback(os.close, end)
-    blocked = BlockedCall(lambda: blocking.read(end, 8))
-    blocked.stop()
-    assert blocked.handle.status is TaskStatus.STOPPED
 
 
 # --- What the kernel does ---
@@ -169,19 +93,36 @@ def test_wrong_arguments_raise_in_a_task_what_they_raise_elsewhere(on_end):
         assert [outcome(call) for call in calls] == outside
 
 
-def test_a_select_does_not_end_early_for_what_it_does_not_ask_for(on_end):
-    one, other = connected(blocking, on_end)
-    source, sink = pipe(on_end)
-    other.close()  # poll tells of that at once, whatever is asked for
-    with StopScope(20) as scope:
-        began = time.monotonic()
-        assert blocking.select([], [], [one], 0.05) == ([], [], [])
-        assert time.monotonic() - began >= 0.049
-        threading.Timer(0.02, os.write, (sink, b"x")).start()
-        assert blocking.select([source], [], [one]) == ([source], [], [])
-        threading.Timer(0.02, scope.set_event).start()
-        with pytest.raises(WaitInterrupted):
-            blocking.select([], [], [one])
+def running_thread(on_end):
+    go = threading.Event()
+    thread = blocking.Thread(target=go.wait)
+    thread.start()
+    on_end.callback(thread.join)
+    on_end.callback(go.set)
+    return thread
+
+
+def running_command(on_end):
+    command = blocking.Popen(SLEEPER)
+    on_end.callback(command.wait)
+    on_end.callback(command.kill)
+    return command
+
+
+@pytest.mark.parametrize("call", [
+    lambda on_end: blocking.select([pipe(on_end)[0]], [], [], math.nan),
+    lambda on_end: blocking.poll().poll(math.nan),
+    lambda on_end: blocking.epoll().poll(math.nan),
+    lambda on_end: blocking.SelectSelector().select(math.nan),
+    lambda on_end: running_thread(on_end).join(math.nan),
+    lambda on_end: running_command(on_end).wait(math.nan),
+    lambda on_end: blocking.Lock().acquire(timeout=math.nan),
+    lambda on_end: blocking.SimpleQueue().get(timeout=math.nan),
+    lambda on_end: blocking.Event().wait(math.nan),
+])
+def test_a_time_out_that_is_no_number_is_an_error(call, on_end):
+    with StopScope(1), pytest.raises(ValueError):
+        call(on_end)
 
 
 # --- Commands ---

@@ -2,7 +2,7 @@
 """Python's own locks and sleep, for the code of this package.
 
 ``blocking.install`` replaces those of ``threading`` and ``time``, but a stop must not end the waits of the package's own code. These are
-taken when the package is imported, which is before anything can be replaced.
+taken when the package is imported, which is before `install` can be called.
 """
 
 import _thread

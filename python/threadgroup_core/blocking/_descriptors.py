@@ -17,7 +17,6 @@ from ._waits import (
     WRITABLE,
     Deadline,
     is_covered,
-    pause,
     pauses,
     raise_if_stopped,
     repeat_until,
@@ -100,8 +99,11 @@ def select(
         )
         if r or w or x or deadline.is_over():
             break
-        # Poll also tells of hang-ups and errors that this select does not ask for, and would do so at once again.
-        pause(length, _SELECT)
+        # Poll also tells of hang-ups and errors that this select does not ask for, and would do so at once again. So for the length
+        # of a pause only the others are polled.
+        left = deadline.left()
+        others = [each for each in wanted.items() if each[0] not in ready]
+        _poll(others, length if left is None else min(length, left), _SELECT)
     return r, w, x
 
 

@@ -13,6 +13,7 @@ import _thread
 import errno
 import os as _os
 import socket as _stdlib
+import stat as _stat
 import struct
 from select import poll as _poll
 from typing import Any, Callable, Dict, List, Optional, Tuple
@@ -261,10 +262,36 @@ def sendmsg(self: Any, buffers: Any, ancdata: Any = (), flags: int = 0, address:
     return sent
 
 
+class _AsSentByKernel:
+    """A file on a disk as ``os.sendfile`` sends it: from the offset on, wherever the file is at. ``seek`` moves the file itself."""
+
+    def __init__(self, file: Any, fd: int, offset: int) -> None:
+        self._file, self._fd, self._at = file, fd, offset
+        file.seek(offset)
+
+    def read(self, size: int) -> bytes:
+        data = _os.pread(self._fd, size, self._at)
+        self._at += len(data)
+        return data
+
+    def seek(self, offset: int) -> None:
+        self._file.seek(offset)
+
+
+def _source(file: Any, offset: int) -> Any:
+    try:
+        fd = file.fileno()
+        is_on_disk = _stat.S_ISREG(_os.fstat(fd).st_mode)
+    except (AttributeError, OSError):
+        return file
+    return _AsSentByKernel(file, fd, offset) if is_on_disk else file
+
+
 def sendfile(self: Any, file: Any, offset: int = 0, count: Optional[int] = None) -> int:
     if not _must_wait_here(self):
         return _stdlib_sendfile(self, file, offset, count)
-    sent: int = self._sendfile_use_send(file, offset, count)
+    self._check_sendfile_params(file, offset, count)
+    sent: int = self._sendfile_use_send(_source(file, offset), offset, count)
     return sent
 
 

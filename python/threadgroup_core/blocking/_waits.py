@@ -25,6 +25,8 @@ class Deadline:
     """The end of a time-out that begins now."""
 
     def __init__(self, timeout: Optional[float]) -> None:
+        if timeout is not None and timeout != timeout:
+            raise ValueError("Invalid value NaN (not a number)")  # nothing would ever be over
         self._end = None if timeout is None else time.monotonic() + timeout
 
     def left(self) -> Optional[float]:
@@ -58,7 +60,7 @@ def pause(seconds: float, what: str) -> None:
 
 
 def pauses(deadline: Deadline) -> "Iterator[float]":
-    """The pauses between looks at what no descriptor tells: 0.5 ms at first, then longer, up to 10 ms, and none beyond the deadline."""
+    """The pauses between attempts of what cannot be polled: 0.5 ms at first, then longer, up to 10 ms, and none beyond the deadline."""
     length = _SHORTEST_PAUSE
     while True:
         left = deadline.left()
