@@ -47,9 +47,10 @@ TG_EXPORT int stop_fd();
 /// restarted, in a signal handler that has interrupted a call of `tg::posix`.
 ///
 /// Errors: the first call under a group or scope installs a handler for one real-time signal (see `use_signal`). It
-/// throws `std::system_error` if the program handles that signal itself or the system forbids signals to threads. Calls
-/// that poll throw `std::system_error` if the event has no descriptor and cannot get one, and may throw
-/// `std::bad_alloc`. In a simulated program each call throws `std::logic_error`.
+/// throws `std::system_error` if the program handles that signal itself or the system forbids signals to threads, or
+/// `std::bad_alloc` if there is no memory for the text that says so. Calls that poll throw `std::system_error` if the
+/// event has no descriptor and cannot get one, and may throw `std::bad_alloc`. In a simulated program each call throws
+/// `std::logic_error`.
 ///
 /// Thread safety: as the calls themselves.
 namespace posix {

@@ -60,7 +60,6 @@ long connect(const Poll& poll, const Arguments& a) {
   const int flags = ::fcntl(fd, F_GETFL);
   if (flags < 0 || (flags & O_NONBLOCK) != 0) return plain(SYS_connect, a);
   const Limit limit = limit_of(fd, SO_SNDTIMEO);
-  constexpr timespec kQueueIsFull{0, 5'000'000};  // no descriptor tells when a UNIX listener has room
   for (;;) {
     ::fcntl(fd, F_SETFL, flags | O_NONBLOCK);
     const long result = plain(SYS_connect, a);
@@ -68,7 +67,8 @@ long connect(const Poll& poll, const Arguments& a) {
     if (result == -EAGAIN) {
       if (const std::optional<timespec> left = limit.left(); left && left->tv_sec == 0 && left->tv_nsec == 0)
         return result;
-      if (const long error = poll.wait(nullptr, 0, Limit(&kQueueIsFull)); error != 0) return error;
+      // The queue of a UNIX listener is full.
+      if (const long error = poll.wait_a_moment(); error != 0) return error;
       continue;
     }
     if (result != -EINPROGRESS && result != -EALREADY) return result;
@@ -154,57 +154,55 @@ long sleep(const Poll& poll, clockid_t clock, bool until, const timespec* time, 
 
 // --- Processes ---
 
-// Becomes readable when the process has ended.
+// Becomes readable when the process has ended. -1 if there is none: before Linux 5.3, or if the descriptors have run out.
 class ProcessDescriptor {
  public:
   explicit ProcessDescriptor(pid_t process) noexcept
-      : fd_(static_cast<int>(::syscall(SYS_pidfd_open, process, 0))) {}
+      : fd_(process > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, process, 0)) : -1) {}
   ~ProcessDescriptor() {
     if (fd_ >= 0) ::close(fd_);
   }
   ProcessDescriptor(const ProcessDescriptor&) = delete;
   ProcessDescriptor& operator=(const ProcessDescriptor&) = delete;
-  explicit operator bool() const noexcept { return fd_ >= 0; }
   int number() const noexcept { return fd_; }
 
  private:
   const int fd_;
 };
 
-// Only the end of one process can be polled for, and only where the kernel has such descriptors (Linux 5.3).
-long wait_for_process(const Poll& poll, const Arguments& a) {
-  const auto process = static_cast<pid_t>(a[0]);
-  if (process <= 0 || a[2] != 0) return plain(SYS_wait4, a);
-  for (;;) {
-    const long ended = plain(SYS_wait4, {a[0], a[1], WNOHANG, a[3]});
-    if (ended != 0) return ended;
-    const ProcessDescriptor fd(process);
-    if (!fd) return plain(SYS_wait4, a);
-    if (const long error = poll.wait(fd.number(), POLLIN, Limit(nullptr)); error != 0) return error;
+// Asks until the answer is not 0. The descriptor, if there is one, tells when the process has ended. But a process that is traced
+// cannot be waited for until its tracer has done so; and nothing tells of the end of any of several processes.
+template <class Ask>
+long ask_until_there(const Poll& poll, int descriptor, Ask ask) {
+  for (bool is_announced = descriptor >= 0;; is_announced = false) {
+    if (const long answer = ask(); answer != 0) return answer;
+    const long error = is_announced ? poll.wait(descriptor, POLLIN, Limit(nullptr)) : poll.wait_a_moment();
+    if (error != 0) return error;
   }
 }
 
+long wait_for_process(const Poll& poll, const Arguments& a) {
+  const auto process = static_cast<pid_t>(a[0]);
+  // Opened before the first question, whose answer says whether the number is that of a child.
+  const ProcessDescriptor fd(a[2] == 0 ? process : -1);
+  return ask_until_there(poll, fd.number(), [&] {
+    return plain(SYS_wait4, {a[0], a[1], a[2] | WNOHANG, a[3]});
+  });
+}
+
 long wait_for_state(const Poll& poll, const Arguments& a) {
-  const bool has_descriptor = a[0] == P_PIDFD;
-  if ((a[0] != P_PID && !has_descriptor) || (a[3] & ~long{WNOWAIT}) != WEXITED) return plain(SYS_waitid, a);
-  for (;;) {
+  if (a[0] == P_PIDFD && is_nonblocking(number_of(a[1]))) return plain(SYS_waitid, a);
+  const bool is_for_end = (a[3] & ~long{WNOWAIT}) == WEXITED;
+  const ProcessDescriptor opened(is_for_end && a[0] == P_PID ? static_cast<pid_t>(a[1]) : -1);
+  const int fd = is_for_end && a[0] == P_PIDFD ? number_of(a[1]) : opened.number();
+  const long answer = ask_until_there(poll, fd, [&]() -> long {
     siginfo_t found{};
     const long error = plain(SYS_waitid, {a[0], a[1], runtime::to_argument(&found), a[3] | WNOHANG, a[4]});
-    if (error != 0) return error;
-    if (found.si_pid != 0) {
-      if (auto* const info = pointer<siginfo_t>(a[2])) *info = found;
-      return 0;
-    }
-    long failure = 0;
-    if (has_descriptor) {
-      failure = poll.wait(number_of(a[1]), POLLIN, Limit(nullptr));
-    } else {
-      const ProcessDescriptor fd(static_cast<pid_t>(a[1]));
-      if (!fd) return plain(SYS_waitid, a);
-      failure = poll.wait(fd.number(), POLLIN, Limit(nullptr));
-    }
-    if (failure != 0) return failure;
-  }
+    if (error != 0 || found.si_pid == 0) return error;
+    if (auto* const info = pointer<siginfo_t>(a[2])) *info = found;
+    return found.si_pid;
+  });
+  return std::min(answer, 0L);
 }
 
 // --- Messages ---

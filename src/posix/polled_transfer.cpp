@@ -37,11 +37,15 @@ constexpr long kCannotTry = -ENOTSUP;  // a descriptor that the kernel cannot tr
 constexpr long kDoesNotWait = 0x8;  // RWF_NOWAIT, which some headers lack
 
 // One try that does not block.
-long try_to_move(bool writes, int fd, msghdr& message, int flags) noexcept {
+long try_to_move(long number, int fd, msghdr& message, int flags) noexcept {
+  const bool writes =
+      number == SYS_write || number == SYS_writev || number == SYS_sendto || number == SYS_sendmsg;
   const ssize_t moved =
       writes ? ::sendmsg(fd, &message, flags | MSG_DONTWAIT) : ::recvmsg(fd, &message, flags | MSG_DONTWAIT);
   if (moved >= 0) return moved;
-  if (errno != ENOTSOCK) return -errno;
+  const bool is_for_sockets =
+      number == SYS_sendto || number == SYS_sendmsg || number == SYS_recvfrom || number == SYS_recvmsg;
+  if (errno != ENOTSOCK || is_for_sockets) return -errno;
   const long parts = runtime::to_argument(message.msg_iov);
   const auto count = static_cast<long>(message.msg_iovlen);
   const long result = plain(writes ? SYS_pwritev2 : SYS_preadv2, {fd, parts, count, -1, -1, kDoesNotWait});
@@ -88,7 +92,7 @@ long receive(const Poll& poll, int fd, msghdr& message, int flags, long number, 
   bool can_try = (flags & MSG_WAITALL) == 0;
   for (;;) {
     if (can_try) {
-      const long got = try_to_move(false, fd, message, flags);
+      const long got = try_to_move(number, fd, message, flags);
       can_try = got != kCannotTry;
       if (can_try && (got != -EAGAIN || (flags & MSG_DONTWAIT) != 0)) return got;
     }
@@ -99,17 +103,19 @@ long receive(const Poll& poll, int fd, msghdr& message, int flags, long number, 
 }
 
 // All of it, as a blocking call does; or what was sent before the stop.
-long send(const Poll& poll, int fd, Parts parts, msghdr message, int flags) {
+long send(const Poll& poll, int fd, Parts parts, msghdr message, int flags, long number, const Arguments& a) {
   const Limit limit = limit_of(fd, SO_SNDTIMEO);
   long sent = 0;
   for (;;) {
     message.msg_iov = parts.message().msg_iov;
-    long now = try_to_move(true, fd, message, flags);
+    long now = try_to_move(number, fd, message, flags);
     if (now == kCannotTry || now == -EAGAIN) {
       const bool can_try = now == -EAGAIN;
-      if (can_try && ((flags & MSG_DONTWAIT) != 0 || is_nonblocking(fd))) return sent > 0 ? sent : -EAGAIN;
+      if ((flags & MSG_DONTWAIT) != 0 || is_nonblocking(fd))
+        return sent > 0 ? sent : can_try ? -EAGAIN : plain(number, a);
       if (const long error = poll.wait(fd, POLLOUT, limit); error != 0) return sent > 0 ? sent : error;
       if (can_try) continue;
+      if (has_no_type(fd)) return plain(number, a);  // a counter, which takes one number
       // A descriptor that is ready takes PIPE_BUF bytes without blocking.
       const iovec part = parts.first();
       now = plain(SYS_write, {fd, runtime::to_argument(part.iov_base),
@@ -137,7 +143,7 @@ long read_or_write(const Poll& poll, long number, const Arguments& a) {
   if (parts.bytes() == 0) return plain(number, a);
   msghdr message = parts.message();
   if (number == SYS_read || number == SYS_readv) return receive(poll, fd, message, 0, number, a);
-  return send(poll, fd, std::move(parts), message, 0);
+  return send(poll, fd, std::move(parts), message, 0, number, a);
 }
 
 long receive_from(const Poll& poll, long number, const Arguments& a) {
@@ -165,14 +171,14 @@ long send_to(const Poll& poll, long number, const Arguments& a) {
     const msghdr& message = *pointer<const msghdr>(a[1]);
     if ((message.msg_iov == nullptr && message.msg_iovlen > 0) || message.msg_iovlen > IOV_MAX)
       return plain(number, a);
-    return send(poll, fd, Parts(message.msg_iov, message.msg_iovlen), message, number_of(a[2]));
+    return send(poll, fd, Parts(message.msg_iov, message.msg_iovlen), message, number_of(a[2]), number, a);
   }
   const iovec part{pointer<void>(a[1]), static_cast<std::size_t>(a[2])};
   Parts parts(&part, 1);
   msghdr message = parts.message();
   message.msg_name = pointer<void>(a[4]);
   message.msg_namelen = static_cast<socklen_t>(a[5]);
-  return send(poll, fd, std::move(parts), message, number_of(a[3]));
+  return send(poll, fd, std::move(parts), message, number_of(a[3]), number, a);
 }
 
 }  // namespace tg::inline v0::detail::polled

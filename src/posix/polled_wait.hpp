@@ -79,6 +79,11 @@ class Poll {
     const bool is_stopped = all.back().revents != 0;
     return ready > 1 || !is_stopped ? ready - (is_stopped ? 1 : 0) : -ECANCELED;
   }
+  // For what no descriptor tells. 0, or an error.
+  long wait_a_moment() const {
+    static constexpr timespec kMoment{0, 10'000'000};
+    return wait(nullptr, 0, Limit(&kMoment));
+  }
   // 0 once the descriptor is ready, `-EAGAIN` when the time is over, or another error.
   long wait(int fd, short events, const Limit& limit) const {
     pollfd one{fd, events, 0};

@@ -8,10 +8,8 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -163,7 +161,7 @@ TEST(PolledCalls, say_at_once_that_a_file_cannot_be_read) {
   }
 }
 
-// --- Messages and processes ---
+// --- Messages ---
 
 TEST(PolledCalls, of_many_receivers_lose_no_message) {
   constexpr int kReceivers = 8;
@@ -201,51 +199,30 @@ TEST(PolledCalls, of_many_receivers_lose_no_message) {
   ::mq_close(queue);
 }
 
-TEST(PolledCalls, that_wait_for_a_process_get_its_status_and_one_of_them_reaps_it) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::pause();
-    ::_exit(0);
-  }
-  ThreadGroup group("waiters", {.max_concurrent_threads = 2});
-  std::array<std::atomic<int>, 2> threads{};
-  std::atomic<int> reaped{0};
-  for (std::atomic<int>& thread : threads) {
-    group.post([&] {
-      thread = this_thread_number();
-      int status = 0;
-      if (posix::waitpid(child, &status, 0) != child) {
-        EXPECT_EQ(errno, ECHILD);
-        return;
-      }
-      EXPECT_EQ(WTERMSIG(status), SIGKILL);
-      ++reaped;
-    });
-  }
-  for (const std::atomic<int>& thread : threads) eventually([&] { return thread != 0 && is_asleep(thread); });
-  ::kill(child, SIGKILL);
-  EXPECT_TRUE(group.join().failures.empty());
-  EXPECT_EQ(reaped, 1);
-}
-
-TEST(PolledCalls, of_waitid_report_a_process_by_number_and_by_descriptor) {
-  const pid_t child = ::fork();
-  if (child == 0) ::_exit(3);
-  const int descriptor = static_cast<int>(::syscall(SYS_pidfd_open, child, 0));
-  const StopScope scope;
-  siginfo_t ended{};
-  EXPECT_EQ(posix::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT), 0);
-  EXPECT_EQ(ended.si_pid, child);
-  EXPECT_EQ(ended.si_status, 3);
-  ended = {};
-  EXPECT_EQ(posix::waitid(P_PIDFD, static_cast<id_t>(descriptor), &ended, WEXITED), 0);
-  EXPECT_EQ(ended.si_pid, child);
-  EXPECT_EQ(posix::waitid(P_PID, static_cast<id_t>(child), nullptr, WEXITED), -1);
-  EXPECT_EQ(errno, ECHILD);
-  ::close(descriptor);
-}
-
 // --- What the plain calls do ---
+
+TEST(PolledCalls, of_a_full_counter_that_does_not_block_do_not_wait) {
+  const int counter = ::eventfd(0, EFD_NONBLOCK);
+  std::uint64_t number = UINT64_MAX - 1;  // as much as it holds
+  EXPECT_EQ(::write(counter, &number, sizeof number), 8);
+  const StopScope scope(10s);
+  number = 1;
+  EXPECT_EQ(posix::write(counter, &number, sizeof number), -1);
+  EXPECT_EQ(errno, EAGAIN);
+  ::close(counter);
+}
+
+TEST(PolledCalls, for_sockets_refuse_a_pipe) {
+  const Pipe pipe;
+  EXPECT_EQ(::write(pipe.writing(), "x", 1), 1);
+  const StopScope scope;
+  char byte = 0;
+  EXPECT_EQ(posix::send(pipe.writing(), "y", 1, 0), -1);
+  EXPECT_EQ(errno, ENOTSOCK);
+  EXPECT_EQ(posix::recv(pipe.reading(), &byte, 1, 0), -1);
+  EXPECT_EQ(errno, ENOTSOCK);
+  EXPECT_EQ(pipe.drain(), 1);
+}
 
 TEST(PolledCalls, keep_MSG_DONTWAIT_O_NONBLOCK_SO_RCVTIMEO_and_MSG_PEEK) {
   const Pipe pipe = Pipe::of_sockets();
