@@ -56,7 +56,7 @@ void BlockedSignals::serve_main(void* signals) noexcept { static_cast<BlockedSig
 
 void BlockedSignals::serve() noexcept {
   runtime::Flow& me = runtime::Flow::current();
-  me.set_os_name("tg-signals");
+  me.set_os_name("tg-stop-signals");
   std::uint32_t expected = 0;
   do {
     TimePoint at = runtime::after(CallRegistration::kReportAfter);
