@@ -20,6 +20,7 @@
 
 #include "base/sanitizers.hpp"
 #include "posix/reading_task.hpp"
+#include "posix/signal_test.hpp"
 #include "runtime/steady_clock.hpp"
 #include "runtime/stop_signal.hpp"
 #include "support/blocked_task.hpp"
@@ -34,6 +35,8 @@ namespace blocked_signals_test {
 namespace {
 
 using namespace std::chrono_literals;
+
+class BlockedSignals : public SignalTest {};
 
 // While the object lives, stderr is a pipe.
 class StderrPipe {
@@ -117,7 +120,7 @@ bool nothing_is_left_to_report() {
   return detail::CallRegistration::report_blocked(runtime::now() + 1h).is_never();
 }
 
-TEST(BlockedSignals, are_reported_once_with_thread_group_and_call_and_a_stop_reaches_the_thread_later) {
+TEST_F(BlockedSignals, are_reported_once_with_thread_group_and_call_and_a_stop_reaches_the_thread_later) {
   const Pipe pipe;
   const StderrPipe reports;
   ThreadGroup group("blocks");
@@ -144,7 +147,7 @@ TEST(BlockedSignals, are_reported_once_with_thread_group_and_call_and_a_stop_rea
     EXPECT_NE(line.find(part), std::string::npos) << part << " in " << line;
 }
 
-TEST(BlockedSignals, are_checked_some_time_after_the_stop) {
+TEST_F(BlockedSignals, are_checked_some_time_after_the_stop) {
   const Pipe pipe;
   const StderrPipe reports;
   ThreadGroup group("blocks");
@@ -157,7 +160,7 @@ TEST(BlockedSignals, are_checked_some_time_after_the_stop) {
   EXPECT_TRUE(group.join().failures.empty());
 }
 
-TEST(BlockedSignals, of_all_threads_that_one_stop_does_not_reach_are_reported) {
+TEST_F(BlockedSignals, of_all_threads_that_one_stop_does_not_reach_are_reported) {
   const Pipe pipe;
   const StderrPipe reports;
   ThreadGroup group("blocks");
@@ -172,7 +175,7 @@ TEST(BlockedSignals, of_all_threads_that_one_stop_does_not_reach_are_reported) {
   EXPECT_TRUE(group.join().failures.empty());
 }
 
-TEST(BlockedSignals, hold_up_no_deadline_while_stderr_is_full) {
+TEST_F(BlockedSignals, hold_up_no_deadline_while_stderr_is_full) {
   if (!can_see_system_calls()) GTEST_SKIP() << "the system does not show the system calls of threads";
   const Pipe pipe;
   const StderrPipe reports;
@@ -189,7 +192,7 @@ TEST(BlockedSignals, hold_up_no_deadline_while_stderr_is_full) {
   EXPECT_TRUE(group.join().failures.empty());
 }
 
-TEST(BlockedSignals, are_reported_in_a_child_that_was_forked_before_the_check) {
+TEST_F(BlockedSignals, are_reported_in_a_child_that_was_forked_before_the_check) {
   if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "under the sanitizer a child of several threads starts none";
   const Pipe pipe;
   const StderrPipe reports;
@@ -211,7 +214,7 @@ TEST(BlockedSignals, are_reported_in_a_child_that_was_forked_before_the_check) {
   EXPECT_TRUE(group.join().failures.empty());
 }
 
-TEST(BlockedSignals, are_not_reported_of_threads_that_leave_their_calls_or_were_not_sent_a_signal) {
+TEST_F(BlockedSignals, are_not_reported_of_threads_that_leave_their_calls_or_were_not_sent_a_signal) {
   const StderrPipe reports;
   for (int round = 0; round < 3; ++round) {
     ReadingTask task;
@@ -231,7 +234,7 @@ void spin(int) {
   }
 }
 
-TEST(BlockedSignals, are_not_reported_of_threads_whose_call_a_handler_of_the_program_has_interrupted) {
+TEST_F(BlockedSignals, are_not_reported_of_threads_whose_call_a_handler_of_the_program_has_interrupted) {
   if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "the sanitizer keeps the handler until the call has ended";
   const Pipe pipe;
   const StderrPipe reports;

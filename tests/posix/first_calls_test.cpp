@@ -19,6 +19,7 @@
 
 #include "base/sanitizers.hpp"
 #include "posix/reading_task.hpp"
+#include "posix/signal_test.hpp"
 #include "support/eventually.hpp"
 #include "support/pipe.hpp"
 #include "support/signal_handler.hpp"
@@ -29,6 +30,8 @@ namespace first_calls_test {
 namespace {
 
 using namespace std::chrono_literals;
+
+class FirstCalls : public SignalTest {};
 
 // Calls as the child of `vfork`, which has its parent's memory.
 template <class F>
@@ -42,7 +45,7 @@ void in_vfork_child(F f) {
   EXPECT_EQ(::waitpid(child, &status, 0), child);
 }
 
-TEST(FirstCalls, of_a_vfork_child_leave_its_parent_stoppable) {
+TEST_F(FirstCalls, of_a_vfork_child_leave_its_parent_stoppable) {
   if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "the sanitizer makes a fork of it";
   const Pipe pipe;
   for (const bool is_registered : {false, true}) {
@@ -54,7 +57,7 @@ TEST(FirstCalls, of_a_vfork_child_leave_its_parent_stoppable) {
   }
 }
 
-TEST(FirstCalls, of_a_vfork_child_are_not_stopped_but_its_parent_is_when_it_goes_on) {
+TEST_F(FirstCalls, of_a_vfork_child_are_not_stopped_but_its_parent_is_when_it_goes_on) {
   if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "the sanitizer makes a fork of it";
   const Pipe pipe;
   ThreadGroup group("signals");
@@ -120,7 +123,7 @@ void write_in_handler(int) {
   ::_exit(group.join(20s) ? 0 : 1);
 }
 
-TEST(FirstCalls, may_be_made_in_a_handler_that_has_interrupted_malloc) {
+TEST_F(FirstCalls, may_be_made_in_a_handler_that_has_interrupted_malloc) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   EXPECT_EXIT(
       {

@@ -24,6 +24,7 @@
 
 #include "base/spin.hpp"
 #include "posix/counted_signals.hpp"
+#include "posix/signal_test.hpp"
 #include "runtime/processor.hpp"
 #include "runtime/stoppable_call.hpp"
 #include "support/eventually.hpp"
@@ -43,13 +44,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
+class RandomStops : public SignalTest {};
+
 // TG_POSIX_STOPS=1000000 in the environment for a long run.
 int stops_wanted(int otherwise) {
   const char* const text = std::getenv("TG_POSIX_STOPS");
   return text != nullptr ? std::atoi(text) : otherwise;
 }
 
-void spin_for(std::chrono::microseconds time) {
+[[maybe_unused]] void spin_for(std::chrono::microseconds time) {
   const auto end = std::chrono::steady_clock::now() + time;
   while (std::chrono::steady_clock::now() < end) detail::relax();
 }
@@ -171,22 +174,21 @@ void expect_that_nothing_is_lost(const Pipe& pipe, int otherwise,
   expect_one_signal_each(of_stops, stops);
 }
 
-TEST(RandomStops, of_readers_of_a_pipe_lose_no_stop_and_no_byte) {
+TEST_F(RandomStops, of_readers_of_a_pipe_lose_no_stop_and_no_byte) {
   expect_that_nothing_is_lost(Pipe(), 4'000);
 }
 
-TEST(RandomStops, of_readers_of_a_socket_lose_no_stop_and_no_byte) {
+TEST_F(RandomStops, of_readers_of_a_socket_lose_no_stop_and_no_byte) {
   expect_that_nothing_is_lost(Pipe::of_sockets(), 4'000);
 }
 
-TEST(RandomStops, in_a_widened_window_lose_no_stop_and_no_byte) {
-  if (!TG_STOPPABLE_CALLS) GTEST_SKIP() << "calls poll on this processor";
+TEST_F(RandomStops, in_a_widened_window_lose_no_stop_and_no_byte) {
   expect_that_nothing_is_lost(Pipe(), 1'600, ProgramSignals::Window::widened);
 }
 
 // The mistake that the instructions avoid: a look at the event, and then the call. A signal that comes in between ends
 // nothing. It shows that a test in which the feeder holds still after the stop finds a stop that is lost.
-TEST(RandomStops, are_lost_by_a_look_before_a_call) {
+TEST_F(RandomStops, are_lost_by_a_look_before_a_call) {
   static constinit std::atomic<int> received{0};
   received = 0;
   const SignalHandler handler(
@@ -216,7 +218,7 @@ TEST(RandomStops, are_lost_by_a_look_before_a_call) {
 }
 
 // Scopes end in the same moment as their calls.
-TEST(RandomStops, by_deadlines_of_scopes_meet_calls_that_end) {
+TEST_F(RandomStops, by_deadlines_of_scopes_meet_calls_that_end) {
   const CountedSignals of_stops;
   ProgramSignals signals;
   const Pipe pipe;
@@ -251,7 +253,7 @@ TEST(RandomStops, by_deadlines_of_scopes_meet_calls_that_end) {
 }
 
 // A stop that meets the end of the task, after which the thread serves another group.
-TEST(RandomStops, meet_the_end_of_the_task) {
+TEST_F(RandomStops, meet_the_end_of_the_task) {
   const Pipe pipe;
   std::minstd_rand random(11);
   int begun = 0;

@@ -22,7 +22,7 @@
 #include "base/sanitizers.hpp"
 #include "posix/counted_signals.hpp"
 #include "posix/reading_task.hpp"
-#include "runtime/stoppable_call.hpp"
+#include "posix/signal_test.hpp"
 #include "support/blocked_task.hpp"
 #include "support/eventually.hpp"
 #include "support/forbidden_call.hpp"
@@ -36,6 +36,8 @@ namespace signals_test {
 namespace {
 
 using namespace std::chrono_literals;
+
+class StopSignals : public SignalTest {};
 
 template <class F>
 bool passes_in_child(F f) {
@@ -51,7 +53,7 @@ void block_all_signals() {
   ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 
-TEST(StopSignals, of_a_stop_are_neither_pending_nor_blocked_afterwards) {
+TEST_F(StopSignals, of_a_stop_are_neither_pending_nor_blocked_afterwards) {
   const Pipe pipe;
   for (int round = 0; round < 50; ++round) {
     {
@@ -68,7 +70,7 @@ TEST(StopSignals, of_a_stop_are_neither_pending_nor_blocked_afterwards) {
   }
 }
 
-TEST(StopSignals, sent_by_other_code_end_no_call_and_are_counted_as_unawaited) {
+TEST_F(StopSignals, sent_by_other_code_end_no_call_and_are_counted_as_unawaited) {
   const CountedSignals counted;
   const Pipe pipe;
   ThreadGroup group("signals");
@@ -92,7 +94,7 @@ TEST(StopSignals, sent_by_other_code_end_no_call_and_are_counted_as_unawaited) {
 }
 
 // The system counts the pending signals of a user, whose number is limited.
-TEST(StopSignals, are_sent_again_while_the_user_has_too_many_pending) {
+TEST_F(StopSignals, are_sent_again_while_the_user_has_too_many_pending) {
   if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "under the sanitizer a child of several threads starts none";
   EXPECT_TRUE(passes_in_child([] {
     ReadingTask task;
@@ -126,7 +128,7 @@ void read_in_handler(int) {
   errno = error;
 }
 
-TEST(StopSignals, stop_the_call_of_a_handler_and_the_call_below_it) {
+TEST_F(StopSignals, stop_the_call_of_a_handler_and_the_call_below_it) {
   if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << kHandlersWait;
   const Pipe pipe;
   const Pipe of_handler;
@@ -158,7 +160,7 @@ void spin_in_handler(int) {
   }
 }
 
-TEST(StopSignals, during_a_handler_end_the_interrupted_call) {
+TEST_F(StopSignals, during_a_handler_end_the_interrupted_call) {
   if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << kHandlersWait;
   handler_is_in = false;
   handler_may_return = false;
@@ -173,14 +175,14 @@ TEST(StopSignals, during_a_handler_end_the_interrupted_call) {
 
 // --- Forks ---
 
-TEST(StopSignals, work_in_a_child_that_was_forked_while_a_thread_was_in_a_call) {
+TEST_F(StopSignals, work_in_a_child_that_was_forked_while_a_thread_was_in_a_call) {
   if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "under the sanitizer a child of several threads starts none";
   ReadingTask task;
   EXPECT_TRUE(passes_in_child([] { ReadingTask().stop(); }));
   task.stop();
 }
 
-TEST(StopSignals, work_in_a_child_that_a_task_has_forked_after_a_call) {
+TEST_F(StopSignals, work_in_a_child_that_a_task_has_forked_after_a_call) {
   if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "under the sanitizer a child of several threads starts none";
   const Pipe pipe;
   ThreadGroup group("parent");
@@ -194,7 +196,7 @@ TEST(StopSignals, work_in_a_child_that_a_task_has_forked_after_a_call) {
 // --- Refusals ---
 
 // In a process of their own, in which no call was made yet.
-class StopSignalsAtFirst : public testing::Test {
+class StopSignalsAtFirst : public SignalTest {
  protected:
   StopSignalsAtFirst() { testing::FLAGS_gtest_death_test_style = "threadsafe"; }
 };
@@ -202,7 +204,6 @@ class StopSignalsAtFirst : public testing::Test {
 [[noreturn]] void end_with_result() { std::exit(testing::Test::HasFailure() ? 1 : 0); }
 
 TEST_F(StopSignalsAtFirst, are_refused_if_the_program_handles_the_signal) {
-  if (!runtime::kHasStoppableCalls) GTEST_SKIP() << "calls poll, without a signal";
   EXPECT_EXIT(
       {
         std::signal(SIGRTMAX - 3, [](int) {});
@@ -224,7 +225,6 @@ TEST_F(StopSignalsAtFirst, are_refused_if_the_program_handles_the_signal) {
 }
 
 TEST_F(StopSignalsAtFirst, are_refused_where_the_system_permits_none) {
-  if (!runtime::kHasStoppableCalls) GTEST_SKIP() << "calls poll, without a signal";
   if (!can_forbid()) GTEST_SKIP() << kNeedsFilters;
   EXPECT_EXIT(
       {

@@ -3,8 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "base/sanitizers.hpp"
+#include "runtime/processor.hpp"
 
-#if defined(__x86_64__) && !TG_ADDRESS_SANITIZER && !TG_THREAD_SANITIZER
+#if TG_STOPPABLE_CALLS && TG_X86_64 && !TG_ADDRESS_SANITIZER && !TG_THREAD_SANITIZER
 #include <poll.h>
 #include <sys/wait.h>
 #include <ucontext.h>
@@ -376,7 +377,9 @@ TEST(SteppedRegistration, of_a_call_that_is_left_by_siglongjmp_holds_up_no_threa
 #else
 namespace tg::test {
 namespace stepped_test {
-TEST(Stepping, a_stop_at_each_instruction_ends_the_call) { GTEST_SKIP() << "needs x86-64 and no sanitizer"; }
+TEST(Stepping, a_stop_at_each_instruction_ends_the_call) {
+  GTEST_SKIP() << "needs x86-64, calls that do not poll, and no sanitizer";
+}
 }  // namespace stepped_test
 }  // namespace tg::test
 #endif
