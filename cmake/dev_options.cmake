@@ -15,7 +15,7 @@ if(PROJECT_IS_TOP_LEVEL)
                                     CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${TG_CCACHE})
   endif()
 
-  # A quarter of the time of the default linker, for a hundred programs. A library's list of exports is left to that one.
+  # lld links the hundred programs in a quarter of the time. Shared libraries, which have lists of exports, keep the default linker.
   find_program(TG_LLD ld.lld)
   if(TG_BUILD_TESTS AND TG_LLD AND NOT BUILD_SHARED_LIBS)
     add_link_options(-fuse-ld=lld)
@@ -77,7 +77,7 @@ function(tg_clang_tidy target)
   set_target_properties(${target} PROPERTIES CXX_CLANG_TIDY "${TG_CLANG_TIDY_PROGRAM};--quiet")
 endfunction()
 
-# Instead of the tests LABEL.NAME, for which something is missing here: a disabled test, so that ctest reports them as not run.
+# Replaces the tests LABEL.NAME, which need something that is missing here, by a disabled test: ctest reports it as not run.
 function(tg_left_out label name why)
   set(test "${label}.${name} left out: ${why}")
   message(STATUS "${test}")

@@ -48,8 +48,8 @@ apt_install() {
 server_policy=/usr/sbin/policy-rc.d
 cluster_settings=/etc/postgresql-common/createcluster.conf
 
-# Packages of servers start them, and PostgreSQL's makes a database. Neither is wanted: the tests start their own. In a
-# subshell, which takes back what it has changed, and nothing else, however it ends.
+# Packages of servers start them, and PostgreSQL's makes a database. Neither is wanted: the tests start their own. This
+# runs in a subshell, whose trap takes back what it has changed, and nothing else, however it ends.
 install_servers() (
   made_policy='' changed_settings=''
   take_back() {

@@ -120,10 +120,10 @@ TG_EXPORT int nanosleep(const timespec* time, timespec* left);
 /// As POSIX's, it returns the error number: ECANCELED if it was stopped.
 TG_EXPORT int clock_nanosleep(clockid_t clock, int flags, const timespec* time, timespec* left);
 
-/// `flock(2)`, which a stop ends. To unlock and `LOCK_NB`, which do not wait, are the plain call, also in a stopped
-/// task.
+/// `flock(2)`, which a stop ends. Unlocking and `LOCK_NB`, which do not wait, are the plain call, also in a
+/// stopped task.
 TG_EXPORT int flock(int fd, int operation);
-/// `F_SETLKW` and `F_OFD_SETLKW`, which wait for a lock; to unlock, and other commands, are the plain call.
+/// `F_SETLKW` and `F_OFD_SETLKW`, which wait for a lock; unlocking and other commands are the plain call.
 TG_EXPORT int fcntl(int fd, int command, struct flock* lock);
 
 /// `sigtimedwait(2)`, which a stop ends.

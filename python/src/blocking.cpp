@@ -20,7 +20,6 @@
 #include "arguments.hpp"
 #include "event/callers_task.hpp"
 #include "event/wait_note.hpp"
-#include "runtime/flow.hpp"
 #include "runtime/own_calls.hpp"
 #include "waiting.hpp"
 

@@ -20,7 +20,6 @@
 #include "boxed.hpp"
 #include "how_long.hpp"
 #include "member.hpp"
-#include "runtime/flow.hpp"
 #include "waiting.hpp"
 
 namespace tg::python {

@@ -30,14 +30,14 @@ bool wait_without_gil(EndedBy ended_by, FunctionRef<bool()> wait, FunctionRef<vo
 bool wait_with_looks(Duration interval, FunctionRef<bool()> goes_on, FunctionRef<bool()> wait,
                      FunctionRef<void()> undo);
 
-/// Sleeps without the interpreter's lock; true after the whole time, false once the caller is stopped. On the main thread as
-/// above.
+/// Sleeps without the interpreter's lock; true after the whole time, false once the caller is stopped. On the main
+/// thread a signal handler that raises ends the sleep.
 bool sleep_until_stopped(Duration whole, OnInterrupt on_interrupt = OnInterrupt::stops_groups);
 
 /// Takes the lock, whether the caller is stopped or not. On the main thread a signal handler that raises ends the wait.
 void lock_without_gil(Mutex& mutex, OnInterrupt on_interrupt = OnInterrupt::stops_groups);
 
-/// The same for a wait that returns an outcome: the outcome as a `threadgroup_core.WaitOutcome`, a new reference.
+/// As `wait_without_gil`, for a wait that returns an outcome: the outcome as a `threadgroup_core.WaitOutcome`, a new reference.
 PyObject* wait_for_outcome(EndedBy ended_by, FunctionRef<WaitOutcome()> wait, FunctionRef<void()> undo);
 
 PyObject* to_object(WaitOutcome outcome);

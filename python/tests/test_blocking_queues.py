@@ -15,7 +15,7 @@ CODE_OF_QUEUES = blocking.SimpleQueue.get.__code__.co_filename
 
 
 class Stepped:
-    """A task that pauses before the n-th line of the queue's code that it comes to, until it is let go."""
+    """A task that pauses before the n-th line of the queue's code that it comes to, until `go` is set."""
 
     def __init__(self, call, n):
         self.pauses, self.go, self._left = threading.Event(), threading.Event(), n

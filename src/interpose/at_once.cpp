@@ -27,7 +27,7 @@ ssize_t refuse() noexcept {
   return -1;
 }
 
-// Terminals and counters (eventfd) have no calls that do not block, so they are asked first. If a terminal is halted in that moment,
+// Terminals and counters (eventfd) have no calls that do not block, so they are polled first. If a terminal is halted at that moment,
 // or another writer is faster, the call waits, as it would without a stop.
 ssize_t write_if_writable(int fd, const iovec* parts, int count) noexcept {
   if (parts == nullptr || count < 0) return ::syscall(SYS_writev, fd, parts, count);  // the kernel rejects it
@@ -46,12 +46,12 @@ bool is_open(int fd) noexcept { return runtime::own::fcntl(fd, F_GETFD, nullptr)
 // get its number, and what other threads print would go into the pipe.
 int nonblocking_copy(int pipe) noexcept {
   if (!is_open(STDIN_FILENO) || !is_open(STDOUT_FILENO) || !is_open(STDERR_FILENO)) return -1;
-  // Not those of the main thread, which may have ended.
+  // Not /proc/self, which has the descriptors of the main thread: it may have ended, or this thread may have its own.
   std::array<char, 32> path{"/proc/thread-self/fd/"};
   const std::size_t begin = std::char_traits<char>::length(path.data());
   *std::to_chars(path.data() + begin, path.data() + path.size() - 1, pipe).ptr = '\0';
   const int copy = runtime::own::open(path.data(), O_WRONLY | O_NONBLOCK | O_CLOEXEC, 0);
-  // Each write is a packet.
+  // In a pipe of packets each write is one.
   if (copy >= 0 && (runtime::own::fcntl(pipe, F_GETFL, nullptr) & O_DIRECT) != 0)
     ::syscall(SYS_fcntl, copy, F_SETFL, O_NONBLOCK | O_DIRECT);
   return copy;
@@ -92,7 +92,7 @@ ssize_t write_at_once(int fd, const iovec* parts, int count) noexcept {
   if (written >= 0) return written;
   if (errno == EAGAIN) return refuse();
   if (errno != EOPNOTSUPP && errno != ENOSYS) return -1;
-  // Pipes have it since Linux 6.4.
+  // Pipes have RWF_NOWAIT since Linux 6.4.
   return is_known && S_ISFIFO(found.st_mode) ? write_to_pipe(fd, parts, count)
                                              : write_if_writable(fd, parts, count);
 }

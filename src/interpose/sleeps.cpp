@@ -38,7 +38,7 @@ constinit thread_local int sleeps_at_once = 0;  // since the last sleep of a cal
 
 bool is_short(const timespec& time) noexcept { return time.tv_sec == 0 && time.tv_nsec <= kShort.tv_nsec; }
 
-// The kernel says so at once.
+// The kernel rejects such a time at once.
 bool is_refused(const timespec* time) noexcept { return time == nullptr || !runtime::is_valid(*time); }
 
 // Instead of a sleep on a clock of processor time, where even a short one may never end.

@@ -173,7 +173,7 @@ class ProcessDescriptor {
 // Asks until the answer is not 0. The descriptor, if there is one, tells when the process has ended. But a process that is traced
 // cannot be waited for until its tracer has done so; and nothing tells of the end of any of several processes.
 template <class Ask>
-long ask_until_there(const Poll& poll, int descriptor, Ask ask) {
+long ask_until_answered(const Poll& poll, int descriptor, Ask ask) {
   for (bool is_announced = descriptor >= 0;; is_announced = false) {
     if (const long answer = ask(); answer != 0) return answer;
     const long error = is_announced ? poll.wait(descriptor, POLLIN, Limit(nullptr)) : poll.wait_a_moment();
@@ -185,7 +185,7 @@ long wait_for_process(const Poll& poll, const Arguments& a) {
   const auto process = static_cast<pid_t>(a[0]);
   // Opened before the first question, whose answer says whether the number is that of a child.
   const ProcessDescriptor fd(a[2] == 0 ? process : -1);
-  return ask_until_there(poll, fd.number(), [&] {
+  return ask_until_answered(poll, fd.number(), [&] {
     return plain(SYS_wait4, {a[0], a[1], a[2] | WNOHANG, a[3]});
   });
 }
@@ -195,7 +195,7 @@ long wait_for_state(const Poll& poll, const Arguments& a) {
   const bool is_for_end = (a[3] & ~long{WNOWAIT}) == WEXITED;
   const ProcessDescriptor opened(is_for_end && a[0] == P_PID ? static_cast<pid_t>(a[1]) : -1);
   const int fd = is_for_end && a[0] == P_PIDFD ? number_of(a[1]) : opened.number();
-  const long answer = ask_until_there(poll, fd, [&]() -> long {
+  const long answer = ask_until_answered(poll, fd, [&]() -> long {
     siginfo_t found{};
     const long error = plain(SYS_waitid, {a[0], a[1], runtime::to_argument(&found), a[3] | WNOHANG, a[4]});
     if (error != 0 || found.si_pid == 0) return error;
@@ -207,7 +207,7 @@ long wait_for_state(const Poll& poll, const Arguments& a) {
 
 // --- Messages ---
 
-// Tried with a deadline that has passed, it does not block.
+// The call with a deadline that has passed does not block.
 long move_message(const Poll& poll, long number, const Arguments& a) {
   const auto* const deadline = pointer<const timespec>(a[4]);
   if (deadline != nullptr && !is_valid(*deadline)) return -EINVAL;

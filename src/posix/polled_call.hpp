@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// System calls that a stop ends without a signal, by polling: for processors without assembly.
+// System calls that a stop ends without a signal, by polling: for processors for which the library has no assembly.
 #pragma once
 
 #include <array>

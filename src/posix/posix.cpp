@@ -245,7 +245,7 @@ int epoll_wait(int epoll, epoll_event* events, int most, int milliseconds) {
 
 // --- Processes ---
 
-// A stopped task asks without waiting (WNOHANG), too: it must know which of its children have ended.
+// With WNOHANG, which does not wait, it is the plain call: a stopped task must know which of its children have ended.
 pid_t wait4(pid_t process, int* status, int options, struct rusage* usage) {
   const CoveredCall call("waitpid");
   if (!call) return ::wait4(process, status, options, usage);
@@ -290,7 +290,7 @@ int nanosleep(const timespec* time, timespec* left) {
 int flock(int fd, int operation) {
   const CoveredCall call("flock");
   if (!call) return ::flock(fd, operation);
-  // A stopped task unlocks, and asks without waiting.
+  // They do not wait, and a stopped task must unlock.
   if ((operation & (LOCK_UN | LOCK_NB)) != 0) return runtime::own::flock(fd, operation);
   return static_cast<int>(call.make(SYS_flock, fd, operation));
 }
@@ -399,7 +399,7 @@ int sem_wait(sem_t* semaphore) {
       errno = ECANCELED;
       return -1;
     }
-    // Only the C library knows how a waiter waits here, so the stop is looked at now and then.
+    // Only the C library knows how a waiter waits here, so the stop is checked every 10 ms.
     const timespec soon = runtime::sum(runtime::time_on(CLOCK_REALTIME), runtime::from_milliseconds(10));
     if (::sem_timedwait(semaphore, &soon) == 0) return 0;
     if (errno != ETIMEDOUT) return -1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copies, and writing all.
+// Copies of descriptors, and complete writes.
 #include "process/descriptor.hpp"
 
 #include <fcntl.h>

@@ -40,8 +40,8 @@ constexpr int kFirstFree = kControl + 1;
 
 /// A copy from `kFirstFree` on, closed by exec. Throws `std::system_error`: "cannot duplicate `what`".
 Descriptor copy_of(int fd, const char* what);
-/// The same file, from `kFirstFree` on. What a program opens may get the number of a standard descriptor that it has closed; the
-/// program, or a command that inherits its descriptors, would write there.
+/// The same file, from `kFirstFree` on. If the program has closed a standard descriptor, the next file that is opened gets its number,
+/// and the program, or a command that inherits its descriptors, would write to that file.
 Descriptor moved_up(Descriptor from, const char* what);
 /// Throws `std::system_error`: "cannot write `what`".
 void write_all(const Descriptor& file, const void* bytes, std::size_t count, const char* what);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The texts have the same beginning.
+// Each text begins with "tg::Process: ".
 #include "process/errors.hpp"
 
 #include <stdexcept>

@@ -8,7 +8,7 @@ namespace tg::inline v0::process {
 
 /// Throws `std::system_error`; the text begins with "tg::Process: ".
 [[noreturn]] void throw_error(int error, const std::string& what);
-/// Throws `std::invalid_argument` if there is one.
+/// Throws `std::invalid_argument` if the text contains a null byte.
 void refuse_null_byte(const std::string& text);
 
 }  // namespace tg::inline v0::process

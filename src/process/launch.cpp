@@ -173,11 +173,11 @@ const char* what_failed(Step step) {
   return "preparing its supervisor";
 }
 
-// Of the child that has just been started. The command may be running by now, so if there is no descriptor, it is ended first.
-Descriptor descriptor_of(pid_t supervisor, const Descriptor& control) {
+// The pidfd of the child that has just been started. The command may be running by now, so if there is no pidfd, it is ended first.
+Descriptor pidfd_of(pid_t supervisor, const Descriptor& control) {
   Descriptor found(static_cast<int>(::syscall(SYS_pidfd_open, supervisor, 0)));
   if (found) {
-    // A low number is better than none.
+    // If it cannot be moved, a low number is better than none.
     Descriptor moved(found.get() < kFirstFree ? ::fcntl(found.get(), F_DUPFD_CLOEXEC, kFirstFree) : -1);
     return moved ? std::move(moved) : std::move(found);
   }
@@ -229,7 +229,7 @@ Launched launch(const std::vector<std::string>& command, const ProcessOptions& o
   const pid_t pid = plan.start(path.c_str(), argument_pointers.data(), environment_pointers.data());
   control.close();  // now, so that there is a number for the next descriptor
   // Its pid is its own until it is reaped, unless the program does that.
-  launched.supervisor = descriptor_of(pid, launched.control);
+  launched.supervisor = pidfd_of(pid, launched.control);
   Report report{};
   // A fork of the program may hold the supervisor's end, so that only the pidfd tells of its end.
   std::array<pollfd, 2> both{pollfd{launched.control.get(), POLLIN, 0},

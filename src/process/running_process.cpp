@@ -120,7 +120,7 @@ RunningProcess::RunningProcess(const std::vector<std::string>& command, ProcessO
     is_over_ = true;
     return;
   }
-  if (call) call.prepare();  // a command that is running could not be stopped
+  if (call) call.prepare();  // may throw, so before the command runs
   const Descriptor in = source_of(options.input);
   const Descriptor out = sink_of(options.out, STDOUT_FILENO, captures, -1, out_);
   const Descriptor err = sink_of(options.err, STDERR_FILENO, captures, out.get(), err_);

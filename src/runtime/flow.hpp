@@ -135,7 +135,7 @@ class Flow {
   std::uint64_t shared_queues = 0;          // a bit for each pool into whose shared lists it may have added
   std::uint64_t last_helped = 0;            // the number of the group whose tasks it ran last as it waited
   void (*on_thread_exit)(Flow&) = nullptr;  // called once as the thread ends
-  bool (*end_calls)(Flow&) = nullptr;       // the same, for `call_registration`; false: the flow is lost
+  bool (*end_calls)(Flow&) = nullptr;       // the same, for `call_registration`; false: do not reuse it
   void (*before_idle)(Flow&) = nullptr;     // set by a task; called once when its worker finds no further one
 
  private:

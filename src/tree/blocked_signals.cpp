@@ -23,15 +23,12 @@ namespace {
 }
 }  // namespace
 
-// In a forked child, where the signals and the flow are the parent's; and before an engine begins again.
 void BlockedSignals::forget_at_forks() {
-  runtime::at_fork(nullptr, nullptr, [] { only_.state_.store(0, std::memory_order_relaxed); });
+  runtime::at_fork(nullptr, nullptr, [] { only_.forget(); });
   using runtime::Engine;
-  Engine::register_part(Engine::Part::blocked_signals, {[]() -> void* { return new BlockedSignals; },
-                                                        [](void* part) noexcept {
-                                                          static_cast<BlockedSignals*>(part)->state_.store(
-                                                              0, std::memory_order_relaxed);
-                                                        }});
+  Engine::register_part(Engine::Part::blocked_signals,
+                        {[]() -> void* { return new BlockedSignals; },
+                         [](void* part) noexcept { static_cast<BlockedSignals*>(part)->forget(); }});
 }
 
 void BlockedSignals::note_sent() noexcept {
@@ -39,7 +36,7 @@ void BlockedSignals::note_sent() noexcept {
 }
 
 void BlockedSignals::check_later() noexcept {
-  // The caller has noted its own signals. If it does not find them, the flow is there, or has checked them.
+  // The caller has noted its own signals. If the note is gone, or the flow runs, their check is under way, or comes.
   std::uint32_t expected = kNoted;
   if (state_.load(std::memory_order_relaxed) != kNoted ||
       !state_.compare_exchange_strong(expected, kNoted | kServed, std::memory_order_acquire,

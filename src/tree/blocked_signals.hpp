@@ -33,18 +33,20 @@ class BlockedSignals {
 
   /// A signal was sent.
   void note_sent() noexcept;
-  /// Starts the flow that checks, if signals were sent and it is not there yet. Otherwise it is one load.
+  /// Starts the flow that checks, if signals were sent and it does not run yet. Otherwise this is one load.
   void check_later() noexcept;
 
  private:
   constexpr BlockedSignals() = default;
   static BlockedSignals only_;
 
+  // In a forked child, where the signals and the flow are the parent's; and before an engine begins again.
+  void forget() noexcept { state_.store(0, std::memory_order_relaxed); }
   static void serve_main(void* signals) noexcept;
   void serve() noexcept;
 
   static constexpr std::uint32_t kNoted = 1;   // signals were sent since the last check began
-  static constexpr std::uint32_t kServed = 2;  // the flow is there
+  static constexpr std::uint32_t kServed = 2;  // the flow runs
   Atomic<std::uint32_t> state_{0};             // atomic: changed by all who set events, and by the flow
 };
 

@@ -56,7 +56,7 @@ CallRegistration* CallRegistration::make_for(runtime::Flow& flow) {
   flow.end_calls = &end_with_thread;
   flow.is_registering_calls = true;
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  // One that came before the flag has made it.
+  // A handler that ran before the flag was set may have made it.
   if (flow.call_registration == nullptr) make_once(flow);
   std::atomic_signal_fence(std::memory_order_seq_cst);
   flow.is_registering_calls = false;
@@ -78,7 +78,7 @@ void CallRegistration::make_once(runtime::Flow& flow) {
   flow.call_registration = made;
 }
 
-// A handler may have left the making, or a change, by `siglongjmp`.
+// A handler may have left `make_once`, or a change, by `siglongjmp`.
 bool CallRegistration::end_with_thread(runtime::Flow& flow) noexcept {
   if (flow.is_registering_calls) {
     // The next thread of the flow makes it again, unless it is in the list.

@@ -19,7 +19,7 @@ struct ReleaseNode {
 template <class Kind>
 using NodeReference = std::unique_ptr<Kind, ReleaseNode>;
 
-/// Another reference to the node of the caller's.
+/// Another reference to a node that the caller holds.
 template <class Kind>
 NodeReference<Kind> share(Kind& node) noexcept {
   node.add_reference();

@@ -26,11 +26,11 @@ inline Node* innermost_node_of_caller() noexcept {
 /// Null if there is none.
 Node* group_of_caller() noexcept;
 
-/// The call of `abandonable` that the calling flow makes for another one. Null if it makes none, and in a task.
+/// The call of `abandonable` that the calling flow makes for another one. Null if it makes none, or if it runs a task.
 Node* call_of_caller() noexcept;
 
-/// What is not over before the calling flow is done: the group of its task, or the call that it makes for a task. Null
-/// if there is neither, so that no group waits for the flow.
+/// The node that stays busy until the calling flow is done: the group of its task, or the call that it makes for a task.
+/// Null if there is neither; then no group waits for the flow.
 Node* busy_node_of_caller() noexcept;
 
 }  // namespace tg::inline v0::detail

@@ -78,12 +78,12 @@ TG_EXPLORATION(RoomExploration, permits_that_are_taken_anyway_come_back_to_all_w
     wait_for_permit(permits);
     permits.give_back();
   };
-  together(
-      {{"one", use}, {"another", use}, {"gives back", [&] { permits.give_back(2); }}, {"takes anyway", [&] {
-                                                                                         permits.take_anyway(
-                                                                                             2);
-                                                                                         permits.give_back(2);
-                                                                                       }}});
+  const auto give_back = [&] { permits.give_back(2); };
+  const auto take_anyway = [&] {
+    permits.take_anyway(2);
+    permits.give_back(2);
+  };
+  together({{"one", use}, {"another", use}, {"gives back", give_back}, {"takes anyway", take_anyway}});
   require(permits.try_take() && permits.try_take() && !permits.try_take(), "two permits are free");
 }
 

@@ -37,7 +37,7 @@ class StoppedWriter : public testing::Test {
   StopScope scope_;
 };
 
-// Pipes have a try of their own since Linux 6.4.
+// Before Linux 6.4 the kernel could not try to write to a pipe (RWF_NOWAIT). Here it is made to refuse that.
 void expect_success_where_the_kernel_cannot_try(void (*write_and_exit)()) {
   if (!can_forbid()) GTEST_SKIP() << kNeedsFilters;
   testing::FLAGS_gtest_death_test_style = "threadsafe";
@@ -89,7 +89,7 @@ void write_by_two_stopped_threads() {
   };
   std::jthread other([&] {
     for (int mine = 1;; ++mine) {
-      // At first without sleep, so that both begin in the same moment.
+      // At first without sleep, so that both begin at the same moment.
       for (int looks = 0; round < mine; ++looks)
         if (looks > 1'000) std::this_thread::yield();
       write_a_page();
@@ -150,12 +150,12 @@ TEST(StoppedWriterDeathTest, lends_no_number_of_a_closed_standard_output_to_a_pi
   expect_success_where_the_kernel_cannot_try(&write_while_the_standard_output_is_closed);
 }
 
-// Ends the program. The writer has descriptors of its own, and the main thread another pipe of that number.
+// Ends the program. The writer has a table of descriptors of its own; in that of the main thread its number is another pipe.
 void write_from_a_table_of_its_own() {
   const Pipe pipe;
   const Pipe of_main_thread;
   std::jthread([&] {
-    if (::unshare(CLONE_FILES) != 0) ::_exit(0);  // some sandboxes
+    if (::unshare(CLONE_FILES) != 0) ::_exit(0);  // some sandboxes forbid it
     ::dup2(pipe.writing(), of_main_thread.writing());
     StopScope scope;
     scope.set_event("stop");

@@ -110,7 +110,7 @@ TEST_F(StoppedCaller, learns_that_a_descriptor_is_not_open) {
 
 // --- Arguments that the kernel rejects ---
 
-// By pointers, for the headers declare some arguments as never null.
+// Called through pointers, because the headers declare some arguments as non-null.
 constexpr int (*kSleep)(const timespec*, timespec*) = &TG_CALLS::nanosleep;
 constexpr int (*kSleepOn)(clockid_t, int, const timespec*, timespec*) = &TG_CALLS::clock_nanosleep;
 constexpr int (*kThreadSleep)(const timespec*, timespec*) = &::thrd_sleep;
@@ -215,7 +215,7 @@ TEST_F(StoppedCaller, sleeps_until_a_time_without_keeping_a_processor_busy) {
   EXPECT_LT(seconds_of_processor() - before, 0.2);
 }
 
-// They go on only while the program computes, so even a short sleep may not end.
+// Clocks of processor time go on only while the program computes, so even a short sleep may never end.
 TEST_F(StoppedCaller, does_not_wait_for_processor_time) {
   const timespec hour{3'600, 0};
   const timespec moment{0, 5'000'000};

@@ -95,8 +95,8 @@ std::string file_of_thread(const std::string& thread, const char* name) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-// The stop signal is pending for the thread, which blocks it.
-bool is_kept_out(int thread) {
+// Whether the stop signal is pending for the thread, because the thread blocks it.
+bool blocks_pending_stop(int thread) {
   const std::string status = file_of_thread(std::to_string(thread), "status");
   const auto holds_signal = [&](const std::string& name) {
     const std::size_t at = status.find(name);
@@ -106,7 +106,7 @@ bool is_kept_out(int thread) {
   return holds_signal("SigPnd:") && holds_signal("SigBlk:");
 }
 
-// Some thread is asleep in a `write` to stderr.
+// Whether a thread is asleep in a `write` to stderr.
 bool is_stderr_waited_for() {
   const std::string in_write = std::to_string(SYS_write) + " 0x2 ";
   for (const auto& task : std::filesystem::directory_iterator("/proc/self/task"))
@@ -133,7 +133,7 @@ TEST_F(BlockedSignals, are_reported_once_with_thread_group_and_call_and_a_stop_r
     EXPECT_EQ(sigismember(&pending, SIGRTMAX - 3), 0) << "it has received the signal";
   });
   group.set_event("stop");
-  EXPECT_TRUE(is_kept_out(task.thread()));
+  EXPECT_TRUE(blocks_pending_stop(task.thread()));
   EXPECT_TRUE(nothing_is_left_to_report());
   const std::string line = reports.next_line();
   EXPECT_TRUE(nothing_is_left_to_report());
@@ -218,7 +218,7 @@ TEST_F(BlockedSignals, are_not_reported_of_threads_that_leave_their_calls_or_wer
   const StderrPipe reports;
   for (int round = 0; round < 3; ++round) {
     ReadingTask task;
-    EXPECT_FALSE(is_kept_out(task.thread()));
+    EXPECT_FALSE(blocks_pending_stop(task.thread()));
     EXPECT_TRUE(nothing_is_left_to_report()) << "nothing was sent";
     task.stop();
     EXPECT_TRUE(nothing_is_left_to_report());
@@ -249,7 +249,7 @@ TEST_F(BlockedSignals, are_not_reported_of_threads_whose_call_a_handler_of_the_p
   eventually([] { return handler_is_in.load(); });
   group.set_event("stop");
   // The library's handler has sent it again, for when the program's handler returns.
-  eventually([&] { return is_kept_out(task.thread()); });
+  eventually([&] { return blocks_pending_stop(task.thread()); });
   EXPECT_TRUE(nothing_is_left_to_report());
   handler_may_return = true;
   group.join();

@@ -26,9 +26,9 @@
 #include <threadgroup/threadgroup.hpp>
 
 #include "runtime/stoppable_call.hpp"
+#include "support/blocked_task.hpp"
 #include "support/eventually.hpp"
 #include "support/pipe.hpp"
-#include "support/threads_asleep.hpp"
 
 namespace tg::test {
 namespace polled_test {
@@ -117,13 +117,10 @@ TEST(PolledCalls, write_all_that_the_reader_takes) {
 template <class F>
 void expect_stopped_while_asleep(F call) {
   ThreadGroup group("blocked");
-  std::atomic<int> thread{0};
-  group.post([&] {
-    thread = this_thread_number();
+  const BlockedTask task(group, [&] {
     EXPECT_EQ(call(), -1);
     EXPECT_EQ(errno, ECANCELED);
   });
-  eventually([&] { return thread != 0 && is_asleep(thread); });
   group.set_event("stop");
   EXPECT_TRUE(group.join().failures.empty());
 }

@@ -131,7 +131,7 @@ TEST(PolledWaits, for_a_process_are_stopped_without_a_descriptor_for_it) {
   EXPECT_EQ(error, ECANCELED);
 }
 
-// Its descriptor says that it has ended, but it is its tracer's until that has waited for it.
+// The descriptor tells that the process has ended, but nothing can reap it before its tracer has waited for it.
 TEST(PolledWaits, for_a_traced_process_keep_no_processor_busy) {
   const SleepingChild child;
   const Pipe to_tracer;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a forked child knows: that it is one, that the parent's threads are not there, and whole data behind free locks.
+// What a forked child finds: it knows that it is one and that the parent's threads are not there; locks are free, and their data is consistent.
 #include <chrono>
 #include <cstddef>
 #include <latch>
@@ -73,7 +73,7 @@ TEST(Fork, handlers_run_before_and_after_on_both_sides) {
   EXPECT_EQ(child, 0);
 }
 
-// A component as the library's: in each consistent state both numbers are equal.
+// Like the components of the library. In each consistent state both numbers are equal.
 class Component {
  public:
   static void hold_across_forks() {

@@ -138,7 +138,7 @@ def label_of_kind(kind):
 
 
 def label_of_node(node):
-    """The same, which names for an abandoned call who has abandoned it."""
+    """The label of its kind; for an abandoned call also the task that has abandoned it."""
     label = label_of_kind(field(node, "kind_"))
     if label != " (call)":
         return label

@@ -37,7 +37,7 @@ constexpr bool pointee_owns_what_it_uses() {
   else return true;  // void, or the handle of a C library
 }
 
-// False for what is known by its name to refer to others, or has parts that do.
+// By name: false for what refers to objects of others. What has parts is judged by them.
 template <class T>
 inline constexpr bool kOwns = true;
 template <class T>

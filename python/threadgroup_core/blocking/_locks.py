@@ -201,10 +201,10 @@ class PriorityQueue(_Stoppable, _queue.PriorityQueue[_T]):
 class SimpleQueue(Generic[_T]):
     """As ``queue.SimpleQueue``, with a ``get`` that a stop ends. ``put`` may be called by a destructor, at any moment."""
 
-    # The deque alone says what there is. A permit of the semaphore tells a waiter to look at it again. No wake-up is lost, because a
-    # waiter looks once more after it has become one, and a `put` while there are waiters releases a permit after it has added its
-    # item. There may be more permits than items, as a caller that does not wait takes an item without a permit, but each one more
-    # is only one more look. The handler of a signal can raise between any two steps.
+    # The deque alone says which items there are. A permit of the semaphore tells a waiter to look at the deque again. No wake-up is
+    # lost: a waiter looks at the deque after it has registered, and a `put` adds its item before it looks for waiters and releases a
+    # permit. There may be more permits than items, because a caller that does not wait takes an item without a permit; an extra
+    # permit costs one extra look. The handler of a signal can raise between any two steps.
 
     def __init__(self) -> None:
         self._items: "Deque[_T]" = collections.deque()

@@ -263,7 +263,7 @@ def sendmsg(self: Any, buffers: Any, ancdata: Any = (), flags: int = 0, address:
 
 
 class _AsSentByKernel:
-    """A file on a disk as ``os.sendfile`` sends it: from the offset on, wherever the file is at. ``seek`` moves the file itself."""
+    """A file on a disk as ``os.sendfile`` sends it: from the offset on, whatever the file's position. ``seek`` moves the file itself."""
 
     def __init__(self, file: Any, fd: int, offset: int) -> None:
         self._file, self._fd, self._at = file, fd, offset
