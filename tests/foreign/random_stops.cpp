@@ -145,7 +145,7 @@ void stop_at_random(const std::string& library, std::chrono::microseconds longes
     stop_a_few(random, longest, use, tasks, stops);
   std::sort(stops.begin(), stops.end());
   std::printf("%s\n", text_of(library, stops).c_str());
-  // Machines that run tests are busy; on an idle one all are below.
+  // The limits allow for a busy machine. On an idle one all stops are below the first.
   EXPECT_LE(median(stops).milliseconds, 100.0);
   EXPECT_LE(all_but_a_percent(stops).milliseconds, 1'000.0) << all_but_a_percent(stops).in;
   EXPECT_LE(stops.back().milliseconds, 10'000.0) << stops.back().in;

@@ -124,7 +124,7 @@ void call_driver(std::latch& running) {
 TEST_F(Exit, groups_of_a_call_that_the_exit_leaves_behind_are_not_waited_for) {
   EXPECT_EXIT(
       {
-        ::alarm(20);  // an end there is
+        ::alarm(20);  // the test ends in any case
         ThreadEventsController::instance().set_exit_grace(600s);
         static std::latch running(1);
         leaked_group("fetch", true).post([] { call_driver(running); });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a forked child finds: it knows that it is one and that the parent's threads are not there; locks are free, and their data is consistent.
+// A forked child knows that it is one, and that the parent's threads are not there. In it locks are free, and what they
+// guard is consistent.
 #include <chrono>
 #include <cstddef>
 #include <latch>

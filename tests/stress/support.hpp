@@ -18,8 +18,8 @@ using detail::kSanitized;
 /// repeat the whole test.
 inline constexpr int rounds(int normal) { return kSanitized ? (normal + 4) / 5 : normal; }
 
-/// So many operations of a suite `*Million` under the sanitizers, where a test takes some 15 s, and a tenth of them in a normal
-/// build.
+/// The number of operations in a suite `*Million`: all of them under the sanitizers, where a test takes some 15 s, and a tenth in a
+/// normal build.
 inline constexpr int many(int all) { return kSanitized ? all : all / 10; }
 
 /// A new seed for each run, or the one in TG_STRESS_SEED. It is written out before the work starts, so that a
