@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Warnings, sanitizers and ccache: how this project builds itself. Projects that include it are left alone.
 
+include(CheckLinkerFlag)
+
 if(PROJECT_IS_TOP_LEVEL)
   set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
   if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
@@ -16,9 +18,12 @@ if(PROJECT_IS_TOP_LEVEL)
   endif()
 
   # lld links the hundred programs in a quarter of the time. Shared libraries, which have lists of exports, keep the default linker.
-  find_program(TG_LLD ld.lld)
-  if(TG_BUILD_TESTS AND TG_LLD AND NOT BUILD_SHARED_LIBS)
-    add_link_options(-fuse-ld=lld)
+  # A compiler for another processor does not find it.
+  if(TG_BUILD_TESTS AND NOT BUILD_SHARED_LIBS)
+    check_linker_flag(CXX -fuse-ld=lld TG_LINKS_WITH_LLD)
+    if(TG_LINKS_WITH_LLD)
+      add_link_options(-fuse-ld=lld)
+    endif()
   endif()
 
   # Debian's own interpreter: another python3 earlier on the PATH may lack Debian's modules.
