@@ -46,6 +46,7 @@ inline namespace v0 {
 /// Returns what `f` returns, and throws what it throws. Throws `Stopped` if the caller is stopped; if that was before the
 /// call, `f` is not called. Otherwise a call that has ended counts, even if the stop came in the same
 /// moment. Throws `std::system_error` or `std::bad_alloc` if there is no thread or no memory; then `f` was not called.
+/// Where there is no memory for the text of `Stopped`, a stopped caller gets `std::bad_alloc` instead.
 ///
 /// The name is shown in snapshots. Without one, it is that of the caller's task or scope.
 ///

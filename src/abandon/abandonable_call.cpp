@@ -53,7 +53,7 @@ void show_abandoned(CallNode& node) noexcept {
   node.abandon(std::move(caller));
   CallBound& bound = CallBound::instance();
   bound.count_abandoned(1);
-  bound.report_to_waiters();
+  bound.report_if_none_ends();
 }
 
 std::string name_of_caller() {

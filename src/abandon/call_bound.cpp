@@ -68,25 +68,26 @@ void CallBound::set_most(std::size_t most) noexcept {
     const MutexLock lock(mutex_);
     before = std::exchange(most_, most);
   }
-  if (most > before) permits_.give_back(most - before);
-  if (before > most) permits_.take_anyway(before - most);
+  permits_.change_count(static_cast<std::ptrdiff_t>(most) - static_cast<std::ptrdiff_t>(before));
+  report_if_none_ends();  // a lower bound may have revoked promises
 }
 
+void CallBound::give_back() noexcept {
+  permits_.give_back();
+  report_if_none_ends();
+}
+
+// A permit that is promised counts as taken: its waiter is about to make a call, which ends.
 void CallBound::report_if_none_ends() noexcept try {
-  const std::size_t bound = most();
-  if (has_reported_.load(std::memory_order_relaxed) ||
-      abandoned_.load(std::memory_order_relaxed) < static_cast<std::ptrdiff_t>(bound))
-    return;
+  if (has_reported_.load(std::memory_order_relaxed)) return;
+  const std::ptrdiff_t abandoned = abandoned_.load(std::memory_order_relaxed);
+  const Permits::Load load = permits_.load();
+  if (load.waiting == 0 || abandoned < static_cast<std::ptrdiff_t>(load.taken)) return;
   const ForestSnapshot snapshot = Forest::instance().snapshot();
-  if (snapshot.abandoned().size() < bound) return;  // one has ended, and a waiter gets its permit
+  if (snapshot.abandoned().size() < load.taken) return;  // one has ended, and a waiter gets its permit
   if (has_reported_.exchange(true, std::memory_order_relaxed)) return;
   report_abandoned("abandonable calls wait for others to end (set_max_abandonable_calls)", snapshot);
 } catch (const std::bad_alloc&) {  // without a report
-}
-
-std::size_t CallBound::most() const noexcept {
-  const MutexLock lock(mutex_);
-  return most_;
 }
 
 }  // namespace tg::inline v0::detail

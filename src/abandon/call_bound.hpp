@@ -41,26 +41,22 @@ class CallBound {
   /// Takes one beyond the bound if none is free: for a call inside another one, which has a permit that it does not give
   /// back before the inner call has ended.
   void take_anyway() noexcept { permits_.take_anyway(); }
-  void give_back() noexcept { permits_.give_back(); }
+  void give_back() noexcept;
 
   /// How many more calls are abandoned, and hold a permit. The end of a call may be counted before its abandonment.
   void count_abandoned(std::ptrdiff_t change) noexcept {
     abandoned_.fetch_add(change, std::memory_order_relaxed);
   }
-  /// The caller has abandoned a call, and counted it.
-  void report_to_waiters() noexcept {
-    if (permits_.waiting() > 0) report_if_none_ends();
-  }
+  /// Once: on stderr, that callers wait while all calls that hold permits are abandoned. Called after each change that may
+  /// make it true: a caller waits, a call was abandoned and counted, or another one has ended.
+  void report_if_none_ends() noexcept;
 
   /// The new bound. Calls beyond it go on.
   void set_most(std::size_t most) noexcept;
-  std::size_t most() const noexcept;
 
  private:
   constexpr CallBound() = default;
   void forget_all(std::size_t most) noexcept;
-  /// Once: on stderr, that callers wait while all calls that hold permits are abandoned.
-  void report_if_none_ends() noexcept;
   static CallBound only_;
 
   mutable Mutex mutex_;

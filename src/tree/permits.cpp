@@ -62,10 +62,14 @@ bool Permits::withdraw(Waiter& waiter) noexcept {
   return was_promised && !TG_PLANTED(permits_withdrawn_promise_is_lost);
 }
 
-// The last waiters that have promises lose them if no permits are left for them.
 void Permits::take_anyway(std::size_t count) noexcept {
   MutexLock lock(mutex_);
-  free_ -= static_cast<std::ptrdiff_t>(count);
+  take_anyway_locked(static_cast<std::ptrdiff_t>(count));
+}
+
+// The last waiters that have promises lose them if no permits are left for them.
+void Permits::take_anyway_locked(std::ptrdiff_t count) noexcept {
+  free_ -= count;
   for (; promised_ > 0 && promised_ > free_; --promised_) {
     Waiter* const loser = first_unpromised_ != nullptr ? first_unpromised_->previous_ : last_;
     loser->is_promised_ = false;
@@ -86,9 +90,24 @@ void Permits::give_back(std::size_t count) noexcept {
   }
 }
 
+void Permits::change_count(std::ptrdiff_t change) noexcept {
+  {
+    MutexLock lock(mutex_);
+    count_ += change;
+    if (change <= 0) return take_anyway_locked(-change);
+  }
+  give_back(static_cast<std::size_t>(change));
+}
+
 std::size_t Permits::waiting() const noexcept {
   MutexLock lock(mutex_);
   return waiting_;
+}
+
+Permits::Load Permits::load() const noexcept {
+  MutexLock lock(mutex_);
+  return {.taken = static_cast<std::size_t>(count_ - free_ + promised_),
+          .waiting = waiting_ - static_cast<std::size_t>(promised_)};
 }
 
 void Permits::enqueue_locked(Waiter& waiter) noexcept {

@@ -24,7 +24,7 @@ class Node;
 /// `permit_is_free` is called; it then calls `take_or_wait` again.
 ///
 /// Thread safety: everything from any thread. `give_back` is called with no lock held, because it wakes and
-/// calls; the other functions may be called under the lock of a group.
+/// calls, and so is `change_count`; the other functions may be called under the lock of a group.
 /// Lifetime: nothing waits when it is destroyed. A node is kept by a reference while it is called.
 class Permits {
  public:
@@ -46,7 +46,8 @@ class Permits {
     bool is_promised_ = false;
   };
 
-  explicit constexpr Permits(std::size_t count) noexcept : free_(static_cast<std::ptrdiff_t>(count)) {}
+  explicit constexpr Permits(std::size_t count) noexcept
+      : count_(static_cast<std::ptrdiff_t>(count)), free_(count_) {}
   Permits(const Permits&) = delete;
   Permits& operator=(const Permits&) = delete;
 
@@ -64,7 +65,15 @@ class Permits {
   /// Takes that many even if so many are not free.
   void take_anyway(std::size_t count = 1) noexcept;
   void give_back(std::size_t count = 1) noexcept;
+  /// From now on there are so many more, or fewer. Those that are taken stay taken.
+  void change_count(std::ptrdiff_t change) noexcept;
   std::size_t waiting() const noexcept;
+  struct Load {
+    std::size_t taken = 0;    ///< How many are taken, or promised to waiters.
+    std::size_t waiting = 0;  ///< How many wait without a promise.
+  };
+  /// At one moment.
+  Load load() const noexcept;
 
  private:
   // Whom to wake or to call, once the lock is released. Neither: a node that has no owner any more.
@@ -73,12 +82,14 @@ class Permits {
     Node* node;  // with a reference
   };
   bool has_one_for_newcomers_locked() const noexcept TG_REQUIRES(mutex_);
+  void take_anyway_locked(std::ptrdiff_t count) noexcept TG_REQUIRES(mutex_);
   void remove_locked(Waiter& waiter) noexcept TG_REQUIRES(mutex_);
   bool promise_one_locked(Call& call) noexcept TG_REQUIRES(mutex_);
   void enqueue_locked(Waiter& waiter) noexcept TG_REQUIRES(mutex_);
   bool make(const Call& call) noexcept;
 
   mutable Mutex mutex_;
+  std::ptrdiff_t count_ TG_GUARDED_BY(mutex_);
   std::ptrdiff_t free_ TG_GUARDED_BY(mutex_);  // negative while some were taken anyway
   std::ptrdiff_t promised_ TG_GUARDED_BY(mutex_) = 0;
   std::size_t waiting_ TG_GUARDED_BY(mutex_) = 0;

@@ -128,6 +128,7 @@ TEST_F(Abandonable, call_returns_what_the_function_returns) {
   EXPECT_EQ(*abandonable([](std::unique_ptr<int> p) { return p; }, std::make_unique<int>(5)), 5);
   EXPECT_EQ(abandonable(&Holder::operator(), Holder{3}, 4), 7);
   static std::atomic<int> calls{0};
+  calls = 0;
   abandonable([] { ++calls; });
   EXPECT_EQ(calls, 1);
   EXPECT_EQ(abandoned(), 0u);
@@ -220,6 +221,7 @@ TEST_F(Abandonable, call_of_a_stopped_caller_is_not_made) {
   StopScope scope;
   scope.set_event("enough");
   static std::atomic<int> calls{0};
+  calls = 0;
   EXPECT_THROW(abandonable([] { ++calls; }), Stopped);
   EXPECT_EQ(calls, 0);
 }

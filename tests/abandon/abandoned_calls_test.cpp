@@ -189,6 +189,44 @@ TEST_F(AbandonedCalls, waiting_for_calls_that_may_never_end_is_reported) {
             0);
 }
 
+TEST_F(AbandonedCalls, waiting_is_reported_only_when_the_calls_that_were_not_abandoned_have_ended) {
+  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << kNoThreadsInChild;
+  EXPECT_EQ(in_child([] {
+              set_max_abandonable_calls(1);
+              const auto outer = std::make_shared<Gate>();
+              const auto inner = std::make_shared<Gate>();
+              ThreadGroup group("group");
+              group.post([&] {
+                abandonable(
+                    TaskName("outer"),
+                    [](const SharedGate& out, const SharedGate& in) {
+                      try {
+                        StopScope scope;
+                        const StopOnceBegun stop(scope, in);
+                        abandonable(TaskName("inner"), pass, in);
+                      } catch (const Stopped&) {
+                      }
+                      pass(out);
+                    },
+                    outer, inner);
+              });
+              outer->has_begun.acquire();
+              testing::internal::CaptureStderr();
+              ThreadGroup waits("waits");
+              waits.post([] { abandonable([] {}); });
+              eventually([] { return task_waits_for_another_call("waits"); });
+              // The outer call will end; its permit is the one beyond the bound.
+              REQUIRE_IN_CHILD(testing::internal::GetCapturedStderr().empty());
+              testing::internal::CaptureStderr();
+              outer->may_end.release();
+              group.join();
+              REQUIRE_IN_CHILD(testing::internal::GetCapturedStderr().find(
+                                   "1 abandoned call still runs: 'inner'") != std::string::npos);
+              inner->may_end.release();
+            }),
+            0);
+}
+
 TEST_F(AbandonedCalls, bound_of_zero_is_refused) {
   EXPECT_THROW(set_max_abandonable_calls(0), std::invalid_argument);
 }
@@ -199,6 +237,7 @@ TEST_F(CallsWithoutIdleThreads, call_that_gets_no_thread_is_not_made_and_takes_n
   set_max_abandonable_calls(1);
   const StopScope scope;
   static std::atomic<int> calls{0};
+  calls = 0;
   runtime::faults::refuse_threads(1);
   EXPECT_THROW(abandonable([] { ++calls; }), std::system_error);
   EXPECT_EQ(calls, 0);

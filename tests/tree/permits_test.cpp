@@ -62,7 +62,7 @@ TEST(Permits, promise_is_kept_if_a_later_waiter_takes_first) {
   EXPECT_TRUE(queue->take_or_wait(queue[2]));
 }
 
-TEST(Permits, that_are_taken_anyway_are_missed_by_the_last_who_were_promised_one) {
+TEST(Permits, taking_anyway_revokes_the_last_promises) {
   Queue queue(3, 4);
   queue->give_back(3);
   queue->take_anyway(2);
@@ -116,6 +116,23 @@ TEST(Permits, who_asks_is_promised_one_and_takes_it_later) {
   permits.give_back();
   EXPECT_TRUE(permits.take_or_wait(third));
   EXPECT_EQ(permits.waiting(), 0u);
+}
+
+TEST(Permits, load_includes_those_promised_and_those_beyond_the_bound) {
+  Queue queue(3, 1);
+  EXPECT_EQ(queue->load().taken, 3u);
+  EXPECT_EQ(queue->load().waiting, 1u);
+  queue->give_back();
+  EXPECT_EQ(queue->load().waiting, 0u);
+  EXPECT_EQ(queue->load().taken, 3u);
+  queue->change_count(-2);
+  EXPECT_EQ(queue.promised(), (Bools{false}));
+  EXPECT_EQ(queue->load().taken, 2u);
+  queue->take_anyway();
+  EXPECT_EQ(queue->load().taken, 3u);
+  queue->change_count(3);
+  EXPECT_EQ(queue.promised(), (Bools{true}));
+  EXPECT_EQ(queue->load().taken, 4u);
 }
 
 }  // namespace
