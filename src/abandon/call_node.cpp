@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "base/planted.hpp"
 #include "runtime/steady_clock.hpp"
 #include "tree/forest.hpp"
 #include "tree/linked_node.hpp"
@@ -25,7 +26,7 @@ void CallNode::abandon(std::string&& caller) noexcept {
   }
   try {
     for (Node* group : Forest::instance().groups_below(this)) {
-      group->wake_waiters();
+      if (!TG_PLANTED(abandon_wakes_no_one)) group->wake_waiters();
       group->release();
     }
   } catch (const std::bad_alloc&) {  // they wait as long as they may

@@ -129,7 +129,8 @@
   ONE(abandon_leaver_keeps_its_permit)     /* a permit is given back once */                    \
   ONE(abandon_inner_call_waits)            /* an inner call does not wait for a permit */       \
   ONE(abandon_is_shown_too_early)          /* who sees an abandoned call can rely on it */      \
-  ONE(abandon_waiter_looks_too_early)      /* the report of waiters is not lost */
+  ONE(abandon_waiter_looks_too_early)      /* the report of waiters is not lost */              \
+  ONE(abandon_wakes_no_one)                /* nothing waits for what is left behind */
 
 // Those that make the order of an access too weak, or leave out a fence.
 #define TG_PLANTED_ORDERS(ONE)                                                                               \

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls that may be abandoned, and stops that meet their ends.
 #include <threadgroup/abandonable.hpp>
+#include <threadgroup/attached.hpp>
 #include <threadgroup/errors.hpp>
 #include <threadgroup/scope.hpp>
+#include <threadgroup/shutdown.hpp>
+#include <threadgroup/thread_group.hpp>
 
 #include <memory>
 #include <string_view>
@@ -186,6 +189,44 @@ TG_EXPLORATION(AbandonExploration, waiting_for_abandoned_calls_is_reported) {
   pause();
 }
 TG_FINDS(AbandonExploration, waiting_for_abandoned_calls_is_reported, abandon_waiter_looks_too_early, 2000)
+
+// A shutdown waits for the group of a call that an attached thread makes, and the thread leaves the call behind.
+TG_EXPLORATION(AbandonExploration, a_shutdown_learns_what_was_left_behind) {
+  hold_clock();
+  struct Until {
+    Signal& may_end;
+  };
+  Signal may_end;
+  bool was_shut_down = false;
+  ThreadGroup group("group");
+  together({{"calls",
+             [&] {
+               const Attached attached(group);
+               try {
+                 abandonable(
+                     TaskName("driver"),
+                     [](Until until) {
+                       ThreadGroup own("own", {.max_concurrent_threads = 1});
+                       own.post([until] { until.may_end.wait(); });
+                       own.join();
+                     },
+                     Until{may_end});
+               } catch (const Stopped&) {
+               }
+             }},
+            {"shuts down",
+             [&] {
+               static_cast<void>(group.shut_down({.drain = Duration(), .stop = Duration::max()}));
+               was_shut_down = true;
+             }},
+            {"lets it end", [&] {
+               pause();  // until each of the others has ended or waits
+               require(was_shut_down, "the shutdown does not wait for what was left behind");
+               may_end.send();
+             }}});
+  pause();
+}
+TG_FINDS(AbandonExploration, a_shutdown_learns_what_was_left_behind, abandon_wakes_no_one, 2000)
 
 TG_WEAK_EXPLORATION(AbandonExploration, the_owner_sees_what_the_call_has_done) {
   hold_clock();
