@@ -41,7 +41,7 @@ class CallNode final : public Node, public runtime::InBlock {
  private:
   friend class runtime::InBlock;
   explicit CallNode(std::string&& name)
-      : Node(std::move(name), NodeKind::call), is_awaited_by_task_(busy_node_of_caller() != nullptr) {}
+      : Node(std::move(name), NodeKind::call), is_awaited_by_task_(task_waits_for_calls_of_caller()) {}
   ~CallNode() override = default;
 
   const bool is_awaited_by_task_;

@@ -19,6 +19,7 @@
 #include "pool/worker.hpp"
 #include "tree/forest.hpp"
 #include "tree/task_context.hpp"
+#include "tree/wait_graph.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -162,8 +163,8 @@ void Pool::wait_until_counted(const std::vector<std::uint64_t>& numbers) noexcep
 bool Pool::wait_until_quiet(TimePoint deadline) noexcept {
   const TaskContext* const task = TaskContext::current();
   std::size_t own = task != nullptr ? task->depth_in(parts_.node) : 0;
-  if (own == 0 && task != nullptr && Forest::instance().is_same_or_descendant(*task->node, parts_.node)) {
-    own = 1;  // of a group above the caller's, one task most likely waits for the caller
+  if (own == 0 && waits_for_caller(parts_.node)) {
+    own = 1;  // the task that waits for the caller's call, or most likely for the caller's group
   }
   const auto is_quiet = [this, own] {
     MutexLock lock(parts_.queue.mutex());

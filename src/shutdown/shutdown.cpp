@@ -64,7 +64,7 @@ ShutdownReport ThreadGroup::shut_down(ShutdownPlan plan, SourceLocation where) {
 }
 
 ShutdownReport ThreadEventsController::shut_down(ShutdownPlan plan, SourceLocation where) {
-  if (detail::busy_node_of_caller() != nullptr) {
+  if (detail::awaited_node_of_caller() != nullptr) {
     throw std::system_error(
         std::make_error_code(std::errc::resource_deadlock_would_occur),
         detail::escaped(detail::label_of_callers_task()) +

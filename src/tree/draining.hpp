@@ -4,7 +4,7 @@
 // A flow is *inside* if it runs a task of a group at or below the top of the drain, or for a drain of the whole
 // forest, of any group. What flows inside add is taken: a request that is being served may need more tasks. What
 // others add is skipped, with a reason of kind `draining`. A thread that is attached to a group is not inside: it does
-// not keep the group busy (T8).
+// not keep the group busy (T8). Nor is a call that it makes.
 //
 // A flow that makes a call of `abandonable` for a task, or that runs a task below such a call, is inside only for the
 // groups below the call. The call may be left behind at any moment; then its caller goes on, and no drain waits for

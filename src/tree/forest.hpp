@@ -86,9 +86,9 @@ class Forest {
   void begin_draining(Node* top, const ReasonPointer& reason);
   /// Why this draining group does not take a task of the calling flow; null if the flow is inside.
   ReasonPointer reason_to_refuse(const Node& node);
-  /// Whether all of these groups, but for those that were left behind, were idle at one moment during the call.
+  /// Whether all of these groups, except those that were left behind, were idle at one moment during the call.
   bool is_quiet(Node* top);
-  /// These groups, but for those that were left behind, children before their parents, with a reference to each.
+  /// These groups, except those that were left behind, children before their parents, with a reference to each.
   std::vector<Node*> groups_below(Node* top);
 
   std::string path(const Node& node) const;

@@ -130,7 +130,7 @@ class Node {
   /// For an abandoned call: who abandoned it, and how long ago. Called under the forest's lock.
   virtual std::optional<AbandonedCall> abandoned(TimePoint) const { return {}; }
   virtual bool is_abandoned() const noexcept { return false; }
-  /// For a call: a task waits for it until it has ended or the task is stopped; constant.
+  /// For a call: a task of a group above it waits for it until it has ended or the task is stopped; constant.
   virtual bool is_awaited_by_task() const noexcept { return false; }
   /// A task of this group waits for another one. If that is pending, it is run here and now, on the waiting
   /// flow and in its slot, as far as the stack allows; else nothing is done, and the answer is false.
@@ -154,7 +154,7 @@ class Node {
   /// One of these permits, for which the group's claim waits, was promised to it. Called with no lock held.
   /// False if the group has withdrawn from it: then the permit is the caller's.
   virtual bool permit_is_free(const Permits&) noexcept { return true; }
-  /// Those who wait in such a function look again.
+  /// Wakes the flows in `wait_until_idle` and `wait_until_quiet`, which check their conditions again.
   virtual void wake_waiters() noexcept {}
   /// Waits until no task is pending or running but the one that the calling flow is in, or that waits for it
   /// further up; or until the group is left behind. For the end of the process.

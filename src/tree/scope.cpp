@@ -88,6 +88,19 @@ Node* busy_node_of_caller() noexcept {
   return call != nullptr && call->is_awaited_by_task() ? call : nullptr;
 }
 
+Node* awaited_node_of_caller() noexcept {
+  Node* const busy = busy_node_of_caller();
+  return busy != nullptr && busy->kind() == NodeKind::call && busy->event().is_set() ? nullptr : busy;
+}
+
+bool task_waits_for_calls_of_caller() noexcept {
+  if (busy_node_of_caller() == nullptr) return false;
+  const Scope* scope = runtime::Flow::current().scope;
+  while (scope != nullptr && scope->node().has_no_tasks() && scope->node().kind() != NodeKind::call)
+    scope = scope->outer();
+  return scope == nullptr || scope->node().kind() == NodeKind::call;  // else it is attached to a group
+}
+
 }  // namespace detail
 
 // --- Scopes ---

@@ -416,9 +416,8 @@ bool is_part_of(const TaskContext* caller, const Node& group) {
 }
 
 bool waits_for_caller(const Node& group) {
-  const Node* const busy = busy_node_of_caller();
-  if (busy == nullptr || !Forest::instance().is_same_or_descendant(*busy, group)) return false;
-  return busy->kind() != NodeKind::call || !busy->event().is_set();  // a stopped task leaves its call behind
+  const Node* const awaited = awaited_node_of_caller();
+  return awaited != nullptr && Forest::instance().is_same_or_descendant(*awaited, group);
 }
 
 void refuse_own_group(const Node& group) {

@@ -44,8 +44,10 @@
 // one another, and no wait in D can be the first to end, unless its event is set. The new wait is one of D.
 //
 // What is missed: cycles through the program's own locks and queues; through calls of `abandonable`, except a
-// call's wait for a group that waits for it; through waits that the list above leaves out; and a cycle that is closed by a flow that takes its slot back or by a group's destructor,
-// which cannot throw: that is named on stderr, and each later wait for a part of it is refused.
+// call's wait for a group that waits for it (and also that one in a call that was made by another one while it
+// was `Attached` to a group); through waits that the list above leaves out; and a cycle that is closed by a flow
+// that takes its slot back or by a group's destructor, which cannot throw: that is named on stderr, and each later
+// wait for a part of it is refused.
 #pragma once
 
 #include <cstddef>

@@ -13,7 +13,9 @@
 #include <threadgroup/threadgroup.hpp>
 
 #include "abandon/gate.hpp"
+#include "base/sanitizers.hpp"
 #include "support/eventually.hpp"
+#include "support/in_child.hpp"
 
 namespace tg::test {
 namespace calls_and_groups_test {
@@ -119,6 +121,21 @@ TEST_F(CallsAndGroups, wait_of_a_call_for_the_group_that_waits_for_it_is_refused
   }
 }
 
+TEST_F(CallsAndGroups, call_of_a_call_that_is_attached_to_another_group_may_wait_for_that_group) {
+  ThreadGroup group("group");
+  ThreadGroup other("other");
+  const auto task = group.add_task([&] {
+    return abandonable(
+        [](GroupOfTest attach_to) {
+          const Attached attached(attach_to.group);
+          return abandonable([](GroupOfTest joined) { return static_cast<bool>(joined.group.join()); },
+                             attach_to);
+        },
+        GroupOfTest{other});
+  });
+  EXPECT_TRUE(task.get());
+}
+
 TEST_F(CallsAndGroups, abandoned_call_that_waits_for_its_callers_group_sees_the_stop) {
   const auto gate = new_gate();
   const auto event_set = std::make_shared<std::atomic<bool>>(false);
@@ -146,7 +163,7 @@ TEST_F(CallsAndGroups, call_adds_to_the_full_group_that_waits_for_it) {
   runs = 0;
   ThreadGroup group("full", {.max_concurrent_threads = 1, .max_pending = 1});
   group.post([&] {
-    const StopScope scope(20s);  // an end there is
+    const StopScope scope(20s);  // so that a fault does not hang the test
     abandonable(
         [](GroupOfTest callers) {
           for (int i = 0; i < 3; ++i) callers.group.post([] { ++runs; });
@@ -176,13 +193,13 @@ void post_call_with_group(ThreadGroup& group, const SharedGate& gate) {
 TEST_F(CallsAndGroups, shutdown_does_not_wait_for_the_groups_of_a_call_that_it_leaves_behind) {
   const auto gate = new_gate();
   ThreadGroup group("group");
+  const OpenedAtEnd opened({gate});
   post_call_with_group(group, gate);
   const ShutdownReport report = group.shut_down({.drain = 1ms, .stop = 5s});
   EXPECT_TRUE(report) << report.str();
   EXPECT_TRUE(report.ran_over.empty());
   ASSERT_EQ(report.left_behind.size(), 1u);
   EXPECT_EQ(report.left_behind[0].name, "driver");
-  gate->may_end.release();
 }
 
 TEST_F(CallsAndGroups, shutdown_learns_that_a_call_of_a_thread_is_left_behind_while_it_waits) {
@@ -200,8 +217,9 @@ TEST_F(CallsAndGroups, shutdown_learns_that_a_call_of_a_thread_is_left_behind_wh
                  Stopped);
   });
   gate->has_begun.acquire();
-  const ShutdownReport report = group.shut_down({.drain = 0s, .stop = 5s});
+  const ShutdownReport report = group.shut_down({.drain = 0s, .stop = 20s});
   EXPECT_TRUE(report) << report.str();
+  EXPECT_LT(report.stop_took, 20s);  // else it has learnt it only then
   attached.join();
   gate->may_end.release();
 }
@@ -210,18 +228,63 @@ TEST_F(CallsAndGroups, report_of_a_shutdown_does_not_count_what_was_left_behind_
   const auto gate = new_gate();
   const auto straggler = new_gate();
   ThreadGroup group("group");
+  const OpenedAtEnd opened({gate, straggler});
   post_call_with_group(group, gate);
   group.post(TaskName("straggler"), [&] { pass(straggler); });
   straggler->has_begun.acquire();
   group.set_event("enough");
-  eventually([] { return abandoned() == 1; });
+  eventually(
+      [&] { return abandoned() == 1 && group.statistics().running == 1; });  // the caller's task has ended
   const ShutdownReport report = group.shut_down({.drain = 0s, .stop = 1ms});
   EXPECT_EQ(report.counts.running, 1u);
   ASSERT_EQ(report.ran_over.size(), 1u);
   EXPECT_EQ(report.ran_over[0].task.name, "straggler");
   EXPECT_EQ(report.left_behind.size(), 1u);
-  straggler->may_end.release();
-  gate->may_end.release();
+}
+
+// In children, because they stop everything.
+constexpr const char* kNoThreadsInChild = "under the sanitizer a child of several threads starts none";
+
+TEST_F(CallsAndGroups, shutdown_of_all_does_not_wait_for_a_call_whose_daemon_group_is_gone) {
+  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << kNoThreadsInChild;
+  EXPECT_EQ(in_child([] {
+              const auto gate = std::make_shared<Gate>();
+              auto daemon = std::make_unique<ThreadGroup>("daemon", GroupOptions{.daemon = true});
+              post_call_with_group(*daemon, gate);
+              daemon->set_event("enough");
+              daemon->join();
+              daemon.reset();  // the call becomes a root of the forest
+              const ShutdownReport report =
+                  ThreadEventsController::instance().shut_down({.drain = 5s, .stop = 5s});
+              gate->may_end.release();
+              REQUIRE_IN_CHILD(report.drained);
+              REQUIRE_IN_CHILD(report.left_behind.size() == 1);
+            }),
+            0);
+}
+
+TEST_F(CallsAndGroups, abandoned_call_may_shut_down_all_groups) {
+  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << kNoThreadsInChild;
+  EXPECT_EQ(in_child([] {
+              const auto gate = std::make_shared<Gate>();
+              const auto shut_down = std::make_shared<std::atomic<bool>>(false);
+              ThreadGroup group("group");
+              group.post([&] {
+                abandonable(
+                    [](const SharedGate& g, const std::shared_ptr<std::atomic<bool>>& done) {
+                      pass(g);
+                      *done = static_cast<bool>(ThreadEventsController::instance().shut_down({.drain = 0s}));
+                    },
+                    gate, shut_down);
+              });
+              gate->has_begun.acquire();
+              group.set_event("enough");
+              group.join();
+              gate->may_end.release();
+              eventually([] { return abandoned() == 0; });
+              REQUIRE_IN_CHILD(shut_down->load());
+            }),
+            0);
 }
 
 TEST_F(CallsAndGroups, abandoned_call_shuts_down_its_own_group_and_waits_for_it) {

@@ -32,6 +32,21 @@ inline int pass(const SharedGate& gate) {
   return 7;
 }
 
+// Opens gates at the end of a block, so that an assertion that fails does not leave a group of the test with tasks that never
+// end: declare it after the group.
+class OpenedAtEnd {
+ public:
+  explicit OpenedAtEnd(std::vector<SharedGate> gates) : gates_(std::move(gates)) {}
+  ~OpenedAtEnd() {
+    for (const SharedGate& gate : gates_) gate->may_end.release();
+  }
+  OpenedAtEnd(const OpenedAtEnd&) = delete;
+  OpenedAtEnd& operator=(const OpenedAtEnd&) = delete;
+
+ private:
+  const std::vector<SharedGate> gates_;
+};
+
 inline std::size_t abandoned() { return ThreadEventsController::instance().snapshot().abandoned().size(); }
 
 // Stops the scope once the call behind the gate has begun. A scope with a time limit might stop before that, on a busy

@@ -262,6 +262,21 @@ TEST_F(Exit, task_of_a_nested_group_may_call_exit) {
       ExitedWithCode(14), "^$");
 }
 
+TEST_F(Exit, call_that_a_task_waits_for_may_call_exit) {
+  EXPECT_EXIT(
+      {
+        ::alarm(20);
+        ThreadEventsController::instance().set_exit_grace(600s);
+        ThreadGroup& group = leaked_group("calls exit", false);
+        group.post([] {
+          const tg::Shield shield(600s);  // so that the exit does not stop the task
+          tg::abandonable([] { std::exit(6); });
+        });
+        static_cast<void>(group.join());
+      },
+      ExitedWithCode(6), "^$");
+}
+
 TEST_F(Exit, task_may_call_exit_while_there_is_a_static_group) {
   EXPECT_EXIT(
       {

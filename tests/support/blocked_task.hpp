@@ -12,7 +12,7 @@
 
 namespace tg::test {
 
-/// A task of the group whose thread was seen asleep in `call`.
+/// A task of the group whose thread was seen asleep after it entered `call`.
 ///
 ///     ThreadGroup group("readers");
 ///     const BlockedTask task(group, [&] { EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1); });
