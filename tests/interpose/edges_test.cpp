@@ -47,7 +47,7 @@ using namespace std::chrono_literals;
 template <class F>
 void stop_while_asleep(F block) {
   ThreadGroup group("blocked");
-  [[maybe_unused]] const BlockedTask task(group, block);
+  const BlockedTask task(group, block);
   group.set_event("stop");
   EXPECT_TRUE(group.join().failures.empty());
 }

@@ -19,7 +19,7 @@ namespace tg::test {
 ///     group.set_event("stop");
 ///
 /// Lifetime: what the functions refer to outlives the task; the object need not.
-class BlockedTask {
+class [[maybe_unused]] BlockedTask {
  public:
   template <class Call>
   BlockedTask(ThreadGroup& group, Call call)
