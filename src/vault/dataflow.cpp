@@ -131,6 +131,7 @@ bool Dataflow::undo_add(std::size_t index, std::list<std::vector<ValueRef>>& wai
 // --- Sets of inputs
 
 void Dataflow::find_touched(std::span<const Change> changes, std::vector<std::size_t>& touched) {
+  if (automatics_.empty()) return;
   ++touch_;
   for (const Change& change : changes) {
     if (!change.value) continue;
