@@ -10,6 +10,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# A shell that runs the tests in the background has them ignore Ctrl-C, and so would the shells that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def run_stages(functions, stages):
     """Runs ./dev with other stages, and without packages."""
@@ -89,15 +92,15 @@ class Packages(unittest.TestCase):
         self.assertEqual(self.settings.read_text(), "create_main_cluster = false\n")
         self.assertEqual(self.policy.read_text(), "#!/bin/sh\nexit 0\n")
 
-    def need(self, status):
-        """What `need` says while packages are installed in the background; dpkg-query gives this status of each."""
+    def need(self, status, seconds):
+        """What `need` says while packages are installed in the background for some seconds; dpkg-query gives this status of each."""
         script = f"""set -euo pipefail; . tools/packages.sh; dpkg-query() {{ echo {status}; }}; apt_install() {{ :; }}
-                     sleep 0.3 & installing=$!; need one; jobs -r"""
+                     sleep {seconds} & installing=$!; need one; jobs -r; [ -z "$installing" ] || kill "$installing" """
         return subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
     def test_what_is_there_is_not_waited_for(self):
-        self.assertIn("sleep", self.need("installed"))
-        self.assertEqual(self.need("unpacked"), "== installing: one\n")
+        self.assertIn("sleep", self.need("installed", 60))
+        self.assertEqual(self.need("unpacked", 0.3), "== installing: one\n")
 
 
 if __name__ == "__main__":
