@@ -14,9 +14,9 @@ import types
 
 import pytest
 
-from blocking_cases import BlockedCall, connected, listener, pipe
-from threadgroup_core import StopScope, TaskStatus, WaitInterrupted, _core, blocking, thread_utils
-from threadgroup_core.blocking import _waits
+from blocking_cases import BlockedCall, connected, listener, pipe, stopped
+from threadgroup_core import StopScope, WaitInterrupted, _core, blocking, thread_utils
+from threadgroup_core.blocking import _sockets, _waits
 
 
 def test_a_call_does_not_touch_what_has_got_the_number_of_its_closed_socket(on_end):
@@ -82,13 +82,29 @@ def test_a_listener_is_blocking_again_after_a_stopped_accept(on_end):
     assert os.get_blocking(server.fileno())
 
 
+@pytest.mark.parametrize("call", ["accept", "connect"])
+def test_a_socket_is_blocking_again_after_a_ctrl_c_that_comes_as_its_mode_is_changed(call, on_end, monkeypatch):
+    set_blocking = os.set_blocking
+
+    def interrupted(fd, mode):
+        monkeypatch.undo()
+        set_blocking(fd, mode)
+        raise KeyboardInterrupt
+
+    server = listener(blocking, on_end)
+    client = on_end.enter_context(blocking.socket())
+    sock, arguments = (server, ()) if call == "accept" else (client, (server.getsockname(),))
+    monkeypatch.setattr(os, "set_blocking", interrupted)
+    with StopScope(20), pytest.raises(KeyboardInterrupt):
+        getattr(sock, call)(*arguments)
+    assert os.get_blocking(sock.fileno()) and not _sockets._accepting
+
+
 @pytest.mark.skipif(not hasattr(os, "eventfd"), reason="Python 3.9 has none")
 def test_a_read_of_an_eventfd_is_stopped(on_end):
     end = os.eventfd(0)
     on_end.callback(os.close, end)
-    blocked = BlockedCall(lambda: blocking.read(end, 8))
-    blocked.stop()
-    assert blocked.handle.status is TaskStatus.STOPPED
+    stopped(lambda: blocking.read(end, 8))
 
 
 # --- Select ---

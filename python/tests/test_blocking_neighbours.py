@@ -18,6 +18,7 @@ import pytest
 
 from blocking_cases import SLEEPER, BlockedCall, connected, interrupt_main_thread_at, pipe, wait_until
 from threadgroup_core import StopScope, TaskStatus, ThreadGroup, WaitInterrupted, _core, blocking
+from threadgroup_core.blocking import _locks
 
 _thread_lock = threading.Lock  # the original
 
@@ -267,6 +268,19 @@ def test_a_ctrl_c_ends_a_condition_that_takes_its_lock_back(scope, function):
     assert thread.is_alive()  # it has the lock
     go.set()
     thread.join()
+
+
+def test_a_ctrl_c_as_a_condition_looks_what_kind_of_lock_it_has_leaves_the_lock_held(monkeypatch):
+    class Interrupting(type):
+        def __instancecheck__(cls, lock):
+            raise KeyboardInterrupt
+
+    condition = blocking.Condition()
+    monkeypatch.setattr(_locks, "_TAKEN_BACK_IN_ANY_CASE", Interrupting("Interrupted", (), {}))
+    condition.acquire()
+    with StopScope(20), pytest.raises(KeyboardInterrupt):
+        condition.wait(0.01)
+    assert condition._is_owned() and not condition._waiters
 
 
 def test_the_process_ends_while_threads_poll_a_lock_and_a_destructor_waits(run_program):

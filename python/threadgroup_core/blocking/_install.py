@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import _thread
 import fcntl
 import os
 import queue
@@ -15,6 +14,7 @@ import threading
 import time
 from typing import Any, List, NamedTuple, Tuple
 
+from .. import _plain
 from . import _descriptors, _locks, _processes, _sockets
 
 try:
@@ -70,7 +70,7 @@ def _replacements() -> "List[_Replacement]":
 
 
 _NOTHING = object()
-_lock = _thread.allocate_lock()
+_lock = _plain.Lock()
 _installed = 0  # by how many callers; under the lock
 _originals: "List[Tuple[_Replacement, Any]]" = []  # with what was there before
 

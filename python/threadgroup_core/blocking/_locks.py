@@ -13,7 +13,7 @@ import queue as _queue
 import threading as _threading
 from typing import TYPE_CHECKING, Any, Callable, Deque, Generic, List, Optional, TypeVar
 
-from .. import _core
+from .. import _core, _plain
 from .._types import Stopped, WaitOutcome
 from ._waits import Deadline, is_covered, pauses, raise_if_stopped
 
@@ -26,7 +26,7 @@ RLock = _core._RLock
 
 # --- Condition ---
 
-_TAKEN_BACK_IN_ANY_CASE = (Lock, RLock, _thread.LockType, vars(_thread)["RLock"])
+_TAKEN_BACK_IN_ANY_CASE = (Lock, RLock, _thread.LockType, _plain.RLock)
 
 _condition_wait = _threading.Condition.wait
 
@@ -38,6 +38,7 @@ def condition_wait(self: Any, timeout: Optional[float] = None) -> bool:
     if not self._is_owned():
         raise RuntimeError("cannot wait on un-acquired lock")
     raise_if_stopped(_CONDITION)
+    is_taken_back_in_any_case = isinstance(self._lock, _TAKEN_BACK_IN_ANY_CASE)
     waiter = Lock()
     waiter.acquire()
     self._waiters.append(waiter)
@@ -51,8 +52,8 @@ def condition_wait(self: Any, timeout: Optional[float] = None) -> bool:
         stopped = True
         raise
     finally:
-        # Nothing comes between in which a handler of a signal could raise.
-        if isinstance(self._lock, _TAKEN_BACK_IN_ANY_CASE):
+        # No other call comes before this one: the handler of a signal could raise in it.
+        if is_taken_back_in_any_case:
             self._acquire_restore(saved)
         else:
             _take_back(self, saved)

@@ -9,7 +9,6 @@ may use it. So what was not taken stays in the socket: a stop loses no byte.
 from __future__ import annotations
 
 import _socket
-import _thread
 import errno
 import os as _os
 import socket as _stdlib
@@ -18,6 +17,7 @@ import struct
 from select import poll as _poll
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
+from .. import _plain
 from .._types import Stopped
 from ._waits import READABLE, WRITABLE, Deadline, is_covered, pause, pauses, raise_if_stopped, repeat_until, wait_for_descriptor
 
@@ -300,12 +300,12 @@ def sendfile(self: Any, file: Any, offset: int = 0, count: Optional[int] = None)
 
 # How many calls are in `accept`, and whether the listener was blocking before, by its inode: descriptors share that mode.
 _accepting: "Dict[int, List[Any]]" = {}
-_accepting_lock = _thread.allocate_lock()
+_accepting_lock = _plain.Lock()
 
 
 def _after_fork_in_child() -> None:
     global _accepting_lock
-    _accepting_lock = _thread.allocate_lock()
+    _accepting_lock = _plain.Lock()
     _accepting.clear()
 
 
@@ -316,20 +316,21 @@ def _accept_now(sock: Any) -> Any:
     """This call has no flag, and threads that accept at the same time must not wait in the kernel for what another one took. So the
     listener is non-blocking for the moment of the call."""
     fd = _number(sock)
-    listener = _os.fstat(fd).st_ino
-    with _accepting_lock:
-        entry = _accepting.setdefault(listener, [0, _os.get_blocking(fd)])
-        entry[0] += 1
-        _os.set_blocking(fd, False)
+    listener, entry = _os.fstat(fd).st_ino, None
     try:
+        with _accepting_lock:
+            entry = _accepting.setdefault(listener, [0, _os.get_blocking(fd)])
+            entry[0] += 1
+            _os.set_blocking(fd, False)
         return _accept(sock)
     finally:
-        with _accepting_lock:
-            entry[0] -= 1
-            if not entry[0]:
-                del _accepting[listener]
-                if entry[1] and sock.fileno() == fd:
-                    _os.set_blocking(fd, True)
+        if entry is not None:
+            with _accepting_lock:
+                entry[0] -= 1
+                if not entry[0]:
+                    del _accepting[listener]
+                    if entry[1] and sock.fileno() == fd:
+                        _os.set_blocking(fd, True)
 
 
 def accept(self: Any) -> "Tuple[Any, Any]":
@@ -356,7 +357,6 @@ def _connect(sock: Any, address: Any) -> int:
     raise_if_stopped(_CONNECT)
     twin: _Twin = _twin(sock)
     mode = _os.get_blocking(fd)
-    _os.set_blocking(fd, False)
 
     def attempt() -> Optional[int]:
         _check_is_same(twin, sock)
@@ -364,6 +364,7 @@ def _connect(sock: Any, address: Any) -> int:
         return None if error == errno.EAGAIN else error  # the backlog of a local socket is full, which poll does not tell
 
     try:
+        _os.set_blocking(fd, False)
         error: Optional[int] = repeat_until(attempt, deadline, _CONNECT)
         if error != errno.EINPROGRESS:
             return errno.EAGAIN if error is None else error
