@@ -321,10 +321,15 @@ CASES = {
 }
 
 
-def is_blocked(group, ident):
-    """Whether its only task waits: as a snapshot says, or in the pause of a call that is tried again."""
+def waits(group):
+    """Whether its only task waits, as a snapshot says."""
     running = group.join(0).running
-    if running and running[0].waits_for:
+    return bool(running and running[0].waits_for)
+
+
+def is_blocked(group, ident):
+    """The same, or whether it is in the pause of a call that is tried again."""
+    if waits(group):
         return True
     frame = sys._current_frames().get(ident)
     return frame is not None and frame.f_code.co_name in ("pause", "thread_join", "_wait_for_tstate_lock", "join")

@@ -145,15 +145,18 @@ def test_a_notification_that_comes_together_with_a_stop_goes_to_the_next_waiter(
     other.join()
 
 
-def test_a_stopped_consumer_leaves_the_items():
-    items = blocking.Queue()
+@pytest.mark.parametrize("kind", [blocking.Queue, blocking.SimpleQueue])
+def test_a_stopped_consumer_leaves_the_items(kind):
+    items = kind()
     items.put(1)
     with StopScope() as scope:
         scope.set_event()
         with pytest.raises(WaitInterrupted):
             items.get()
-        items.put(2)  # there is room
         assert items.get_nowait() == 1
+        with pytest.raises(queue.Empty):
+            items.get_nowait()
+        items.put(2)  # there is room
     assert items.get() == 2
 
 

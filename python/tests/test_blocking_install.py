@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from blocking_cases import BlockedCall, interrupt_main_thread_at
-from threadgroup_core import StopScope, Stopped, TaskStatus, ThreadGroup, WaitInterrupted, blocking
+from blocking_cases import interrupt_main_thread_at, stopped
+from threadgroup_core import StopScope, Stopped, ThreadGroup, WaitInterrupted, blocking
 from threadgroup_core.blocking import _install
 
 
@@ -62,9 +62,7 @@ def test_objects_that_were_made_before_are_covered_where_python_code_waits():
 
     with blocking.install(), one, other:
         for call in (items.get, event.wait, wait_for_condition, lambda: one.recv(1), future.result):
-            blocked = BlockedCall(call)
-            blocked.stop()
-            assert blocked.handle.status is TaskStatus.STOPPED
+            stopped(call)
 
 
 def test_locks_that_are_held_while_it_is_undone_still_work():

@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from blocking_cases import BlockedCall, wait_until
-from threadgroup_core import StopScope, ThreadGroup, WaitInterrupted, blocking
+from blocking_cases import BlockedCall, wait_until, waits
+from threadgroup_core import ThreadGroup, WaitInterrupted, blocking
 
 CODE_OF_QUEUES = blocking.SimpleQueue.get.__code__.co_filename
 
@@ -21,11 +21,10 @@ class Stepped:
         self.pauses, self.go, self._left = threading.Event(), threading.Event(), n
         self.group = ThreadGroup("stepped", 1)
         self.handle = self.group.add_task(self._run, call)
-        wait_until(lambda: self.pauses.is_set() or self.handle.done() or self._is_blocked())
+        wait_until(lambda: self.pauses.is_set() or self.has_ended_or_waits())
 
-    def _is_blocked(self):
-        running = self.group.join(0).running
-        return running and running[0].waits_for
+    def has_ended_or_waits(self):
+        return self.handle.done() or waits(self.group)
 
     def _run(self, call):
         sys.settrace(self._trace)
@@ -60,7 +59,7 @@ def test_two_consumers_get_two_items_wherever_each_of_them_is_delayed():
         with Stepped(items.get, first_line) as first, Stepped(items.get, second_line) as second:
             items.put(2)
             first.go.set()
-            wait_until(lambda: first.handle.done() or first._is_blocked())
+            wait_until(first.has_ended_or_waits)
             second.go.set()
             assert {first.handle.get(5), second.handle.get(5)} == {1, 2}, (first_line, second_line)
             return first.pauses.is_set(), second.pauses.is_set()
@@ -161,15 +160,3 @@ def test_a_consumer_that_is_interrupted_as_it_begins_to_wait_leaves_nothing_behi
     with pytest.raises(KeyboardInterrupt):
         items.get(timeout=20)
     assert not items._waiters
-
-
-def test_a_stopped_caller_gets_no_item_and_without_a_wait_it_does():
-    items = blocking.SimpleQueue()
-    items.put(1)
-    with StopScope() as scope:
-        scope.set_event()
-        with pytest.raises(WaitInterrupted):
-            items.get()
-        assert items.get_nowait() == 1
-        with pytest.raises(queue.Empty):
-            items.get_nowait()
