@@ -44,10 +44,15 @@ class StoppedCaller : public testing::Test {
 
 void make_nonblocking(int fd) { ASSERT_EQ(::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK), 0); }
 
-// The processor time of the calling thread.
-double seconds_of_processor() {
+rusage used_by_thread() {
   rusage used{};
   ::getrusage(RUSAGE_THREAD, &used);
+  return used;
+}
+
+// The processor time of the calling thread.
+double seconds_of_processor() {
+  const rusage used = used_by_thread();
   const auto seconds = [](const timeval& time) {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
   };
@@ -198,10 +203,18 @@ TEST_F(StoppedCaller, ends_a_loop_that_counts_its_sleeps) {
   for (int sleeps = 0; sleeps < 600; ++sleeps) TG_CALLS::usleep(100'000);
   EXPECT_LT(std::chrono::steady_clock::now() - before, 1s);
   const double processor = seconds_of_processor();
-  for (int sleeps = 0; sleeps < 2'000; ++sleeps) TG_CALLS::usleep(100'000);
+  for (int sleeps = 0; sleeps < 3'000; ++sleeps) TG_CALLS::usleep(100'000);
   EXPECT_GE(std::chrono::steady_clock::now() - before, 1'000 * 10us)
       << "a loop that polls keeps no processor busy";
   EXPECT_LT(seconds_of_processor() - processor, 1.0);
+}
+
+TEST_F(StoppedCaller, ends_a_loop_that_counts_its_sleeps_also_on_a_thread_that_has_polled_for_long) {
+  for (int sleeps = 0; sleeps < 1'500; ++sleeps) TG_CALLS::usleep(100'000);
+  for (int sleeps = 0; sleeps < 110; ++sleeps) EXPECT_EQ(TG_CALLS::usleep(10'000), 0);
+  const long before = used_by_thread().ru_nvcsw;
+  for (int sleeps = 0; sleeps < 600; ++sleeps) TG_CALLS::usleep(100'000);
+  EXPECT_LT(used_by_thread().ru_nvcsw - before, 300) << "most of them do not sleep";
 }
 
 TEST_F(StoppedCaller, sleeps_until_a_time_without_keeping_a_processor_busy) {
