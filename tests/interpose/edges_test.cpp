@@ -32,6 +32,7 @@
 
 #include "interpose/programs/foreign.hpp"
 #include "support/blocked_task.hpp"
+#include "support/children.hpp"
 #include "support/eventually.hpp"
 #include "support/pipe.hpp"
 #include "support/temporary_folder.hpp"
@@ -143,10 +144,7 @@ TEST(Interposed, files_on_a_disk_take_vectors_and_sendfile_in_a_stopped_task) {
 }
 
 TEST(Interposed, what_does_not_wait_is_done_in_a_stopped_task) {
-  const pid_t child = ::fork();
-  if (child == 0) ::_exit(3);
-  siginfo_t ended{};
-  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT), 0);
+  const pid_t child = ended_child(3);
   sigset_t set;
   sigset_t before;
   sigemptyset(&set);

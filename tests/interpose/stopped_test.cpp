@@ -25,6 +25,7 @@
 
 #include <threadgroup/threadgroup.hpp>
 
+#include "support/children.hpp"
 #include "support/pipe.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -247,10 +248,7 @@ TEST_F(StoppedCaller, does_not_wait_for_processor_time) {
 // --- Cancellation ---
 
 TEST(InterposedWait, is_cancelled_outside_of_groups) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    for (;;) ::pause();
-  }
+  const SleepingChild child;
   using Body = void* (*)(void*);
   constexpr std::array<Body, 2> kWaits{[](void*) -> void* {
                                          ::wait3(nullptr, 0, nullptr);
@@ -268,8 +266,6 @@ TEST(InterposedWait, is_cancelled_outside_of_groups) {
     ::pthread_join(thread, &result);
     EXPECT_EQ(result, PTHREAD_CANCELED);
   }
-  ::kill(child, SIGKILL);
-  ::waitpid(child, nullptr, 0);
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -21,6 +20,7 @@
 #include <threadgroup/threadgroup.hpp>
 
 #include "runtime/system_time.hpp"
+#include "support/children.hpp"
 #include "support/eventually.hpp"
 #include "support/pipe.hpp"
 #include "support/threads_asleep.hpp"
@@ -30,27 +30,6 @@ namespace polled_waits_test {
 namespace {
 
 using namespace std::chrono_literals;
-
-// A child that waits for a signal. It is killed and reaped with its object.
-class SleepingChild {
- public:
-  SleepingChild() : number_(::fork()) {
-    if (number_ != 0) return;
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
-    for (;;) ::pause();
-  }
-  ~SleepingChild() {
-    ::kill(number_, SIGKILL);
-    ::waitpid(number_, nullptr, 0);
-  }
-  SleepingChild(const SleepingChild&) = delete;
-  SleepingChild& operator=(const SleepingChild&) = delete;
-  pid_t number() const { return number_; }
-
- private:
-  const pid_t number_;
-};
 
 TEST(PolledWaits, for_a_process_get_its_status_and_one_of_them_reaps_it) {
   const pid_t child = ::fork();
@@ -80,8 +59,7 @@ TEST(PolledWaits, for_a_process_get_its_status_and_one_of_them_reaps_it) {
 }
 
 TEST(PolledWaits, of_waitid_report_a_process_by_number_and_by_descriptor) {
-  const pid_t child = ::fork();
-  if (child == 0) ::_exit(3);
+  const pid_t child = ended_child(3);
   const int descriptor = static_cast<int>(::syscall(SYS_pidfd_open, child, 0));
   const StopScope scope;
   siginfo_t ended{};

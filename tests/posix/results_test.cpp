@@ -21,6 +21,7 @@
 #include <threadgroup/threadgroup.hpp>
 
 #include "support/blocked_task.hpp"
+#include "support/children.hpp"
 #include "support/eventually.hpp"
 #include "support/pipe.hpp"
 
@@ -102,13 +103,10 @@ TEST(Posix, a_stopped_task_unlocks_files_and_takes_no_semaphore) {
 }
 
 TEST(Posix, a_stopped_task_asks_for_its_children_without_waiting) {
-  const pid_t child = ::fork();
-  if (child == 0) ::_exit(3);
-  siginfo_t ended{};
-  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT), 0);
+  const pid_t child = ended_child(3);
   StopScope scope;
   scope.set_event("stop");
-  ended = {};
+  siginfo_t ended{};
   EXPECT_EQ(posix::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOHANG | WNOWAIT), 0);
   EXPECT_EQ(ended.si_pid, child);
   EXPECT_EQ(posix::waitpid(child, nullptr, 0), -1);

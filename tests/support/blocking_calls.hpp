@@ -23,6 +23,7 @@
 
 #include <threadgroup/posix.hpp>
 
+#include "support/children.hpp"
 #include "support/pipe.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -51,14 +52,8 @@ class Silent {
     messages = ::msgget(IPC_PRIVATE, 0600);
     semaphores = ::semget(IPC_PRIVATE, 1, 0600);
     ::sem_init(&semaphore, 0, 0);
-    child = ::fork();
-    if (child == 0) {
-      for (;;) ::pause();
-    }
   }
   ~Silent() {
-    ::kill(child, SIGKILL);
-    ::waitpid(child, nullptr, 0);
     for (const int fd : {locked_file, other_file, listener, first_peer, epoll}) ::close(fd);
     ::msgctl(messages, IPC_RMID, nullptr);
     ::semctl(semaphores, 0, IPC_RMID);
@@ -95,7 +90,7 @@ class Silent {
       semaphores = -1;
   sem_t semaphore{};
   sockaddr_un address{};
-  pid_t child = 0;
+  const SleepingChild child;
   std::array<char, 1 << 16> bytes{};
 };
 
@@ -223,12 +218,12 @@ inline constexpr BlockingCall kBlockingCalls[] = {
        sigfillset(&all);
        return TG_CALLS::epoll_pwait(s.epoll, &event, 1, -1, &all);
      }},
-    {"wait4", [](Silent& s) -> long { return TG_CALLS::wait4(s.child, nullptr, 0, nullptr); }},
-    {"waitpid", [](Silent& s) -> long { return TG_CALLS::waitpid(s.child, nullptr, 0); }},
+    {"wait4", [](Silent& s) -> long { return TG_CALLS::wait4(s.child.number(), nullptr, 0, nullptr); }},
+    {"waitpid", [](Silent& s) -> long { return TG_CALLS::waitpid(s.child.number(), nullptr, 0); }},
     {"waitid",
      [](Silent& s) -> long {
        siginfo_t info{};
-       return TG_CALLS::waitid(P_PID, static_cast<id_t>(s.child), &info, WEXITED);
+       return TG_CALLS::waitid(P_PID, static_cast<id_t>(s.child.number()), &info, WEXITED);
      }},
     {"nanosleep",
      [](Silent&) -> long {
