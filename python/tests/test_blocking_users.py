@@ -20,6 +20,7 @@ import pytest
 from blocking_cases import BlockedCall, silent_server, stopped, wait_until
 from threadgroup_core import StopScope, TaskStatus, ThreadGroup
 
+
 def test_urllib_and_http_client(installed):
     with silent_server() as port:
         stopped(lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/"))

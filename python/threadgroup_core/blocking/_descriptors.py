@@ -16,6 +16,7 @@ from ._waits import (
     READABLE,
     WRITABLE,
     Deadline,
+    error_of,
     is_covered,
     pauses,
     raise_if_stopped,
@@ -93,7 +94,7 @@ def select(
     for length in pauses(deadline):
         ready = dict(_poll(list(wanted.items()), deadline.left(), _SELECT))
         if any(events & _select.POLLNVAL for events in ready.values()):
-            raise OSError(errno.EBADF, _os.strerror(errno.EBADF))
+            raise error_of(errno.EBADF)
         r, w, x = (
             [each for each, fd in one if ready.get(fd, 0) & events] for one, events in zip(pairs, (_IN, _OUT, _EXCEPTIONAL))
         )

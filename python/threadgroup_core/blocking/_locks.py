@@ -82,7 +82,6 @@ class Condition(_threading.Condition):
     wait = condition_wait
 
 
-
 class Event(_threading.Event):
     """As ``threading.Event``, with a ``wait`` that a stop ends. If it is set, a stopped caller gets True."""
 

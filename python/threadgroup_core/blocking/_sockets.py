@@ -19,7 +19,18 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from .. import _plain
 from .._types import Stopped
-from ._waits import READABLE, WRITABLE, Deadline, is_covered, pause, pauses, raise_if_stopped, repeat_until, wait_for_descriptor
+from ._waits import (
+    READABLE,
+    WRITABLE,
+    Deadline,
+    error_of,
+    is_covered,
+    pause,
+    pauses,
+    raise_if_stopped,
+    repeat_until,
+    wait_for_descriptor,
+)
 
 _RECEIVE, _SEND, _ACCEPT, _CONNECT = "data from a socket", "room in a socket", "a connection", "the peer of a connect"
 # As plain numbers: those of `socket` are enumerations, which take microseconds to combine.
@@ -48,14 +59,14 @@ class _Twin(_Base):
 def _number(sock: Any) -> int:
     fd: int = sock.fileno()
     if fd < 0:
-        raise OSError(errno.EBADF, _os.strerror(errno.EBADF))
+        raise error_of(errno.EBADF)
     return fd
 
 
 def _check_is_same(twin: Any, sock: Any) -> None:
     """Another thread may have closed the socket, and its number may be that of something else now."""
     if twin is not sock and twin.fileno() != sock.fileno():
-        raise OSError(errno.EBADF, _os.strerror(errno.EBADF))
+        raise error_of(errno.EBADF)
 
 
 def _twin(sock: Any) -> Any:
@@ -94,7 +105,7 @@ def _deadline(sock: Any, events: int) -> Deadline:
 def _wait(sock: Any, events: int, deadline: Deadline, what: str) -> None:
     if not wait_for_descriptor(_number(sock), events, deadline, what):
         if sock.gettimeout() is None:
-            raise BlockingIOError(errno.EAGAIN, _os.strerror(errno.EAGAIN))
+            raise error_of(errno.EAGAIN)
         raise _stdlib.timeout("timed out")
 
 
@@ -383,7 +394,7 @@ def connect(self: Any, address: Any, /) -> None:
     if error == errno.EAGAIN and self.gettimeout() is not None:
         raise _stdlib.timeout("timed out")
     if error:
-        raise OSError(error, _os.strerror(error))
+        raise error_of(error)
 
 
 def connect_ex(self: Any, address: Any, /) -> int:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import _socket
 import errno
-import os as _os
 import socket as _stdlib
 import ssl as _ssl
 from typing import Any, Callable, Optional
 
 from .._types import Stopped
 from ._sockets import socket
-from ._waits import READABLE, WRITABLE, Deadline, is_covered, raise_if_stopped, wait_for_descriptor
+from ._waits import READABLE, WRITABLE, Deadline, error_of, is_covered, raise_if_stopped, wait_for_descriptor
 
 _Base: Any = _socket.socket
 _MOST_IN_A_RECORD = 16384
@@ -108,7 +107,7 @@ class SSLSocket(_ssl.SSLSocket, socket):
                 raise _stdlib.timeout(f"The {operation} operation timed out")
             # Another thread may have unwrapped or closed the socket, and its number may be that of something else now.
             if self._sslobj is not tls or self.fileno() != fd:
-                raise OSError(errno.EBADF, _os.strerror(errno.EBADF))
+                raise error_of(errno.EBADF)
 
     def read(self, len: int = 1024, buffer: Any = None) -> Any:
         base: Any = super()

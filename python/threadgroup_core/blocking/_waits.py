@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import select as _select
 import sys
 import time
@@ -35,6 +36,11 @@ class Deadline:
 
     def is_over(self) -> bool:
         return self._end is not None and time.monotonic() >= self._end
+
+
+def error_of(number: int) -> OSError:
+    """What a failed system call raises: for EAGAIN a ``BlockingIOError``, and so on."""
+    return OSError(number, os.strerror(number))
 
 
 def runs_event_loop() -> bool:
