@@ -14,7 +14,6 @@
 #include <threadgroup/thread_utils.hpp>
 
 #include "boxed.hpp"
-#include "runtime/flow.hpp"
 #include "waiting.hpp"
 
 namespace tg::python {
