@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -27,7 +26,6 @@
 #include "support/eventually.hpp"
 #include "support/in_child.hpp"
 #include "support/pipe.hpp"
-#include "support/signal_handler.hpp"
 #include "tree/call_registration.hpp"
 
 namespace tg::test {
@@ -64,13 +62,6 @@ class StderrPipe {
   const int before_;
 };
 
-// As other code may do in the middle of a task.
-void block_all_signals(sigset_t* before) {
-  sigset_t all;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, before);
-}
-
 // A task of the group in a call that no stop ends, because its thread blocks the signal. It ends once a byte is in the
 // pipe, and `after` runs last.
 template <class After>
@@ -79,7 +70,7 @@ BlockedTask read_with_blocked_signals(ThreadGroup& group, const Pipe& pipe, Afte
       group, [] { EXPECT_EQ(posix::read(-1, nullptr, 1), -1); },  // its thread can be stopped from here on
       [&pipe, after] {
         sigset_t before;
-        block_all_signals(&before);
+        block_all_signals(&before);  // as other code may do in the middle of a task
         char byte = 0;
         EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), 1) << "the stop does not end it";
         ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
@@ -226,32 +217,21 @@ TEST_F(BlockedSignals, are_not_reported_of_threads_that_leave_their_calls_or_wer
   EXPECT_TRUE(reports.is_empty());
 }
 
-constinit std::atomic<bool> handler_is_in{false};
-constinit std::atomic<bool> handler_may_return{false};
-void spin(int) {
-  handler_is_in = true;
-  while (!handler_may_return) {
-  }
-}
-
 TEST_F(BlockedSignals, are_not_reported_of_threads_whose_call_a_handler_of_the_program_has_interrupted) {
-  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "the sanitizer keeps the handler until the call has ended";
+  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << kHandlersWait;
   const Pipe pipe;
   const StderrPipe reports;
-  const SignalHandler handler(SIGUSR2, &spin);
-  handler_is_in = handler_may_return = false;
   ThreadGroup group("ordinary");
   const BlockedTask task(group, [&] {
     char byte = 0;
     EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1);
   });
-  ::syscall(SYS_tgkill, ::getpid(), task.thread(), SIGUSR2);
-  eventually([] { return handler_is_in.load(); });
+  SpinningHandler handler(task.thread());
   group.set_event("stop");
   // The library's handler has sent it again, for when the program's handler returns.
   eventually([&] { return blocks_pending_stop(task.thread()); });
   EXPECT_TRUE(nothing_is_left_to_report());
-  handler_may_return = true;
+  handler.let_return();
   group.join();
   EXPECT_TRUE(reports.is_empty());
 }

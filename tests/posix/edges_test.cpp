@@ -21,6 +21,7 @@
 #include <threadgroup/posix.hpp>
 #include <threadgroup/threadgroup.hpp>
 
+#include "posix/signal_test.hpp"
 #include "runtime/stoppable_call.hpp"
 #include "support/eventually.hpp"
 #include "support/pipe.hpp"
@@ -68,9 +69,7 @@ TEST(Edges, a_stopped_sem_wait_loses_no_post) {
 
 // The library's threads inherit a mask with all signals blocked, and a task restores that mask.
 [[noreturn]] void restore_a_mask_and_stop_the_next_task() {
-  sigset_t all;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+  block_all_signals();
   const Pipe pipe;
   ThreadGroup group("masks", {.max_concurrent_threads = 1});
   group.post([&] {

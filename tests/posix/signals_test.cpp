@@ -47,12 +47,6 @@ bool passes_in_child(F f) {
          })) == 0;
 }
 
-void block_all_signals() {
-  sigset_t all;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
-}
-
 TEST_F(StopSignals, of_a_stop_are_neither_pending_nor_blocked_afterwards) {
   const Pipe pipe;
   for (int round = 0; round < 50; ++round) {
@@ -113,9 +107,6 @@ TEST_F(StopSignals, are_sent_again_while_the_user_has_too_many_pending) {
 
 // --- A handler of the program on top of a call ---
 
-constexpr const char* kHandlersWait =
-    "the sanitizer keeps a handler of the program until the thread has left the call";
-
 constinit std::atomic<int> handler_reads_from{-1};
 constinit std::atomic<int> handler_result{0};
 constinit std::atomic<bool> handler_is_in{false};
@@ -152,24 +143,13 @@ TEST_F(StopSignals, stop_the_call_of_a_handler_and_the_call_below_it) {
   EXPECT_EQ(handler_result, ECANCELED);
 }
 
-// A handler that spins while the stop comes: the kernel makes the call again when it returns.
-constinit std::atomic<bool> handler_may_return{false};
-void spin_in_handler(int) {
-  handler_is_in = true;
-  while (!handler_may_return) {
-  }
-}
-
+// The kernel makes the call again when the handler returns.
 TEST_F(StopSignals, during_a_handler_end_the_interrupted_call) {
   if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << kHandlersWait;
-  handler_is_in = false;
-  handler_may_return = false;
-  const SignalHandler handler(SIGUSR2, &spin_in_handler);
   ReadingTask task;
-  ::syscall(SYS_tgkill, ::getpid(), task.thread(), SIGUSR2);
-  eventually([&] { return handler_is_in.load(); });
+  SpinningHandler handler(task.thread());
   task.set_event();
-  handler_may_return = true;
+  handler.let_return();
   task.stop();
 }
 
@@ -246,7 +226,7 @@ TEST_F(StopSignalsAtFirst, are_refused_where_the_system_permits_none) {
 TEST_F(StopSignalsAtFirst, reach_a_thread_that_had_blocked_all_signals) {
   EXPECT_EXIT(
       {
-        ReadingTask(&block_all_signals).stop();
+        ReadingTask([] { block_all_signals(); }).stop();
         end_with_result();
       },
       testing::ExitedWithCode(0), "");
