@@ -29,8 +29,6 @@ using namespace std::chrono_literals;
 
 using AbandonedCalls = NoCallLeft;
 
-constexpr const char* kNoThreadsInChild = "under the sanitizer a child of several threads starts none";
-
 // --- What shows it ---
 
 TEST_F(AbandonedCalls, snapshot_shows_which_call_was_abandoned_by_whom) {

@@ -243,8 +243,6 @@ TEST_F(CallsAndGroups, report_of_a_shutdown_does_not_count_what_was_left_behind_
 }
 
 // In children, because they stop everything.
-constexpr const char* kNoThreadsInChild = "under the sanitizer a child of several threads starts none";
-
 TEST_F(CallsAndGroups, shutdown_of_all_does_not_wait_for_a_call_whose_daemon_group_is_gone) {
   if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << kNoThreadsInChild;
   EXPECT_EQ(in_child([] {

@@ -184,7 +184,7 @@ TEST_F(BlockedSignals, hold_up_no_deadline_while_stderr_is_full) {
 }
 
 TEST_F(BlockedSignals, are_reported_in_a_child_that_was_forked_before_the_check) {
-  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "under the sanitizer a child of several threads starts none";
+  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << kNoThreadsInChild;
   const Pipe pipe;
   const StderrPipe reports;
   ThreadGroup group("blocks");

@@ -89,7 +89,7 @@ TEST_F(StopSignals, sent_by_other_code_end_no_call_and_are_counted_as_unawaited)
 
 // The system counts the pending signals of a user, whose number is limited.
 TEST_F(StopSignals, are_sent_again_while_the_user_has_too_many_pending) {
-  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "under the sanitizer a child of several threads starts none";
+  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << kNoThreadsInChild;
   EXPECT_TRUE(passes_in_child([] {
     ReadingTask task;
     rlimit limit{};
@@ -156,14 +156,14 @@ TEST_F(StopSignals, during_a_handler_end_the_interrupted_call) {
 // --- Forks ---
 
 TEST_F(StopSignals, work_in_a_child_that_was_forked_while_a_thread_was_in_a_call) {
-  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "under the sanitizer a child of several threads starts none";
+  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << kNoThreadsInChild;
   ReadingTask task;
   EXPECT_TRUE(passes_in_child([] { ReadingTask().stop(); }));
   task.stop();
 }
 
 TEST_F(StopSignals, work_in_a_child_that_a_task_has_forked_after_a_call) {
-  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "under the sanitizer a child of several threads starts none";
+  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << kNoThreadsInChild;
   const Pipe pipe;
   ThreadGroup group("parent");
   group.post([&] {

@@ -182,7 +182,7 @@ TEST(Process, works_while_the_program_ignores_sigchld) {
 }
 
 TEST(Process, works_while_another_thread_reaps_all_children) {
-  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "the sanitizer ends a forked child that starts threads";
+  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << kNoThreadsInChild;
   EXPECT_EQ(in_child([] {
               std::atomic<bool> over{false};
               std::thread reaper([&] {

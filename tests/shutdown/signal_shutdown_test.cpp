@@ -343,7 +343,7 @@ TG_TEST_IN_CHILD(SignalShutdownTest, destructor_waits_for_a_shutdown_that_has_be
 }
 
 TEST(SignalShutdownTest, in_a_forked_child_signals_do_what_they_did_before) {
-  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "under the sanitizer a child of several threads starts none";
+  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << test::kNoThreadsInChild;
   const int status = test::in_child([] {
     const SignalShutdown on_signal(kLong);
     const int grandchild = test::in_child([] {

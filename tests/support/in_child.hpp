@@ -43,6 +43,9 @@ inline void let_others_leave_the_sanitizer() {
   while (!others_are_asleep() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
 }
 
+/// Why ThreadSanitizer cannot run a test: it ends such a child when that starts a thread.
+constexpr const char* kNoThreadsInChild = "under the sanitizer a child of several threads starts none";
+
 /// Runs `f` in a forked child, which an alarm ends if it hangs. The child's exit status is the number that
 /// `f` returns, 0 if it returns nothing, and 1 if it throws. What is registered for the exit does not run.
 template <class F>

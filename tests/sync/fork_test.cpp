@@ -94,7 +94,7 @@ TEST(ForkedSync, a_child_does_not_serve_the_waiters_of_its_parent) {
 
 // The parent unlocks, and forks before the waiter that it has woken tries again.
 TEST(ForkedSync, a_lock_serves_the_childs_waiters_though_the_parent_was_about_to_take_it) {
-  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "under the sanitizer a child of several threads starts none";
+  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << test::kNoThreadsInChild;
   Mutex mutex;
   for (int round = 0; round < 20; ++round) {
     mutex.lock();
