@@ -48,6 +48,10 @@ constexpr greg_t kTrapFlag = 0x100;  // of the processor: a SIGTRAP after each i
   asm volatile("pushfq\n andq $~0x100, (%%rsp)\n popfq" ::: "memory", "cc");
 }
 
+void end_steps_after_handler(void* context) {
+  static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL] &= ~kTrapFlag;
+}
+
 // Shared with the handler, which runs on the thread that makes the steps.
 std::atomic<int> steps_left{0};
 std::atomic<bool> is_reached{false};
@@ -57,7 +61,7 @@ std::atomic<bool> is_stopped{false};
 // thread holds.
 void count_step(int, siginfo_t*, void* context) {
   if (--steps_left > 0) return;
-  static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL] &= ~kTrapFlag;
+  end_steps_after_handler(context);
   is_reached = true;
   timespec begin{};
   timespec now{};
@@ -168,7 +172,7 @@ int silent = -1;
 
 void call_at_step(int, siginfo_t*, void* context) {
   if (--steps_left > 0) return;
-  static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL] &= ~kTrapFlag;
+  end_steps_after_handler(context);
   is_reached = true;
   const int error = errno;
   pollfd one{silent, POLLIN, 0};
@@ -253,7 +257,7 @@ class KeptThreads {
 
 void make_first_call_at_step(int, siginfo_t*, void* context) {
   if (--steps_left > 0) return;
-  static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL] &= ~kTrapFlag;
+  end_steps_after_handler(context);
   const runtime::Flow& flow = runtime::Flow::current();
   is_reached = flow.call_registration == nullptr && !flow.is_registering_calls;
   const int error = errno;
@@ -296,8 +300,7 @@ void leave_making_at_step(int, siginfo_t*, void* context) {
   const bool is_in_the_making = runtime::Flow::current().is_registering_calls;
   is_reached = is_reached || is_in_the_making;
   if (is_in_the_making && --steps_left == 0) siglongjmp(way_out, 1);
-  if (!is_in_the_making && is_reached)
-    static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL] &= ~kTrapFlag;
+  if (!is_in_the_making && is_reached) end_steps_after_handler(context);
 }
 
 void leave_call_at_step(int, siginfo_t*, void*) {
