@@ -138,15 +138,12 @@ class InterposedCall : public testing::TestWithParam<BlockingCall> {
 };
 
 TEST_P(InterposedCall, is_stopped_while_it_blocks) {
-  ThreadGroup group("calls");
   long result = 0;
   int error = 0;
-  const BlockedTask task(group, [&] {
+  stop_while_asleep([&] {
     result = GetParam().call(silent_);
     error = errno;
   });
-  group.set_event("stop");
-  group.join();
   EXPECT_EQ(result, -1);
   EXPECT_EQ(error, ECANCELED);
 }

@@ -44,15 +44,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Runs `block` in a task, and stops it when it is asleep there.
-template <class F>
-void stop_while_asleep(F block) {
-  ThreadGroup group("blocked");
-  const BlockedTask task(group, block);
-  group.set_event("stop");
-  EXPECT_TRUE(group.join().failures.empty());
-}
-
 // --- Foreign code ---
 
 TEST(InterposedLibrary, that_reads_is_stopped_and_keeps_what_it_has_read) {

@@ -33,15 +33,12 @@ class PosixCall : public testing::TestWithParam<BlockingCall> {
 class BlockingPosixCall : public PosixCall {};
 
 TEST_P(BlockingPosixCall, is_stopped_while_it_blocks) {
-  ThreadGroup group("calls");
   long result = 0;
   int error = 0;
-  const BlockedTask task(group, [&] {
+  stop_while_asleep([&] {
     result = GetParam().call(silent_);
     error = errno;
   });
-  group.set_event("stop");
-  group.join();
   EXPECT_EQ(result, -1);
   EXPECT_EQ(error, ECANCELED);
 }

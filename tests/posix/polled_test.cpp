@@ -113,16 +113,12 @@ TEST(PolledCalls, write_all_that_the_reader_takes) {
 
 // --- Files without a type ---
 
-// Runs the call in a task, and stops it when it is asleep there.
 template <class F>
 void expect_stopped_while_asleep(F call) {
-  ThreadGroup group("blocked");
-  const BlockedTask task(group, [&] {
+  stop_while_asleep([&] {
     EXPECT_EQ(call(), -1);
     EXPECT_EQ(errno, ECANCELED);
   });
-  group.set_event("stop");
-  EXPECT_TRUE(group.join().failures.empty());
 }
 
 TEST(PolledCalls, on_counters_timers_and_signals_are_stopped) {

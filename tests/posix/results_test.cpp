@@ -34,15 +34,12 @@ using namespace std::chrono_literals;
 TEST(Posix, what_was_done_before_the_stop_counts) {
   const Pipe pipe;
   std::vector<char> megabyte(1 << 20);
-  ThreadGroup group("calls");
   ssize_t written = 0;
-  const BlockedTask task(group, [&] {
+  stop_while_asleep([&] {
     written = posix::write(pipe.writing(), megabyte.data(), megabyte.size());
     EXPECT_EQ(posix::write(pipe.writing(), megabyte.data(), 1), -1);
     EXPECT_EQ(errno, ECANCELED);
   });
-  group.set_event("stop");
-  group.join();
   EXPECT_GT(written, 0);
   EXPECT_EQ(pipe.drain(), written);
 }
@@ -168,16 +165,13 @@ TEST(Posix, counts_and_times_beyond_all_limits_are_those_of_the_kernel) {
 
 TEST(Posix, a_shield_lets_a_stopped_task_go_on) {
   const Pipe pipe;
-  ThreadGroup group("calls");
-  const BlockedTask task(group, [&] {
+  stop_while_asleep([&] {
     char byte = 0;
     EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), -1);
     const Shield shield(10s);
     EXPECT_EQ(posix::write(pipe.writing(), "x", 1), 1);
     EXPECT_EQ(posix::read(pipe.reading(), &byte, 1), 1);
   });
-  group.set_event("stop");
-  group.join();
 }
 
 TEST(Posix, calls_under_changing_scopes_are_stopped_by_the_innermost) {

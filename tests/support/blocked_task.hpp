@@ -2,6 +2,8 @@
 // A task that is in a blocking call.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <atomic>
 #include <utility>
 
@@ -47,5 +49,14 @@ class [[maybe_unused]] BlockedTask {
  private:
   int thread_ = 0;
 };
+
+/// Runs `block` in a task, and stops it when it is asleep there.
+template <class F>
+void stop_while_asleep(F block) {
+  ThreadGroup group("blocked");
+  const BlockedTask task(group, block);
+  group.set_event("stop");
+  EXPECT_TRUE(group.join().failures.empty());
+}
 
 }  // namespace tg::test
