@@ -33,15 +33,16 @@ constexpr timespec kShort{0, 10'000'000};
 constexpr timespec kBrief{0, 10'000};
 
 // A caller that does not ask for the rest may count its sleeps instead, as SQLite does (600 in a wait of a minute), so they must be
-// over soon: in each second the first thousand of a thread end at once. With what the kernel adds to each further brief one, 50 us, a
-// loop that polls takes some 10 % of a processor.
+// over soon: the first thousand of a thread end at once, after each sleep of a caller that is not stopped, and in each second. With
+// what the kernel adds to each further brief one, 50 us, a loop that polls takes some 10 % of a processor.
+constexpr int kMostAtOnce = 1'000;
+constinit thread_local int sleeps_at_once = 0;
+
 bool may_end_at_once() noexcept {
-  constexpr int kMostInASecond = 1'000;
   static constinit thread_local std::time_t second = 0;
-  static constinit thread_local int count = 0;
   const std::time_t now = runtime::time_on(CLOCK_MONOTONIC_COARSE).tv_sec;
-  if (std::exchange(second, now) != now) count = 0;
-  return ++count <= kMostInASecond;
+  if (std::exchange(second, now) != now) sleeps_at_once = 0;
+  return ++sleeps_at_once <= kMostAtOnce;
 }
 
 bool is_short(const timespec& time) noexcept { return time.tv_sec == 0 && time.tv_nsec <= kShort.tv_nsec; }
@@ -60,7 +61,10 @@ int sleep_on_steady_clock_for(clockid_t clock) {
 
 // A sleep for a valid time. Returns the error. `left` may be null.
 int sleep_for(clockid_t clock, const timespec& time, timespec* left) {
-  if (!thread_utils::event_is_set()) return posix::clock_nanosleep(clock, 0, &time, left);
+  if (!thread_utils::event_is_set()) {
+    sleeps_at_once = 0;
+    return posix::clock_nanosleep(clock, 0, &time, left);
+  }
   if (!runtime::is_ordinary(clock)) {
     const int error = sleep_on_steady_clock_for(clock);
     if (error == ECANCELED && left != nullptr) *left = time;

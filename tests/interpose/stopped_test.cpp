@@ -210,6 +210,18 @@ TEST_F(StoppedCaller, ends_a_loop_that_counts_its_sleeps) {
   EXPECT_LT(seconds_of_processor() - processor, 1.0);
 }
 
+TEST_F(StoppedCaller, ends_each_loop_that_counts_its_sleeps_if_the_caller_has_slept_without_a_stop_before) {
+  const long before = used_by_thread().ru_nvcsw;
+  for (int loops = 0; loops < 10; ++loops) {
+    {
+      const Shield shield(1min);
+      EXPECT_EQ(TG_CALLS::usleep(1), 0);
+    }
+    for (int sleeps = 0; sleeps < 600; ++sleeps) TG_CALLS::usleep(100'000);
+  }
+  EXPECT_LT(used_by_thread().ru_nvcsw - before, 1'000) << "most of them do not sleep";
+}
+
 TEST_F(StoppedCaller, ends_a_loop_that_counts_its_sleeps_also_on_a_thread_that_has_polled_for_long) {
   for (int sleeps = 0; sleeps < 1'500; ++sleeps) TG_CALLS::usleep(100'000);
   for (int sleeps = 0; sleeps < 110; ++sleeps) EXPECT_EQ(TG_CALLS::usleep(10'000), 0);
