@@ -97,7 +97,8 @@ void find_functions_of_sleeps() noexcept {
 }
 
 // A sleep that a stop has ended has slept less than it was asked to, so it does not return 0. But `while (left > 0) left = sleep(left)`
-// must end, so in a caller that was stopped before, a second or less is over after a short time.
+// must end, so in a caller that was stopped before, a second or less is over after a short time; and after a handler of the program the
+// result is rounded down, as by the C library, because handlers may come more often than once in a second.
 TG_INTERPOSED unsigned sleep(unsigned seconds) {
   if (!ForeignCall::can_be_stopped()) return next_sleep(seconds);
   const bool is_stopped = thread_utils::event_is_set();
@@ -106,7 +107,8 @@ TG_INTERPOSED unsigned sleep(unsigned seconds) {
   const int error = sleep_for(CLOCK_MONOTONIC, time, &rest);
   if (error == 0) return 0;
   errno = error;
-  return static_cast<unsigned>(rest.tv_sec) + (!is_stopped && rest.tv_nsec > 0 ? 1 : 0);
+  const bool rounds_up = error == ECANCELED && !is_stopped;
+  return static_cast<unsigned>(rest.tv_sec) + (rounds_up && rest.tv_nsec > 0 ? 1 : 0);
 }
 
 TG_INTERPOSED int usleep(useconds_t micros) {

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,6 +36,7 @@
 #include "support/children.hpp"
 #include "support/eventually.hpp"
 #include "support/pipe.hpp"
+#include "support/signal_handler.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/threads_asleep.hpp"
 
@@ -197,6 +199,18 @@ TEST(Interposed, in_a_simulated_program_it_is_the_plain_call) {
     sim::check(got.get(), "a byte came through the pipe");
   });
   EXPECT_FALSE(report.failure) << report.str();
+}
+
+// --- Handlers of the program ---
+
+TEST(Interposed, a_sleep_that_a_handler_interrupts_returns_the_full_seconds_that_are_left) {
+  static std::atomic<unsigned> left{9};
+  const SignalHandler handler(SIGUSR1, [](int) {});
+  ThreadGroup group("sleeps");
+  const BlockedTask task(group, [] { left = ::sleep(1); });
+  ::syscall(SYS_tgkill, ::getpid(), task.thread(), SIGUSR1);
+  EXPECT_TRUE(group.join().failures.empty());
+  EXPECT_EQ(left, 0U);
 }
 
 // --- Masks ---
