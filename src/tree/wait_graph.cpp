@@ -417,7 +417,10 @@ bool is_part_of(const TaskContext* caller, const Node& group) {
 
 bool waits_for_caller(const Node& group) {
   const Node* const awaited = awaited_node_of_caller();
-  return awaited != nullptr && Forest::instance().is_same_or_descendant(*awaited, group);
+  const Forest& forest = Forest::instance();
+  if (awaited == nullptr || !forest.is_same_or_descendant(*awaited, group)) return false;
+  // A call in a shield is not stopped when the call around it is left behind.
+  return awaited->kind() != NodeKind::call || !forest.is_left_behind(*awaited, &group);
 }
 
 void refuse_own_group(const Node& group) {

@@ -158,6 +158,31 @@ TEST_F(CallsAndGroups, abandoned_call_that_waits_for_its_callers_group_sees_the_
   busy->may_end.release();
 }
 
+TEST_F(CallsAndGroups, call_below_an_abandoned_one_may_wait_for_the_group_that_left_that_behind) {
+  const auto gate = new_gate();
+  const auto is_done = std::make_shared<std::atomic<bool>>(false);
+  ThreadGroup group("group");
+  group.post([&] {
+    abandonable(
+        [](const SharedGate& g, GroupOfTest callers, const std::shared_ptr<std::atomic<bool>>& done) {
+          const Shield shield(600s);
+          abandonable(
+              [](const SharedGate& in, GroupOfTest joined, const std::shared_ptr<std::atomic<bool>>& d) {
+                pass(in);
+                *d = static_cast<bool>(joined.group.join());
+              },
+              g, callers, done);
+        },
+        gate, GroupOfTest{group}, is_done);
+  });
+  gate->has_begun.acquire();
+  group.set_event("enough");
+  eventually([] { return abandoned() == 1; });
+  gate->may_end.release();
+  eventually([] { return abandoned() == 0; });
+  EXPECT_TRUE(*is_done);
+}
+
 TEST_F(CallsAndGroups, call_adds_to_the_full_group_that_waits_for_it) {
   static std::atomic<int> runs{0};
   runs = 0;
