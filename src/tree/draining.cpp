@@ -51,13 +51,8 @@ void Forest::begin_draining(Node* top, const ReasonPointer& reason) {
   });
 }
 
-bool Forest::is_below_locked(const Node* node, const Node* top) noexcept {
-  while (node != nullptr && node != top) node = node->parent();
-  return node == top;
-}
-
 // `flow_is_at`: the group whose task the flow runs, or the call in which it is; null if it is in neither.
-bool Forest::is_inside_locked(const Node* flow_is_at, const Node& group, const Node* top) noexcept {
+bool Forest::is_inside_locked(const Node* flow_is_at, const Node& group, const Node* top) const noexcept {
   if (flow_is_at == nullptr) return false;
   const Node* at = flow_is_at;
   while (at != nullptr && at != top && at->kind() != NodeKind::call) at = at->parent();

@@ -156,12 +156,13 @@ class Forest {
   void mark_subtree_locked(Node& top, const SharedReason* reason, Marked& marked) TG_REQUIRES(mutex_);
   static void notify(const Marked& marked) noexcept;
   struct Drain;
-  static bool is_below_locked(const Node* node, const Node* top) noexcept;
-  static bool is_inside_locked(const Node* flow_is_at, const Node& group, const Node* top) noexcept;
+  bool is_inside_locked(const Node* flow_is_at, const Node& group, const Node* top) const noexcept
+      TG_REQUIRES(mutex_);
   Drain* drain_of_locked(const Node* top) const noexcept TG_REQUIRES(mutex_);
   void forget_drain_locked(const Node* top) noexcept TG_REQUIRES(mutex_);
   void forget_drains_locked() noexcept TG_REQUIRES(mutex_);
   // Walks: forest_walk.hpp.
+  bool is_below_locked(const Node* node, const Node* top) const noexcept TG_REQUIRES(mutex_);
   enum class Walk : bool { everything, without_left_behind };
   template <class Visit>
   void visit_locked(Node* top, Walk walk, Visit visit) TG_REQUIRES(mutex_);

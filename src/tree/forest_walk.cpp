@@ -28,14 +28,17 @@ std::string Forest::path(const Node& node) const {
   return path_locked(node);
 }
 
+// Both may be null: above all roots.
+bool Forest::is_below_locked(const Node* node, const Node* top) const noexcept {
+  while (node != nullptr && node != top) node = node->parent();
+  return node == top;
+}
+
 bool Forest::is_same_or_descendant(const Node& node, const Node& ancestor) const {
   if (&node == &ancestor || node.parent() == &ancestor) return true;  // mostly; no lock for these
   if (ancestor.parent() == &node) return false;
   MutexLock lock(mutex_);
-  for (const Node* n = &node; n != nullptr; n = n->parent()) {
-    if (n == &ancestor) return true;
-  }
-  return false;
+  return is_below_locked(&node, &ancestor);
 }
 
 bool Forest::is_inside_call(const Node& node) const {

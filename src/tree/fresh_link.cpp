@@ -151,11 +151,7 @@ void Forest::reveal_children_locked(const Node& parent) noexcept {
 
 void Forest::reveal_below_locked(const Node& top) noexcept {
   if (grant_count_ == 0) return;
-  reveal_locked([&top](const Grant& grant) {
-    const Node* node = grant.parent;
-    while (node != nullptr && node != &top) node = node->parent();
-    return node != nullptr;
-  });
+  reveal_locked([&](const Grant& grant) TG_REQUIRES(mutex_) { return is_below_locked(grant.parent, &top); });
 }
 
 // F4: takes a fresh group out of the link that it is in. No fence: the link is occupied, so its flow cannot
