@@ -3,7 +3,6 @@
 #include "pool/pool.hpp"
 
 #include <algorithm>
-#include <memory>
 
 #include <threadgroup/duration.hpp>
 #include <threadgroup/errors.hpp>
@@ -18,6 +17,7 @@
 #include "pool/task_list.hpp"
 #include "pool/worker.hpp"
 #include "tree/forest.hpp"
+#include "tree/linked_node.hpp"
 #include "tree/task_context.hpp"
 #include "tree/wait_graph.hpp"
 
@@ -80,8 +80,7 @@ void Pool::add_to_room(Task& task) {
 
 void Pool::add_when_there_is_room(Task& task) {
   // The group may be destroyed while this flow waits.
-  const std::unique_ptr<Node, decltype([](Node* node) { node->release(); })> keeps_group(&parts_.node);
-  parts_.node.add_reference();
+  const NodeReference<Node> keeps_group = share(parts_.node);
   const ReasonPointer stopped =
       parts_.room->take(parts_.node, [this] { return Starting::has_no_worker_for_pending(parts_); });
   if (!stopped) return add_to_room(task);
