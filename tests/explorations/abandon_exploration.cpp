@@ -113,6 +113,22 @@ TG_EXPLORATION(AbandonExploration, an_inner_call_waits_for_no_permit) {
 }
 TG_FINDS(AbandonExploration, an_inner_call_waits_for_no_permit, abandon_inner_call_waits, 10)
 
+// Whether the caller was stopped, before the call or in it.
+template <class... Args>
+bool call_is_stopped(Args... args) {
+  try {
+    abandonable(TaskName("call"), args...);
+    return false;
+  } catch (const Stopped&) {
+    return true;
+  }
+}
+
+// What a call waits for that goes on after its caller.
+struct Until {
+  Signal& may_end;
+};
+
 // Reports on stderr, of the whole schedule.
 int reports = 0;
 void count_reports() {
@@ -135,11 +151,7 @@ TG_EXPLORATION(AbandonExploration, only_calls_that_were_abandoned_are_shown) {
   together({{"calls",
              [&] {
                const Inside inside(*first);
-               try {
-                 abandonable(TaskName("call"), [] {});
-               } catch (const Stopped&) {
-                 was_stopped = true;
-               }
+               was_stopped = call_is_stopped([] {});
              }},
             {"waits",
              [&] {
@@ -158,9 +170,6 @@ TG_EXPLORATION(AbandonExploration, waiting_for_abandoned_calls_is_reported) {
   hold_clock();
   count_reports();
   set_max_abandonable_calls(1);
-  struct Until {
-    Signal& may_end;
-  };
   Signal may_end;
   bool has_called = false;
   const Linked first("first");
@@ -168,11 +177,7 @@ TG_EXPLORATION(AbandonExploration, waiting_for_abandoned_calls_is_reported) {
   together({{"calls",
              [&] {
                const Inside inside(*first);
-               try {
-                 abandonable(
-                     TaskName("driver"), [](Until until) { until.may_end.wait(); }, Until{may_end});
-               } catch (const Stopped&) {
-               }
+               call_is_stopped([](Until until) { until.may_end.wait(); }, Until{may_end});
              }},
             {"waits",
              [&] {
@@ -193,26 +198,19 @@ TG_FINDS(AbandonExploration, waiting_for_abandoned_calls_is_reported, abandon_wa
 // A shutdown waits for the group of a call that an attached thread makes, and the thread leaves the call behind.
 TG_EXPLORATION(AbandonExploration, a_shutdown_learns_what_was_left_behind) {
   hold_clock();
-  struct Until {
-    Signal& may_end;
-  };
   Signal may_end;
   bool was_shut_down = false;
   ThreadGroup group("group");
   together({{"calls",
              [&] {
                const Attached attached(group);
-               try {
-                 abandonable(
-                     TaskName("driver"),
-                     [](Until until) {
-                       ThreadGroup own("own", {.max_concurrent_threads = 1});
-                       own.post([until] { until.may_end.wait(); });
-                       own.join();
-                     },
-                     Until{may_end});
-               } catch (const Stopped&) {
-               }
+               call_is_stopped(
+                   [](Until until) {
+                     ThreadGroup own("own", {.max_concurrent_threads = 1});
+                     own.post([until] { until.may_end.wait(); });
+                     own.join();
+                   },
+                   Until{may_end});
              }},
             {"shuts down",
              [&] {

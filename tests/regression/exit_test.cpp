@@ -245,36 +245,31 @@ TEST_F(Exit, task_may_call_exit) {
       ExitedWithCode(6), "^$");
 }
 
-// The tasks above it wait for the one that exits; the exit must not wait for them in turn.
+// The task waits for what exits; the exit must not wait for the task in turn, as the grace would let it.
+template <class Task>
+void join_task_whose_work_exits(Task task) {
+  ::alarm(20);
+  ThreadEventsController::instance().set_exit_grace(600s);
+  ThreadGroup& group = leaked_group("outer", false);
+  group.post(task);
+  static_cast<void>(group.join());
+}
+
 TEST_F(Exit, task_of_a_nested_group_may_call_exit) {
-  EXPECT_EXIT(
-      {
-        ::alarm(20);
-        ThreadEventsController::instance().set_exit_grace(600s);
-        ThreadGroup& group = leaked_group("outer", false);
-        group.post([] {
-          ThreadGroup& inner = leaked_group("inner", false);
-          inner.post([] { std::exit(14); });
-          static_cast<void>(inner.join());
-        });
-        static_cast<void>(group.join());
-      },
-      ExitedWithCode(14), "^$");
+  EXPECT_EXIT(join_task_whose_work_exits([] {
+                ThreadGroup& inner = leaked_group("inner", false);
+                inner.post([] { std::exit(14); });
+                static_cast<void>(inner.join());
+              }),
+              ExitedWithCode(14), "^$");
 }
 
 TEST_F(Exit, call_that_a_task_waits_for_may_call_exit) {
-  EXPECT_EXIT(
-      {
-        ::alarm(20);
-        ThreadEventsController::instance().set_exit_grace(600s);
-        ThreadGroup& group = leaked_group("calls exit", false);
-        group.post([] {
-          const tg::Shield shield(600s);  // so that the exit does not stop the task
-          tg::abandonable([] { std::exit(6); });
-        });
-        static_cast<void>(group.join());
-      },
-      ExitedWithCode(6), "^$");
+  EXPECT_EXIT(join_task_whose_work_exits([] {
+                const tg::Shield shield(600s);  // so that the exit does not stop the task
+                tg::abandonable([] { std::exit(6); });
+              }),
+              ExitedWithCode(6), "^$");
 }
 
 TEST_F(Exit, task_may_call_exit_while_there_is_a_static_group) {
