@@ -11,8 +11,8 @@
 #include <string_view>
 
 #include "abandon/call_bound.hpp"
-#include "base/report.hpp"
 #include "explorations/explore.hpp"
+#include "explorations/reports.hpp"
 #include "explorations/signals.hpp"
 #include "sim/plain.hpp"
 #include "support/nodes.hpp"
@@ -129,20 +129,11 @@ struct Until {
   Signal& may_end;
 };
 
-// Reports on stderr, of the whole schedule.
-int reports = 0;
-void count_reports() {
-  reports = 0;
-  detail::report_taker = [](std::string_view) noexcept {
-    ++reports;
-    return true;
-  };
-}
-
 // A caller waits for the permit of a call that ends as it is abandoned, or before.
 TG_EXPLORATION(AbandonExploration, only_calls_that_were_abandoned_are_shown) {
   hold_clock();
-  count_reports();
+  int reports = 0;
+  const Reports counted([&](std::string_view) { ++reports; });
   set_max_abandonable_calls(1);
   bool was_stopped = false;
   bool was_seen = false;
@@ -168,7 +159,8 @@ TG_FINDS(AbandonExploration, only_calls_that_were_abandoned_are_shown, abandon_i
 // The only permit is held by a call that is abandoned and goes on, and a caller waits for it or comes later.
 TG_EXPLORATION(AbandonExploration, waiting_for_abandoned_calls_is_reported) {
   hold_clock();
-  count_reports();
+  int reports = 0;
+  const Reports counted([&](std::string_view) { ++reports; });
   set_max_abandonable_calls(1);
   Signal may_end;
   bool has_called = false;

@@ -2,10 +2,9 @@
 // System calls that meet a stop. The kernel is simulated: a call blocks until the signal comes.
 #include <cerrno>
 #include <string_view>
-#include <vector>
 
-#include "base/report.hpp"
 #include "explorations/explore.hpp"
+#include "explorations/reports.hpp"
 #include "explorations/signals.hpp"
 #include "runtime/flow.hpp"
 #include "runtime/steady_clock.hpp"
@@ -130,26 +129,10 @@ TG_IN_WEAK_MEMORY(CallExploration, a_check_for_blocked_signals_meets_the_end_of_
 
 // --- Each blocked signal is reported ---
 
-// While it lives, gets the reports of the library.
-class Reports {
- public:
-  Reports() { detail::report_taker = &take; }
-  ~Reports() { detail::report_taker = before_; }
-  Reports(const Reports&) = delete;
-  Reports& operator=(const Reports&) = delete;
-
- private:
-  static bool take(std::string_view lines) noexcept;
-  const detail::ReportTaker before_ = detail::report_taker;
-};
-
 // A task of a node of its own, on a thread that blocks the signal.
 class Blocked {
  public:
-  explicit Blocked(const char* name) : node_(name), name_(name) { all().push_back(this); }
-  ~Blocked() { std::erase(all(), this); }
-  Blocked(const Blocked&) = delete;
-  Blocked& operator=(const Blocked&) = delete;
+  explicit Blocked(const char* name) : node_(name), name_(name) {}
 
   // Makes a call that only the report of its thread ends.
   void call() {
@@ -168,10 +151,6 @@ class Blocked {
   // It is reported, or was stopped before the call.
   void wait() { is_over_.wait(); }
 
-  static std::vector<Blocked*>& all() {
-    static std::vector<Blocked*> blocked;
-    return blocked;
-  }
   void note_report(std::string_view lines) {
     if (lines.find(name_) != std::string_view::npos) is_over_.send();
   }
@@ -182,16 +161,14 @@ class Blocked {
   Signal is_over_;
 };
 
-bool Reports::take(std::string_view lines) noexcept {
-  for (Blocked* const one : Blocked::all()) one->note_report(lines);
-  return true;
-}
-
 TG_EXPLORATION(CallExploration, a_stop_meets_the_check_for_an_earlier_one) {
   hold_clock();
-  const Reports reports;
   Blocked first("first");
   Blocked second("second");
+  const Reports reports([&](std::string_view lines) {
+    first.note_report(lines);
+    second.note_report(lines);
+  });
   together({{"first", [&] { first.call(); }},
             {"second", [&] { second.call(); }},
             {"stops the first", [&] { first.stop(); }},
