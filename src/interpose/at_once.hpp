@@ -8,10 +8,15 @@
 
 #include <cerrno>
 
+#include <threadgroup/thread_utils.hpp>
+
 namespace tg::inline v0::interpose {
 
-/// Whether this is the result of a call that a stop has ended.
-inline bool was_stopped(long result) noexcept { return result < 0 && errno == ECANCELED; }
+/// Whether this is the result of a call that a stop has ended. A call of the system may say ECANCELED by itself: a `read` of a timer
+/// whose clock was set does, and says so once.
+inline bool was_stopped(long result) noexcept {
+  return result < 0 && errno == ECANCELED && thread_utils::event_is_set();
+}
 
 /// Whether the file answers at once whatever other programs do: it is on a disk, or a device such as `/dev/null`.
 bool never_waits(const struct stat& file) noexcept;

@@ -35,6 +35,8 @@
 #include "support/blocked_task.hpp"
 #include "support/children.hpp"
 #include "support/eventually.hpp"
+#include "support/forbidden_call.hpp"
+#include "support/in_child.hpp"
 #include "support/pipe.hpp"
 #include "support/signal_handler.hpp"
 #include "support/temporary_folder.hpp"
@@ -199,6 +201,18 @@ TEST(Interposed, in_a_simulated_program_it_is_the_plain_call) {
     sim::check(got.get(), "a byte came through the pipe");
   });
   EXPECT_FALSE(report.failure) << report.str();
+}
+
+TEST(Interposed, an_error_that_the_system_has_in_common_with_a_stop_is_passed_on) {
+  if (!can_forbid()) GTEST_SKIP() << kNeedsFilters;
+  EXPECT_EQ(in_child([] {
+              const Pipe pipe;
+              const StopScope scope;
+              REQUIRE_IN_CHILD(forbid(SYS_write, ECANCELED));
+              // One more try, by another call of the system, would succeed.
+              REQUIRE_IN_CHILD(::write(pipe.writing(), "x", 1) == -1 && errno == ECANCELED);
+            }),
+            0);
 }
 
 // --- Handlers of the program ---
