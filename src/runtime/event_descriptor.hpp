@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Descriptors that become readable permanently.
+// Descriptors that one thread makes readable for another.
 #pragma once
 
 #include <sys/eventfd.h>
@@ -13,11 +13,16 @@
 
 namespace tg::inline v0::runtime {
 
+/// A new one, which does not block and is not readable yet; or -1.
+inline int make_event_descriptor() noexcept {
+  return own::above_standard(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
 /// A descriptor that becomes and stays readable. It is closed with the object.
 class EventDescriptor {
  public:
   /// Throws `std::system_error` if the process has no descriptor left.
-  EventDescriptor() : number_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  EventDescriptor() : number_(make_event_descriptor()) {
     if (number_ < 0) {
       throw std::system_error(errno, std::generic_category(), "tg::stop_fd: cannot create an eventfd");
     }

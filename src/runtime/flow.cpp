@@ -4,7 +4,6 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +21,7 @@
 #include "base/planted.hpp"
 #include "base/sanitizers.hpp"
 #include "base/spin.hpp"
+#include "runtime/event_descriptor.hpp"
 #include "runtime/fork.hpp"
 #include "runtime/futex.hpp"
 #include "runtime/gate.hpp"
@@ -383,7 +383,7 @@ void Flow::wake_from_poll() noexcept {
 int Flow::wake_descriptor() {
   int descriptor = wake_descriptor_.load(std::memory_order_relaxed);
   if (descriptor >= 0) return descriptor;
-  descriptor = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  descriptor = make_event_descriptor();
   if (descriptor < 0)
     throw std::system_error(errno, std::generic_category(), "tg: a descriptor to wake a thread from poll");
   wake_descriptor_.store(descriptor, std::memory_order_relaxed);

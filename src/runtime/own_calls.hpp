@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <ctime>
 
@@ -59,6 +60,17 @@ inline int flock(int fd, int operation) noexcept {
 }
 inline int fcntl(int fd, int command, void* argument) noexcept {
   return static_cast<int>(::syscall(SYS_fcntl, fd, command, argument));
+}
+
+/// Takes what a call has opened, or -1. Returns the same file, closed by exec, under a number above those of the standard descriptors, or
+/// -1. If the program has closed one of those, the next file that is opened gets its number, and what the program prints.
+inline int above_standard(int opened) noexcept {
+  if (opened < 0 || opened > STDERR_FILENO) return opened;
+  const int moved = ::fcntl(opened, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  const int error = errno;
+  ::close(opened);
+  errno = error;
+  return moved;
 }
 
 }  // namespace tg::inline v0::runtime::own

@@ -2,7 +2,6 @@
 // The system's poll, with a descriptor by which the flow is woken.
 #include "runtime/poll.hpp"
 
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>

@@ -2,6 +2,7 @@
 // What calls do besides blocking: results that count, plain calls, shields and scopes; and the descriptor of a stop.
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <semaphore.h>
 #include <sys/file.h>
@@ -23,6 +24,7 @@
 #include "support/blocked_task.hpp"
 #include "support/children.hpp"
 #include "support/eventually.hpp"
+#include "support/in_child.hpp"
 #include "support/pipe.hpp"
 
 namespace tg::test {
@@ -220,6 +222,20 @@ TEST(StopFd, of_a_stopped_task_is_readable_and_outside_of_groups_it_never_is) {
   group.join();
   pollfd one{stop_fd(), POLLIN, 0};
   EXPECT_EQ(::poll(&one, 1, 0), 0);
+}
+
+// What the program prints to a standard descriptor that it has closed would stop a task, or be lost with a wake-up.
+TEST(StopFd, and_what_wakes_a_select_get_no_standard_descriptor_that_the_program_has_closed) {
+  EXPECT_EQ(in_child([] {
+              const Pipe pipe;
+              for (int fd = 0; fd < 3; ++fd) ::close(fd);
+              REQUIRE_IN_CHILD(stop_fd() >= 3);
+              const StopScope scope;
+              REQUIRE_IN_CHILD(stop_fd() >= 3);
+              select(readable(pipe.reading(), [] {}), otherwise([] {}));
+              for (int fd = 0; fd < 3; ++fd) REQUIRE_IN_CHILD(::fcntl(fd, F_GETFD) < 0 && errno == EBADF);
+            }),
+            0);
 }
 
 }  // namespace
