@@ -162,7 +162,7 @@ void Pool::wait_until_counted(const std::vector<std::uint64_t>& numbers) noexcep
 bool Pool::wait_until_quiet(TimePoint deadline) noexcept {
   const TaskContext* const task = TaskContext::current();
   std::size_t own = task != nullptr ? task->depth_in(parts_.node) : 0;
-  if (own == 0 && waits_for_caller(parts_.node)) {
+  if (own == 0 && waits_for_caller(&parts_.node)) {
     own = 1;  // the task that waits for the caller's call, or most likely for the caller's group
   }
   const auto is_quiet = [this, own] {

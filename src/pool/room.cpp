@@ -18,7 +18,7 @@ ReasonPointer Room::take(Node& group, FunctionRef<bool()> is_stuck) {
   if (try_take()) return {};
   TaskContext* const caller = TaskContext::current();
   const bool is_own = caller != nullptr && caller->node == &group;
-  if (!is_own && waits_for_caller(group)) {
+  if (!is_own && waits_for_caller(&group)) {
     take_anyway();
     return {};
   }

@@ -18,8 +18,9 @@ namespace tg::inline v0::detail {
 /// or is not added after all. So no more tasks than the limit are pending at any moment, except those of the
 /// callers that do not wait:
 ///
-///   - a task of a group below, or a call of `abandonable` that a task of the group waits for: it cannot lend the
-///     slots of the tasks above that wait for it, and the pending tasks that would make room need those slots
+///   - a task of a group below, or a call of `abandonable` that a task of the group waits for, unless it is in a call
+///     that is left behind: it cannot lend the slots of the tasks above that wait for it, and the pending tasks that
+///     would make room need those slots
 ///   - a caller whose wait would close a cycle of waits
 ///   - a task of the group itself, while the system has no thread for any further worker of the group
 ///

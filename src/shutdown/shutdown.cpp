@@ -15,7 +15,6 @@
 #include "shutdown/signal_watch.hpp"
 #include "shutdown/stages.hpp"
 #include "tree/counts_text.hpp"
-#include "tree/scope_entry.hpp"
 #include "tree/wait_graph.hpp"
 
 namespace tg {
@@ -64,7 +63,7 @@ ShutdownReport ThreadGroup::shut_down(ShutdownPlan plan, SourceLocation where) {
 }
 
 ShutdownReport ThreadEventsController::shut_down(ShutdownPlan plan, SourceLocation where) {
-  if (detail::awaited_node_of_caller() != nullptr) {
+  if (detail::waits_for_caller(nullptr)) {
     throw std::system_error(
         std::make_error_code(std::errc::resource_deadlock_would_occur),
         detail::escaped(detail::label_of_callers_task()) +

@@ -98,6 +98,9 @@ class Forest {
   /// Whether it is, or is below, an abandoned call that is below `top`, or (null) anywhere. Nothing waits for such a
   /// node.
   bool is_left_behind(const Node& node, const Node* top) const;
+  /// Whether `top` waits for what keeps the node busy, or (null) any group does: the node is at or below `top`, and is not
+  /// inside a call whose caller is stopped.
+  bool is_awaited(const Node& node, const Node* top) const;
   bool has_children(const Node& node);
   ForestSnapshot snapshot();
   /// The running tasks of one group, as in a snapshot.

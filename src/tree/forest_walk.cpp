@@ -57,6 +57,17 @@ bool Forest::is_left_behind(const Node& node, const Node* top) const {
   return false;
 }
 
+// A caller that is stopped leaves its call behind, now or soon: its event was set together with that of the call. That of a
+// node in a shield below the call may still be unset.
+bool Forest::is_awaited(const Node& node, const Node* top) const {
+  if (top != nullptr && !is_same_or_descendant(node, *top)) return false;  // mostly; often without the lock
+  MutexLock lock(mutex_);
+  for (const Node* n = &node; n != top; n = n->parent()) {
+    if (n == nullptr || (n->kind() == NodeKind::call && n->event().is_set())) return false;
+  }
+  return true;
+}
+
 bool Forest::has_children(const Node& node) {
   MutexLock lock(mutex_);
   reveal_children_locked(node);

@@ -88,11 +88,6 @@ Node* busy_node_of_caller() noexcept {
   return call != nullptr && call->is_awaited_by_task() ? call : nullptr;
 }
 
-Node* awaited_node_of_caller() noexcept {
-  Node* const busy = busy_node_of_caller();
-  return busy != nullptr && busy->kind() == NodeKind::call && busy->event().is_set() ? nullptr : busy;
-}
-
 bool task_waits_for_calls_of_caller() noexcept {
   if (busy_node_of_caller() == nullptr) return false;
   const Scope* scope = runtime::Flow::current().scope;

@@ -33,9 +33,6 @@ Node* call_of_caller() noexcept;
 /// Null if there is neither; then no group waits for the flow.
 Node* busy_node_of_caller() noexcept;
 
-/// The same without a call whose event is set: its task is stopped, and leaves it behind.
-Node* awaited_node_of_caller() noexcept;
-
 /// Whether a call of `abandonable` that the flow makes is below `busy_node_of_caller`, and is awaited by the same task. It
 /// is not if the flow is a call that is attached to a group: the call that it makes is below that group, and no task there
 /// waits for it.

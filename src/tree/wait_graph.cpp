@@ -415,16 +415,13 @@ bool is_part_of(const TaskContext* caller, const Node& group) {
   return caller != nullptr && Forest::instance().is_same_or_descendant(*caller->node, group);
 }
 
-bool waits_for_caller(const Node& group) {
-  const Node* const awaited = awaited_node_of_caller();
-  const Forest& forest = Forest::instance();
-  if (awaited == nullptr || !forest.is_same_or_descendant(*awaited, group)) return false;
-  // A call in a shield is not stopped when the call around it is left behind.
-  return awaited->kind() != NodeKind::call || !forest.is_left_behind(*awaited, &group);
+bool waits_for_caller(const Node* top) {
+  const Node* const busy = busy_node_of_caller();
+  return busy != nullptr && Forest::instance().is_awaited(*busy, top);
 }
 
 void refuse_own_group(const Node& group) {
-  if (!waits_for_caller(group)) return;
+  if (!waits_for_caller(&group)) return;
   throw_deadlock(escaped(label_of_callers_task()) + " waits for group '" +
                  escaped(Forest::instance().path(group)) + "', which cannot end before this " +
                  (call_of_caller() != nullptr ? "call" : "task"));

@@ -76,9 +76,9 @@ class WaitGraph;
 void refuse_own_group(const Node& group);
 /// Whether the task is one of the group or of a group below it.
 bool is_part_of(const TaskContext* caller, const Node& group);
-/// Whether the group is not idle before the calling flow is done: that runs such a task, or a call for one that has not
-/// left behind this call or a call around it.
-bool waits_for_caller(const Node& group);
+/// Whether this group, or (null) any group, is not idle before the calling flow is done: that runs a task of the group or
+/// below it, or a call for such a task, and is in no call that is left behind.
+bool waits_for_caller(const Node* top);
 
 /// What a running task waits for and since when, as far as others can see. The lock of the task's group, or of
 /// its local queue, is held, so that the task stays; and the forest's, so that the groups of the tasks that it

@@ -253,6 +253,7 @@ void join_task_whose_work_exits(Task task) {
   ThreadGroup& group = leaked_group("outer", false);
   group.post(task);
   static_cast<void>(group.join());
+  wait_forever();  // the exit may still be under way
 }
 
 TEST_F(Exit, task_of_a_nested_group_may_call_exit) {
@@ -270,6 +271,37 @@ TEST_F(Exit, call_that_a_task_waits_for_may_call_exit) {
                 tg::abandonable([] { std::exit(6); });
               }),
               ExitedWithCode(6), "^$");
+}
+
+// A task that the exit stops leaves its call behind, and the exit waits for the rest of the task.
+template <class Call>
+void join_task_that_goes_on_without_its_call(Call call) {
+  join_task_whose_work_exits([call] {
+    try {
+      tg::abandonable(call);
+    } catch (const tg::Stopped&) {
+      const tg::Shield shield(600s);
+      static_cast<void>(tg::thread_utils::event_aware_sleep(100ms));  // an exit that does not wait is faster
+      say("went on");
+    }
+  });
+}
+
+TEST_F(Exit, call_that_exits_in_a_shield_waits_for_the_task_that_leaves_it_behind) {
+  EXPECT_EXIT(join_task_that_goes_on_without_its_call([] {
+                const tg::Shield shield(600s);
+                tg::abandonable([] { std::exit(6); });
+              }),
+              ExitedWithCode(6), "^went on");
+}
+
+TEST_F(Exit, task_that_exits_waits_for_the_one_that_leaves_the_call_around_it_behind) {
+  EXPECT_EXIT(join_task_that_goes_on_without_its_call([] {
+                ThreadGroup& inner = leaked_group("inner", false);
+                inner.post([] { std::exit(14); });
+                static_cast<void>(inner.join());
+              }),
+              ExitedWithCode(14), "^went on");
 }
 
 TEST_F(Exit, task_may_call_exit_while_there_is_a_static_group) {
