@@ -23,14 +23,26 @@
 /// They are no cancellation points of `pthread_cancel`, and sanitizers do not see them.
 namespace tg::inline v0::runtime::own {
 
+/// Takes what a call has opened, or -1. Returns the same file, closed by exec, under a number above those of the standard descriptors, or
+/// -1. If the program has closed one of those, the next file that is opened gets its number, and what the program prints.
+inline int above_standard(int opened) noexcept {
+  if (opened < 0 || opened > STDERR_FILENO) return opened;
+  const int moved = ::fcntl(opened, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  const int error = errno;
+  ::close(opened);
+  errno = error;
+  return moved;
+}
+
 inline ssize_t read(int fd, void* buffer, std::size_t bytes) noexcept {
   return ::syscall(SYS_read, fd, buffer, bytes);
 }
 inline ssize_t write(int fd, const void* buffer, std::size_t bytes) noexcept {
   return ::syscall(SYS_write, fd, buffer, bytes);
 }
+/// Of a file that exec closes.
 inline int open(const char* path, int flags, mode_t mode) noexcept {
-  return static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, flags, mode));
+  return above_standard(static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC, mode)));
 }
 inline ssize_t recv(int socket, void* buffer, std::size_t bytes, int flags) noexcept {
   return ::syscall(SYS_recvfrom, socket, buffer, bytes, flags, nullptr, nullptr);
@@ -60,17 +72,6 @@ inline int flock(int fd, int operation) noexcept {
 }
 inline int fcntl(int fd, int command, void* argument) noexcept {
   return static_cast<int>(::syscall(SYS_fcntl, fd, command, argument));
-}
-
-/// Takes what a call has opened, or -1. Returns the same file, closed by exec, under a number above those of the standard descriptors, or
-/// -1. If the program has closed one of those, the next file that is opened gets its number, and what the program prints.
-inline int above_standard(int opened) noexcept {
-  if (opened < 0 || opened > STDERR_FILENO) return opened;
-  const int moved = ::fcntl(opened, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  const int error = errno;
-  ::close(opened);
-  errno = error;
-  return moved;
 }
 
 }  // namespace tg::inline v0::runtime::own

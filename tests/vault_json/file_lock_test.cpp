@@ -2,6 +2,7 @@
 // One resource at a time writes a file, in whatever process.
 #include "support.hpp"
 
+#include <fcntl.h>
 #include <spawn.h>
 #include <sys/stat.h>
 
@@ -13,6 +14,7 @@
 
 #include "base/sanitizers.hpp"
 #include "hooks.hpp"
+#include "support/in_child.hpp"
 
 extern char** environ;
 
@@ -55,6 +57,19 @@ TEST(FileLock, a_second_writer_in_the_same_process_is_refused_until_the_first_ha
   }
   EXPECT_EQ(folder.names(), std::set<std::string>{"v.json"});
   EXPECT_EQ(Writer(path).vault.get(number), 2);
+}
+
+// What the program prints to a standard descriptor that it has closed would get into the file.
+TEST(FileLock, and_the_files_of_a_vault_get_no_standard_descriptor_that_the_program_has_closed) {
+  const Folder folder;
+  EXPECT_EQ(tg::test::in_child([&] {
+              for (int fd = 0; fd < 3; ++fd) ::close(fd);
+              Writer writer(folder.file("v.json"));
+              writer.vault.insert(number, 1);
+              for (int fd = 0; fd < 3; ++fd) REQUIRE_IN_CHILD(::fcntl(fd, F_GETFD) < 0 && errno == EBADF);
+            }),
+            0);
+  EXPECT_HAS(contents(folder.file("v.json")), "1");
 }
 
 TEST(FileLock, a_second_process_is_refused_by_name_also_after_the_file_was_replaced) {
