@@ -33,8 +33,8 @@ inline namespace v0 {
 /// the end of the process, which does not wait for it.
 ///
 /// The call is no part of the caller's group, but it sees the caller's stop: its own event-aware calls return, and groups
-/// that it makes are stopped. The task of the caller keeps its slot while it waits. A wait of the call for a group that
-/// waits for the call is refused, like a task's wait for its own group.
+/// that it makes are stopped. The task of the caller keeps its slot and its permits of `max_concurrent_in_subtree` while it
+/// waits. A wait of the call for a group that waits for the call is refused, like a task's wait for its own group.
 ///
 /// Requires: the call uses nothing but its arguments, and objects that live until the process ends.
 /// The compiler enforces a part of that. `f` is a function, a pointer to a member, or a callable without state: what a
