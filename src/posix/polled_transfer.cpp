@@ -108,7 +108,8 @@ long send(const Poll& poll, int fd, Parts parts, msghdr message, int flags, long
   long sent = 0;
   for (;;) {
     message.msg_iov = parts.message().msg_iov;
-    long now = try_to_move(number, fd, message, flags);
+    // A blocking call raises SIGPIPE only if it has sent nothing.
+    long now = try_to_move(number, fd, message, sent > 0 ? flags | MSG_NOSIGNAL : flags);
     if (now == kCannotTry || now == -EAGAIN) {
       const bool can_try = now == -EAGAIN;
       if ((flags & MSG_DONTWAIT) != 0 || is_nonblocking(fd))

@@ -9,11 +9,13 @@
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/sem.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstddef>
 #include <limits>
 #include <vector>
@@ -26,6 +28,7 @@
 #include "support/eventually.hpp"
 #include "support/in_child.hpp"
 #include "support/pipe.hpp"
+#include "support/signal_handler.hpp"
 
 namespace tg::test {
 namespace results_test {
@@ -44,6 +47,22 @@ TEST(Posix, what_was_done_before_the_stop_counts) {
   });
   EXPECT_GT(written, 0);
   EXPECT_EQ(pipe.drain(), written);
+}
+
+TEST(Posix, a_write_to_a_socket_that_the_peer_ends_returns_what_was_written_and_raises_no_signal) {
+  static std::atomic<int> signals{0};
+  const SignalHandler handler(SIGPIPE, [](int) { ++signals; });
+  const Pipe sockets = Pipe::of_sockets();
+  std::vector<char> megabyte(1 << 20);
+  ssize_t written = 0;
+  ThreadGroup group("writes");
+  const BlockedTask task(
+      group, [&] { written = posix::write(sockets.writing(), megabyte.data(), megabyte.size()); });
+  ::shutdown(sockets.reading(), SHUT_RDWR);
+  EXPECT_TRUE(group.join().failures.empty());
+  EXPECT_GT(written, 0);
+  EXPECT_LT(written, 1 << 20);
+  EXPECT_EQ(signals, 0);
 }
 
 TEST(Posix, outside_of_groups_and_scopes_it_is_the_plain_call) {
