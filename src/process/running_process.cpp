@@ -47,11 +47,12 @@ Descriptor given(int fd) { return process::copy_of(fd, ("descriptor " + std::to_
 
 // Text in a file in memory: the command may be slow to read it, or not read it at all.
 Descriptor holding(const std::string& text) {
-  Descriptor file(::memfd_create("tg-input", MFD_CLOEXEC));
-  if (!file) process::throw_error(errno, "cannot create a file in memory for the input");
+  Descriptor made(::memfd_create("tg-input", MFD_CLOEXEC));
+  if (!made) process::throw_error(errno, "cannot create a file in memory for the input");
+  Descriptor file = process::moved_up(std::move(made), "the file of the input");
   process::write_all(file, text.data(), text.size(), "the input into memory");
   ::lseek(file.get(), 0, SEEK_SET);
-  return process::moved_up(std::move(file), "the file of the input");
+  return file;
 }
 
 Descriptor source_of(const Input& input) {

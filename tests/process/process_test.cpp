@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,6 +32,7 @@
 #include "support/eventually.hpp"
 #include "support/forbidden_call.hpp"
 #include "support/in_child.hpp"
+#include "support/signal_handler.hpp"
 
 namespace tg::test {
 namespace process_test {
@@ -217,6 +219,25 @@ TEST(Process, leaves_the_numbers_of_standard_descriptors_free) {
               options.err = Output::captured();
               const Process process({"sleep", "1000"}, std::move(options));
               for (int fd = 0; fd < 3; ++fd) REQUIRE_IN_CHILD(::fcntl(fd, F_GETFD) < 0 && errno == EBADF);
+            }),
+            0);
+}
+
+TEST(Process, gets_as_its_input_nothing_that_the_program_prints_to_a_standard_output_that_it_has_closed) {
+  EXPECT_EQ(in_child([] {
+              static volatile std::sig_atomic_t printed = 0;
+              const SignalHandler handler(SIGPROF, [](int) {
+                const int error = errno;
+                if (::write(STDOUT_FILENO, "x", 1) == 1) printed = 1;
+                errno = error;
+              });
+              ProcessOptions options;
+              options.input = Input::text(std::string(64'000'000, 'a'));  // takes longer than the timer
+              ::close(STDOUT_FILENO);
+              const itimerval soon{{}, {0, 3'000}};
+              ::setitimer(ITIMER_PROF, &soon, nullptr);
+              REQUIRE_IN_CHILD(run_process({"true"}, std::move(options)).status.ok());
+              REQUIRE_IN_CHILD(printed == 0);
             }),
             0);
 }
