@@ -4,6 +4,7 @@
 #include "interpose/files.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -21,6 +22,7 @@
 #include "interpose/next_function.hpp"
 #include "interpose/stoppable.hpp"
 #include "posix/foreign_call.hpp"
+#include "runtime/own_calls.hpp"
 
 // NOLINTBEGIN(bugprone-reserved-identifier): the C library's names
 extern "C" {
@@ -55,10 +57,24 @@ constinit NextFunction next_flock("flock", ::flock);
 constinit NextFunction next_lockf("lockf", ::lockf);
 constinit NextFunction next_fcntl("fcntl", ::fcntl);
 
+struct Source {
+  int fd;
+};
 struct Path {
   int folder;
   const char* path;
 };
+
+// To read it. The log of the kernel waits, although it looks like /dev/null (/dev/kmsg) or a file on a disk (/proc/kmsg).
+bool never_waits(const Source& from) noexcept {
+  if (!never_waits(from.fd)) return false;
+  const int error = errno;
+  pollfd one{from.fd, POLLIN, 0};
+  const bool is_ready = runtime::own::poll(&one, 1, 0) != 0;
+  const bool waits = !is_ready && (runtime::own::fcntl(from.fd, F_GETFL, nullptr) & O_NONBLOCK) == 0;
+  errno = error;
+  return !waits;
+}
 
 // To open it. A FIFO waits for another program; a terminal and other devices may wait, too. What is not there does not.
 bool never_waits(const Path& file) noexcept {
@@ -93,7 +109,7 @@ void find_functions_of_files() noexcept {
 // --- Reading and writing ---
 
 TG_INTERPOSED ssize_t read(int fd, void* buffer, std::size_t bytes) {
-  return unless_at_once(fd, posix::read, next_read, fd, buffer, bytes);
+  return unless_at_once(Source{fd}, posix::read, next_read, fd, buffer, bytes);
 }
 
 TG_INTERPOSED ssize_t __read_chk(int fd, void* buffer, std::size_t bytes, std::size_t room) {
@@ -101,7 +117,7 @@ TG_INTERPOSED ssize_t __read_chk(int fd, void* buffer, std::size_t bytes, std::s
 }
 
 TG_INTERPOSED ssize_t readv(int fd, const iovec* parts, int count) {
-  return unless_at_once(fd, posix::readv, next_readv, fd, parts, count);
+  return unless_at_once(Source{fd}, posix::readv, next_readv, fd, parts, count);
 }
 
 // Output that need not wait is written: the standard output is shared with all other tasks, and a stream that has failed once

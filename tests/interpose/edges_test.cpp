@@ -73,6 +73,20 @@ TEST(InterposedLibrary, that_polls_is_stopped) {
   });
 }
 
+// To `stat` it is a device of memory, as /dev/null is.
+TEST(InterposedLibrary, that_follows_the_log_of_the_kernel_is_stopped) {
+  const int log = ::open("/dev/kmsg", O_RDONLY);
+  if (log < 0) GTEST_SKIP() << "the system does not let this user read /dev/kmsg";
+  ::lseek(log, 0, SEEK_END);
+  stop_while_asleep([&] {
+    std::array<char, 8'192> record{};
+    while (::read(log, record.data(), record.size()) > 0) {
+    }
+    EXPECT_EQ(errno, ECANCELED);
+  });
+  ::close(log);
+}
+
 TEST(InterposedLibrary, with_threads_of_its_own_is_left_alone_there) {
   const Pipe pipe;
   ThreadGroup group("blocked");
