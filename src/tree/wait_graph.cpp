@@ -188,7 +188,7 @@ class WaitGraph {
   template <class IsDead>
   bool depends_locked(const RecordedWait& wait, IsDead is_dead) const TG_REQUIRES(mutex_) {
     for (const Event* event : wait.events_) {
-      if (event != nullptr && (event->is_set() || wait.stops_by_itself_)) return false;
+      if (event != nullptr && (event->is_set() || wait.stops_by_itself())) return false;
     }
     const auto task_depends = [&](const AwaitedTask& task) TG_REQUIRES(mutex_) {
       // A task that has ended may still be on a stack: its result is being destroyed.
@@ -360,16 +360,22 @@ namespace {
 [[gnu::constructor(runtime::at_load::kWaits)]] void hold_waits() { WaitGraph::hold_across_forks(); }
 }  // namespace
 
-// Whether one of the events is that of a node with a time limit.
-bool RecordedWait::is_time_limited(const TaskContext& caller) const noexcept {
-  const auto is_limited = [&](const Event* event) {
-    if (event == nullptr) return false;
-    const Node* const innermost = innermost_node_of_caller();
+void RecordedWait::note_events(const TaskContext& caller) noexcept {
+  const Node* const innermost = innermost_node_of_caller();
+  for (const Event* event : events_) {
+    if (event == nullptr) continue;
     const bool is_own = innermost != nullptr && event == &innermost->event();
-    const Node& node = is_own ? *innermost : *caller.node;
-    return node.is_time_limited() || node.is_in_grace();
-  };
-  return is_limited(events_[0]) || is_limited(events_[1]);
+    if (is_own) scopes_ = runtime::Flow::current().scope;
+    is_time_limited_ = is_time_limited_ || (is_own ? *innermost : *caller.node).is_time_limited();
+  }
+}
+
+// Whether one of the events is set by itself some day. A grace may have begun after the wait.
+bool RecordedWait::stops_by_itself() const noexcept {
+  for (const Scope* scope = scopes_; scope != nullptr; scope = scope->outer()) {
+    if (scope->node().is_in_grace()) return true;
+  }
+  return is_time_limited_;
 }
 
 void look_at_wait(const TaskContext& task, TimePoint now, RunningTask& seen) {

@@ -17,10 +17,10 @@
 // in another way, until no more can be removed. If the new one is among the rest, it is refused.
 //
 // What does not make a cycle: a wait with a time limit, or of a group with one, its own or an inherited one,
-// because it ends by itself; a wait whose event is set, because it is over; a wait for a condition, an event,
-// a time or a key of a vault, because any thread may end it. That another thread could set an event, or clear
-// the pending tasks, does not count as another way to end: that is how a program resolves a deadlock from
-// outside.
+// because it ends by itself, as does one in a shield of the waiting task whose grace has begun; a wait whose
+// event is set, because it is over; a wait for a condition, an event, a time or a key of a vault, because any
+// thread may end it. That another thread could set an event, or clear the pending tasks, does not count as
+// another way to end: that is how a program resolves a deadlock from outside.
 //
 // Invariants
 //   G1. A flow records its wait before it parks in it, and before it lends its slot for it; it takes the
@@ -109,7 +109,7 @@ class RecordedWait : public WaitNote {
       : WaitNote(&RecordedWait::describe, target.kind_text()), target_(target), events_(events) {
     if (caller == nullptr || caller->task == nullptr || !deadline.is_never()) return;
     lends_ = lends || caller->slot_is_lent;
-    stops_by_itself_ = is_time_limited(*caller);
+    note_events(*caller);
     record(*caller, on_cycle);
   }
   /// For a wait for one task that the flow runs meanwhile, on the same stack. It can be part of a cycle only
@@ -119,7 +119,7 @@ class RecordedWait : public WaitNote {
       : WaitNote(&RecordedWait::describe, ForNoFlow()), target_(target), events_(events) {
     if (caller == nullptr || caller->task == nullptr) return;
     lends_ = caller->slot_is_lent;
-    stops_by_itself_ = is_time_limited(*caller);
+    note_events(*caller);
     runs_it_ = caller;
     caller->wait_word.begin(target.kind_text());
     previous_of_caller_ = std::exchange(caller->wait_for_inner, this);
@@ -149,7 +149,8 @@ class RecordedWait : public WaitNote {
   static std::string describe(const WaitNote& wait) {
     return static_cast<const RecordedWait&>(wait).target_.text();
   }
-  bool is_time_limited(const TaskContext& caller) const noexcept;
+  void note_events(const TaskContext& caller) noexcept;
+  bool stops_by_itself() const noexcept;
   void record(TaskContext& caller, OnCycle on_cycle);
   void take_out() noexcept;
   bool is_of_parent() const noexcept { return fork_generation_ != runtime::fork_generation(); }
@@ -159,8 +160,9 @@ class RecordedWait : public WaitNote {
   const WatchedEvents events_;
   const TaskContext* waiter_ = nullptr;  // the innermost task that waits; null while this is not recorded
   bool lends_ = false;
-  bool stops_by_itself_ = false;                // one of the events is set by itself some day
-  TaskContext* runs_it_ = nullptr;              // of `WhileItRuns`, until the end
+  bool is_time_limited_ = false;    // one of the events is that of a node with a time limit
+  const Scope* scopes_ = nullptr;   // the flow's, if one of the events is its own; they stay meanwhile
+  TaskContext* runs_it_ = nullptr;  // of `WhileItRuns`, until the end
   RecordedWait* previous_of_caller_ = nullptr;  // likewise
   const std::uint32_t fork_generation_ = runtime::fork_generation();
 

@@ -10,9 +10,12 @@
 #include <string>
 #include <system_error>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include <threadgroup/threadgroup.hpp>
+
+#include "support/eventually.hpp"
 
 using namespace std::chrono_literals;
 using tg::TaskHandle;
@@ -348,6 +351,42 @@ TEST(Deadlock, a_wait_that_was_stopped_is_no_link) {
   EXPECT_TRUE(b.join());
   EXPECT_TRUE(waits.get());
   EXPECT_TRUE(joined);
+}
+
+// A task waits for one that stops its group then, and joins it: the wait ends with the grace of the shield.
+template <class... Scopes>
+void join_group_that_waits_in_a_shield() {
+  ThreadGroup a("A");
+  ThreadGroup b("B");
+  bool joined = false;
+  std::latch known(1);
+  TaskHandle<void> of_a;
+  of_a = a.add_task([&] {
+    known.wait();
+    tg::test::eventually([&] {
+      const tg::ForestSnapshot snapshot = tg::ThreadEventsController::instance().snapshot();
+      const tg::NodeSnapshot* const found = snapshot.find("B");
+      return found->running.size() == 1 && found->running[0].waits_for.find("group 'A'") != std::string::npos;
+    });
+    b.set_event("give up");
+    EXPECT_EQ(refusal([&] { joined = static_cast<bool>(b.wait_idle()); }), "");
+  });
+  b.post([&] {
+    const tg::Shield shield(50ms);
+    [[maybe_unused]] const std::tuple<Scopes...> inner;
+    EXPECT_EQ(of_a.wait(), tg::WaitOutcome::event_set);
+  });
+  known.count_down();
+  EXPECT_TRUE(a.join());
+  EXPECT_TRUE(joined);
+}
+
+TEST(Deadlock, a_wait_in_a_shield_whose_grace_begins_later_is_no_link) {
+  join_group_that_waits_in_a_shield<>();
+}
+
+TEST(Deadlock, a_wait_in_a_scope_of_a_shield_whose_grace_begins_later_is_no_link) {
+  join_group_that_waits_in_a_shield<tg::StopScope>();
 }
 
 TEST(Deadlock, a_refused_wait_can_be_followed_by_others) {
