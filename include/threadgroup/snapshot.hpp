@@ -78,6 +78,19 @@ struct TG_EXPORT ForestSnapshot {
 ///     `-- Jobs  [3 pending, 1 running (ann for 2 s), 4 done: 1 failed]  event: requested at MainThread/Jobs
 TG_EXPORT std::string to_text(const ForestSnapshot& snapshot);
 
+/// What the process runs and what it waits for: the forest as drawn by `to_text`, with a line for each running task, and the deadlocks
+/// that the library has found but could not refuse. For the log of a time-out, or for a task that waits for a signal: it takes locks and
+/// memory, so it is neither for a signal handler nor for a call from a debugger.
+///
+///     threadgroup: process 4711 runs 2 tasks, 1 of them waits; 3 pending
+///     MainThread
+///     `-- Jobs  [3 pending, 2 running, 4 done: 1 failed]
+///         - 'page 3' (for 9.8 s; waits for task 'load' of group 'db' for 9.7 s; added at main.cpp:42)
+///         - 'page 4' (for 0.1 s; added at main.cpp:42)
+///
+/// Thread safety: from any thread, also of no group.
+TG_EXPORT std::string dump();
+
 /// The view of all groups of the process. Groups register and unregister themselves.
 ///
 ///     std::cout << to_text(ThreadEventsController::instance().snapshot());

@@ -47,13 +47,14 @@ struct StopLatency {
 struct TG_EXPORT RunningTask {
   std::string name;      ///< the task's name, or "task 17"
   Duration running_for;  ///< to the nearest tick of the kernel, 1 to 10 ms
-  /// What it waits for in the library: "a time (event_aware_sleep)", "task 'load' of group 'db'". Empty while
-  /// it runs, and while it is in a call that the library does not know, such as a system call.
+  /// What it waits for in the library: "a time (event_aware_sleep)", "task 'load' of group 'db'", "read on descriptor 5". Empty
+  /// while it runs, and while it is in a call that the library does not know, such as the C library's `read`.
   std::string waits_for = {};
   Duration waiting_for = {};     ///< how long it has slept there, as exact as `running_for`
   SourceLocation added_at = {};  ///< where it was added, if known; file and line only
+  std::string note = {};         ///< what it last gave to `thread_utils::note`
 
-  /// "'fetch 17' (for 9.8 s; waits for a condition for 9.7 s; added at main.cpp:42)"
+  /// "'fetch 17' (for 9.8 s; page 7; waits for a condition for 9.7 s; added at main.cpp:42)"
   std::string str() const;
 };
 

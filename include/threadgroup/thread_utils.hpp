@@ -47,6 +47,10 @@ TG_EXPORT bool is_draining() noexcept;
 /// Why the caller was stopped, if it was.
 TG_EXPORT std::optional<Reason> reason();
 
+/// Says how far the calling task is, as in `note("page 7")`, until the next note or the end of the task: for snapshots, `dump` and reports
+/// of tasks that still run. An empty text removes the note. Outside of tasks it does nothing.
+TG_EXPORT void note(std::string text);
+
 /// Stops every group and scope of the process.
 TG_EXPORT void set_all_events(std::string message = {}, SourceLocation where = SourceLocation::current());
 

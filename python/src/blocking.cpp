@@ -115,7 +115,7 @@ PyObject* poll_until_stopped(PyObject*, PyObject* const* args, Py_ssize_t count)
       const int millis = millis_until(deadline);
       int error = 0;
       const int ready = without_gil([&] {
-        const detail::WaitNote note(what);
+        const detail::WaitNote note(what, polled.size() == 2 ? polled[0].fd : -1);
         const int result = runtime::own::poll(polled.data(), polled.size(), millis);
         error = errno;
         return result;

@@ -82,7 +82,7 @@ py::object to_python(const JoinResult& result) {
 
 py::object to_python(const RunningTask& task) {
   return type_named("RunningTask")(task.name, seconds(task.running_for), task.waits_for,
-                                   seconds(task.waiting_for));
+                                   seconds(task.waiting_for), task.note);
 }
 
 py::object to_python(const std::optional<StopLatency>& latency) {

@@ -19,6 +19,7 @@
 #include "caller.hpp"
 #include "condition.hpp"
 #include "event/callers_task.hpp"
+#include "event/wait_note.hpp"
 #include "waiting.hpp"
 
 namespace tg::python {
@@ -32,7 +33,9 @@ PyObject* event_aware_sleep(PyObject*, PyObject* args, PyObject* named) {
     static const char* const names[] = {"duration", nullptr};
     PyObject* seconds = nullptr;
     if (!parse(args, named, "O:event_aware_sleep", names, &seconds)) return nullptr;
-    return PyBool_FromLong(sleep_until_stopped(to_duration(seconds)));
+    const Duration whole = to_duration(seconds);
+    const detail::WaitNote note("a time (event_aware_sleep)");
+    return PyBool_FromLong(sleep_until_stopped(whole));
   });
 }
 
@@ -131,6 +134,16 @@ PyObject* notify(PyObject*, PyObject*) {
   });
 }
 
+PyObject* note(PyObject*, PyObject* args, PyObject* named) {
+  return guarded([&]() -> PyObject* {
+    static const char* const names[] = {"text", nullptr};
+    PyObject* text = nullptr;
+    if (!parse(args, named, "U:note", names, &text)) return nullptr;
+    thread_utils::note(to_text(text));
+    Py_RETURN_NONE;
+  });
+}
+
 PyObject* current_path(PyObject*, PyObject*) {
   return guarded([] { return py::str(thread_utils::current_path()).release().ptr(); });
 }
@@ -170,6 +183,10 @@ PyObject* tree_text(PyObject*, PyObject*) {
         .release()
         .ptr();
   });
+}
+
+PyObject* dump_text(PyObject*, PyObject*) {
+  return guarded([] { return py::str(without_gil([] { return dump(); })).release().ptr(); });
 }
 
 // --- The end ---
@@ -311,6 +328,10 @@ PyMethodDef functions[] = {
      "Have those who wait for a condition on the calling task's group look again."},
     {"set_all_events", as_method(&set_all_events), kNamed,
      "set_all_events($module, /, message='')\n--\n\nStop every group of the process."},
+    {"note", as_method(&note), kNamed,
+     "note($module, /, text)\n--\n\n"
+     "Say how far the calling task is, until the next note or the end of the task: for snapshots, dump and reports of "
+     "tasks that still run. An empty text removes the note. Outside of tasks it does nothing."},
     {"current_path", &current_path, METH_NOARGS,
      "current_path($module, /)\n--\n\n"
      "Where the caller is: 'MainThread/ThreadGroup2'; outside a task 'MainThread' or the thread's name."},
@@ -318,6 +339,10 @@ PyMethodDef functions[] = {
      "snapshot($module, /)\n--\n\nThe forest at this moment: each parent before its children."},
     {"tree_text", &tree_text, METH_NOARGS,
      "tree_text($module, /)\n--\n\nThe forest drawn as text, one line per group."},
+    {"dump", &dump_text, METH_NOARGS,
+     "dump($module, /)\n--\n\n"
+     "All running tasks of the process in the forest, what each waits for and since when, and deadlocks that could not be "
+     "refused: why does it hang?"},
     {"set_exit_grace", as_method(&set_exit_grace), kNamed,
      "set_exit_grace($module, /, seconds)\n--\n\n"
      "How long the end of the process waits for tasks that still run; 2 s unless set."},

@@ -232,6 +232,20 @@ def test_a_snapshot_says_what_a_call_waits_for(call, what, tmp_path):
         blocked.stop()
 
 
+def test_a_snapshot_says_on_which_descriptor_a_call_waits_and_for_how_long():
+    reading, writing = os.pipe()
+    blocked = BlockedCall(lambda: blocking.read(reading, 1))
+
+    def is_seen():
+        task = blocked.group.join(0).running[0]
+        return task.waits_for.endswith(f" on descriptor {reading}") and task.waiting_for > 0
+
+    wait_until(is_seen)
+    blocked.stop()
+    os.close(reading)
+    os.close(writing)
+
+
 @pytest.mark.parametrize("call, function, line", [
     (lambda: queue.SimpleQueue().get(), blocking.SimpleQueue._wait_for_item, "._acquire_one("),
     (lambda: time.sleep(1000), blocking.sleep, "_core._sleep("),

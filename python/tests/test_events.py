@@ -87,6 +87,29 @@ def test_a_group_made_in_a_task_is_a_child_and_is_stopped_with_it():
     assert handle.get() == ("MainThread/outer/inner", False, "MainThread/outer")
 
 
+def test_a_dump_says_what_each_task_waits_for_and_what_it_has_noted():
+    thread_utils.note("outside of tasks it does nothing")
+    group = ThreadGroup("work")
+    noted = threading.Event()
+
+    def pages():
+        thread_utils.note("page 6")
+        thread_utils.note(text="page 7")
+        noted.set()
+        thread_utils.event_aware_sleep(1000)
+
+    group.add_task(pages)
+    assert noted.wait(20)
+    wait_until(lambda: "; page 7; waits for a time (event_aware_sleep)" in core.dump())
+    assert "\n    - 'task 1' (for " in core.dump()
+    running = group.join(timeout=0).running
+    assert [task.note for task in running] == ["page 7"]
+    with pytest.raises(TypeError):
+        thread_utils.note(7)
+    group.set_event()
+    group.join()
+
+
 def test_a_daemon_group_is_reached_by_no_ancestor():
     outer = ThreadGroup("outer")
     daemon = outer.add_task(lambda: ThreadGroup("d", daemon=True)).get()

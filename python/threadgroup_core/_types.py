@@ -117,6 +117,8 @@ class RunningTask(NamedTuple):
     """What it waits for in the library; empty while it runs, and in a call that the library does not know."""
     waiting_for: float = 0.0
     """For how many seconds it has waited there."""
+    note: str = ""
+    """What it last gave to ``note``."""
 
 
 class StopLatency(NamedTuple):

@@ -28,8 +28,12 @@ class WaitNote {
     if (flow_ == nullptr) return;
     outer_ = std::exchange(flow_->wait_note, this);
     if (flow_->wait_word == nullptr) return;
-    outer_what_ = flow_->wait_word->what();
+    in_outer_ = flow_->wait_word->state();
     flow_->wait_word->begin(what);
+  }
+  /// For a system call that may sleep, on this descriptor; -1 if there are several.
+  WaitNote(const char* what, int descriptor) noexcept : WaitNote(what) {
+    if (flow_ != nullptr && flow_->wait_word != nullptr) flow_->wait_word->begin_call(what, descriptor);
   }
   /// A note that no flow has.
   struct ForNoFlow {};
@@ -47,7 +51,7 @@ class WaitNote {
   void end_note() noexcept {
     if (flow_ == nullptr) return;
     flow_->wait_note = outer_;
-    if (flow_->wait_word != nullptr) flow_->wait_word->end(outer_what_);
+    if (flow_->wait_word != nullptr) flow_->wait_word->restore(in_outer_);
     flow_ = nullptr;
   }
 
@@ -56,7 +60,7 @@ class WaitNote {
   const char* const what_;
   runtime::Flow* flow_;
   const WaitNote* outer_ = nullptr;
-  const char* outer_what_ = nullptr;
+  runtime::WaitWord::State in_outer_;
 };
 
 }  // namespace tg::inline v0::detail

@@ -24,7 +24,9 @@ RunningTask RunningHere::look(TimePoint now) const {
   seen.name = named != nullptr ? named->name() : "task " + std::to_string(number);
   if (now > since) seen.running_for = now - since;
   seen.added_at = call_site.location();
-  if (context != nullptr) look_at_wait(*context, now, seen);
+  if (context == nullptr) return seen;
+  look_at_wait(*context, now, seen);
+  seen.note = context->note.text();
   return seen;
 }
 

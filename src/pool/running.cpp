@@ -31,6 +31,8 @@ TaskStatus Running::run(PoolParts& pool, Task& task, RunningHere& here, LocalQue
   if (runs && pool.node.event().is_set()) [[unlikely]]
     note_end_after_stop(pool, task);
   release_unless_failed(pool, task, status, here, local);
+  // The destructors of the user's objects may have noted something, too.
+  here.context->note.forget();
   return status;
 }
 

@@ -366,7 +366,7 @@ bool Worker::run_now(PoolParts& pool, Task& task_waited_for) noexcept {
   if (self.is_in_forked_child()) return true;  // as in `serve`
   flow.task = outer;
   flow.wait_word = &outer->wait_word;
-  outer->wait_word.end(nullptr);
+  outer->wait_word.end();
   TaskList delivered;
   if (is_local) {
     Running::end_local(pool, local, self, wanted, status, delivered);

@@ -21,7 +21,7 @@ namespace tg::inline v0::detail {
 /// A call of `tg::posix`: the plain one where nothing can stop the caller, else one that can be stopped.
 ///
 ///     const CoveredCall call("read");
-///     return call ? call.make(SYS_read, fd, buffer, bytes) : ::read(fd, buffer, bytes);
+///     return call ? call.make_on(SYS_read, fd, buffer, bytes) : ::read(fd, buffer, bytes);
 class CoveredCall {
  public:
   /// `name` is that of the call, or the best known one of its family: "read". Throws `std::logic_error` in a simulated program.
@@ -48,16 +48,31 @@ class CoveredCall {
   /// Makes the call. Returns its result, or -1 with `errno` set.
   template <class... A>
   long make(long number, A... arguments) const {
-    return make_or_set_errno(*this, number, arguments...);
+    return make_or_set_errno<On::nothing>(*this, number, arguments...);
+  }
+  /// The same for a call on a descriptor, which snapshots show.
+  template <class... A>
+  long make_on(long number, int descriptor, A... arguments) const {
+    return make_or_set_errno<On::descriptor>(*this, number, descriptor, arguments...);
   }
   /// The same without `errno`: returns a negative error number.
   template <class... A>
   long make_raw(long number, A... arguments) const {
+    return make_call(-1, number, arguments...);
+  }
+
+ private:
+  // Where a `long` has 32 bits, some arguments take two of them.
+  static constexpr bool kPolls = sizeof(long) == 8;
+  enum class On : bool { nothing, descriptor };
+
+  template <class... A>
+  [[gnu::always_inline]] long make_call(int descriptor, long number, A... arguments) const {
     Node* const node = innermost_node(*flow_);
     if constexpr (!runtime::kHasStoppableCalls)
       return node != nullptr && node->event().is_set()
                  ? -ECANCELED
-                 : poll_first(node, number, {runtime::to_argument(arguments)...});
+                 : poll_first(descriptor, node, number, {runtime::to_argument(arguments)...});
     // If the caller is a signal handler that has interrupted a change of scope or of the registration: a call that nothing stops.
     static constinit const void* const never = nullptr;
     if (node == nullptr) [[unlikely]]
@@ -65,7 +80,7 @@ class CoveredCall {
     const Event& event = node->event();
     if (event.is_set()) [[unlikely]]
       return -ECANCELED;
-    const Waiting waiting(flow_->wait_word, name_);
+    const Waiting waiting(flow_->wait_word, name_, descriptor);
     CallRegistration* const mine = CallRegistration::of(*flow_);
     if (mine == nullptr || !mine->cover(*node)) [[unlikely]]
       return runtime::stoppable_call(&never, number, arguments...);
@@ -78,18 +93,16 @@ class CoveredCall {
     return result;
   }
 
- private:
-  // Where a `long` has 32 bits, some arguments take two of them.
-  static constexpr bool kPolls = sizeof(long) == 8;
-
-  long poll_first(Node* node, long number, const std::array<long, 6>& arguments) const {
-    const Waiting waiting(flow_->wait_word, name_);
+  long poll_first(int descriptor, Node* node, long number, const std::array<long, 6>& arguments) const {
+    const Waiting waiting(flow_->wait_word, name_, descriptor);
     return polled_call(node, number, arguments);
   }
   // Out of line, and takes the object in registers, so that a caller outside groups saves no registers.
-  template <class... A>
-  [[gnu::noinline]] static long make_or_set_errno(CoveredCall call, long number, A... arguments) {
-    const long result = call.make_raw(number, arguments...);
+  template <On kOn, class First, class... A>
+  [[gnu::noinline]] static long make_or_set_errno(CoveredCall call, long number, First first, A... others) {
+    int descriptor = -1;
+    if constexpr (kOn == On::descriptor) descriptor = first;
+    const long result = call.make_call(descriptor, number, first, others...);
     if (result >= 0 || result < -4095) [[likely]]
       return result;
     errno = static_cast<int>(-result);
@@ -98,22 +111,23 @@ class CoveredCall {
   // What snapshots show: a `WaitNote` without its part for simulations, which never get here.
   class Waiting {
    public:
-    [[gnu::always_inline]] Waiting(runtime::WaitWord* word, const char* name) noexcept : word_(word) {
+    [[gnu::always_inline]] Waiting(runtime::WaitWord* word, const char* name, int descriptor) noexcept
+        : word_(word) {
       if (word_ == nullptr) [[unlikely]]
         return;
-      outer_ = word_->what();
-      word_->begin(name);
+      outer_ = word_->state();
+      word_->begin_call(name, descriptor);
     }
     [[gnu::always_inline]] ~Waiting() {
       if (word_ != nullptr) [[likely]]
-        word_->end(outer_);
+        word_->restore(outer_);
     }
     Waiting(const Waiting&) = delete;
     Waiting& operator=(const Waiting&) = delete;
 
    private:
     runtime::WaitWord* const word_;
-    const char* outer_ = nullptr;
+    runtime::WaitWord::State outer_;
   };
   [[noreturn, gnu::cold, gnu::noinline]] static void refuse_in_simulation(const char* name) {
     runtime::refuse_real_io(std::string("tg::posix::") + name);

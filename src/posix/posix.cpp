@@ -89,32 +89,32 @@ bool may_wait(const sembuf* operations, std::size_t count) {
 
 ssize_t read(int fd, void* buffer, std::size_t bytes) {
   const CoveredCall call("read");
-  return call ? call.make(SYS_read, fd, buffer, bytes) : ::read(fd, buffer, bytes);
+  return call ? call.make_on(SYS_read, fd, buffer, bytes) : ::read(fd, buffer, bytes);
 }
 
 ssize_t readv(int fd, const iovec* parts, int count) {
   const CoveredCall call("readv");
-  return call ? call.make(SYS_readv, fd, parts, count) : ::readv(fd, parts, count);
+  return call ? call.make_on(SYS_readv, fd, parts, count) : ::readv(fd, parts, count);
 }
 
 ssize_t pread(int fd, void* buffer, std::size_t bytes, off_t offset) {
   const CoveredCall call("pread");
-  return call ? call.make(SYS_pread64, fd, buffer, bytes, offset) : ::pread(fd, buffer, bytes, offset);
+  return call ? call.make_on(SYS_pread64, fd, buffer, bytes, offset) : ::pread(fd, buffer, bytes, offset);
 }
 
 ssize_t write(int fd, const void* buffer, std::size_t bytes) {
   const CoveredCall call("write");
-  return call ? call.make(SYS_write, fd, buffer, bytes) : ::write(fd, buffer, bytes);
+  return call ? call.make_on(SYS_write, fd, buffer, bytes) : ::write(fd, buffer, bytes);
 }
 
 ssize_t writev(int fd, const iovec* parts, int count) {
   const CoveredCall call("writev");
-  return call ? call.make(SYS_writev, fd, parts, count) : ::writev(fd, parts, count);
+  return call ? call.make_on(SYS_writev, fd, parts, count) : ::writev(fd, parts, count);
 }
 
 ssize_t pwrite(int fd, const void* buffer, std::size_t bytes, off_t offset) {
   const CoveredCall call("pwrite");
-  return call ? call.make(SYS_pwrite64, fd, buffer, bytes, offset) : ::pwrite(fd, buffer, bytes, offset);
+  return call ? call.make_on(SYS_pwrite64, fd, buffer, bytes, offset) : ::pwrite(fd, buffer, bytes, offset);
 }
 
 int openat(int folder, const char* path, int flags, mode_t mode) {
@@ -128,19 +128,19 @@ int open(const char* path, int flags, mode_t mode) { return posix::openat(AT_FDC
 ssize_t splice(int from, off64_t* from_offset, int to, off64_t* to_offset, std::size_t bytes,
                unsigned flags) {
   const CoveredCall call("splice");
-  return call ? call.make(SYS_splice, from, from_offset, to, to_offset, bytes, flags)
+  return call ? call.make_on(SYS_splice, from, from_offset, to, to_offset, bytes, flags)
               : ::splice(from, from_offset, to, to_offset, bytes, flags);
 }
 
 ssize_t sendfile(int to, int from, off_t* offset, std::size_t bytes) {
   const CoveredCall call("sendfile");
-  return call ? call.make(SYS_sendfile, to, from, offset, bytes) : ::sendfile(to, from, offset, bytes);
+  return call ? call.make_on(SYS_sendfile, to, from, offset, bytes) : ::sendfile(to, from, offset, bytes);
 }
 
 ssize_t copy_file_range(int from, off64_t* from_offset, int to, off64_t* to_offset, std::size_t bytes,
                         unsigned flags) {
   const CoveredCall call("copy_file_range");
-  return call ? call.make(SYS_copy_file_range, from, from_offset, to, to_offset, bytes, flags)
+  return call ? call.make_on(SYS_copy_file_range, from, from_offset, to, to_offset, bytes, flags)
               : ::copy_file_range(from, from_offset, to, to_offset, bytes, flags);
 }
 
@@ -153,7 +153,7 @@ ssize_t getrandom(void* buffer, std::size_t bytes, unsigned flags) {
 
 ssize_t recvfrom(int socket, void* buffer, std::size_t bytes, int flags, sockaddr* from, socklen_t* size) {
   const CoveredCall call("recv");
-  return call ? call.make(SYS_recvfrom, socket, buffer, bytes, flags, from, size)
+  return call ? call.make_on(SYS_recvfrom, socket, buffer, bytes, flags, from, size)
               : ::recvfrom(socket, buffer, bytes, flags, from, size);
 }
 
@@ -163,13 +163,13 @@ ssize_t recv(int socket, void* buffer, std::size_t bytes, int flags) {
 
 ssize_t recvmsg(int socket, msghdr* message, int flags) {
   const CoveredCall call("recvmsg");
-  return call ? call.make(SYS_recvmsg, socket, message, flags) : ::recvmsg(socket, message, flags);
+  return call ? call.make_on(SYS_recvmsg, socket, message, flags) : ::recvmsg(socket, message, flags);
 }
 
 ssize_t sendto(int socket, const void* buffer, std::size_t bytes, int flags, const sockaddr* to,
                socklen_t size) {
   const CoveredCall call("send");
-  return call ? call.make(SYS_sendto, socket, buffer, bytes, flags, to, size)
+  return call ? call.make_on(SYS_sendto, socket, buffer, bytes, flags, to, size)
               : ::sendto(socket, buffer, bytes, flags, to, size);
 }
 
@@ -179,12 +179,12 @@ ssize_t send(int socket, const void* buffer, std::size_t bytes, int flags) {
 
 ssize_t sendmsg(int socket, const msghdr* message, int flags) {
   const CoveredCall call("sendmsg");
-  return call ? call.make(SYS_sendmsg, socket, message, flags) : ::sendmsg(socket, message, flags);
+  return call ? call.make_on(SYS_sendmsg, socket, message, flags) : ::sendmsg(socket, message, flags);
 }
 
 int accept4(int socket, sockaddr* peer, socklen_t* size, int flags) {
   const CoveredCall call("accept");
-  return call ? static_cast<int>(call.make(SYS_accept4, socket, peer, size, flags))
+  return call ? static_cast<int>(call.make_on(SYS_accept4, socket, peer, size, flags))
               : ::accept4(socket, peer, size, flags);
 }
 
@@ -192,7 +192,8 @@ int accept(int socket, sockaddr* peer, socklen_t* size) { return posix::accept4(
 
 int connect(int socket, const sockaddr* peer, socklen_t size) {
   const CoveredCall call("connect");
-  return call ? static_cast<int>(call.make(SYS_connect, socket, peer, size)) : ::connect(socket, peer, size);
+  return call ? static_cast<int>(call.make_on(SYS_connect, socket, peer, size))
+              : ::connect(socket, peer, size);
 }
 
 // --- Waiting for descriptors ---
@@ -236,7 +237,7 @@ int epoll_pwait(int epoll, epoll_event* events, int most, int milliseconds, cons
   if (!call) return ::epoll_pwait(epoll, events, most, milliseconds, blocked);
   const SignalSet mask(blocked);
   return static_cast<int>(
-      call.make(SYS_epoll_pwait, epoll, events, most, milliseconds, mask.get(), kMaskBytes));
+      call.make_on(SYS_epoll_pwait, epoll, events, most, milliseconds, mask.get(), kMaskBytes));
 }
 
 int epoll_wait(int epoll, epoll_event* events, int most, int milliseconds) {
@@ -292,7 +293,7 @@ int flock(int fd, int operation) {
   if (!call) return ::flock(fd, operation);
   // They do not wait, and a stopped task must unlock.
   if ((operation & (LOCK_UN | LOCK_NB)) != 0) return runtime::own::flock(fd, operation);
-  return static_cast<int>(call.make(SYS_flock, fd, operation));
+  return static_cast<int>(call.make_on(SYS_flock, fd, operation));
 }
 
 int fcntl(int fd, int command, struct flock* lock) {
@@ -300,7 +301,7 @@ int fcntl(int fd, int command, struct flock* lock) {
   const bool waits =
       (command == F_SETLKW || command == F_OFD_SETLKW) && lock != nullptr && lock->l_type != F_UNLCK;
   if (!call) return ::fcntl(fd, command, lock);
-  return waits ? static_cast<int>(call.make(SYS_fcntl, fd, command, lock))
+  return waits ? static_cast<int>(call.make_on(SYS_fcntl, fd, command, lock))
                : runtime::own::fcntl(fd, command, lock);
 }
 
@@ -339,14 +340,14 @@ int sigsuspend(const sigset_t* blocked) {
 int mq_timedsend(mqd_t queue, const char* message, std::size_t bytes, unsigned priority,
                  const timespec* deadline) {
   const CoveredCall call("mq_timedsend");
-  return call ? static_cast<int>(call.make(SYS_mq_timedsend, queue, message, bytes, priority, deadline))
+  return call ? static_cast<int>(call.make_on(SYS_mq_timedsend, queue, message, bytes, priority, deadline))
               : ::mq_timedsend(queue, message, bytes, priority, deadline);
 }
 
 ssize_t mq_timedreceive(mqd_t queue, char* message, std::size_t bytes, unsigned* priority,
                         const timespec* deadline) {
   const CoveredCall call("mq_timedreceive");
-  return call ? call.make(SYS_mq_timedreceive, queue, message, bytes, priority, deadline)
+  return call ? call.make_on(SYS_mq_timedreceive, queue, message, bytes, priority, deadline)
               : ::mq_timedreceive(queue, message, bytes, priority, deadline);
 }
 

@@ -2,12 +2,17 @@
 // Looks into a picture of the forest, and draws it as text; and the controller, a face for the forest.
 #include <threadgroup/snapshot.hpp>
 
+#include <unistd.h>
+
+#include <fmt/format.h>
+
 #include <threadgroup/thread_utils.hpp>
 
 #include "base/escaped.hpp"
 #include "tree/counts_text.hpp"
 #include "tree/forest.hpp"
 #include "tree/task_context.hpp"
+#include "tree/wait_graph.hpp"
 
 namespace tg {
 inline namespace v0 {
@@ -84,9 +89,22 @@ std::string kind_label(const NodeSnapshot& node) {
       return {};
   }
 }
-}  // namespace
 
-std::string to_text(const ForestSnapshot& snapshot) {
+std::string counts_label(const NodeSnapshot& node, const std::string& running) {
+  const GroupStatistics& counts = node.counts;
+  if (counts.total() == 0) return {};
+  std::string text = "  [" + std::to_string(counts.pending) + " pending, " + detail::escaped(running) + ", " +
+                     std::to_string(counts.done()) + " done";
+  GroupStatistics without_success = counts;
+  without_success.succeeded = 0;
+  const std::string ends = detail::describe_ends(without_success);
+  if (!ends.empty()) text += ": " + ends;
+  return text + ']';
+}
+
+enum class Tasks : bool { in_the_line_of_their_group, on_lines_of_their_own };
+
+std::string draw(const ForestSnapshot& snapshot, Tasks tasks) {
   // Whether a node has a later sibling decides the shape of its branch, and of the lines below it.
   const std::size_t count = snapshot.nodes.size();
   std::vector<bool> has_later_sibling(count, false);
@@ -102,28 +120,53 @@ std::string to_text(const ForestSnapshot& snapshot) {
 
   std::string text;
   std::vector<bool> open;  // for each depth, whether its line continues downwards
+  const auto continue_lines = [&](std::size_t depths) {
+    for (std::size_t depth = 1; depth < depths; ++depth) text += open[depth] ? "|   " : "    ";
+  };
   for (std::size_t i = 0; i < count; ++i) {
     const NodeSnapshot& node = snapshot.nodes[i];
     open.resize(node.depth + 1, false);
     open[node.depth] = has_later_sibling[i];
-    for (std::size_t depth = 1; depth < node.depth; ++depth) text += open[depth] ? "|   " : "    ";
+    continue_lines(node.depth);
     if (node.depth > 0) text += open[node.depth] ? "|-- " : "`-- ";
     text += detail::escaped(node.name + kind_label(node));
-    const GroupStatistics& counts = node.counts;
-    if (counts.total() > 0) {
-      text += "  [" + std::to_string(counts.pending) + " pending, " +
-              detail::escaped(detail::describe_running(counts.running, node.running)) + ", " +
-              std::to_string(counts.done()) + " done";
-      GroupStatistics without_success = counts;
-      without_success.succeeded = 0;
-      const std::string ends = detail::describe_ends(without_success);
-      if (!ends.empty()) text += ": " + ends;
-      text += ']';
-    }
+    const bool apart = tasks == Tasks::on_lines_of_their_own;
+    text += counts_label(node, detail::describe_running(node.counts.running,
+                                                        apart ? std::vector<RunningTask>() : node.running));
     if (node.reason) text += "  event: " + node.reason->str();
     if (node.stop) text += detail::escaped(detail::describe_slow_stop(*node.stop));
     text += '\n';
+    if (!apart) continue;
+    const bool has_children = i + 1 < count && snapshot.nodes[i + 1].depth > node.depth;
+    for (const RunningTask& task : node.running) {
+      continue_lines(node.depth + 1);
+      text += (has_children ? "|   - " : "- ") + detail::escaped(task.str()) + '\n';
+    }
   }
+  return text;
+}
+}  // namespace
+
+std::string to_text(const ForestSnapshot& snapshot) {
+  return draw(snapshot, Tasks::in_the_line_of_their_group);
+}
+
+std::string dump() {
+  const ForestSnapshot snapshot = ThreadEventsController::instance().snapshot();
+  const std::vector<std::string> deadlocks = detail::describe_deadlocks();
+  std::size_t running = 0;
+  std::size_t waiting = 0;
+  std::size_t pending = 0;
+  for (const NodeSnapshot& node : snapshot.nodes) {
+    running += node.counts.running;
+    pending += node.counts.pending;
+    for (const RunningTask& task : node.running) waiting += task.waits_for.empty() ? 0 : 1;
+  }
+  std::string text =
+      fmt::format("threadgroup: process {} runs {} task{}, {} of them wait{}; {} pending\n", ::getpid(),
+                  running, running == 1 ? "" : "s", waiting, waiting == 1 ? "s" : "", pending) +
+      draw(snapshot, Tasks::on_lines_of_their_own);
+  for (const std::string& deadlock : deadlocks) text += "deadlock: " + detail::escaped(deadlock) + '\n';
   return text;
 }
 

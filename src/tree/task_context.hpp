@@ -11,6 +11,7 @@
 #include "runtime/flow.hpp"
 #include "runtime/wait_word.hpp"
 #include "tree/node.hpp"
+#include "tree/task_note.hpp"
 
 namespace tg::inline v0::detail {
 
@@ -27,6 +28,7 @@ struct TaskContext {
   bool slot_is_lent = false;                      // read and written only by its flow
   bool permits_are_lent = false;                  // likewise
   runtime::WaitWord wait_word = {};               // what it waits for
+  mutable TaskNote note = {};                     // what it says of itself; written by its flow
   // The task that waits below on this stack, until this one is done: of the same group, or of one above it
   // that it joins.
   const TaskContext* outer = nullptr;

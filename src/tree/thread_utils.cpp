@@ -71,6 +71,11 @@ std::optional<Reason> reason() {
   return *reason;
 }
 
+void note(std::string text) {
+  detail::TaskContext* const task = detail::TaskContext::current();
+  if (task != nullptr && task->task != nullptr) task->note.set(std::move(text));
+}
+
 void set_all_events(std::string message, SourceLocation where) {
   Reason reason = detail::reason_from_here(ReasonKind::requested, std::move(message), where);
   reason.origin_path = current_path();

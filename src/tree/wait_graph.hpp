@@ -54,6 +54,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <threadgroup/duration.hpp>
 #include <threadgroup/statistics.hpp>
@@ -84,6 +85,10 @@ bool waits_for_caller(const Node* top);
 /// its local queue, is held, so that the task stays; and the forest's, so that the groups of the tasks that it
 /// waits for do.
 void look_at_wait(const TaskContext& task, TimePoint now, RunningTask& seen);
+
+/// Cycles of recorded waits that were not refused, as "task 'a' of group 'g' waits for ...": each wait that cannot end leads to one of them.
+/// Takes the graph's lock, and after that the forest's. Throws `std::bad_alloc`.
+std::vector<std::string> describe_deadlocks();
 
 /// A wait in the graph, for as long as the object lives or until `end`.
 ///
@@ -138,7 +143,7 @@ class RecordedWait : public WaitNote {
   void end() noexcept {
     end_note();
     if (runs_it_ != nullptr) {
-      runs_it_->wait_word.end(nullptr);
+      runs_it_->wait_word.end();
       std::exchange(runs_it_, nullptr)->wait_for_inner = previous_of_caller_;
     }
     if (waiter_ != nullptr) take_out();

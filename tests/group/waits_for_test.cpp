@@ -2,15 +2,26 @@
 // What snapshots say of running tasks: what each waits for, since when, and where it was added.
 #include <gtest/gtest.h>
 
+#include <pthread.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <csignal>
 #include <latch>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include <threadgroup/posix.hpp>
 #include <threadgroup/threadgroup.hpp>
 
+#include "base/sanitizers.hpp"
+
 #include "support/eventually.hpp"
+#include "support/pipe.hpp"
+#include "support/signal_handler.hpp"
 
 namespace tg {
 namespace waits_for_test {
@@ -147,6 +158,139 @@ TEST_F(WaitsFor, comes_with_the_line_where_the_task_was_added) {
   go.count_down();
 }
 
+TEST_F(WaitsFor, names_a_system_call_and_its_descriptor_and_how_long_it_has_lasted) {
+  const test::Pipe pipe;
+  group.add_task(TaskName("reads"), [&] {
+    char byte = 0;
+    static_cast<void>(posix::read(pipe.reading(), &byte, 1));
+  });
+  wait_until_waiting(group, "reads", "read on descriptor " + std::to_string(pipe.reading()));
+  eventually([&] { return task_named(group, "reads").waiting_for > Duration(10ms); });
+  group.add_task(TaskName("pauses"), [] { static_cast<void>(posix::pause()); });
+  wait_until_waiting(group, "pauses", "pause");
+  group.set_event();
+  group.join();
+}
+
+TEST_F(WaitsFor, comes_with_the_note_of_the_task_until_its_end) {
+  ThreadGroup one("one", {.max_concurrent_threads = 1});
+  thread_utils::note("outside of tasks it does nothing");
+  std::latch noted(1);
+  std::latch go_on(1);
+  std::latch next_runs(1);
+  one.add_task(TaskName("pages"), [&] {
+    EXPECT_EQ(task_named(one, "pages").note, "");
+    thread_utils::note("page 6");
+    thread_utils::note("page 7");
+    noted.count_down();
+    go_on.wait();
+    thread_utils::note("");
+    EXPECT_EQ(task_named(one, "pages").note, "");
+    thread_utils::note("the last page");
+  });
+  one.add_task(TaskName("next"), [&] {
+    next_runs.count_down();
+    go.wait();
+  });
+  noted.wait();
+  EXPECT_EQ(task_named(one, "pages").note, "page 7");
+  go_on.count_down();
+  next_runs.wait();
+  EXPECT_EQ(task_named(one, "next").note, "");
+  go.count_down();
+  one.join();
+}
+
+TEST_F(WaitsFor, tells_the_notes_of_tasks_on_one_stack_apart) {
+  ThreadGroup one("one", {.max_concurrent_threads = 1});
+  std::latch noted(1);
+  one.add_task(TaskName("outer"), [&] {
+    thread_utils::note("waits for the inner one");
+    static_cast<void>(one.add_task(TaskName("inner"),
+                                   [&] {
+                                     thread_utils::note("halfway");
+                                     noted.count_down();
+                                     go.wait();
+                                   })
+                          .wait());
+    EXPECT_EQ(task_named(one, "outer").note, "waits for the inner one");
+  });
+  noted.wait();
+  EXPECT_EQ(task_named(one, "outer").note, "waits for the inner one");
+  EXPECT_EQ(task_named(one, "inner").note, "halfway");
+  go.count_down();
+  one.join();
+}
+
+TEST_F(WaitsFor, comes_with_no_note_of_an_earlier_task_whose_result_has_noted_something) {
+  struct Result {
+    Result() = default;
+    Result(Result&& other) noexcept : notes(std::exchange(other.notes, false)) {}
+    ~Result() {
+      if (notes) thread_utils::note("left by a result");
+    }
+    bool notes = true;
+  };
+  ThreadGroup one("one", {.max_concurrent_threads = 1});
+  std::latch handle_is_gone(1);
+  std::latch next_runs(1);
+  one.add_task([&] {
+    handle_is_gone.wait();
+    return Result();
+  });
+  one.add_task(TaskName("next"), [&] {
+    next_runs.count_down();
+    go.wait();
+  });
+  handle_is_gone.count_down();
+  next_runs.wait();
+  EXPECT_EQ(task_named(one, "next").note, "");
+  go.count_down();
+  one.join();
+}
+
+TEST_F(WaitsFor, names_a_call_and_its_time_also_after_a_signal_handler_has_made_another_one) {
+  if (TG_THREAD_SANITIZER != 0) GTEST_SKIP() << "the sanitizer delays handlers until the call returns";
+  const test::Pipe pipe;
+  const test::Pipe other;
+  static int written_by_handler;
+  written_by_handler = other.writing();
+  const test::SignalHandler handler(
+      SIGUSR1, +[](int) { static_cast<void>(posix::write(written_by_handler, "x", 1)); });
+  std::atomic<pthread_t> reader{};
+  group.add_task(TaskName("reads"), [&] {
+    reader = ::pthread_self();
+    char byte = 0;
+    static_cast<void>(posix::read(pipe.reading(), &byte, 1));
+  });
+  eventually([&] { return task_named(group, "reads").waiting_for > Duration(10ms); });
+  ::pthread_kill(reader, SIGUSR1);
+  char byte = 0;
+  EXPECT_EQ(::read(other.reading(), &byte, 1), 1);
+  eventually([&] {
+    const RunningTask task = task_named(group, "reads");
+    return task.waits_for == "read on descriptor " + std::to_string(pipe.reading()) &&
+           task.waiting_for > Duration(10ms);
+  });
+  group.set_event();
+  group.join();
+}
+
+TEST_F(WaitsFor, is_in_a_dump_with_a_line_for_each_task) {
+  group.add_task(TaskName("sleeps"), [] {
+    thread_utils::note("page 7");
+    thread_utils::event_aware_sleep(1h);
+  });
+  wait_until_waiting(group, "sleeps", "a time (event_aware_sleep)");
+  const std::string text = dump();
+  EXPECT_EQ(text.find("threadgroup: process " + std::to_string(::getpid()) + " runs "), 0U) << text;
+  EXPECT_NE(text.find("work  [0 pending, 1 running, 0 done]\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("- 'sleeps' (for "), std::string::npos) << text;
+  EXPECT_NE(text.find("; page 7; waits for a time (event_aware_sleep)"), std::string::npos) << text;
+  EXPECT_NE(text.find("; added at waits_for_test.cpp:"), std::string::npos) << text;
+  group.set_event();
+}
+
 TEST_F(WaitsFor, is_in_the_result_of_a_join_that_timed_out) {
   group.add_task(TaskName("sleeps"), [] { thread_utils::event_aware_sleep(1h); });
   wait_until_waiting(group, "sleeps", "a time (event_aware_sleep)");
@@ -159,6 +303,9 @@ TEST_F(WaitsFor, is_in_the_result_of_a_join_that_timed_out) {
 TEST(RunningTaskText, says_what_is_known) {
   RunningTask task{"fetch 17", 9800ms};
   EXPECT_EQ(task.str(), "'fetch 17' (for 9.8 s)");
+  task.note = "page 7";
+  EXPECT_EQ(task.str(), "'fetch 17' (for 9.8 s; page 7)");
+  task.note.clear();
   task.waits_for = "a condition";
   EXPECT_EQ(task.str(), "'fetch 17' (for 9.8 s; waits for a condition)");
   task.waiting_for = 9700ms;

@@ -46,6 +46,7 @@ void use_new_groups() {
   std::atomic<int> ran{0};
   for (int i = 0; i < 100; ++i) {
     group.post([&ran] {
+      tg::thread_utils::note("in the child");
       ThreadGroup inner("nested");
       inner.post([&ran] { ++ran; });
       static_cast<void>(inner.join());
@@ -177,6 +178,7 @@ TEST_F(Fork, task_may_return_in_the_child) {
   ThreadGroup group("forks", {.on_failure = tg::OnFailure::set_event});
   std::atomic<pid_t> child{0};
   const auto forked = group.add_task([&child] {
+    tg::thread_utils::note("forks");
     const pid_t made = ::fork();
     if (made == 0) ::alarm(20);
     child = made;
@@ -290,11 +292,16 @@ TEST_F(Fork, fork_while_others_hammer_the_library_leaves_no_lock_behind) {
     hammers.emplace_back([&, i] {
       while (!stop) {
         ThreadGroup group("hammer", {.time_limit = i == 0 ? std::optional<tg::Duration>(1h) : std::nullopt});
-        for (int k = 0; k < 3; ++k) group.post([] { ThreadGroup("inner").post([] {}); });
+        for (int k = 0; k < 3; ++k) {
+          group.post([] {
+            tg::thread_utils::note("hammers");
+            ThreadGroup("inner").post([] {});
+          });
+        }
         static_cast<void>(shared.statistics());
         static_cast<void>(shared.get_stop_token());
         static_cast<void>(shared.executed());
-        static_cast<void>(ThreadEventsController::instance().snapshot());
+        static_cast<void>(tg::dump());
         tg::set_unseen_failure_handler({});
         if (i == 2) group.set_event();
       }

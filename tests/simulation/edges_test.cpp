@@ -261,6 +261,27 @@ TEST(SimEdgesDeathTest, task_from_a_foreign_thread_ends_the_process) {
                "starts no threads of its own");
 }
 
+TEST(SimEdges, tasks_note_how_far_they_are_while_another_one_dumps) {
+  const sim::Report report = sim::explore({.schedules = 300}, [] {
+    ThreadGroup group("Jobs");
+    for (int i = 0; i < 2; ++i) {
+      group.add_task(TaskName("pages"), [] {
+        thread_utils::note("page 1");
+        event_aware_sleep(1ms);
+        thread_utils::note("page 2");
+      });
+    }
+    group.add_task(TaskName("dumps"), [] {
+      const std::string text = dump();
+      sim::check(text.find("- 'dumps' (for") != std::string::npos, text);
+      sim::check(text.find("; page 3") == std::string::npos, text);
+    });
+    group.join();
+    sim::check(dump().find("; page ") == std::string::npos, "an ended task has no note");
+  });
+  EXPECT_FALSE(report.failure) << report.str();
+}
+
 }  // namespace
 }  // namespace edges_test
 }  // namespace tg

@@ -8,6 +8,8 @@
 #include <system_error>
 #include <vector>
 
+#include <threadgroup/snapshot.hpp>
+
 #include "tree/wait_graph.hpp"
 
 #include "support/nodes.hpp"
@@ -260,6 +262,89 @@ TEST(WaitGraph, a_wait_that_leads_into_a_cycle_is_refused_too) {
   EXPECT_EQ(waits.begin(z, one(x)),
             "task 'z' of group 'A' waits for task 'x' of group 'A', which waits for task 'y' of group 'A', "
             "which waits for task 'x' of group 'A'");
+}
+
+TEST(WaitGraph, a_cycle_that_could_not_be_refused_is_described_once_as_long_as_it_is_there) {
+  Linked a("A", tg::NodeKind::daemon);
+  FakeTask x("x", a);
+  FakeTask y("y", a);
+  FakeTask leads_in("leads in", a);
+  FakeTask runs("runs", a);
+  FakeTask waits_for_runs("waits for runs", a);
+  Waits waits;
+  EXPECT_EQ(waits.begin(waits_for_runs, one(runs)), "");
+  EXPECT_EQ(waits.begin(leads_in, one(x)), "");
+  EXPECT_EQ(waits.begin(x, one(y)), "");
+  EXPECT_EQ(tg::detail::describe_deadlocks(), std::vector<std::string>());
+  {
+    testing::internal::CaptureStderr();
+    const RecordedWait closing(&y.context, one(x), {}, TimePoint::never(), false,
+                               RecordedWait::OnCycle::report);
+    testing::internal::GetCapturedStderr();
+    const std::vector<std::string> all = tg::detail::describe_deadlocks();
+    ASSERT_EQ(all.size(), 1U);
+    const std::string of_x = "task 'x' of group 'A'";
+    const std::string of_y = "task 'y' of group 'A'";
+    const std::string which = ", which waits for ";
+    EXPECT_TRUE(all[0] == of_x + " waits for " + of_y + which + of_x ||
+                all[0] == of_y + " waits for " + of_x + which + of_y)
+        << all[0];
+    EXPECT_NE(tg::dump().find("\ndeadlock: " + all[0] + '\n'), std::string::npos);
+  }
+  EXPECT_EQ(tg::detail::describe_deadlocks(), std::vector<std::string>());
+}
+
+// As a destructor does, which cannot fail.
+class Reported {
+ public:
+  void begin(FakeTask& waiter, const WaitTarget& target) {
+    testing::internal::CaptureStderr();
+    waits_.emplace_back(&waiter.context, target, tg::detail::WatchedEvents{&waiter.group->event(), nullptr},
+                        TimePoint::never(), false, RecordedWait::OnCycle::report);
+    testing::internal::GetCapturedStderr();
+  }
+
+ private:
+  std::deque<RecordedWait> waits_;
+};
+
+TEST(WaitGraph, cycles_are_described_but_not_the_waits_that_lead_into_them) {
+  Linked a("A", tg::NodeKind::daemon);
+  Linked g("G", tg::NodeKind::daemon);
+  Linked h("H", tg::NodeKind::daemon);
+  a->slot_count = 1;
+  FakeTask x("x", a);
+  FakeTask in_g("in g", g);
+  FakeTask also_in_g("also in g", g);
+  FakeTask in_h("in h", h);
+  FakeTask pending("pending", a);
+  pending.state = State::pending;
+  Reported waits;
+  waits.begin(also_in_g, one(in_h));
+  waits.begin(in_h, one(also_in_g));
+  waits.begin(in_g, one(x));
+  waits.begin(x, all_of(g));
+  FakeTask leads_in("leads in", h);
+  waits.begin(leads_in, one(pending));
+  std::size_t with_h = 0;
+  for (const std::string& cycle : tg::detail::describe_deadlocks()) {
+    EXPECT_EQ(cycle.find("leads in"), std::string::npos) << cycle;
+    if (cycle.find("'in h'") == std::string::npos) continue;
+    ++with_h;
+    EXPECT_EQ(cycle.find("'x'"), std::string::npos) << cycle;
+  }
+  EXPECT_EQ(with_h, 1U);
+}
+
+TEST(WaitGraph, each_of_several_cycles_is_described) {
+  Linked a("A", tg::NodeKind::daemon);
+  std::deque<FakeTask> tasks;
+  for (int i = 0; i < 6; ++i) tasks.emplace_back("task\n" + std::to_string(i), a);
+  Reported waits;
+  for (std::size_t i = 0; i < 6; ++i) waits.begin(tasks[i], one(tasks[i ^ 1]));
+  EXPECT_EQ(tg::detail::describe_deadlocks().size(), 3U);
+  const std::string text = tg::dump();
+  EXPECT_NE(text.find("\ndeadlock: task 'task\\n"), std::string::npos) << text;
 }
 
 TEST(WaitGraph, a_join_is_stuck_by_any_task_of_the_group_and_finds_the_one_in_the_cycle) {
