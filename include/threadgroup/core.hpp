@@ -18,6 +18,7 @@
 #include <threadgroup/join_result.hpp>
 #include <threadgroup/latch.hpp>
 #include <threadgroup/map.hpp>
+#include <threadgroup/metrics.hpp>
 #include <threadgroup/mutex.hpp>
 #include <threadgroup/options.hpp>
 #include <threadgroup/outcomes.hpp>

@@ -3,10 +3,13 @@
 #include "functions.hpp"
 
 #include <algorithm>
+#include <stdexcept>
+#include <string>
 
 #include <threadgroup/abandonable.hpp>
 #include <threadgroup/duration.hpp>
 #include <threadgroup/errors.hpp>
+#include <threadgroup/metrics.hpp>
 #include <threadgroup/posix.hpp>
 #include <threadgroup/snapshot.hpp>
 #include <threadgroup/source_location.hpp>
@@ -189,6 +192,23 @@ PyObject* dump_text(PyObject*, PyObject*) {
   return guarded([] { return py::str(without_gil([] { return dump(); })).release().ptr(); });
 }
 
+PyObject* metrics_text(PyObject*, PyObject* args, PyObject* named) {
+  return guarded([&]() -> PyObject* {
+    static const char* const names[] = {"format", "max_paths", nullptr};
+    PyObject* format = nullptr;
+    Py_ssize_t max_paths = static_cast<Py_ssize_t>(MetricsOptions().max_paths);
+    if (!parse(args, named, "|Un:metrics_text", names, &format, &max_paths)) return nullptr;
+    MetricsOptions options;
+    const std::string chosen = format != nullptr ? to_text(format) : "prometheus";
+    if (chosen == "open_metrics") options.format = MetricsFormat::open_metrics;
+    else if (chosen != "prometheus")
+      throw std::invalid_argument("metrics_text: format is 'prometheus' or 'open_metrics', not '" + chosen + "'");
+    if (max_paths < 0) throw std::invalid_argument("metrics_text: max_paths is below zero");
+    options.max_paths = static_cast<std::size_t>(max_paths);
+    return py::str(without_gil([&] { return tg::metrics_text(options); })).release().ptr();
+  });
+}
+
 // --- The end ---
 
 PyObject* set_exit_grace(PyObject*, PyObject* args, PyObject* named) {
@@ -343,6 +363,10 @@ PyMethodDef functions[] = {
      "dump($module, /)\n--\n\n"
      "All running tasks of the process in the forest, what each waits for and since when, and deadlocks that could not be "
      "refused: why does it hang?"},
+    {"metrics_text", as_method(&metrics_text), kNamed,
+     "metrics_text($module, /, format='prometheus', max_paths=100)\n--\n\n"
+     "What the groups do, and how their tasks have ended, as text for Prometheus; format='open_metrics' for OpenMetrics. "
+     "max_paths paths of groups have series of their own, and the others are summed up as '(other)'."},
     {"set_exit_grace", as_method(&set_exit_grace), kNamed,
      "set_exit_grace($module, /, seconds)\n--\n\n"
      "How long the end of the process waits for tasks that still run; 2 s unless set."},

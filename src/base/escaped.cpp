@@ -82,4 +82,16 @@ std::string escaped(std::string_view text) {
   return shown;
 }
 
+std::string mended(std::string_view text) {
+  std::string whole;
+  whole.reserve(text.size());
+  while (!text.empty()) {
+    const Decoded next = decode(text);
+    const bool belongs = next.bytes != 0 && next.code != 0;
+    whole += belongs ? text.substr(0, next.bytes) : "\uFFFD";
+    text.remove_prefix(belongs ? next.bytes : 1);
+  }
+  return whole;
+}
+
 }  // namespace tg::inline v0::detail

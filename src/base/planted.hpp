@@ -54,6 +54,7 @@
   ONE(fresh_link_is_not_checked_again)     /* F3, the flow */                                   \
   ONE(fresh_unlink_is_not_checked_again)   /* F3, the flow */                                   \
   ONE(fresh_groups_are_not_revealed)       /* F2 */                                             \
+  ONE(measure_looks_twice)                 /* T14 */                                            \
   ONE(drain_adder_looks_too_early)         /* T6 */                                             \
   ONE(drain_does_not_pass_the_adders)      /* T6 */                                             \
   ONE(drain_child_is_born_open)            /* T7 */                                             \

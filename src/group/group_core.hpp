@@ -77,6 +77,7 @@ class GroupCore final : public Node, public runtime::InBlock {
   std::size_t slots() const noexcept override { return pool_.bound(); }
   std::vector<RunningTask> running_tasks(TimePoint now) const override { return pool_.running_tasks(now); }
   std::optional<StopLatency> stop_latency() const override { return pool_.stop_latency(); }
+  std::optional<Duration> stop_time() const noexcept override { return pool_.stop_time(); }
   bool run_now(Task& task) noexcept override { return pool_.run_now(task); }
   bool permit_is_free(const Permits& permits) noexcept override { return pool_.permit_is_free(permits); }
   bool help_with(const Task& task) noexcept override { return pool_.help_with(task); }
@@ -99,11 +100,10 @@ class GroupCore final : public Node, public runtime::InBlock {
  private:
   ~GroupCore() override = default;
 
-  // Constant from the construction, or from the time on when it is used again.
-  std::uint32_t fork_generation_;
-
+  // These share a word with the last field of `Node`.
   bool own_task_is_allowed_ = false;  // used as `time_limit_` is
   Atomic<bool> closed_{false};        // atomic: links read it at any time
+  std::uint32_t fork_generation_;     // constant from the construction, or from the time on when it is used again
 
   RegistryHook registry_;
 

@@ -199,6 +199,15 @@ std::optional<StopLatency> Pool::stop_latency() const {
   return StopLatency{std::max(last->at - reason->when, Duration()), last->task};
 }
 
+std::optional<Duration> Pool::stop_time() const noexcept {
+  const ReasonPointer reason = parts_.node.event().reason();
+  if (!reason) return std::nullopt;
+  MutexLock lock(parts_.queue.mutex());
+  const TaskQueue::LastEnd* const last = parts_.queue.last_end_locked();
+  if (last == nullptr) return std::nullopt;
+  return std::max(last->at - reason->when, Duration());
+}
+
 std::vector<Failure> Pool::take_failures() {
   TaskList left;
   {

@@ -75,6 +75,7 @@ class Pool {
   std::vector<RunningTask> running_tasks(TimePoint now) const;
   /// Nothing if the event is not set, or no task was running then.
   std::optional<StopLatency> stop_latency() const;
+  std::optional<Duration> stop_time() const noexcept;
   /// The failures that have not been delivered, in the order in which they happened.
   std::vector<Failure> take_failures();
   /// For the last owner, when no other flow can touch the pool any more.

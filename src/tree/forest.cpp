@@ -18,6 +18,7 @@
 #include "runtime/threads.hpp"
 #include "tree/forest_walk.hpp"
 #include "tree/fresh_link.hpp"
+#include "tree/path_counts.hpp"
 #include "tree/scope_entry.hpp"
 #include "tree/still_running.hpp"
 
@@ -51,6 +52,7 @@ void Forest::hold_across_forks() {
                                only_.main_root_ = nullptr;
                                only_.forget_drains_locked();
                                only_.forget_grants_locked();
+                               delete std::exchange(only_.path_counts_, nullptr);
 #if defined(TG_SIMULATION)
                                runtime::Flow::for_each([](runtime::Flow& flow) {
                                  delete std::exchange(flow.fresh_link, nullptr);
@@ -81,6 +83,7 @@ void Forest::begin_again() noexcept {
     first_root_ = nullptr;
     last_id_ = 0;
     forget_drains_locked();
+    delete std::exchange(path_counts_, nullptr);
     exit_grace_ = kExitGrace;
     destructor_warning_ = kDestructorWarning;
   }
@@ -231,6 +234,8 @@ Forest::Unlinked Forest::unlink_leaf_under_lock(Node& node, FreshLink* link, boo
     reveal_children_locked(node);
     if (node.core_->first_child != nullptr) return Unlinked::has_children;
     if (node.parent() == nullptr || node.parent()->kind_ != NodeKind::foreign_thread) {
+      if (path_counts_ != nullptr) [[unlikely]]
+        keep_counts_locked(node);
       detach_locked(node);
       forget_drain_locked(&node);
       node.linked_ = false;
@@ -262,6 +267,8 @@ void Forest::unlink(Node& node) noexcept {
     MutexLock lock(mutex_);
     if (!node.linked_) return;
     reveal_children_locked(node);
+    if (path_counts_ != nullptr) [[unlikely]]
+      keep_counts_locked(node);
     Node* const parent = node.parent();
     detach_locked(node);
     forget_drain_locked(&node);

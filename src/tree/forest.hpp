@@ -35,7 +35,9 @@
 
 namespace tg::inline v0::detail {
 
+struct ForestMeasures;
 struct FreshLink;
+class PathCounts;
 
 /// The forest of groups.
 ///
@@ -103,6 +105,8 @@ class Forest {
   bool is_awaited(const Node& node, const Node* top) const;
   bool has_children(const Node& node);
   ForestSnapshot snapshot();
+  /// What the groups do and have done, by their paths: at most so many paths, and the rest together. See path_counts.hpp.
+  ForestMeasures measure(std::size_t most_paths);
   /// The running tasks of one group, as in a snapshot.
   std::vector<RunningTask> running_tasks(const Node& node) const;
 
@@ -174,6 +178,8 @@ class Forest {
       TG_REQUIRES(mutex_);
   std::string path_locked(const Node& node) const TG_REQUIRES(mutex_);
   void append_snapshot_locked(Node& top, TimePoint now, ForestSnapshot& out) const TG_REQUIRES(mutex_);
+  std::string counted_path_locked(const Node& node) const TG_REQUIRES(mutex_);
+  void keep_counts_locked(const Node& node) noexcept TG_REQUIRES(mutex_);
   static void forget_thread(runtime::Flow& flow);
   static void at_exit();
 
@@ -192,6 +198,7 @@ class Forest {
   std::array<Grant, kMostGrants> grants_ TG_GUARDED_BY(mutex_) = {};
   bool finished_ TG_GUARDED_BY(mutex_) = false;
   Drain* first_drain_ TG_GUARDED_BY(mutex_) = nullptr;
+  PathCounts* path_counts_ TG_GUARDED_BY(mutex_) = nullptr;  // null until the first `measure`
   Duration exit_grace_ TG_GUARDED_BY(mutex_) = kExitGrace;
   Duration destructor_warning_ TG_GUARDED_BY(mutex_) = kDestructorWarning;
 };

@@ -127,6 +127,8 @@ class Node {
   virtual std::vector<RunningTask> running_tasks(TimePoint) const { return {}; }
   /// Once the event is set: when the last task has ended that was running then, and which.
   virtual std::optional<StopLatency> stop_latency() const { return {}; }
+  /// Only how long that took. It needs no memory.
+  virtual std::optional<Duration> stop_time() const noexcept { return {}; }
   /// For an abandoned call: who abandoned it, and how long ago. Called under the forest's lock.
   virtual std::optional<AbandonedCall> abandoned(TimePoint) const { return {}; }
   virtual bool is_abandoned() const noexcept { return false; }
@@ -216,6 +218,10 @@ class Node {
   std::unique_ptr<SubtreeClaim> claim_;
   GroupId id_;
   std::string name_;
+
+  // Guarded by the forest's lock: the number of its path in `PathCounts`, or 0; constant once it is set. A node that is
+  // used again has none, for it had no task. Last, where fields of `GroupCore` fill the rest of the word.
+  std::uint16_t path_number_ = 0;
 };
 
 }  // namespace tg::inline v0::detail

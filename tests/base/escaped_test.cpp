@@ -50,6 +50,22 @@ TEST(Escaped, doing_it_twice_changes_nothing) {
   EXPECT_EQ(escaped(once), once);
 }
 
+TEST(Mended, utf8_stays_as_it_is) {
+  for (const std::string text :
+       {"", "fetch 17", "a\nb\t\x1b", "Grüße, мир, 世界, 🙂", "\u202e \uFFFD"})
+    EXPECT_EQ(mended(text), text);
+}
+
+TEST(Mended, zeros_and_bytes_that_are_not_utf8_are_replaced_each) {
+  EXPECT_EQ(mended("a\0b"s), "a\uFFFDb");
+  EXPECT_EQ(mended("caf\xe9!"), "caf\uFFFD!");
+  EXPECT_EQ(mended("\xff\xfe"), "\uFFFD\uFFFD");
+  EXPECT_EQ(mended("\xc0\x80"), "\uFFFD\uFFFD");            // a zero, too long
+  EXPECT_EQ(mended("\xed\xa0\x80"), "\uFFFD\uFFFD\uFFFD");  // a surrogate
+  EXPECT_EQ(mended("\xe4\xb8"), "\uFFFD\uFFFD");            // cut off
+  EXPECT_EQ(mended("\xe4\xb8z"), "\uFFFD\uFFFDz");          // cut off in the middle
+}
+
 }  // namespace
 }  // namespace escaped_test
 }  // namespace tg::inline v0::detail

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Events that meet links: the subtree, groups that their flow alone has seen, and time limits.
+// Events and measures that meet links: the subtree, groups that their flow alone has seen, and time limits.
 #include <threadgroup/snapshot.hpp>
 #include <threadgroup/thread_group.hpp>
 #include <threadgroup/thread_utils.hpp>
 
 #include <chrono>
+#include <cstdint>
 
 #include "runtime/steady_clock.hpp"
 #include "tree/forest.hpp"
+#include "tree/path_counts.hpp"
 
 #include "explorations/explore.hpp"
 #include "explorations/signals.hpp"
@@ -103,6 +105,32 @@ TG_EXPLORATION(FreshGroupExploration, a_snapshot_meets_a_flow_that_makes_groups)
 TG_IN_WEAK_MEMORY(FreshGroupExploration, a_snapshot_meets_a_flow_that_makes_groups)
 TG_FINDS_RACE(FreshGroupExploration, a_snapshot_meets_a_flow_that_makes_groups_in_weak_memory,
               fresh_link_publishes_nothing, 2000)
+
+// Each group counts once for those who measure, while it is there and when it is gone (T14).
+TG_EXPLORATION(MeasureExploration, measures_meet_a_flow_that_makes_a_group) {
+  const auto succeeded = [] {
+    std::uint64_t sum = 0;
+    for (const detail::PathMeasures& path : Forest::instance().measure(1).paths) sum += path.ended.succeeded;
+    return sum;
+  };
+  require(succeeded() == 0, "nothing is counted yet");
+  Signal joined;
+  together({{"makes a group",
+             [&] {
+               ThreadGroup group("group");
+               group.post([] {});
+               group.join();
+               joined.send();
+             }},
+            {"measures", [&] {
+               for (int i = 0; i < 3; ++i) {
+                 const bool before = joined.is_sent();
+                 require(succeeded() == 1 || !before, "a task that has ended is counted");
+               }
+             }}});
+  require(succeeded() == 1, "it is counted once");
+}
+TG_FINDS(MeasureExploration, measures_meet_a_flow_that_makes_a_group, measure_looks_twice, 1000)
 
 // A later limit is there first; the earlier one comes at its time all the same.
 TG_EXPLORATION(TimeLimitExploration, the_earlier_of_two_limits_comes_at_its_time) {

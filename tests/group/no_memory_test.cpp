@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <latch>
 #include <memory>
 #include <new>
@@ -23,6 +24,8 @@
 #include "support/eventually.hpp"
 #include "support/in_child.hpp"
 #include "support/scarce_memory.hpp"
+#include "tree/forest.hpp"
+#include "tree/path_counts.hpp"
 
 namespace tg {
 namespace no_memory_test {
@@ -375,6 +378,56 @@ TEST_P(NoMemory, execute_throws_once_what_it_started_has_ended) {
   ASSERT_NE(results, nullptr);
   EXPECT_EQ(results->str(), "[(function=f; result=100), (function=f; result=100), (function=f; result=100)]");
   EXPECT_TRUE(group.join());
+}
+
+// Of all paths.
+std::uint64_t succeeded_so_far() {
+  std::uint64_t sum = 0;
+  for (const detail::PathMeasures& path : detail::Forest::instance().measure(100).paths)
+    sum += path.ended.succeeded;
+  return sum;
+}
+
+TEST_P(NoMemory, group_that_goes_keeps_its_counts) {
+  const auto make = [this](const char* name) {
+    auto group = std::make_unique<ThreadGroup>(name + text);
+    group->post([] {});
+    group->join();
+    return group;
+  };
+  const auto seen_so_far = [&] {
+    for (const detail::PathMeasures& path : detail::Forest::instance().measure(100).paths) {
+      if (path.path == "MainThread/seen " + text) return path.ended.succeeded;
+    }
+    return std::uint64_t{0};
+  };
+  const std::uint64_t all_before = succeeded_so_far();
+  const std::uint64_t seen_before = seen_so_far();
+  for (int allocations = 0;; ++allocations) {
+    auto seen = make("seen ");
+    const auto done = static_cast<std::uint64_t>(allocations) + 1;
+    EXPECT_EQ(seen_so_far(), seen_before + done);
+    auto unseen = make("unseen ");
+    const Try outcome = try_with(allocations, GetParam(), [&] {
+      seen.reset();
+      unseen.reset();
+    });
+    EXPECT_FALSE(outcome.threw);
+    EXPECT_EQ(seen_so_far(), seen_before + done);
+    EXPECT_EQ(succeeded_so_far(), all_before + 2 * done);
+    if (!outcome.refused) return;
+  }
+}
+
+TEST_P(NoMemory, measuring_throws_and_no_count_is_lost) {
+  const std::uint64_t before = succeeded_so_far();
+  ThreadGroup group("measured " + text);
+  group.post([] {});
+  group.join();
+  try_with_ever_more(
+      GetParam(), [] { static_cast<void>(detail::Forest::instance().measure(100)); },
+      [&](Try outcome) { EXPECT_EQ(outcome.threw, outcome.refused); });
+  EXPECT_EQ(succeeded_so_far(), before + 1);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shortages, NoMemory, testing::Values(Shortage::passing, Shortage::lasting),

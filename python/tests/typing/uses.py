@@ -187,6 +187,8 @@ def reports(path: str, task: str, error: BaseException) -> None:
     core.set_unseen_failure_handler(None)
     core.set_unseen_failure_handler(length)  # type: ignore[arg-type]
     core.set_exit_grace(2)
+    assert_type(core.metrics_text("open_metrics", max_paths=20), str)
+    core.metrics_text(20)  # type: ignore[arg-type]
     for node in core.snapshot():
         assert_type(node.counts, core.GroupStatistics)
         assert_type(node.parent, Optional[int])
