@@ -88,7 +88,7 @@ TEST(MetricsHammer, no_counter_falls_while_groups_come_and_go) {
   for (const std::size_t max_paths : {std::size_t{10}, std::size_t{1000}}) {
     lookers.emplace_back([&, max_paths] {
       Series last;
-      for (int look = 0; look < rounds(200); ++look) {
+      for (int look = 0; look < rounds(400); ++look) {
         Series now = growing(max_paths);
         for (const auto& [series, value] : last) {
           const auto found = now.find(series);
