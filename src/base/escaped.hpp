@@ -16,6 +16,6 @@ TG_EXPORT std::string escaped(std::string_view text);
 
 /// The text as UTF-8 without zeros, for programs that refuse other bytes: U+FFFD takes the place of each that does not
 /// belong there.
-TG_EXPORT std::string mended(std::string_view text);
+std::string mended(std::string_view text);
 
 }  // namespace tg::inline v0::detail

@@ -52,7 +52,7 @@ void Forest::hold_across_forks() {
                                only_.main_root_ = nullptr;
                                only_.forget_drains_locked();
                                only_.forget_grants_locked();
-                               delete std::exchange(only_.path_counts_, nullptr);
+                               only_.leave_path_counts_locked();
 #if defined(TG_SIMULATION)
                                runtime::Flow::for_each([](runtime::Flow& flow) {
                                  delete std::exchange(flow.fresh_link, nullptr);

@@ -180,6 +180,7 @@ class Forest {
   void append_snapshot_locked(Node& top, TimePoint now, ForestSnapshot& out) const TG_REQUIRES(mutex_);
   std::string counted_path_locked(const Node& node) const TG_REQUIRES(mutex_);
   void keep_counts_locked(const Node& node) noexcept TG_REQUIRES(mutex_);
+  void leave_path_counts_locked() noexcept TG_REQUIRES(mutex_);
   static void forget_thread(runtime::Flow& flow);
   static void at_exit();
 
@@ -199,6 +200,7 @@ class Forest {
   bool finished_ TG_GUARDED_BY(mutex_) = false;
   Drain* first_drain_ TG_GUARDED_BY(mutex_) = nullptr;
   PathCounts* path_counts_ TG_GUARDED_BY(mutex_) = nullptr;  // null until the first `measure`
+  PathCounts* parents_path_counts_ TG_GUARDED_BY(mutex_) = nullptr;
   Duration exit_grace_ TG_GUARDED_BY(mutex_) = kExitGrace;
   Duration destructor_warning_ TG_GUARDED_BY(mutex_) = kDestructorWarning;
 };

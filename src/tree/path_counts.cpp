@@ -6,7 +6,10 @@
 #include <limits>
 #include <new>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include <threadgroup/snapshot.hpp>
 #include <threadgroup/statistics.hpp>
@@ -49,11 +52,15 @@ EndCounts ends_of(const Node& node, const GroupStatistics& counts) noexcept {
   return ends;
 }
 
-// What a part of a path is called, so that there are not more and more paths while the program runs. Names that the
-// library has made have a number in them.
-std::string part_of_path(const Node& node) {
+// What a node is called in a path, so that there are not more and more paths while the program runs: names that the library
+// has made have a number in them.
+std::string_view name_in_path(const Node& node) {
+  constexpr std::string_view kUnnamed = "ThreadGroup-";
+  const std::string_view name = node.name();
   if (node.kind() == NodeKind::foreign_thread) return "OtherThreads";
-  return node.name() == "ThreadGroup-" + std::to_string(node.id().value) ? "ThreadGroup" : node.name();
+  const bool is_unnamed =
+      name.starts_with(kUnnamed) && name.substr(kUnnamed.size()) == std::to_string(node.id().value);
+  return is_unnamed ? kUnnamed.substr(0, kUnnamed.size() - 1) : name;
 }
 
 void add(PathMeasures& sum, const Node& node, const GroupStatistics& counts, TimePoint now) {
@@ -75,14 +82,14 @@ void add(PathMeasures& sum, const Node& node, const GroupStatistics& counts, Tim
 
 // Scopes and calls come and go with each task, so they are left out.
 std::string Forest::counted_path_locked(const Node& node) const {
-  std::vector<std::string> parts;
+  std::vector<std::string_view> names;
   for (const Node* n = &node; n != nullptr; n = n->parent()) {
-    if (!n->has_no_tasks()) parts.push_back(part_of_path(*n));
+    if (!n->has_no_tasks()) names.push_back(name_in_path(*n));
   }
   std::string path;
-  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+  for (auto name = names.rbegin(); name != names.rend(); ++name) {
     if (!path.empty()) path += '/';
-    path += *part;
+    path += *name;
   }
   return mended(path);
 }
@@ -103,10 +110,18 @@ std::string Forest::counted_path_locked(const Node& node) const {
   path_counts_->keep(number, ends_of(node, counts));
 }
 
+// In a forked child, which must not free memory before `fork` has returned.
+void Forest::leave_path_counts_locked() noexcept {
+  if (path_counts_ != nullptr) parents_path_counts_ = std::exchange(path_counts_, nullptr);
+}
+
 ForestMeasures Forest::measure(std::size_t most_paths) {
   ForestMeasures all;
   MutexLock lock(mutex_);
-  if (path_counts_ == nullptr) path_counts_ = new PathCounts;
+  if (path_counts_ == nullptr) {
+    delete std::exchange(parents_path_counts_, nullptr);
+    path_counts_ = new PathCounts;
+  }
   path_counts_->allow(most_paths);
   const auto sum_of = [&](std::size_t number) -> PathMeasures& {
     const std::size_t index = number - 1 <= most_paths ? number - 1 : 0;
