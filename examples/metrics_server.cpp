@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A web service on cpp-httplib that Prometheus can watch. Each request for /work has a group of its own, and /metrics says how
-// the tasks of all these groups have ended.
+// A web service on cpp-httplib that Prometheus can watch. Each request for /work has a group of its own, and /metrics says
+// how the tasks of all these groups have ended.
 //
 //     metrics_server [PORT]
 //     curl 'localhost:PORT/work?tasks=5&failing=1'
@@ -23,8 +23,8 @@ int number(const httplib::Request& request, const char* name) {
   return std::atoi(request.get_param_value(name).c_str());
 }
 
-// The group is gone when the request is answered, and has the same name each time. So its path has one series, and its counts
-// stay in it.
+// The group is gone when the request is answered. All of them have the same name, so their path is one series, which keeps
+// their counts.
 std::string work(int tasks, int failing) {
   tg::ThreadGroup group("work", {.max_concurrent_threads = 4});
   for (int i = 0; i < tasks; ++i) {
@@ -36,7 +36,7 @@ std::string work(int tasks, int failing) {
   return group.wait_idle().str() + '\n';
 }
 
-// Prometheus asks for OpenMetrics if it is told that a server has that.
+// Prometheus says in its request that it prefers OpenMetrics.
 void answer_with_metrics(const httplib::Request& request, httplib::Response& response) {
   const bool open =
       request.get_header_value("Accept").find("application/openmetrics-text") != std::string::npos;

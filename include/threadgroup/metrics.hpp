@@ -39,9 +39,9 @@ struct MetricsOptions {
 /// left out, a group without a name is "ThreadGroup", and a thread that the library did not start is "OtherThreads".
 /// Throws `std::bad_alloc`.
 ///
-/// Guarantees: from one call to the next no counter falls, also when groups are destroyed. The first call of the process
-/// begins to count for groups that are destroyed; those that were gone before are not in the counters. A path that has
-/// series of its own keeps them. The text is valid UTF-8, whatever the names are.
+/// Guarantees: from one call to the next no counter falls, also when groups are destroyed. The first call in a process
+/// begins to keep the counts of groups that are destroyed; groups that were destroyed before it are not counted. A path that
+/// has series of its own keeps them. The text is valid UTF-8, whatever the names are.
 /// Thread safety: from any thread. No user code runs meanwhile.
 /// Lifetime: a forked child begins anew, without the counts of its parent.
 TG_EXPORT std::string metrics_text(MetricsOptions options = {});

@@ -202,7 +202,8 @@ PyObject* metrics_text(PyObject*, PyObject* args, PyObject* named) {
     const std::string chosen = format != nullptr ? to_text(format) : "prometheus";
     if (chosen == "open_metrics") options.format = MetricsFormat::open_metrics;
     else if (chosen != "prometheus")
-      throw std::invalid_argument("metrics_text: format is 'prometheus' or 'open_metrics', not '" + chosen + "'");
+      throw std::invalid_argument("metrics_text: format is 'prometheus' or 'open_metrics', not '" + chosen +
+                                  "'");
     if (max_paths < 0) throw std::invalid_argument("metrics_text: max_paths is below zero");
     options.max_paths = static_cast<std::size_t>(max_paths);
     return py::str(without_gil([&] { return tg::metrics_text(options); })).release().ptr();

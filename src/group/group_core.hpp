@@ -103,7 +103,8 @@ class GroupCore final : public Node, public runtime::InBlock {
   // These share a word with the last field of `Node`.
   bool own_task_is_allowed_ = false;  // used as `time_limit_` is
   Atomic<bool> closed_{false};        // atomic: links read it at any time
-  std::uint32_t fork_generation_;     // constant from the construction, or from the time on when it is used again
+  // Constant from the construction, or from the time on when it is used again.
+  std::uint32_t fork_generation_;
 
   RegistryHook registry_;
 

@@ -52,8 +52,7 @@ EndCounts ends_of(const Node& node, const GroupStatistics& counts) noexcept {
   return ends;
 }
 
-// What a node is called in a path, so that there are not more and more paths while the program runs: names that the library
-// has made have a number in them.
+// Without the numbers in names that the library has generated: with them, there would be ever more paths.
 std::string_view name_in_path(const Node& node) {
   constexpr std::string_view kUnnamed = "ThreadGroup-";
   const std::string_view name = node.name();
@@ -80,7 +79,7 @@ void add(PathMeasures& sum, const Node& node, const GroupStatistics& counts, Tim
 
 }  // namespace
 
-// Scopes and calls come and go with each task, so they are left out.
+// Scopes and calls may be made for each task, so they are left out.
 std::string Forest::counted_path_locked(const Node& node) const {
   std::vector<std::string_view> names;
   for (const Node* n = &node; n != nullptr; n = n->parent()) {
@@ -94,8 +93,8 @@ std::string Forest::counted_path_locked(const Node& node) const {
   return mended(path);
 }
 
-// Called when the group is about to be unlinked. No figure falls if there is no memory: then no caller of `measure` has
-// seen the group under its path.
+// The group is about to be unlinked. Only a group that `measure` has not seen needs memory here. So if there is none, the
+// counts may go to the others, and no sum falls.
 [[gnu::cold]] void Forest::keep_counts_locked(const Node& node) noexcept {
   const GroupStatistics counts = node.statistics();
   if (counts.total() == 0) return;
@@ -110,7 +109,7 @@ std::string Forest::counted_path_locked(const Node& node) const {
   path_counts_->keep(number, ends_of(node, counts));
 }
 
-// In a forked child, which must not free memory before `fork` has returned.
+// In a forked child, before `fork` has returned: an allocator may not be ready to free memory yet.
 void Forest::leave_path_counts_locked() noexcept {
   if (path_counts_ != nullptr) parents_path_counts_ = std::exchange(path_counts_, nullptr);
 }

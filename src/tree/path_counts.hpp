@@ -3,9 +3,9 @@
 //
 // Invariants
 //   T13. A path keeps its number. So does a group that has one, also when it is handed to another parent.
-//   T14. A linked group counts itself. The critical section of the forest's lock that unlinks it adds its counts to those
-//        of the groups that are gone, and `measure` reads both in one critical section. So each group counts once, and no
-//        sum of a number falls. (Tasks that come to a group when it is unlinked are only skipped, and do not count.)
+//   T14. The critical section that unlinks a group adds its counts to those of the groups that are gone, and `measure`
+//        reads these and the linked groups in one critical section of the same lock. So each group is counted once, and no
+//        sum of a number falls. (Tasks that are added to a group after that are skipped, and not counted.)
 //
 // Before the first call of `measure` there is no `PathCounts`, and unlinking costs one look at a pointer.
 #pragma once
@@ -80,7 +80,7 @@ class PathCounts {
   using Number = std::uint16_t;
   static constexpr Number kNone = 0;
   static constexpr Number kOthers = 1;
-  /// What is shown as the path of those. A group that has this path is one of them.
+  /// The path that is shown for these. A group whose path this is belongs to them.
   static constexpr const char* kPathOfOthers = "(other)";
 
   PathCounts() : numbers_{{kPathOfOthers, kOthers}}, gone_(kOthers) {}

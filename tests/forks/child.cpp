@@ -52,6 +52,10 @@ void touch_new_groups() {
   now_touching("the counts and a snapshot");
   REQUIRE(group.statistics().succeeded == 3);
   REQUIRE(ThreadEventsController::instance().snapshot().nodes.size() == 2);
+  now_touching("the metrics");
+  REQUIRE(
+      metrics_text().find("threadgroup_tasks_total{group=\"MainThread/child\",outcome=\"succeeded\"} 3\n") !=
+      std::string::npos);
   now_touching("a stop token and an event");
   const auto token = group.get_stop_token();
   REQUIRE(group.set_event("enough"));

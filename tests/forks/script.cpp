@@ -42,6 +42,10 @@ void first_uses() {
     static_cast<void>(group->join());
   }
   {
+    const Stepped stepped("the first metrics");
+    static_cast<void>(metrics_text());
+  }
+  {
     const Stepped stepped("the first time limit");
     ThreadGroup("limited", {.time_limit = 1h});
   }

@@ -338,6 +338,17 @@ TG_SIM_TEST(SimTest, runs_as_a_test_of_gtest, .schedules = 100) {
   EXPECT_EQ(group.add_task([] { return 42; }).get(), 42);
 }
 
+TG_SIM_TEST(SimTest, metrics_of_each_schedule_begin_at_zero, .schedules = 10) {
+  const std::string succeeded = "threadgroup_tasks_total{group=\"MainThread/Jobs\",outcome=\"succeeded\"} ";
+  EXPECT_EQ(metrics_text().find(succeeded), std::string::npos);
+  {
+    ThreadGroup group("Jobs");
+    group.post([] {});
+    group.join();
+  }
+  EXPECT_NE(metrics_text().find(succeeded + "1\n"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace explore_test
 }  // namespace tg
