@@ -93,10 +93,12 @@ PyObject* to_list(const std::vector<pollfd>& polled) {
 
 PyObject* poll_until_stopped(PyObject*, PyObject* const* args, Py_ssize_t count) {
   return guarded([&]() -> PyObject* {
-    if (count != 3) {
-      PyErr_SetString(PyExc_TypeError, "_poll(pairs, timeout, what)");
+    if (count != 4) {
+      PyErr_SetString(PyExc_TypeError, "_poll(pairs, timeout, what, shown)");
       return nullptr;
     }
+    const int shown = static_cast<int>(PyLong_AsLong(args[3]));
+    if (shown == -1 && PyErr_Occurred() != nullptr) return nullptr;
     std::vector<pollfd> polled;
     if (!parse_polled(args[0], polled)) return nullptr;
     const Duration timeout = to_duration(args[1]);
@@ -115,7 +117,7 @@ PyObject* poll_until_stopped(PyObject*, PyObject* const* args, Py_ssize_t count)
       const int millis = millis_until(deadline);
       int error = 0;
       const int ready = without_gil([&] {
-        const detail::WaitNote note(what, polled.size() == 2 ? polled[0].fd : -1);
+        const detail::WaitNote note(what, shown);
         const int result = runtime::own::poll(polled.data(), polled.size(), millis);
         error = errno;
         return result;
@@ -185,9 +187,10 @@ PyMethodDef functions[] = {
     {"_may_wait", &may_wait, METH_O,
      "_may_wait($module, fd, /)\n--\n\nWhether a read or write may wait for another program; False if it is closed."},
     {"_poll", as_method(&poll_until_stopped), METH_FASTCALL,
-     "_poll($module, pairs, timeout, what, /)\n--\n\n"
+     "_poll($module, pairs, timeout, what, shown, /)\n--\n\n"
      "Wait until one of the pairs (descriptor, events) is ready, and return those that are, or none after the "
-     "timeout. WaitInterrupted if the caller is stopped. `what` is for that and for snapshots."},
+     "timeout. WaitInterrupted if the caller is stopped. `what` is for that and for snapshots, which show the "
+     "descriptor `shown`, too, unless it is -1."},
     {"_read_now", &read_now, METH_VARARGS,
      "_read_now($module, fd, length, /)\n--\n\nAs os.read, but BlockingIOError instead of a wait."},
     {"_sleep", &sleep, METH_VARARGS,

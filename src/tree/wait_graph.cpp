@@ -57,6 +57,7 @@ std::vector<std::string> describe_deadlocks() {
   std::deque<PathText> cycles;
   WaitGraph::instance().describe_cycles(cycles);
   std::vector<std::string> texts;
+  texts.reserve(cycles.size());
   for (const PathText& cycle : cycles) texts.push_back(cycle.str());
   return texts;
 }

@@ -17,10 +17,10 @@ from ._waits import (
     is_covered,
     pause,
     pauses,
+    poll,
     raise_if_stopped,
     rebound,
     repeat_until,
-    wait_for_descriptor,
 )
 
 _COMMAND, _CHILD, _START = "a command", "a child process", "the start of a command"
@@ -216,7 +216,7 @@ def popen_wait(self: Any, timeout: Optional[float]) -> Any:
                 raise _subprocess.TimeoutExpired(self.args, timeout)
             raise_if_stopped(_COMMAND)
             # If it has ended and poll() does not know, another thread is about to say so.
-            if fd is None or wait_for_descriptor(fd, READABLE, deadline, _COMMAND) and self.poll() is None:
+            if fd is None or poll(((fd, READABLE),), deadline.left(), _COMMAND) and self.poll() is None:
                 pause(next(delays), _COMMAND)
         return self.returncode
     finally:
@@ -300,7 +300,7 @@ def _until_ended(attempt: "Callable[[], Any]", pid: int, options: int) -> Any:
         return repeat_until(attempt, Deadline(None), _CHILD)
     try:
         while (result := attempt()) is None:
-            wait_for_descriptor(fd, READABLE, Deadline(None), _CHILD)
+            poll(((fd, READABLE),), None, _CHILD)
         return result
     finally:
         _os.close(fd)

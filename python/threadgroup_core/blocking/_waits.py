@@ -52,12 +52,12 @@ def runs_event_loop() -> bool:
 
 def wait_for_descriptor(fd: int, events: int, deadline: Deadline, what: str) -> bool:
     """Wait until the descriptor is ready. False if the time is up first; ``WaitInterrupted`` if the caller is stopped first."""
-    return bool(_core._poll(((fd, events),), deadline.left(), what))
+    return bool(_core._poll(((fd, events),), deadline.left(), what, fd))
 
 
 def poll(pairs: "Sequence[Tuple[int, int]]", timeout: Optional[float], what: str) -> Any:
     """The same for several (descriptor, events): a list of those that are ready."""
-    return _core._poll(pairs, timeout, what)
+    return _core._poll(pairs, timeout, what, -1)
 
 
 def pause(seconds: float, what: str) -> None:
