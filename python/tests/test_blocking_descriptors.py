@@ -138,13 +138,13 @@ def test_a_select_looks_at_the_others_beside_what_it_does_not_ask_for(on_end, mo
 def test_a_select_ends_in_time_when_it_learns_of_something_else_shortly_before(monkeypatch):
     now = 0.0
 
-    def poll(pairs, timeout, what):
+    def poll(pairs, timeout, what, shown):
         nonlocal now
         now = max(now, 0.0499) if pairs else now + timeout
         return [(fd, select.POLLHUP) for fd, _ in pairs]
 
     monkeypatch.setattr(_core, "_poll", poll)
-    monkeypatch.setattr(_core, "_sleep", lambda seconds, what: poll([], seconds, what))
+    monkeypatch.setattr(_core, "_sleep", lambda seconds, what: poll([], seconds, what, -1))
     monkeypatch.setattr(_waits, "time", types.SimpleNamespace(monotonic=lambda: now))
     with StopScope():
         assert blocking.select([], [], [0], 0.05) == ([], [], [])
