@@ -319,12 +319,12 @@ TEST(WaitGraph, cycles_are_described_but_not_the_waits_that_lead_into_them) {
   FakeTask in_h("in h", h);
   FakeTask pending("pending", a);
   pending.state = State::pending;
+  FakeTask leads_in("leads in", h);
   Reported waits;
   waits.begin(also_in_g, one(in_h));
   waits.begin(in_h, one(also_in_g));
   waits.begin(in_g, one(x));
   waits.begin(x, all_of(g));
-  FakeTask leads_in("leads in", h);
   waits.begin(leads_in, one(pending));
   std::size_t with_h = 0;
   for (const std::string& cycle : tg::detail::describe_deadlocks()) {
