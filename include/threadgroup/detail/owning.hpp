@@ -7,7 +7,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
-#include <ranges>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <threadgroup/detail/config.hpp>
+#include <threadgroup/detail/input_range.hpp>
 #include <threadgroup/detail/unique_function.hpp>
 
 namespace tg {
@@ -65,6 +66,10 @@ inline constexpr bool kOwns<std::shared_ptr<T>> = pointee_owns_what_it_uses<T>()
 template <class T>
 inline constexpr bool kOwns<std::weak_ptr<T>> = pointee_owns_what_it_uses<T>();
 
+// What <string_view> and <span> specialize, so they declare it, too.
+template <class T>
+inline constexpr bool kIsView = std::ranges::enable_view<T> || std::ranges::enable_borrowed_range<T>;
+
 // `std::atomic_ref`: no other type of the standard library has this member.
 template <class T>
 concept IsAtomicReference = requires {
@@ -81,9 +86,9 @@ constexpr bool finds_owner() {
                 std::input_or_output_iterator<T> || IsAtomicReference<T> ||
                 requires { typename T::mutex_type; }) {
     return false;
-  } else if constexpr (std::ranges::range<T>) {
-    using Value = std::ranges::range_value_t<T>;
-    if constexpr (std::ranges::view<T> || std::ranges::borrowed_range<T>) return false;
+  } else if constexpr (InputRange<T>) {
+    using Value = std::iter_value_t<RangeIterator<T&>>;
+    if constexpr (kIsView<T>) return false;
     else if constexpr (std::is_same_v<Value, T>) return true;  // as std::filesystem::path
     else return owns_what_it_uses<Value>();
   } else if constexpr (requires { typename T::container_type; }) {  // as std::queue
