@@ -16,11 +16,11 @@ namespace tg::inline v0::runtime {
 /// The static text of the wait that a flow is in, for some calls a descriptor, and since when it sleeps there.
 ///
 ///     const WaitWord::State outer = word.state();
-///     word.begin("a condition");  // three stores; the clock is read only once the flow falls asleep
+///     word.begin("a condition");  // four stores; the clock is read only once the flow falls asleep
 ///     word.restore(outer);
 ///
 /// Thread safety: one flow writes; `read` from any thread.
-/// Memory ordering: a reader that finds a text finds no time of an earlier wait.
+/// Memory ordering: a reader finds a descriptor and a time only with the text of their wait, or of another wait with the same text.
 class WaitWord {
  public:
   struct State {
@@ -48,8 +48,10 @@ class WaitWord {
             since_.load(std::memory_order_relaxed)};
   }
   [[gnu::always_inline]] void restore(const State& state) noexcept {
-    since_.store(state.since, std::memory_order_relaxed);
-    descriptor_.store(state.descriptor, std::memory_order_relaxed);
+    what_.store(nullptr, std::memory_order_relaxed);
+    // A reader that finds one of these finds the text before them gone.
+    since_.store(state.since, std::memory_order_release);
+    descriptor_.store(state.descriptor, std::memory_order_release);
     what_.store(state.what, std::memory_order_release);
   }
   /// For any flow. If the wait changes meanwhile, only the text.
