@@ -190,22 +190,26 @@ std::vector<RunningTask> Pool::running_tasks(TimePoint now) const {
   return parts_.queue.running_locked(now);
 }
 
-std::optional<StopLatency> Pool::stop_latency() const {
+// `use` gets the time from the stop to the last end, and that end, under the queue's lock; if there is one.
+template <class Use>
+void Pool::use_last_end(Use use) const {
   const ReasonPointer reason = parts_.node.event().reason();
-  if (!reason) return std::nullopt;
+  if (!reason) return;
   MutexLock lock(parts_.queue.mutex());
   const TaskQueue::LastEnd* const last = parts_.queue.last_end_locked();
-  if (last == nullptr) return std::nullopt;
-  return StopLatency{std::max(last->at - reason->when, Duration()), last->task};
+  if (last != nullptr) use(std::max(last->at - reason->when, Duration()), *last);
+}
+
+std::optional<StopLatency> Pool::stop_latency() const {
+  std::optional<StopLatency> found;
+  use_last_end([&](Duration time, const TaskQueue::LastEnd& last) { found = {time, last.task}; });
+  return found;
 }
 
 std::optional<Duration> Pool::stop_time() const noexcept {
-  const ReasonPointer reason = parts_.node.event().reason();
-  if (!reason) return std::nullopt;
-  MutexLock lock(parts_.queue.mutex());
-  const TaskQueue::LastEnd* const last = parts_.queue.last_end_locked();
-  if (last == nullptr) return std::nullopt;
-  return std::max(last->at - reason->when, Duration());
+  std::optional<Duration> found;
+  use_last_end([&](Duration time, const TaskQueue::LastEnd&) { found = time; });
+  return found;
 }
 
 std::vector<Failure> Pool::take_failures() {

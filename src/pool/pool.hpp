@@ -117,6 +117,8 @@ class Pool {
   void after_adding(Task& task, TaskQueue::Added added);
   void refuse(Task& task) noexcept;
   void add_to_draining(Task& task);
+  template <class Use>
+  void use_last_end(Use use) const;
   OwedPermits leave_queues_locked() noexcept TG_REQUIRES(parts_.queue.mutex());
 
   PoolParts parts_;
