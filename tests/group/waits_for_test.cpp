@@ -48,6 +48,20 @@ void wait_until_waiting(const ThreadGroup& group, const std::string& name, const
 
 class WaitsFor : public testing::Test {
  protected:
+  // Lets the group's only task end, and looks at the one that runs after it on the same thread.
+  void expect_no_note_in_the_next_task(ThreadGroup& one, std::latch& task_may_end) {
+    std::latch next_runs(1);
+    one.add_task(TaskName("next"), [&] {
+      next_runs.count_down();
+      go.wait();
+    });
+    task_may_end.count_down();
+    next_runs.wait();
+    EXPECT_EQ(task_named(one, "next").note, "");
+    go.count_down();
+    one.join();
+  }
+
   std::latch go{1};
   ThreadGroup group{"work", {.max_concurrent_threads = 4}};
 };
@@ -177,7 +191,6 @@ TEST_F(WaitsFor, comes_with_the_note_of_the_task_until_its_end) {
   thread_utils::note("outside of tasks it does nothing");
   std::latch noted(1);
   std::latch go_on(1);
-  std::latch next_runs(1);
   one.add_task(TaskName("pages"), [&] {
     EXPECT_EQ(task_named(one, "pages").note, "");
     thread_utils::note("page 6");
@@ -188,17 +201,9 @@ TEST_F(WaitsFor, comes_with_the_note_of_the_task_until_its_end) {
     EXPECT_EQ(task_named(one, "pages").note, "");
     thread_utils::note("the last page");
   });
-  one.add_task(TaskName("next"), [&] {
-    next_runs.count_down();
-    go.wait();
-  });
   noted.wait();
   EXPECT_EQ(task_named(one, "pages").note, "page 7");
-  go_on.count_down();
-  next_runs.wait();
-  EXPECT_EQ(task_named(one, "next").note, "");
-  go.count_down();
-  one.join();
+  expect_no_note_in_the_next_task(one, go_on);
 }
 
 TEST_F(WaitsFor, tells_the_notes_of_tasks_on_one_stack_apart) {
@@ -233,20 +238,11 @@ TEST_F(WaitsFor, comes_with_no_note_of_an_earlier_task_whose_result_has_noted_so
   };
   ThreadGroup one("one", {.max_concurrent_threads = 1});
   std::latch handle_is_gone(1);
-  std::latch next_runs(1);
   one.add_task([&] {
     handle_is_gone.wait();
     return Result();
   });
-  one.add_task(TaskName("next"), [&] {
-    next_runs.count_down();
-    go.wait();
-  });
-  handle_is_gone.count_down();
-  next_runs.wait();
-  EXPECT_EQ(task_named(one, "next").note, "");
-  go.count_down();
-  one.join();
+  expect_no_note_in_the_next_task(one, handle_is_gone);
 }
 
 TEST_F(WaitsFor, names_a_call_and_its_time_also_after_a_signal_handler_has_made_another_one) {

@@ -74,6 +74,13 @@ class Waits {
       return text.substr(0, text.rfind(": "));
     }
   }
+  // As a destructor waits, which cannot fail. Returns what stderr says.
+  std::string begin_and_report(FakeTask& waiter, const WaitTarget& target) {
+    testing::internal::CaptureStderr();
+    waits_.emplace_back(&waiter.context, target, tg::detail::WatchedEvents{&waiter.group->event(), nullptr},
+                        TimePoint::never(), false, RecordedWait::OnCycle::report);
+    return testing::internal::GetCapturedStderr();
+  }
   void end_first() { waits_.front().end(); }
 
  private:
@@ -252,11 +259,8 @@ TEST(WaitGraph, a_wait_that_leads_into_a_cycle_is_refused_too) {
   FakeTask z("z", a);
   Waits waits;
   EXPECT_EQ(waits.begin(x, one(y)), "");
-  testing::internal::CaptureStderr();
-  const RecordedWait closing(&y.context, one(x), {}, TimePoint::never(), false,
-                             RecordedWait::OnCycle::report);
   EXPECT_EQ(
-      testing::internal::GetCapturedStderr(),
+      waits.begin_and_report(y, one(x)),
       "threadgroup: deadlock: task 'y' of group 'A' waits for task 'x' of group 'A', which waits for task "
       "'y' of group 'A'\n");
   EXPECT_EQ(waits.begin(z, one(x)),
@@ -277,10 +281,8 @@ TEST(WaitGraph, a_cycle_that_could_not_be_refused_is_described_once_as_long_as_i
   EXPECT_EQ(waits.begin(x, one(y)), "");
   EXPECT_EQ(tg::detail::describe_deadlocks(), std::vector<std::string>());
   {
-    testing::internal::CaptureStderr();
-    const RecordedWait closing(&y.context, one(x), {}, TimePoint::never(), false,
-                               RecordedWait::OnCycle::report);
-    testing::internal::GetCapturedStderr();
+    Waits closing;
+    EXPECT_NE(closing.begin_and_report(y, one(x)), "");
     const std::vector<std::string> all = tg::detail::describe_deadlocks();
     ASSERT_EQ(all.size(), 1U);
     const std::string of_x = "task 'x' of group 'A'";
@@ -294,20 +296,6 @@ TEST(WaitGraph, a_cycle_that_could_not_be_refused_is_described_once_as_long_as_i
   EXPECT_EQ(tg::detail::describe_deadlocks(), std::vector<std::string>());
 }
 
-// As a destructor does, which cannot fail.
-class Reported {
- public:
-  void begin(FakeTask& waiter, const WaitTarget& target) {
-    testing::internal::CaptureStderr();
-    waits_.emplace_back(&waiter.context, target, tg::detail::WatchedEvents{&waiter.group->event(), nullptr},
-                        TimePoint::never(), false, RecordedWait::OnCycle::report);
-    testing::internal::GetCapturedStderr();
-  }
-
- private:
-  std::deque<RecordedWait> waits_;
-};
-
 TEST(WaitGraph, cycles_are_described_but_not_the_waits_that_lead_into_them) {
   Linked a("A", tg::NodeKind::daemon);
   Linked g("G", tg::NodeKind::daemon);
@@ -320,12 +308,12 @@ TEST(WaitGraph, cycles_are_described_but_not_the_waits_that_lead_into_them) {
   FakeTask pending("pending", a);
   pending.state = State::pending;
   FakeTask leads_in("leads in", h);
-  Reported waits;
-  waits.begin(also_in_g, one(in_h));
-  waits.begin(in_h, one(also_in_g));
-  waits.begin(in_g, one(x));
-  waits.begin(x, all_of(g));
-  waits.begin(leads_in, one(pending));
+  Waits waits;
+  waits.begin_and_report(also_in_g, one(in_h));
+  waits.begin_and_report(in_h, one(also_in_g));
+  waits.begin_and_report(in_g, one(x));
+  waits.begin_and_report(x, all_of(g));
+  waits.begin_and_report(leads_in, one(pending));
   std::size_t with_h = 0;
   for (const std::string& cycle : tg::detail::describe_deadlocks()) {
     EXPECT_EQ(cycle.find("leads in"), std::string::npos) << cycle;
@@ -340,8 +328,8 @@ TEST(WaitGraph, each_of_several_cycles_is_described) {
   Linked a("A", tg::NodeKind::daemon);
   std::deque<FakeTask> tasks;
   for (int i = 0; i < 6; ++i) tasks.emplace_back("task\n" + std::to_string(i), a);
-  Reported waits;
-  for (std::size_t i = 0; i < 6; ++i) waits.begin(tasks[i], one(tasks[i ^ 1]));
+  Waits waits;
+  for (std::size_t i = 0; i < 6; ++i) waits.begin_and_report(tasks[i], one(tasks[i ^ 1]));
   EXPECT_EQ(tg::detail::describe_deadlocks().size(), 3U);
   const std::string text = tg::dump();
   EXPECT_NE(text.find("\ndeadlock: task 'task\\n"), std::string::npos) << text;
