@@ -56,7 +56,7 @@ def wait_for_descriptor(fd: int, events: int, deadline: Deadline, what: str) -> 
 
 
 def poll(pairs: "Sequence[Tuple[int, int]]", timeout: Optional[float], what: str) -> Any:
-    """The same for several (descriptor, events): a list of those that are ready."""
+    """The same for several (descriptor, events): a list of those that are ready. Snapshots show no descriptor."""
     return _core._poll(pairs, timeout, what, -1)
 
 
